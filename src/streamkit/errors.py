@@ -1,0 +1,48 @@
+"""Every error streamkit raises of its own.
+
+    StreamkitError
+     ├── SourceError          the stream's fault
+     │    └── MalformedItem   an item its dialect cannot read (only with ``strict=True``)
+     └── UsageError           the caller's fault; the message says what to write instead
+          └── UnknownSource   nothing in the first item proves where it comes from
+
+An exception that the source itself raises is no error of ours: it is re-raised as it was.
+"""
+
+from __future__ import annotations
+
+__all__ = ["MalformedItem", "SourceError", "StreamkitError", "UnknownSource", "UsageError"]
+
+
+class StreamkitError(Exception):
+    """The root of the tree: catch this to catch whatever streamkit raises of its own."""
+
+
+class SourceError(StreamkitError):
+    """The stream broke a rule of its own format."""
+
+
+class MalformedItem(SourceError):
+    """An item its dialect cannot read; ``item`` holds it.
+
+    Raised only with ``strict=True``. Otherwise the item becomes an `Unrecognized` event.
+    """
+
+    def __init__(self, message: str, item: object) -> None:
+        super().__init__(message)
+        self.item = item
+
+
+class UsageError(StreamkitError):
+    """streamkit was called in a way that cannot work."""
+
+
+class UnknownSource(UsageError):
+    """The first item does not prove which dialect it is in; ``item`` holds it.
+
+    Pass ``dialect=`` to `normalize` to say what the stream is.
+    """
+
+    def __init__(self, message: str, item: object) -> None:
+        super().__init__(message)
+        self.item = item
