@@ -1,0 +1,546 @@
+"""THE schema, version 1: every event a stream can hold, as frozen, tagged structs.
+
+An event class is named ``NounVerb`` and its wire tag is ``"noun.verb"``. All three ways to
+tell events apart narrow for a type checker: ``match``, ``isinstance`` and ``event.type ==``.
+
+Things that last are bracketed: whatever starts also ends, innermost first, and every end says
+with what `Status`. `streamkit.testing.check_stream` is this grammar as code.
+
+A new event type, or a new field with a default, is a minor version. Renaming, removing or
+retyping is a major one.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar, Literal, TypeAlias, Union
+
+import msgspec
+
+from .values import ErrorInfo, FinishReason, Origin, Status, StepKind, ToolCall, Usage
+
+__all__ = [
+    "BatchItem",
+    "Checkpoint",
+    "Citation",
+    "Content",
+    "Custom",
+    "Event",
+    "EventType",
+    "Interrupt",
+    "MessageAdded",
+    "MessageEnd",
+    "MessageStart",
+    "ReasoningDelta",
+    "ReasoningEnd",
+    "ReasoningStart",
+    "RetrievalEnd",
+    "RetrievalStart",
+    "RunEnd",
+    "RunError",
+    "RunStart",
+    "StateSnapshot",
+    "StateUpdate",
+    "StepDelta",
+    "StepEnd",
+    "StepStart",
+    "TextDelta",
+    "TextEnd",
+    "TextStart",
+    "ToolCallDelta",
+    "ToolCallEnd",
+    "ToolCallStart",
+    "ToolDelta",
+    "ToolEnd",
+    "ToolError",
+    "ToolStart",
+    "Unrecognized",
+]
+
+
+def _tag(class_name: str) -> str:
+    """``ToolCallStart`` -> ``tool_call.start``: the last word is the verb."""
+    *noun, verb = re.findall("[A-Z][a-z]+", class_name)
+    return f"{'_'.join(noun)}.{verb}".lower().lstrip(".")
+
+
+class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=_tag):
+    origin: Origin
+    """Where it comes from."""
+    timestamp: float
+    """Unix seconds, read once per raw item."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> Any:
+        """Let pydantic models and FastAPI routes name this class as a field's type."""
+        from pydantic_core import core_schema  # noqa: PLC0415  (importing streamkit stays light)
+
+        return core_schema.no_info_plain_validator_function(
+            lambda value: value if isinstance(value, cls) else msgspec.convert(value, cls),
+            serialization=core_schema.plain_serializer_function_ser_schema(msgspec.to_builtins),
+        )
+
+
+class _Part(_Event, frozen=True, kw_only=True):
+    message_id: str
+    """The message it belongs to."""
+    block_id: int
+    """Its block's place in the message, from 0."""
+
+
+class _RunTotal(_Event, frozen=True, kw_only=True):
+    usage: Usage | None = None
+    """The sum over all model calls, each counted once; None where no call reported any."""
+    usage_by_model: dict[str, Usage] = {}
+    """The same, per model name."""
+
+
+class _Tool(_Event, frozen=True, kw_only=True):
+    tool_call_id: str
+    """The model's call it answers, or its own run id where no model asked for it."""
+    name: str
+    """The tool's name."""
+
+
+class RunStart(_Event, frozen=True, kw_only=True):
+    """The stream begins: always first, also where the source has no such item."""
+
+    type: ClassVar[Literal["run.start"]] = "run.start"
+    run_id: str | None = None
+    """The root run's id, where the API tells it."""
+    input: Any = None
+    """What the run was called with, where the API tells it."""
+
+
+class RunEnd(_RunTotal, frozen=True, kw_only=True):
+    """The stream ends well, or was stopped by its reader: always last unless `RunError` is."""
+
+    type: ClassVar[Literal["run.end"]] = "run.end"
+    status: Status
+    """``completed``, ``interrupted`` (resume it), ``cancelled`` (the reader left), or ``incomplete``
+    (the source stopped before its own end)."""
+    output: Any = None
+    """The final output, where the API tells it."""
+
+
+class RunError(_RunTotal, frozen=True, kw_only=True):
+    """The source raised: always last, and the exception is re-raised after it."""
+
+    type: ClassVar[Literal["run.error"]] = "run.error"
+    error: ErrorInfo
+    """What it raised."""
+
+
+class StepStart(_Event, frozen=True, kw_only=True):
+    """A runnable starts. Tools and retrievers have brackets of their own and are no steps."""
+
+    type: ClassVar[Literal["step.start"]] = "step.start"
+    step_id: str
+    """Its run id."""
+    kind: StepKind
+    """What it is."""
+    input: Any = None
+    """What it was called with, where the API tells it."""
+
+
+class StepDelta(_Event, frozen=True, kw_only=True):
+    """A piece of a chain's or a parser's output."""
+
+    type: ClassVar[Literal["step.delta"]] = "step.delta"
+    step_id: str | None
+    """The step, or None where the stream is the step's own output."""
+    value: Any
+    """The piece as upstream gave it."""
+    cumulative: bool | None = None
+    """Whether it replaces what came before (True), adds to it (False), or nothing tells (None)."""
+
+
+class StepEnd(_Event, frozen=True, kw_only=True):
+    """A runnable ended, and so did everything inside it."""
+
+    type: ClassVar[Literal["step.end"]] = "step.end"
+    step_id: str
+    """The step that ended."""
+    kind: StepKind
+    """What it is."""
+    status: Status
+    """How it ended."""
+    output: Any = None
+    """Its result."""
+    error: ErrorInfo | None = None
+    """What it raised, where it is the innermost thing that failed."""
+
+
+class MessageStart(_Event, frozen=True, kw_only=True):
+    """A model begins to answer, or a node returned a whole message of its own."""
+
+    type: ClassVar[Literal["message.start"]] = "message.start"
+    message_id: str
+    """Stable from start to end."""
+    role: str = "assistant"
+    """Who speaks."""
+    model: str | None = None
+    """The model's name, where it is known by now."""
+    provider: str | None = None
+    """The provider's name, where it is known by now."""
+
+
+class TextStart(_Part, frozen=True, kw_only=True):
+    """A block of text begins."""
+
+    type: ClassVar[Literal["text.start"]] = "text.start"
+
+
+class TextDelta(_Part, frozen=True, kw_only=True):
+    """A piece of text: only the new piece."""
+
+    type: ClassVar[Literal["text.delta"]] = "text.delta"
+    text: str
+    """The new characters."""
+
+
+class TextEnd(_Part, frozen=True, kw_only=True):
+    """A block of text is complete."""
+
+    type: ClassVar[Literal["text.end"]] = "text.end"
+    text: str
+    """All of it: the deltas joined."""
+
+
+class ReasoningStart(_Part, frozen=True, kw_only=True):
+    """A block of reasoning begins, in whatever spelling the provider has for it."""
+
+    type: ClassVar[Literal["reasoning.start"]] = "reasoning.start"
+
+
+class ReasoningDelta(_Part, frozen=True, kw_only=True):
+    """A piece of reasoning: only the new piece."""
+
+    type: ClassVar[Literal["reasoning.delta"]] = "reasoning.delta"
+    text: str
+    """The new characters."""
+
+
+class ReasoningEnd(_Part, frozen=True, kw_only=True):
+    """A block of reasoning is complete."""
+
+    type: ClassVar[Literal["reasoning.end"]] = "reasoning.end"
+    text: str
+    """All of it: the deltas joined."""
+    signature: str | None = None
+    """The provider's seal (or its encrypted reasoning), to be sent back unchanged."""
+    redacted: bool = False
+    """Whether the provider kept the text to itself."""
+
+
+class ToolCallStart(_Part, frozen=True, kw_only=True):
+    """The model begins to *write* a call. When it *runs*, that is `ToolStart`."""
+
+    type: ClassVar[Literal["tool_call.start"]] = "tool_call.start"
+    tool_call_id: str
+    """The id that the tool's result will refer to."""
+    name: str
+    """The tool's name."""
+    provider_executed: bool = False
+    """Whether the provider runs it, so that nobody here has to."""
+
+
+class ToolCallDelta(_Part, frozen=True, kw_only=True):
+    """A piece of a call's arguments: JSON text, not yet a value."""
+
+    type: ClassVar[Literal["tool_call.delta"]] = "tool_call.delta"
+    tool_call_id: str
+    """The call it adds to."""
+    args: str
+    """The new characters."""
+
+
+class ToolCallEnd(_Part, frozen=True, kw_only=True):
+    """A call is written: ``args`` is complete, or ``error`` says why it is not."""
+
+    type: ClassVar[Literal["tool_call.end"]] = "tool_call.end"
+    tool_call_id: str
+    """The call that ended."""
+    name: str
+    """The tool's name."""
+    args: Any
+    """The arguments, from strict JSON of the whole text; None where that failed."""
+    text: str
+    """The arguments exactly as the model wrote them: the deltas joined."""
+    error: str | None = None
+    """Why ``args`` is None, such as arguments that were cut off."""
+    provider_executed: bool = False
+    """Whether the provider runs it, so that nobody here has to."""
+
+
+class Content(_Part, frozen=True, kw_only=True):
+    """A block that arrives whole: image, audio, file, refusal, a server tool's result, ..."""
+
+    type: ClassVar[Literal["content"]] = "content"
+    block: Any
+    """The block as upstream gave it."""
+
+
+class Citation(_Part, frozen=True, kw_only=True):
+    """An annotation on the text of a message."""
+
+    type: ClassVar[Literal["citation"]] = "citation"
+    citation: Any
+    """The annotation as upstream gave it."""
+
+
+class MessageEnd(_Event, frozen=True, kw_only=True):
+    """A message is complete, and so are all its blocks."""
+
+    type: ClassVar[Literal["message.end"]] = "message.end"
+    message_id: str
+    """The message that ended."""
+    status: Status
+    """How it ended."""
+    text: str
+    """All its text blocks, joined."""
+    tool_calls: tuple[ToolCall, ...] = ()
+    """The calls the model wrote, in the order they began."""
+    usage: Usage | None = None
+    """Its tokens, counted once; None where the provider reported none."""
+    finish_reason: FinishReason | None = None
+    """Why the model stopped; None where the provider did not say."""
+    raw_finish_reason: str | None = None
+    """The provider's own word for it."""
+    model: str | None = None
+    """The model's name."""
+    stored_id: str | None = None
+    """The id under which the graph's state holds it, where that differs from ``message_id``."""
+    response_metadata: dict[str, Any] = {}
+    """What else the provider said."""
+
+
+class ToolStart(_Tool, frozen=True, kw_only=True):
+    """A tool begins to *run*."""
+
+    type: ClassVar[Literal["tool.start"]] = "tool.start"
+    input: Any = None
+    """What it was called with."""
+
+
+class ToolDelta(_Event, frozen=True, kw_only=True):
+    """A piece of a running tool's output."""
+
+    type: ClassVar[Literal["tool.delta"]] = "tool.delta"
+    tool_call_id: str
+    """The call it belongs to."""
+    delta: Any
+    """The piece."""
+
+
+class ToolEnd(_Tool, frozen=True, kw_only=True):
+    """A tool returned."""
+
+    type: ClassVar[Literal["tool.end"]] = "tool.end"
+    status: Status
+    """``completed``, or why nothing came back."""
+    output: Any = None
+    """Its result: a ToolMessage gives its content, anything else is as it was returned."""
+    artifact: Any = None
+    """The part of the result that the model does not see."""
+
+
+class ToolError(_Tool, frozen=True, kw_only=True):
+    """A tool failed, whether or not the graph went on."""
+
+    type: ClassVar[Literal["tool.error"]] = "tool.error"
+    error: ErrorInfo
+    """What it raised, or said."""
+
+
+class RetrievalStart(_Event, frozen=True, kw_only=True):
+    """A retriever begins to search."""
+
+    type: ClassVar[Literal["retrieval.start"]] = "retrieval.start"
+    retrieval_id: str
+    """Its run id."""
+    name: str
+    """The retriever's name."""
+    query: Any = None
+    """What it searches for."""
+
+
+class RetrievalEnd(_Event, frozen=True, kw_only=True):
+    """A retriever found what it found."""
+
+    type: ClassVar[Literal["retrieval.end"]] = "retrieval.end"
+    retrieval_id: str
+    """The search that ended."""
+    name: str
+    """The retriever's name."""
+    status: Status
+    """How it ended."""
+    documents: tuple[Any, ...] = ()
+    """The documents found."""
+    error: ErrorInfo | None = None
+    """What it raised."""
+
+
+class StateUpdate(_Event, frozen=True, kw_only=True):
+    """A node wrote to the graph's state."""
+
+    type: ClassVar[Literal["state.update"]] = "state.update"
+    node: str
+    """The node that wrote."""
+    values: Any = None
+    """What it wrote, in whatever shape: a dict, a list of dicts, a scalar, or None."""
+
+
+class StateSnapshot(_Event, frozen=True, kw_only=True):
+    """The whole state of a graph."""
+
+    type: ClassVar[Literal["state.snapshot"]] = "state.snapshot"
+    values: Any
+    """The state."""
+
+
+class Checkpoint(_Event, frozen=True, kw_only=True):
+    """The checkpointer saved the graph."""
+
+    type: ClassVar[Literal["checkpoint"]] = "checkpoint"
+    config: Any = None
+    """The config that leads back to it."""
+    parent_config: Any = None
+    """The config of the one before."""
+    values: Any = None
+    """The state it holds."""
+    next: tuple[str, ...] = ()
+    """The nodes that run next."""
+    metadata: Any = None
+    """The checkpointer's own notes."""
+
+
+class Interrupt(_Event, frozen=True, kw_only=True):
+    """The graph waits for somebody: once per pause, where it was raised."""
+
+    type: ClassVar[Literal["interrupt"]] = "interrupt"
+    interrupt_id: str
+    """What ``Command(resume={interrupt_id: ...})`` names."""
+    value: Any = None
+    """What the graph asks."""
+    static: bool = False
+    """Whether it is a breakpoint (``interrupt_before``), which asks nothing."""
+    tool_call_id: str | None = None
+    """The call whose tool asked."""
+    response_schema: Any = None
+    """The shape of the answer, where the graph gave one."""
+
+
+class MessageAdded(_Event, frozen=True, kw_only=True):
+    """A node put a human, system or removal message into the state."""
+
+    type: ClassVar[Literal["message.added"]] = "message.added"
+    message: Any
+    """The message as upstream gave it."""
+
+
+class Custom(_Event, frozen=True, kw_only=True):
+    """The application's own event."""
+
+    type: ClassVar[Literal["custom"]] = "custom"
+    name: str | None = None
+    """Its name from ``dispatch_custom_event``; None from ``get_stream_writer``."""
+    data: Any = None
+    """Its payload."""
+
+
+class BatchItem(_Event, frozen=True, kw_only=True):
+    """One input of a batch is done."""
+
+    type: ClassVar[Literal["batch.item"]] = "batch.item"
+    index: int
+    """Its place among the inputs."""
+    output: Any = None
+    """Its result."""
+    error: ErrorInfo | None = None
+    """What it raised, where the batch returns exceptions."""
+
+
+class Unrecognized(_Event, frozen=True, kw_only=True):
+    """An item nobody understands: never dropped in silence."""
+
+    type: ClassVar[Literal["unrecognized"]] = "unrecognized"
+    raw: Any
+    """The item."""
+    reason: str
+    """Why it was not understood."""
+
+
+Event: TypeAlias = Union[  # noqa: UP007  (a Union is what msgspec decodes and `match` exhausts)
+    RunStart,
+    RunEnd,
+    RunError,
+    StepStart,
+    StepDelta,
+    StepEnd,
+    MessageStart,
+    TextStart,
+    TextDelta,
+    TextEnd,
+    ReasoningStart,
+    ReasoningDelta,
+    ReasoningEnd,
+    ToolCallStart,
+    ToolCallDelta,
+    ToolCallEnd,
+    Content,
+    Citation,
+    MessageEnd,
+    ToolStart,
+    ToolDelta,
+    ToolEnd,
+    ToolError,
+    RetrievalStart,
+    RetrievalEnd,
+    StateUpdate,
+    StateSnapshot,
+    Checkpoint,
+    Interrupt,
+    MessageAdded,
+    Custom,
+    BatchItem,
+    Unrecognized,
+]
+"""Any event of the schema."""
+
+EventType: TypeAlias = Literal[
+    "run.start",
+    "run.end",
+    "run.error",
+    "step.start",
+    "step.delta",
+    "step.end",
+    "message.start",
+    "text.start",
+    "text.delta",
+    "text.end",
+    "reasoning.start",
+    "reasoning.delta",
+    "reasoning.end",
+    "tool_call.start",
+    "tool_call.delta",
+    "tool_call.end",
+    "content",
+    "citation",
+    "message.end",
+    "tool.start",
+    "tool.delta",
+    "tool.end",
+    "tool.error",
+    "retrieval.start",
+    "retrieval.end",
+    "state.update",
+    "state.snapshot",
+    "checkpoint",
+    "interrupt",
+    "message.added",
+    "custom",
+    "batch.item",
+    "unrecognized",
+]
+"""Any event's ``type``."""

@@ -1,0 +1,113 @@
+"""What events are made of: the vocabularies and the small structs they share."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+__all__ = ["ErrorInfo", "FinishReason", "Origin", "Status", "StepKind", "ToolCall", "Usage"]
+
+Status: TypeAlias = Literal["completed", "interrupted", "failed", "cancelled", "incomplete"]
+"""How a thing ended: ``incomplete`` was abandoned or cut off without an exception."""
+
+StepKind: TypeAlias = Literal["graph", "node", "chain", "prompt", "parser", "chat_model", "llm"]
+"""What a step runs. A LangGraph node is ``node``; the graph around it is ``graph``."""
+
+FinishReason: TypeAlias = Literal[
+    "stop", "length", "tool_calls", "content_filter", "error", "other"
+]
+"""Why a model stopped, in one vocabulary over all providers."""
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an event comes from: one object per upstream run, shared by all its events."""
+
+    run_id: str | None = None
+    """The upstream run, where the API tells it (`messages` mode does not)."""
+    parent_ids: tuple[str, ...] = ()
+    """The runs around it, root first."""
+    name: str | None = None
+    """The runnable's name."""
+    node: str | None = None
+    """The LangGraph node it runs in (upstream: ``langgraph_node``)."""
+    namespace: tuple[str, ...] = ()
+    """The path of the graph it runs in, as ``"node:task_id"`` parts; the root graph is ``()``."""
+    step: int | None = None
+    """The superstep of that graph (upstream: ``langgraph_step``)."""
+    agent: str | None = None
+    """The agent's name (upstream: ``lc_agent_name``, set by ``create_agent(name=...)``)."""
+    thread_id: str | None = None
+    """The checkpointer's thread."""
+    tags: tuple[str, ...] = ()
+    """Tags, inherited ones included."""
+    metadata: dict[str, Any] = {}
+    """Upstream's own metadata object, never copied and never changed."""
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """Tokens of one or several model calls.
+
+    >>> one, two = Usage(input_tokens=3, output_tokens=1), Usage(input_tokens=4, output_tokens=2)
+    >>> (one + two).total_tokens
+    10
+    """
+
+    input_tokens: int = 0
+    """All tokens read, cached ones included."""
+    output_tokens: int = 0
+    """All tokens written, reasoning included."""
+    total_tokens: int = -1
+    """What the provider says they add up to; input plus output where it does not say."""
+    input_token_details: dict[str, int] = {}
+    """Parts of the input, such as ``cache_read``."""
+    output_token_details: dict[str, int] = {}
+    """Parts of the output, such as ``reasoning``."""
+
+    def __post_init__(self) -> None:
+        if self.total_tokens < 0:
+            total = self.input_tokens + self.output_tokens
+            msgspec.structs.force_setattr(self, "total_tokens", total)
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            total_tokens=self.total_tokens + other.total_tokens,
+            input_token_details=_added(self.input_token_details, other.input_token_details),
+            output_token_details=_added(self.output_token_details, other.output_token_details),
+        )
+
+
+def _added(left: dict[str, int], right: dict[str, int]) -> dict[str, int]:
+    return {key: left.get(key, 0) + right.get(key, 0) for key in (*left, *right)}
+
+
+class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What went wrong."""
+
+    name: str
+    """The exception's class name."""
+    message: str
+    """Its text: for logs, not for strangers."""
+    code: str | int | None = None
+    """A machine-readable code or HTTP status, where the exception has one."""
+    exception: Any = None
+    """The exception object itself, inside this process only: no codec writes it."""
+
+
+class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
+    """A call as a finished message holds it."""
+
+    id: str
+    """The id that the tool's result refers to."""
+    name: str
+    """The tool's name."""
+    args: Any
+    """The arguments from strict JSON, or None where they are not JSON (see ``error``)."""
+    text: str
+    """The arguments exactly as the model wrote them."""
+    error: str | None = None
+    """Why ``args`` is None."""
+    provider_executed: bool = False
+    """Whether the provider runs it, so that nobody here has to."""
