@@ -1,0 +1,392 @@
+"""What is open, and the events that open and close it: the grammar, kept by construction.
+
+Laws of this file:
+
+1. The run opens before anything else and closes after everything else, once.
+2. Whatever opens is in `_open`, in the order of opening. Closing backwards is innermost first.
+3. What a step encloses (by ``parent_ids``) closes before the step does.
+4. Nothing here looks at raw items: dialects read them and say what they mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any
+
+from ._ledger import Ledger
+from ._message import Message, Outlet
+from ._payload import Fields, kind_of, messages_in
+from .events import (
+    Custom,
+    Event,
+    Interrupt,
+    MessageAdded,
+    RetrievalEnd,
+    RetrievalStart,
+    RunEnd,
+    RunError,
+    RunStart,
+    StateUpdate,
+    StepDelta,
+    StepEnd,
+    StepStart,
+    ToolEnd,
+    ToolError,
+    ToolStart,
+    Unrecognized,
+)
+from .values import ErrorInfo, Origin, Status, StepKind, Usage
+
+__all__ = ["Assembly", "error_info"]
+
+_NOWHERE = Origin()
+
+
+class _Bracket:
+    """Something open: whose it is, and the event that will end it."""
+
+    def __init__(self, end: Callable[..., Event], origin: Origin, **fields: Any) -> None:
+        self.origin = origin
+        self.fields = fields
+        self._end = end
+
+    def close(
+        self, outlet: Outlet, status: Status, error: ErrorInfo | None = None, **result: Any
+    ) -> None:
+        at = {"origin": self.origin, "timestamp": outlet.now}
+        outlet.emit(self._end(**at, **self.fields, status=status, error=error, **result))
+
+
+def _tool_end(*, status: Status, error: ErrorInfo | None, **fields: Any) -> Event:
+    if error is None:
+        return ToolEnd(**fields, status=status)
+    at = {name: fields[name] for name in ("origin", "timestamp", "tool_call_id", "name")}
+    return ToolError(**at, error=error)
+
+
+class Assembly:
+    """The open brackets of one run, and the events made so far."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.now = 0.0
+        self.ledger = Ledger()
+        self.output: Any = None
+        self.interrupted = False
+        self._clock = clock
+        self._out: list[Event] = []
+        self.emit: Callable[[Event], None] = self._out.append
+        self._open: dict[Hashable, _Bracket | Message] = {}
+        self._run: Origin | None = None
+        self._ended = False
+        self._messages = 0
+        self._usage: dict[str, Usage] = {}
+
+    # --- between items
+
+    def tick(self) -> None:
+        """Read the clock: once per raw item."""
+        self.now = self._clock()
+
+    def take(self) -> list[Event]:
+        """Give the events made since the last time."""
+        out, self._out = self._out, []
+        self.emit = self._out.append
+        return out
+
+    # --- the run
+
+    def start_run(
+        self, origin: Origin = _NOWHERE, run_id: str | None = None, input: object = None
+    ) -> None:
+        """Open the run, unless it is open."""
+        if self._run is None:
+            self._run = origin
+            self.emit(RunStart(origin=origin, timestamp=self.now, run_id=run_id, input=input))
+
+    def end_run(self, status: Status, error: ErrorInfo | None = None) -> None:
+        """Close whatever is open, innermost first, and then the run."""
+        if self._ended:
+            return
+        self._ended = True
+        self.start_run()
+        self._close_all(status, error)
+        total: dict[str, Any] = {
+            "origin": self._run,
+            "timestamp": self.now,
+            "usage": sum(self._usage.values(), Usage()) if self._usage else None,
+            "usage_by_model": self._usage,
+        }
+        if error:
+            self.emit(RunError(**total, error=error))
+        else:
+            self.emit(RunEnd(**total, status=status, output=self.output))
+
+    def _close_all(self, status: Status, error: ErrorInfo | None) -> None:
+        # The source says what failed, not where. Only where everything open is one chain is
+        # the innermost surely the one.
+        at_fault = error if self._is_chain() else None
+        for key in reversed(list(self._open)):
+            bracket = self._open.pop(key)
+            if isinstance(bracket, Message):
+                self._close_message(bracket, _status_when_left(bracket, status))
+            else:
+                left = "incomplete" if status == "completed" else status
+                bracket.close(self, left, at_fault)
+                self._forget(bracket)
+                at_fault = None
+
+    def _is_chain(self) -> bool:
+        innermost = next(reversed(self._open.values()), None)
+        if innermost is None:
+            return False
+        around = {innermost.origin.run_id, *innermost.origin.parent_ids}
+        return all(bracket.origin.run_id in around for bracket in self._open.values())
+
+    # --- anything open
+
+    def message(self, key: Hashable) -> Message | None:
+        """Give the open message with this key, or None."""
+        message = self._open.get(key)
+        return message if isinstance(message, Message) else None
+
+    def open_messages(self) -> list[tuple[Hashable, Message]]:
+        """Give the open messages, oldest first."""
+        return [(key, it) for key, it in self._open.items() if isinstance(it, Message)]
+
+    def close_inside(self, run_id: str, status: Status) -> None:
+        """Close what a run encloses, innermost first."""
+        for key, bracket in reversed(list(self._open.items())):
+            origin = bracket.origin
+            if run_id in origin.parent_ids or (origin.run_id == run_id and key != run_id):
+                del self._open[key]
+                if isinstance(bracket, Message):
+                    self._close_message(bracket, status)
+                else:
+                    bracket.close(self, status)
+                    self._forget(bracket)
+
+    def _end(self, key: Hashable, status: Status, **result: Any) -> None:
+        bracket = self._open.pop(key, None)
+        if bracket is not None and not isinstance(bracket, Message):
+            bracket.close(self, status, **result)
+            self._forget(bracket)
+
+    def _forget(self, bracket: _Bracket) -> None:
+        tool_call_id = bracket.fields.get("tool_call_id")
+        if tool_call_id:
+            self.ledger.record_answer(tool_call_id)
+
+    # --- steps
+
+    def start_step(self, step_id: str, kind: StepKind, origin: Origin, input: object) -> None:
+        """Open a step."""
+        self._open[step_id] = _Bracket(StepEnd, origin, step_id=step_id, kind=kind)
+        self.emit(
+            StepStart(origin=origin, timestamp=self.now, step_id=step_id, kind=kind, input=input)
+        )
+
+    def end_step(self, step_id: str, output: object, status: Status = "completed") -> None:
+        """Close a step and what it encloses; what it left behind was abandoned."""
+        self.close_inside(step_id, "interrupted" if self.interrupted else "incomplete")
+        self._end(step_id, status, output=output)
+
+    def step_delta(
+        self, step_id: str | None, origin: Origin, value: object, *, cumulative: bool | None
+    ) -> None:
+        """Pass on a piece of a step's output."""
+        self.emit(
+            StepDelta(
+                origin=origin,
+                timestamp=self.now,
+                step_id=step_id,
+                value=value,
+                cumulative=cumulative,
+            )
+        )
+
+    # --- messages
+
+    def start_message(
+        self, key: Hashable, origin: Origin, message_id: str | None, role: str = "assistant"
+    ) -> Message:
+        """Open a message; without an id, or under one that is open, it gets one of ours."""
+        self._messages += 1
+        taken = {message.message_id for _, message in self.open_messages()}
+        if not message_id:
+            message_id = f"message-{self._messages}"
+        elif message_id in taken:
+            message_id = f"{message_id}#{self._messages}"
+        message = Message(message_id, origin, self, role)
+        self._open[key] = message
+        return message
+
+    def end_message(self, key: Hashable, status: Status = "completed") -> None:
+        """Close a message and count its usage."""
+        message = self._open.pop(key, None)
+        if isinstance(message, Message):
+            self._close_message(message, status)
+
+    def _close_message(self, message: Message, status: Status) -> None:
+        message.close(status)
+        self.ledger.record_message(message)
+        usage = message.total_usage
+        if usage:
+            model = message.model or "unknown"
+            self._usage[model] = self._usage.get(model, Usage()) + usage
+
+    def whole_message(self, value: object, origin: Origin) -> None:
+        """Show a message that came whole: its own events, a tool's result, or an addition."""
+        kind, fields = kind_of(value), vars(value)
+        id = fields.get("id")
+        if id in self.ledger.message_ids:
+            return
+        if kind == "tool":
+            self._tool_message(fields, origin)
+        elif kind in {"ai", "chunk"}:
+            self._whole_answer(fields, origin)
+        else:
+            self.emit(MessageAdded(origin=origin, timestamp=self.now, message=value))
+        if id:
+            self.ledger.message_ids.add(id)
+
+    def _whole_answer(self, fields: Fields, origin: Origin) -> None:
+        if self.ledger.is_copy(fields, origin):
+            return
+        message = self.start_message("whole", origin, fields.get("id"))
+        message.add_whole(fields)
+        self.end_message("whole")
+
+    # --- tools
+
+    def start_tool(
+        self, key: Hashable, origin: Origin, tool_call_id: str, name: str, input: object
+    ) -> None:
+        """Open a tool run."""
+        self._open[key] = _Bracket(_tool_end, origin, tool_call_id=tool_call_id, name=name)
+        self.ledger.strike_call(tool_call_id)
+        self.emit(
+            ToolStart(
+                origin=origin,
+                timestamp=self.now,
+                tool_call_id=tool_call_id,
+                name=name,
+                input=input,
+            )
+        )
+
+    def end_tool(self, key: Hashable, output: object, status: Status = "completed") -> None:
+        """Close a tool run with whatever it returned."""
+        bracket = self._open.get(key)
+        if bracket is None or isinstance(bracket, Message):
+            return
+        message = _own_message(output, bracket.fields["tool_call_id"])
+        if message:
+            self._end(key, status, **_tool_result(message))
+        else:
+            self._end(key, status, output=output)
+
+    def fail_tool(self, key: Hashable, error: ErrorInfo) -> None:
+        """Close a tool run that raised."""
+        self._end(key, "failed", error=error)
+
+    def _tool_message(self, fields: Fields, origin: Origin) -> None:
+        """Show a result whose tool run the API did not show, unless it did."""
+        id = fields["tool_call_id"]
+        if self.ledger.is_answered(id) or any(
+            not isinstance(it, Message) and it.fields.get("tool_call_id") == id
+            for it in self._open.values()
+        ):
+            return
+        name, args = self.ledger.strike_call(id)
+        self.start_tool(("tool", id), origin, id, fields.get("name") or name, args)
+        self._end(("tool", id), "completed", **_tool_result(fields))
+
+    # --- retrievals
+
+    def start_retrieval(self, key: str, origin: Origin, name: str, query: object) -> None:
+        """Open a search."""
+        self._open[key] = _Bracket(RetrievalEnd, origin, retrieval_id=key, name=name)
+        self.emit(
+            RetrievalStart(
+                origin=origin, timestamp=self.now, retrieval_id=key, name=name, query=query
+            )
+        )
+
+    def end_retrieval(self, key: str, documents: Iterable[object]) -> None:
+        """Close a search with what it found."""
+        self._end(key, "completed", documents=tuple(documents))
+
+    # --- things without a length
+
+    def state_update(self, origin: Origin, node: str, values: object) -> None:
+        """Show what a node wrote, after the messages it holds that were not shown yet."""
+        for message in messages_in(values):
+            self.whole_message(message, origin)
+        self.ledger.forget_task(origin)
+        self.emit(StateUpdate(origin=origin, timestamp=self.now, node=node, values=values))
+
+    def interrupt(
+        self, origin: Origin, interrupt_id: str, value: object = None, **details: Any
+    ) -> None:
+        """Show a pause, once."""
+        self.interrupted = True
+        if interrupt_id in self.ledger.interrupt_ids:
+            return
+        self.ledger.interrupt_ids.add(interrupt_id)
+        self.emit(
+            Interrupt(
+                origin=origin,
+                timestamp=self.now,
+                interrupt_id=interrupt_id,
+                value=value,
+                tool_call_id=self.ledger.tool_of_interrupt.get(interrupt_id),
+                **details,
+            )
+        )
+
+    def custom(self, origin: Origin, name: str | None, data: object) -> None:
+        """Show the application's own event."""
+        self.emit(Custom(origin=origin, timestamp=self.now, name=name, data=data))
+
+    def unrecognized(self, raw: object, reason: str) -> None:
+        """Show an item that nobody understands."""
+        self.start_run()
+        origin = self._run or _NOWHERE
+        self.emit(Unrecognized(origin=origin, timestamp=self.now, raw=raw, reason=reason))
+
+
+def _own_message(output: object, tool_call_id: str) -> Fields | None:
+    """Give the ToolMessage (as its fields) that answers the call, wherever it is in the output."""
+    tools = [vars(it) for it in messages_in([output]) if kind_of(it) == "tool"]
+    own = (fields for fields in tools if fields["tool_call_id"] == tool_call_id)
+    return next(own, tools[0] if kind_of(output) == "tool" else None)
+
+
+def _tool_result(message: Fields) -> dict[str, Any]:
+    if message.get("status") == "error":
+        return {"error": ErrorInfo(name="ToolError", message=str(message["content"]))}
+    return {"output": message["content"], "artifact": message.get("artifact")}
+
+
+def _status_when_left(message: Message, status: Status) -> Status:
+    """Give how a message ended that was open when the stream was over."""
+    if message.is_complete:
+        return "completed"
+    if status in {"completed", "interrupted"}:
+        return "incomplete" if message.marks_its_end else "completed"
+    return status
+
+
+def error_info(error: BaseException) -> ErrorInfo:
+    """Give an exception as data; even a hostile ``__str__`` cannot raise."""
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001  (whatever it is, the run must still end)
+        message = "<no message: its __str__ failed>"
+    code: object = getattr(error, "status_code", None) or getattr(error, "code", None)
+    return ErrorInfo(
+        name=type(error).__name__,
+        message=message,
+        code=code if isinstance(code, (str, int)) else None,
+        exception=error,
+    )

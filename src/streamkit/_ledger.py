@@ -1,0 +1,110 @@
+"""What a run has shown so far, so that nothing is shown twice and every tool finds its call.
+
+LangGraph shows one model message up to three times (chunks, node output, state), one tool result
+twice and one interrupt once per graph around it. The ledger remembers ids, never contents, apart
+from the last message of each node task that is still running.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ._message import Message
+from ._origin import checkpoint_ns
+from ._payload import Fields
+from .values import Origin
+
+__all__ = ["Ledger"]
+
+
+class _Pending(NamedTuple):
+    """A call that no tool has taken yet."""
+
+    name: str
+    args: Any
+    namespace: tuple[str, ...]
+
+
+class _Said(NamedTuple):
+    """What a message amounts to, for telling a copy of it under another id."""
+
+    text: str
+    tool_call_ids: tuple[str, ...]
+
+
+class Ledger:
+    """The memory of one run."""
+
+    def __init__(self) -> None:
+        self.message_ids: set[str] = set()
+        self.interrupt_ids: set[str] = set()
+        self.tool_of_interrupt: dict[str, str] = {}
+        self._answered: set[str] = set()
+        self._pending: dict[str, _Pending] = {}
+        self._said: dict[str, _Said] = {}
+
+    # --- messages
+
+    def record_message(self, message: Message) -> None:
+        """Remember a message that ended, and the calls it made."""
+        self.message_ids.update(filter(None, (message.message_id, message.stored_id)))
+        calls = [call.done for call in message.calls if call.done]
+        task = checkpoint_ns(message.origin.metadata)
+        if task:
+            said = _Said("".join(message.texts), tuple(call.id for call in calls))
+            self._said[task] = said
+        for call in calls:
+            if not call.provider_executed:
+                self._answered.discard(call.id)
+                self._pending[call.id] = _Pending(call.name, call.args, message.origin.namespace)
+
+    def is_copy(self, fields: Fields, origin: Origin) -> bool:
+        """Tell whether a whole message under a new id says what its node's model just said."""
+        said = self._said.get(checkpoint_ns(origin.metadata))
+        if said is None or not (said.text or said.tool_call_ids):
+            return False
+        calls = tuple(call.get("id") for call in fields.get("tool_calls") or ())
+        return fields["content"] == said.text and calls == said.tool_call_ids
+
+    def forget_task(self, origin: Origin) -> None:
+        """Drop what a node task said, once its output has been seen."""
+        self._said.pop(checkpoint_ns(origin.metadata), None)
+
+    # --- tools
+
+    def call_for(self, name: str, input: object, namespace: tuple[str, ...]) -> str | None:
+        """Give the id of the call that a tool run answers, where upstream leaves it out.
+
+        It is the oldest pending call of that tool in the same graph with the same arguments;
+        failing that, one whose arguments are a part of the input (the rest was injected).
+        """
+        named = [(id, call) for id, call in self._pending.items() if call.name == name]
+        here = [(id, call) for id, call in named if call.namespace == namespace] or named
+        for fits in (_equal, _part_of):
+            for id, call in here:
+                if fits(call.args, input):
+                    del self._pending[id]
+                    return id
+        return None
+
+    def strike_call(self, tool_call_id: str) -> tuple[str, Any]:
+        """Take a call off the list of pending ones, and give its name and arguments."""
+        call = self._pending.pop(tool_call_id, None)
+        return (call.name, call.args) if call else ("", None)
+
+    def record_answer(self, tool_call_id: str) -> None:
+        """Remember that a call has its result."""
+        self._pending.pop(tool_call_id, None)
+        self._answered.add(tool_call_id)
+
+    def is_answered(self, tool_call_id: str) -> bool:
+        """Tell whether a call has its result already."""
+        return tool_call_id in self._answered
+
+
+def _equal(args: object, input: object) -> bool:
+    return args == input
+
+
+def _part_of(args: object, input: object) -> bool:
+    return isinstance(args, dict) and isinstance(input, dict) and args.items() <= input.items()

@@ -1,0 +1,419 @@
+"""One message while it is being written: chunks in, a bracket of events out.
+
+Laws of this file:
+
+1. Blocks are numbered in the order they begin. At most one of them is text or reasoning and
+   open; any other block's beginning ends it, so text before and after a call are two blocks.
+2. Calls may be open side by side, because providers interleave parallel calls. A call ends when
+   its arguments are complete JSON *and* something else has begun, or with the message.
+3. Text is kept as the pieces that came and joined once, at the end.
+4. Usage is one number per message, however often it is reported.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ._payload import Fields, finish_reason, read_chunk, read_message, usage_of
+from .events import (
+    Citation,
+    Content,
+    Event,
+    MessageEnd,
+    MessageStart,
+    ReasoningDelta,
+    ReasoningEnd,
+    ReasoningStart,
+    TextDelta,
+    TextEnd,
+    TextStart,
+    ToolCallDelta,
+    ToolCallEnd,
+    ToolCallStart,
+    Unrecognized,
+)
+from .values import Origin, Status, ToolCall, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Message", "Outlet"]
+
+
+class Outlet(Protocol):
+    """Where a message's events go, and what time it is there."""
+
+    now: float
+    emit: Callable[[Event], None]
+
+
+class _Words:
+    """A block of text or of reasoning."""
+
+    __slots__ = ("block_id", "parts", "reasoning", "redacted", "signature")
+
+    def __init__(self, block_id: int, *, reasoning: bool) -> None:
+        self.block_id = block_id
+        self.reasoning = reasoning
+        self.parts: list[str] = []
+        self.signature: str | None = None
+        self.redacted = False
+
+
+class _Call:
+    """A call the model is writing."""
+
+    __slots__ = ("block_id", "done", "id", "name", "parts", "provider_executed")
+
+    def __init__(self, block_id: int, id: str, name: str, *, provider_executed: bool) -> None:
+        self.block_id = block_id
+        self.id = id
+        self.name = name
+        self.provider_executed = provider_executed
+        self.parts: list[str] = []
+        self.done: ToolCall | None = None
+
+    def finished(self) -> ToolCall:
+        text = "".join(self.parts)
+        args, error = _strict_args(text)
+        return ToolCall(
+            id=self.id,
+            name=self.name,
+            args=args,
+            text=text,
+            error=error,
+            provider_executed=self.provider_executed,
+        )
+
+
+def _strict_args(text: str) -> tuple[dict[str, Any] | None, str | None]:
+    """Parse arguments as strict JSON: ``(args, None)``, or ``(None, why not)``."""
+    if not text:
+        return {}, None  # a tool without parameters: several providers then send nothing at all
+    try:
+        args = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        return None, f"arguments are not complete JSON: {error}"
+    if not isinstance(args, dict):
+        return None, "arguments are JSON, but not an object"
+    return args, None  # pyright: ignore[reportUnknownVariableType]
+
+
+def _refuse_constant(name: str) -> None:
+    msg = f"{name} is not JSON"
+    raise ValueError(msg)
+
+
+class Message:
+    """A message being written. It is the `Sink` that `_payload` tells what chunks say."""
+
+    def __init__(self, message_id: str, origin: Origin, outlet: Outlet, role: str) -> None:
+        self.message_id = message_id
+        self.origin = origin
+        self.stored_id: str | None = None
+        self.marks_its_end = False
+        self.has_last_chunk = False
+        self.finish_reason: str | None = None
+        self.model: str | None = origin.metadata.get("ls_model_name")
+        self.calls: list[_Call] = []
+        self.texts: list[str] = []
+        self._outlet = outlet
+        self._blocks = 0
+        self._words: _Words | None = None
+        self._by_id: dict[str, _Call] = {}
+        self._by_index: dict[object, _Call] = {}
+        self._usage = _UsageReports()
+        self._metadata: dict[str, Any] = {}
+        self._last_metadata: Fields = {}
+        self._emit(
+            MessageStart,
+            role=role,
+            model=self.model,
+            provider=origin.metadata.get("ls_provider"),
+        )
+
+    # --- what upstream hands in
+
+    def add_chunk(self, fields: Fields) -> None:
+        """Add what an AIMessageChunk (as its dict of fields) says."""
+        content = fields["content"]
+        if (
+            content.__class__ is str
+            and not fields["tool_call_chunks"]
+            and not fields["additional_kwargs"]
+            and fields["usage_metadata"] is None
+            and fields["response_metadata"] == self._last_metadata
+        ):
+            self.text(content)
+        else:
+            read_chunk(fields, self)
+        if "chunk_position" in fields:  # langchain-core 1.0 and later
+            self.marks_its_end = True
+            self.has_last_chunk = fields["chunk_position"] == "last"
+
+    def add_whole(self, fields: Fields) -> None:
+        """Add what a whole message (as its dict of fields) says."""
+        read_message(fields, self)
+        self.has_last_chunk = True
+
+    def finish(self, fields: Fields) -> None:
+        """Take the finished message: all of it if nothing was streamed, else what is still news.
+
+        Upstream's own merge repeats every chunk, so only what no chunk told is taken from it.
+        """
+        if self._blocks == 0:
+            self.add_whole(fields)
+        elif self.total_usage is None:
+            usage = usage_of(fields["usage_metadata"])
+            if usage:
+                self.usage(usage)
+        self.has_last_chunk = True
+        self.stored_id = fields.get("id")
+
+    # --- what _payload says it means (the Sink)
+
+    def text(self, text: str) -> None:
+        """Add text."""
+        if not text:
+            return
+        words = self._words
+        if words is None or words.reasoning:
+            words = self._begin_words(reasoning=False)
+        words.parts.append(text)
+        outlet = self._outlet
+        outlet.emit(
+            TextDelta(
+                origin=self.origin,
+                timestamp=outlet.now,
+                message_id=self.message_id,
+                block_id=words.block_id,
+                text=text,
+            )
+        )
+
+    def reasoning(self, text: str, *, signature: str | None = None, redacted: bool = False) -> None:
+        """Add reasoning, or only its seal."""
+        if not (text or signature or redacted):
+            return
+        words = self._words
+        if words is None or not words.reasoning or (redacted and not words.redacted):
+            words = self._begin_words(reasoning=True)
+        words.redacted = redacted
+        if signature:
+            words.signature = signature
+        if text:
+            words.parts.append(text)
+            self._emit(ReasoningDelta, block_id=words.block_id, text=text)
+
+    def tool_call(
+        self,
+        index: object,
+        id: str | None,
+        name: str | None,
+        args: str,
+        *,
+        provider_executed: bool = False,
+    ) -> None:
+        """Begin a call, or add to one that has begun."""
+        call = self._known_call(index, id, name)
+        if call and name and args[:1] == "{":
+            self._end_complete_calls()  # some providers send a whole call twice
+        if call is None:
+            call = self._begin_call(index, id, name or "", provider_executed=provider_executed)
+        self._add_args(call, args)
+
+    def call_input(self, index: object, args: str) -> None:
+        """Add arguments to the provider's own call at ``index``, if there is one."""
+        call = self._by_index.get(index)
+        if call:
+            self._add_args(call, args)
+
+    def content(self, block: object) -> None:
+        """Pass on a block that arrived whole."""
+        self._emit(Content, block_id=self._begin_block(), block=block)
+
+    def citation(self, citation: object) -> None:
+        """Pass on an annotation on the text so far."""
+        words = self._words or self._begin_words(reasoning=False)
+        self._emit(Citation, block_id=words.block_id, citation=citation)
+
+    def usage(self, usage: Usage) -> None:
+        """Count a report of tokens."""
+        self._usage.add(usage)
+
+    def response(self, metadata: Fields) -> None:
+        """Keep what else the provider said: the last word wins where it repeats itself."""
+        self._last_metadata = metadata
+        self._metadata.update(metadata)
+        self.model = metadata.get("model_name") or metadata.get("model") or self.model
+        _, self.finish_reason = finish_reason(self._metadata)
+        if self.finish_reason:
+            self._end_complete_calls()
+
+    # --- the end
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether upstream has said that this was all."""
+        return self.has_last_chunk or self.finish_reason is not None
+
+    @property
+    def total_usage(self) -> Usage | None:
+        """The message's tokens, counted once."""
+        return self._usage.total
+
+    def close(self, status: Status) -> None:
+        """End every block that is open, then the message."""
+        self._end_words()
+        for call in self.calls:
+            self._end_call(call)
+        reason, raw = finish_reason(self._metadata)
+        if reason == "stop" and any(not call.provider_executed for call in self.calls):
+            reason = "tool_calls"  # Gemini and the Responses API have one word for both
+        self._emit(
+            MessageEnd,
+            status=status,
+            text="".join(self.texts),
+            tool_calls=tuple(call.done for call in self.calls if call.done),
+            usage=self.total_usage,
+            finish_reason=reason,
+            raw_finish_reason=raw,
+            model=self.model,
+            stored_id=None if self.stored_id == self.message_id else self.stored_id,
+            response_metadata=self._metadata,
+        )
+
+    # --- blocks
+
+    def _begin_block(self) -> int:
+        self._end_words()
+        self._end_complete_calls()
+        self._blocks += 1
+        return self._blocks - 1
+
+    def _begin_words(self, *, reasoning: bool) -> _Words:
+        self._words = words = _Words(self._begin_block(), reasoning=reasoning)
+        self._emit(ReasoningStart if reasoning else TextStart, block_id=words.block_id)
+        return words
+
+    def _end_words(self) -> None:
+        words, self._words = self._words, None
+        if words is None:
+            return
+        text = "".join(words.parts)
+        if words.reasoning:
+            self._emit(
+                ReasoningEnd,
+                block_id=words.block_id,
+                text=text,
+                signature=words.signature,
+                redacted=words.redacted,
+            )
+        else:
+            self.texts.append(text)
+            self._emit(TextEnd, block_id=words.block_id, text=text)
+
+    # --- calls
+
+    def _known_call(self, index: object, id: str | None, name: str | None) -> _Call | None:
+        if id and id in self._by_id:
+            return self._by_id[id]
+        call = self._by_index.get(index)
+        if call is None or (id and name) or (name and name != call.name):
+            return None  # an id or a name of its own makes a new call, even at a taken index
+        return call
+
+    def _begin_call(
+        self, index: object, id: str | None, name: str, *, provider_executed: bool
+    ) -> _Call:
+        block_id = self._begin_block()
+        id = id or f"{self.message_id}:{block_id}"
+        call = _Call(block_id, id, name, provider_executed=provider_executed)
+        self.calls.append(call)
+        self._by_id[id] = self._by_index[index] = call
+        self._emit(
+            ToolCallStart,
+            block_id=block_id,
+            tool_call_id=id,
+            name=name,
+            provider_executed=provider_executed,
+        )
+        return call
+
+    def _add_args(self, call: _Call, args: str) -> None:
+        if not args:
+            return
+        if call.done:
+            if args.strip() and args != call.done.text:
+                self._outlet.emit(
+                    Unrecognized(
+                        origin=self.origin,
+                        timestamp=self._outlet.now,
+                        raw=args,
+                        reason=f"arguments after the end of call {call.id!r}",
+                    )
+                )
+            return
+        call.parts.append(args)
+        self._emit(ToolCallDelta, block_id=call.block_id, tool_call_id=call.id, args=args)
+
+    def _end_complete_calls(self) -> None:
+        for call in self.calls:
+            if call.done is None and call.parts and call.parts[-1].rstrip().endswith("}"):
+                done = call.finished()
+                if done.error is None:
+                    self._end_call(call, done)
+
+    def _end_call(self, call: _Call, done: ToolCall | None = None) -> None:
+        if call.done:
+            return
+        call.done = done = done or call.finished()
+        self._emit(
+            ToolCallEnd,
+            block_id=call.block_id,
+            tool_call_id=call.id,
+            name=call.name,
+            args=done.args,
+            text=done.text,
+            error=done.error,
+            provider_executed=call.provider_executed,
+        )
+
+    def _emit(self, event: Callable[..., Event], **fields: Any) -> None:
+        outlet = self._outlet
+        outlet.emit(
+            event(origin=self.origin, timestamp=outlet.now, message_id=self.message_id, **fields)
+        )
+
+
+class _UsageReports:
+    """The tokens of one message, from reports that are deltas (most) or running totals (some).
+
+    A report with the same input as the one before, and no less output, is a running total and
+    replaces it; any other report adds to it. So 10/1, 0/1, 0/1 makes 10/3 and 10/1, 10/2, 10/3
+    makes 10/3 as well.
+    """
+
+    __slots__ = ("_before", "_last")
+
+    def __init__(self) -> None:
+        self._before: Usage | None = None
+        self._last: Usage | None = None
+
+    def add(self, report: Usage) -> None:
+        last = self._last
+        if last and not self._is_running_total(last, report):
+            self._before = self._before + last if self._before else last
+        self._last = report
+
+    @staticmethod
+    def _is_running_total(last: Usage, report: Usage) -> bool:
+        same_input = report.input_tokens == last.input_tokens > 0
+        return same_input and report.output_tokens >= last.output_tokens
+
+    @property
+    def total(self) -> Usage | None:
+        if self._before and self._last:
+            return self._before + self._last
+        return self._last

@@ -1,0 +1,48 @@
+"""From upstream's metadata to an `Origin`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .values import Origin
+
+__all__ = ["checkpoint_ns", "origin_from"]
+
+
+def checkpoint_ns(metadata: Mapping[str, Any]) -> str:
+    """Give the node task a run belongs to: ``"node:task_id|node:task_id"``, or ``""``.
+
+    Not upstream's ``checkpoint_ns``, which stays at the outermost task below depth 1.
+    """
+    return metadata.get("langgraph_checkpoint_ns") or ""
+
+
+def origin_from(
+    metadata: dict[str, Any],
+    *,
+    run_id: str | None = None,
+    parent_ids: Sequence[str] = (),
+    name: str | None = None,
+    tags: Sequence[str] | None = None,
+) -> Origin:
+    """Read what upstream's metadata says about where a run is.
+
+    The namespace is that of the graph around the node, so the node's own task is left out.
+
+    >>> origin_from({"langgraph_node": "b", "langgraph_checkpoint_ns": "a:1|b:2"}).namespace
+    ('a:1',)
+    """
+    path = checkpoint_ns(metadata)
+    return Origin(
+        run_id=run_id,
+        parent_ids=tuple(parent_ids),
+        name=name,
+        node=metadata.get("langgraph_node"),
+        namespace=tuple(path.split("|")[:-1]) if path else (),
+        step=metadata.get("langgraph_step"),
+        agent=metadata.get("lc_agent_name"),
+        thread_id=metadata.get("thread_id"),
+        tags=tuple(tags or metadata.get("tags") or ()),
+        metadata=metadata,
+    )

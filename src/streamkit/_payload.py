@@ -1,0 +1,333 @@
+"""What one chunk or message says, told piece by piece to a `Sink`.
+
+The only file that knows LangChain's attributes. It imports none of LangChain: messages are told
+by the names of their classes, and read through the dict that holds their fields, because asking
+a pydantic object for an attribute that its version lacks costs microseconds.
+
+Where one fact stands in two places it is read once: client tool calls only from
+``tool_call_chunks`` (or ``tool_calls`` of a whole message), the provider's own tools only from
+``content``, and reasoning from wherever the provider puts it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any, Literal, Protocol, TypeAlias, cast
+
+from .values import FinishReason, Usage
+
+__all__ = [
+    "Kind",
+    "Sink",
+    "finish_reason",
+    "is_command",
+    "kind_of",
+    "messages_in",
+    "read_chunk",
+    "read_message",
+    "usage_of",
+]
+
+Fields: TypeAlias = Mapping[str, Any]
+Kind: TypeAlias = Literal["chunk", "ai", "tool", "generation", "other"]
+"""An AIMessageChunk, a whole AIMessage, a ToolMessage, a GenerationChunk, any other message."""
+
+_KINDS: dict[str, Kind] = {
+    "langchain_core.messages.ai.AIMessageChunk": "chunk",
+    "langchain_core.messages.ai.AIMessage": "ai",
+    "langchain_core.messages.tool.ToolMessage": "tool",
+    "langchain_core.messages.base.BaseMessage": "other",
+    "langchain_core.outputs.generation.Generation": "generation",
+}
+
+
+class Sink(Protocol):
+    """Whoever wants to know what a chunk says."""
+
+    def text(self, text: str) -> None:
+        """Some text."""
+        ...
+
+    def reasoning(self, text: str, *, signature: str | None = None, redacted: bool = False) -> None:
+        """Some reasoning, or only its seal."""
+        ...
+
+    def tool_call(
+        self,
+        index: object,
+        id: str | None,
+        name: str | None,
+        args: str,
+        *,
+        provider_executed: bool = False,
+    ) -> None:
+        """A call, or the next piece of one."""
+        ...
+
+    def call_input(self, index: object, args: str) -> None:
+        """More arguments of a call that the provider runs; any other index is not meant."""
+        ...
+
+    def content(self, block: object) -> None:
+        """A block that is whole as it is."""
+        ...
+
+    def citation(self, citation: object) -> None:
+        """An annotation on the text so far."""
+        ...
+
+    def usage(self, usage: Usage) -> None:
+        """A report of tokens."""
+        ...
+
+    def response(self, metadata: Fields) -> None:
+        """What else the provider said."""
+        ...
+
+
+def kind_of(value: object) -> Kind | None:
+    """Give what kind of message ``value`` is, or None where it is none."""
+    return _kind_of_class(value.__class__)
+
+
+@lru_cache(maxsize=1024)
+def _kind_of_class(cls: type) -> Kind | None:
+    for base in cls.__mro__:
+        kind = _KINDS.get(f"{base.__module__}.{base.__qualname__}")
+        if kind:
+            return kind
+    return None
+
+
+def is_command(value: object) -> bool:
+    """Tell whether ``value`` is LangGraph's ``Command``."""
+    cls = value.__class__
+    return cls.__name__ == "Command" and cls.__module__ == "langgraph.types"
+
+
+def messages_in(values: object) -> Iterator[Any]:
+    """Give the messages that a node's output holds, in order, whatever shape the output has."""
+    if is_command(values):
+        values = cast("Any", values).update
+    if isinstance(values, dict):
+        for value in cast("dict[str, object]", values).values():
+            yield from _messages(value)
+    else:
+        yield from _messages(values)
+
+
+def _messages(value: object) -> Iterator[Any]:
+    if isinstance(value, (list, tuple)):
+        for item in cast("list[object]", value):
+            if is_command(item) or item.__class__ is dict:
+                yield from messages_in(item)
+            elif kind_of(item):
+                yield item
+    elif kind_of(value):
+        yield value
+
+
+def read_chunk(fields: Fields, sink: Sink) -> None:
+    """Tell ``sink`` what a chunk adds."""
+    _read_additional(fields["additional_kwargs"], sink)
+    _read_content(fields["content"], sink)
+    for call in fields["tool_call_chunks"]:
+        sink.tool_call(call.get("index"), call.get("id"), call.get("name"), call.get("args") or "")
+    _read_numbers(fields, sink)
+
+
+def read_message(fields: Fields, sink: Sink) -> None:
+    """Tell ``sink`` what a whole message says, as if it were one large chunk."""
+    _read_additional(fields["additional_kwargs"], sink)
+    _read_content(fields["content"], sink)
+    for number, call in enumerate(fields["tool_calls"]):
+        index = ("whole", number)
+        sink.tool_call(index, call.get("id"), call.get("name"), _json_text(call.get("args")))
+    for number, call in enumerate(fields["invalid_tool_calls"]):
+        index = ("invalid", number)
+        sink.tool_call(index, call.get("id"), call.get("name"), call.get("args") or "")
+    _read_numbers(fields, sink)
+
+
+def _json_text(args: object) -> str:
+    return json.dumps(args, ensure_ascii=False, default=str)
+
+
+def _read_numbers(fields: Fields, sink: Sink) -> None:
+    usage = usage_of(fields["usage_metadata"])
+    if usage:
+        sink.usage(usage)
+    if fields["response_metadata"]:
+        sink.response(fields["response_metadata"])
+
+
+def usage_of(metadata: Fields | None) -> Usage | None:
+    """Give LangChain's ``usage_metadata`` as a `Usage`; None where there is none."""
+    if not metadata:
+        return None
+    return Usage(
+        input_tokens=metadata.get("input_tokens") or 0,
+        output_tokens=metadata.get("output_tokens") or 0,
+        total_tokens=metadata.get("total_tokens", -1),
+        input_token_details=_counts(metadata.get("input_token_details")),
+        output_token_details=_counts(metadata.get("output_token_details")),
+    )
+
+
+def _counts(details: Fields | None) -> dict[str, int]:
+    return {key: count for key, count in (details or {}).items() if isinstance(count, int)}
+
+
+# --- content: a str, or a list of strs and blocks -------------------------------------------
+
+
+def _read_content(content: object, sink: Sink) -> None:
+    if isinstance(content, str):
+        sink.text(content)
+        return
+    for block in cast("list[Any]", content):
+        if isinstance(block, str):
+            sink.text(block)
+        else:
+            _BLOCKS.get(block.get("type"), _whole)(block, sink)
+
+
+def _text(block: Fields, sink: Sink) -> None:
+    sink.text(block.get("text") or "")
+    for citation in block.get("annotations") or block.get("citations") or ():
+        sink.citation(citation)
+
+
+def _thinking(block: Fields, sink: Sink) -> None:
+    # Mistral's `thinking` is a list of text blocks; everybody else's is a str.
+    sink.reasoning(_joined(block.get("thinking")), signature=block.get("signature"))
+
+
+def _redacted(block: Fields, sink: Sink) -> None:
+    sink.reasoning("", signature=block.get("data"), redacted=True)
+
+
+def _reasoning(block: Fields, sink: Sink) -> None:
+    text = block.get("reasoning") or _joined(block.get("summary")) or _joined(block.get("content"))
+    extras: Fields = block.get("extras") or {}
+    signature = extras.get("signature") or block.get("signature") or block.get("encrypted_content")
+    sink.reasoning(text or "", signature=signature)
+
+
+def _bedrock_reasoning(block: Fields, sink: Sink) -> None:
+    inner: Fields = block.get("reasoning_content") or {}
+    sink.reasoning(inner.get("text") or "", signature=inner.get("signature"))
+
+
+def _joined(parts: object) -> str:
+    if isinstance(parts, list):
+        return "".join(part.get("text") or "" for part in cast("list[Any]", parts))
+    return cast("str", parts) or ""
+
+
+def _server_call(block: Fields, sink: Sink) -> None:
+    args = block.get("args") or block.get("input") or ""
+    text = args if isinstance(args, str) else _json_text(args)
+    sink.tool_call(
+        ("server", block.get("index")),
+        block.get("id"),
+        block.get("name"),
+        text,
+        provider_executed=True,
+    )
+
+
+def _input_delta(block: Fields, sink: Sink) -> None:
+    sink.call_input(("server", block.get("index")), block.get("partial_json") or "")
+
+
+def _whole(block: object, sink: Sink) -> None:
+    sink.content(block)
+
+
+def _read_elsewhere(_block: Fields, _sink: Sink) -> None:
+    """Client tool calls: `read_chunk` takes them from ``tool_call_chunks``."""
+
+
+_BLOCKS: dict[str | None, Callable[[Any, Sink], None]] = {
+    "text": _text,
+    "output_text": _text,
+    "thinking": _thinking,
+    "redacted_thinking": _redacted,
+    "reasoning": _reasoning,
+    "reasoning_content": _bedrock_reasoning,
+    "server_tool_use": _server_call,
+    "server_tool_call": _server_call,
+    "server_tool_call_chunk": _server_call,
+    "input_json_delta": _input_delta,
+    "tool_use": _read_elsewhere,
+    "tool_call": _read_elsewhere,
+    "tool_call_chunk": _read_elsewhere,
+    "invalid_tool_call": _read_elsewhere,
+    "function_call": _read_elsewhere,
+}
+
+
+def _read_additional(additional: Fields, sink: Sink) -> None:
+    if not additional:
+        return
+    reasoning: Any = additional.get("reasoning_content") or additional.get("reasoning")
+    if isinstance(reasoning, dict):
+        _reasoning(cast("Fields", reasoning), sink)
+    elif reasoning:
+        sink.reasoning(reasoning)
+    if additional.get("refusal"):
+        sink.content({"type": "refusal", "refusal": additional["refusal"]})
+
+
+# --- why the model stopped -------------------------------------------------------------------
+
+_FINISH_REASONS: dict[str, FinishReason] = {
+    "stop": "stop",
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "pause_turn": "stop",
+    "completed": "stop",
+    "eos": "stop",
+    "eos_token": "stop",
+    "complete": "stop",
+    "length": "length",
+    "max_tokens": "length",
+    "max_output_tokens": "length",
+    "model_length": "length",
+    "model_context_window_exceeded": "length",
+    "tool_calls": "tool_calls",
+    "tool_call": "tool_calls",
+    "tool_use": "tool_calls",
+    "function_call": "tool_calls",
+    "content_filter": "content_filter",
+    "content_filtered": "content_filter",
+    "guardrail_intervened": "content_filter",
+    "refusal": "content_filter",
+    "safety": "content_filter",
+    "recitation": "content_filter",
+    "blocklist": "content_filter",
+    "prohibited_content": "content_filter",
+    "spii": "content_filter",
+    "error": "error",
+    "failed": "error",
+    "malformed_function_call": "error",
+}
+
+
+def finish_reason(metadata: Fields) -> tuple[FinishReason | None, str | None]:
+    """Give why the model stopped, in our word and in the provider's."""
+    details: Fields = metadata.get("incomplete_details") or {}
+    raw = (
+        metadata.get("finish_reason")
+        or metadata.get("stop_reason")
+        or metadata.get("stopReason")
+        or metadata.get("done_reason")
+        or details.get("reason")
+        or metadata.get("status")
+    )
+    if not isinstance(raw, str) or raw == "in_progress":
+        return None, None
+    return _FINISH_REASONS.get(raw.lower(), "other"), raw

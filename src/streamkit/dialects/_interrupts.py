@@ -1,0 +1,46 @@
+"""LangGraph's interrupts, in the shapes that its versions and APIs have for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from .._assembly import Assembly
+from ..values import Origin
+
+__all__ = ["interrupt_id", "is_bubble_up", "show_interrupts"]
+
+
+def show_interrupts(assembly: Assembly, origin: Origin, interrupts: Sequence[object]) -> None:
+    """Show what stands under ``__interrupt__``. An empty tuple is a static breakpoint."""
+    if not interrupts:
+        count = len(assembly.ledger.interrupt_ids)
+        assembly.interrupt(origin, f"static-{count}", static=True)
+    for item in interrupts:
+        fields = _fields(item)
+        assembly.interrupt(
+            origin,
+            interrupt_id(item),
+            fields.get("value"),
+            response_schema=fields.get("response_schema"),
+        )
+
+
+def interrupt_id(item: object) -> str:
+    """Give the id that resumes this interrupt. Before langgraph 0.6 it was computed, not kept."""
+    fields = _fields(item)
+    id: object = fields.get("id") or getattr(item, "interrupt_id", None)
+    return str(id or fields.get("ns") or "interrupt")
+
+
+def _fields(item: object) -> Mapping[str, Any]:
+    if isinstance(item, Mapping):
+        return cast("Mapping[str, Any]", item)
+    # A dataclass, slotted in every version so far.
+    names = ("value", "id", "ns", "response_schema")
+    return {name: getattr(item, name, None) for name in names}
+
+
+def is_bubble_up(error: object) -> bool:
+    """Tell whether an exception is LangGraph's way of pausing or jumping, and so no failure."""
+    return any(base.__name__ == "GraphBubbleUp" for base in type(error).__mro__)

@@ -1,0 +1,113 @@
+"""The open messages of an API that gives no run ids: which one does a chunk belong to?
+
+1. The same metadata *object* means the same model run: LangGraph hands out one dict per run.
+2. Otherwise the same id does. But a provider may change the id in mid-message (the OpenAI
+   Responses API: ``resp_1`` first, then ``lc_run--…``), so an id of LangChain's own making and
+   one of the provider's may be two names of one message; two of LangChain's never are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Any
+
+from .._assembly import Assembly
+from .._message import Message
+from .._payload import Fields
+from ..errors import MalformedItem
+from ..values import Origin
+
+__all__ = ["Tracks"]
+
+
+class _Track:
+    """An open message and every name it has gone by."""
+
+    __slots__ = ("ids", "key", "message", "origin")
+
+    def __init__(self, key: Hashable, message: Message, origin: Origin) -> None:
+        self.key = key
+        self.message = message
+        self.origin = origin
+        self.ids: set[str | None] = set()
+
+    def may_be(self, id: str | None) -> bool:
+        """Tell whether ``id`` is, or may have become, a name of this message."""
+        if id in self.ids or not id:
+            return True
+        has_langchain_id = any(map(_is_langchain_id, self.ids))
+        return has_langchain_id != _is_langchain_id(id)
+
+
+def _is_langchain_id(id: str | None) -> bool:
+    """LangChain's own ids: ``run-`` (0.3.40), ``run--`` (0.3.86), ``lc_run--`` (1.0 and later)."""
+    return id is not None and id.startswith(("lc_run-", "run-"))
+
+
+class Tracks:
+    """The open messages, and the way from a chunk to its message."""
+
+    def __init__(self, assembly: Assembly) -> None:
+        self._assembly = assembly
+        self._open: list[_Track] = []
+        self._count = 0
+
+    def __iter__(self) -> Iterator[tuple[Message, Origin]]:
+        return iter([(track.message, track.origin) for track in self._open])
+
+    def add(self, chunk: object, metadata: dict[str, Any] | None, origin: Origin) -> None:
+        """Add a chunk to its message, which it may open or end."""
+        fields = vars(chunk)
+        id: str | None = fields["id"]
+        track = self._by_metadata(metadata) or self._by_id(id, origin)
+        if track is None:
+            if id in self._assembly.ledger.message_ids:
+                return _refuse_late(chunk, fields)
+            track = self._start(id, origin)
+        track.ids.add(id)
+        track.message.add_chunk(fields)
+        if track.message.has_last_chunk:
+            self._end(track)
+        return None
+
+    def end(self, message: Message) -> None:
+        """End a message, because something that comes after it has come."""
+        for track in list(self._open):
+            if track.message is message:
+                self._end(track)
+
+    def named(self, id: str | None) -> Message | None:
+        """Give the open message that has gone by this id."""
+        return next((track.message for track in self._open if id and id in track.ids), None)
+
+    def _by_metadata(self, metadata: dict[str, Any] | None) -> _Track | None:
+        if metadata is not None:
+            for track in self._open:
+                if track.origin.metadata is metadata:
+                    return track
+        return None
+
+    def _by_id(self, id: str | None, origin: Origin) -> _Track | None:
+        fitting = [it for it in self._open if it.origin.metadata == origin.metadata]
+        exact = (track for track in fitting if id in track.ids)
+        return next(exact, next((track for track in fitting if track.may_be(id)), None))
+
+    def _start(self, id: str | None, origin: Origin) -> _Track:
+        self._count += 1
+        key = ("track", self._count)
+        track = _Track(key, self._assembly.start_message(key, origin, id), origin)
+        self._open.append(track)
+        return track
+
+    def _end(self, track: _Track) -> None:
+        message = track.message
+        self._open.remove(track)
+        abandoned = message.marks_its_end and not message.is_complete
+        self._assembly.end_message(track.key, "incomplete" if abandoned else "completed")
+        self._assembly.ledger.message_ids.update(filter(None, track.ids))
+
+
+def _refuse_late(chunk: object, fields: Fields) -> None:
+    says: Sequence[object] = [fields["content"], fields["tool_call_chunks"]]
+    if any(says):
+        raise MalformedItem(f"a chunk after the end of message {fields['id']!r}", chunk)

@@ -1,0 +1,406 @@
+"""``astream_events``, version 2 and version 1: dicts that name what happened to which run.
+
+    graph.astream_events(inputs, version="v2")
+
+    {"event": "on_chat_model_stream", "name": "ChatOpenAI", "run_id": "c850…", "parent_ids": ["…"],
+     "tags": ["seq:step:1"], "metadata": {"langgraph_node": "agent", …},
+     "data": {"chunk": AIMessageChunk(content="Hel", …)}}
+    {"event": "on_tool_start", "name": "get_weather", …, "data": {"input": {"city": "Paris"}}}
+    {"event": "on_chain_end", "name": "LangGraph", …, "data": {"output": {"messages": […]}}}
+
+What upstream leaves out, and how it is made up for:
+
+- Only tools have an error event. Any other run that fails, is retried, falls back or is
+  interrupted has a start and no end: it ends when its parent does, or its successor starts.
+- Tools have no call id at their start: the ledger matches the call by name and arguments.
+- The first event's ``input`` is the *root's* input, whatever run the event is about.
+- Interrupts stand only in the chunks of the root graph.
+- Version 1 has empty ``parent_ids``, so there everything lies flat under the first run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeGuard, cast
+
+from .._assembly import error_info
+from .._message import Message
+from .._origin import checkpoint_ns, origin_from
+from .._payload import is_command, kind_of, messages_in
+from ..errors import MalformedItem
+from ..values import ErrorInfo, Origin, Status, StepKind
+from ._interrupts import interrupt_id, is_bubble_up, show_interrupts
+from ._reader import Reader
+from .chunks import is_cumulative
+
+__all__ = ["EventsReader", "is_event"]
+
+_KEYS = ("event", "name", "run_id", "data")
+
+
+def is_event(raw: object) -> TypeGuard[dict[str, Any]]:
+    """Tell whether ``raw`` is a dict with the keys every ``astream_events`` item has."""
+    return isinstance(raw, dict) and all(key in raw for key in _KEYS)
+
+
+class _Run:
+    """What is known of one upstream run while it lasts."""
+
+    __slots__ = ("kind", "message", "origin", "tool_call_id")
+
+    def __init__(self, origin: Origin, kind: StepKind | None) -> None:
+        self.origin = origin
+        self.kind = kind
+        self.message: Message | None = None
+        self.tool_call_id: str | None = None
+
+
+class EventsReader(Reader):
+    """Reads ``astream_events`` dicts."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._runs: dict[str, _Run] = {}
+        self._root: str | None = None
+        self._root_ended = False
+        self._is_first = True
+        self._handlers = self._table()
+
+    def _table(self) -> dict[str, Callable[[dict[str, Any]], None]]:
+        table: dict[str, Callable[[dict[str, Any]], None]] = {
+            "on_chain_stream": self._chain_stream,
+            "on_parser_stream": self._parser_stream,
+            "on_chat_model_stream": self._model_stream,
+            "on_llm_stream": self._model_stream,
+            "on_chat_model_end": self._model_end,
+            "on_llm_end": self._model_end,
+            "on_tool_start": self._tool_start,
+            "on_tool_end": self._tool_end,
+            "on_tool_error": self._tool_error,
+            "on_retriever_start": self._retriever_start,
+            "on_retriever_end": self._retriever_end,
+            "on_custom_event": self._custom,
+        }
+        for kind in ("chain", "chat_model", "llm", "prompt", "parser"):
+            table[f"on_{kind}_start"] = self._step_start
+            table.setdefault(f"on_{kind}_end", self._step_end)
+        return table
+
+    def read(self, raw: object) -> None:
+        """Tell the assembly what one event means."""
+        event = cast("dict[str, Any]", raw)
+        handler = self._handlers.get(event["event"])
+        if handler is None:
+            raise MalformedItem(f"no astream_events event is named {event['event']!r}", raw)
+        self._is_first = self._root is None
+        if self._is_first:
+            self._begin(event)
+        handler(event)
+
+    def final_status(self) -> Status:
+        """A source that stops before its root run ended was cut off."""
+        status = super().final_status()
+        return status if self._root_ended or status == "interrupted" else "incomplete"
+
+    # --- runs
+
+    def _begin(self, event: dict[str, Any]) -> None:
+        parents: list[str] = event.get("parent_ids") or []
+        self._root = root = parents[0] if parents else event["run_id"]
+        self._root_ended = bool(parents)  # filtered out: it will not be seen to end
+        metadata: dict[str, Any] = event.get("metadata") or {}
+        origin = Origin(
+            run_id=root,
+            name=None if parents else event["name"],
+            thread_id=metadata.get("thread_id"),
+            tags=() if parents else tuple(event.get("tags") or ()),
+            metadata={} if parents else metadata,
+        )
+        data: object = event["data"]
+        given = cast("dict[str, Any]", data).get("input") if isinstance(data, dict) else None
+        self.assembly.start_run(origin, run_id=root, input=given)
+
+    def _enter(self, event: dict[str, Any], kind: StepKind | None = None) -> _Run:
+        """Open the record of a run."""
+        run_id: str = event["run_id"]
+        parents: list[str] = event.get("parent_ids") or []
+        if not parents and run_id != self._root:
+            parents = [cast("str", self._root)]  # version 1
+        origin = origin_from(
+            event.get("metadata") or {},
+            run_id=run_id,
+            parent_ids=parents,
+            name=event["name"],
+            tags=event.get("tags"),
+        )
+        self._abandon_predecessor(origin)
+        run = self._runs[run_id] = _Run(origin, kind)
+        return run
+
+    def _known(self, event: dict[str, Any]) -> _Run:
+        run = self._runs.get(event["run_id"])
+        if run is None:
+            raise MalformedItem(
+                f"{event['event']} of run {event['run_id']!r}, never started", event
+            )
+        return run
+
+    def _leave(self, run_id: str) -> None:
+        """Forget a run and what it enclosed."""
+        del self._runs[run_id]
+        for inner, run in list(self._runs.items()):
+            if run_id in run.origin.parent_ids:
+                del self._runs[inner]
+
+    def _abandon_predecessor(self, origin: Origin) -> None:
+        """End the attempt that a retry or a fallback takes the place of: upstream says nothing."""
+        for run_id, run in list(self._runs.items()):
+            if _takes_place_of(origin, run.origin):
+                self._leave(run_id)
+                self.assembly.end_step(run_id, None, "incomplete")
+
+    # --- steps
+
+    def _step_start(self, event: dict[str, Any]) -> None:
+        kind = _kind_of_step(event)
+        run = self._enter(event, kind)
+        data = event["data"]
+        # The first event to arrive carries the root's input, whatever run it is about.
+        is_own = run.origin.run_id == self._root or not self._is_first
+        given = data.get("input") if is_own else None
+        if kind == "node":
+            self._mark_graph(run.origin.parent_ids)
+            seen = (message.id for message in messages_in(given))
+            self.assembly.ledger.message_ids.update(filter(None, seen))
+            run.tool_call_id = _sent_tool_call_id(given)
+        self.assembly.start_step(event["run_id"], kind, run.origin, given)
+
+    def _mark_graph(self, around: tuple[str, ...]) -> None:
+        """A run that encloses a node is a graph, under whatever name it was compiled."""
+        graph = self._runs.get(around[-1]) if around else None
+        if graph:
+            graph.kind = "graph"
+
+    def _step_end(self, event: dict[str, Any]) -> None:
+        run = self._known(event)
+        run_id, output = event["run_id"], event["data"].get("output")
+        self._leave(run_id)
+        if run.kind == "node":
+            values = output.update if is_command(output) else output
+            self.assembly.state_update(run.origin, event["name"], values)
+        status: Status = "completed"
+        if run_id == self._root:
+            self._root_ended = True
+            self.assembly.output = output
+            status = self.final_status()  # a graph that waits ends like one that is done
+        self.assembly.end_step(run_id, output, status)
+
+    def _chain_stream(self, event: dict[str, Any]) -> None:
+        run = self._known(event)
+        chunk = event["data"]["chunk"]
+        if run.kind == "graph" or _is_interrupt(chunk):
+            self._graph_chunk(run, chunk)
+        elif run.kind == "chain":
+            self.assembly.step_delta(
+                event["run_id"], run.origin, chunk, cumulative=is_cumulative(chunk)
+            )
+
+    def _parser_stream(self, event: dict[str, Any]) -> None:
+        run = self._known(event)
+        chunk = event["data"]["chunk"]
+        self.assembly.step_delta(
+            event["run_id"], run.origin, chunk, cumulative=is_cumulative(chunk)
+        )
+
+    def _graph_chunk(self, run: _Run, chunk: object) -> None:
+        """Read a root graph's chunk: an update, or ``(mode, payload)`` where modes were asked for.
+
+        Node outputs are taken from the nodes themselves, so that only interrupts and the stream
+        writer's data are news here.
+        """
+        mode: object = "updates"
+        if isinstance(chunk, tuple):
+            *_, mode, chunk = cast("tuple[object, ...]", (None, *chunk))
+        if mode == "custom":
+            self.assembly.custom(run.origin, None, chunk)
+        elif isinstance(chunk, dict) and "__interrupt__" in chunk:
+            interrupts = cast("dict[str, Any]", chunk)["__interrupt__"]
+            show_interrupts(self.assembly, self._paused_at(run.origin), interrupts)
+
+    def _paused_at(self, root: Origin) -> Origin:
+        """Give the node that waits: the innermost one left open, where there is just one."""
+        nodes = [run.origin for run in self._runs.values() if run.kind == "node"]
+        around = {parent for origin in nodes for parent in origin.parent_ids}
+        innermost = [origin for origin in nodes if origin.run_id not in around]
+        return innermost[0] if len(innermost) == 1 else root
+
+    # --- models
+
+    def _model_stream(self, event: dict[str, Any]) -> None:
+        run = self._known(event)
+        chunk = event["data"]["chunk"]
+        message = run.message
+        if kind_of(chunk) == "chunk":
+            fields = vars(chunk)
+            if message is None:
+                message = self._start_message(run, fields.get("id"))
+            message.add_chunk(fields)
+        else:
+            message = message or self._start_message(run, None)
+            message.text(chunk if isinstance(chunk, str) else chunk.text)
+
+    def _start_message(self, run: _Run, id: str | None) -> Message:
+        key = ("message", run.origin.run_id)
+        run.message = message = self.assembly.start_message(key, run.origin, id)
+        return message
+
+    def _model_end(self, event: dict[str, Any]) -> None:
+        run = self._known(event)
+        output = event["data"].get("output")
+        answer = _answer(output)
+        message = run.message
+        if isinstance(answer, str):
+            if message is None:
+                self._start_message(run, None).text(answer)
+        elif answer:
+            message = message or self._start_message(run, answer.get("id"))
+            message.finish(answer)
+        self.assembly.end_message(("message", run.origin.run_id))
+        self._step_end(event)
+
+    # --- tools
+
+    def _tool_start(self, event: dict[str, Any]) -> None:
+        run = self._enter(event)
+        id, given = self._call_of(run, event)
+        run.tool_call_id = id
+        self.assembly.start_tool(event["run_id"], run.origin, id, event["name"], given)
+
+    def _call_of(self, run: _Run, event: dict[str, Any]) -> tuple[str, object]:
+        """Give the id and the arguments of the call that a tool run answers."""
+        given = event["data"].get("input")
+        if isinstance(given, dict):
+            call = cast("dict[str, Any]", given)
+            if call.get("type") == "tool_call" and "args" in call:
+                return call.get("id") or event["run_id"], call["args"]
+        for parent in reversed(run.origin.parent_ids):
+            around = self._runs.get(parent)
+            if around and around.tool_call_id:
+                return around.tool_call_id, cast("object", given)
+        ledger = self.assembly.ledger
+        id = ledger.call_for(event["name"], given, run.origin.namespace)
+        return id or event["run_id"], cast("object", given)
+
+    def _tool_end(self, event: dict[str, Any]) -> None:
+        self._known(event)
+        run_id, output = event["run_id"], event["data"].get("output")
+        self._leave(run_id)
+        self.assembly.close_inside(run_id, "incomplete")
+        self.assembly.end_tool(run_id, output)
+
+    def _tool_error(self, event: dict[str, Any]) -> None:
+        run = self._known(event)
+        run_id, error = event["run_id"], event["data"]["error"]
+        self._leave(run_id)
+        self.assembly.close_inside(run_id, "incomplete")
+        if is_bubble_up(error):
+            self._note_interrupts(run, error)
+            self.assembly.end_tool(run_id, None, "interrupted")
+        else:
+            self.assembly.fail_tool(run_id, _error(error))
+
+    def _note_interrupts(self, run: _Run, error: BaseException) -> None:
+        interrupts: Any = error.args[0] if error.args else ()
+        if isinstance(interrupts, (list, tuple)) and run.tool_call_id:
+            for item in cast("list[object]", interrupts):
+                self.assembly.ledger.tool_of_interrupt[interrupt_id(item)] = run.tool_call_id
+
+    # --- retrievers and custom events
+
+    def _retriever_start(self, event: dict[str, Any]) -> None:
+        run = self._enter(event)
+        given = event["data"].get("input")
+        query = (
+            cast("dict[str, Any]", given).get("query", given) if isinstance(given, dict) else given
+        )
+        self.assembly.start_retrieval(event["run_id"], run.origin, event["name"], query)
+
+    def _retriever_end(self, event: dict[str, Any]) -> None:
+        self._known(event)
+        self._leave(event["run_id"])
+        found = event["data"].get("output")
+        if isinstance(found, dict):  # version 1
+            found = cast("dict[str, Any]", found).get("documents")
+        self.assembly.end_retrieval(event["run_id"], found or ())
+
+    def _custom(self, event: dict[str, Any]) -> None:
+        around = self._runs.get(event["run_id"])
+        origin = around.origin if around else origin_from(event.get("metadata") or {})
+        self.assembly.custom(origin, event["name"], event["data"])
+
+
+def _kind_of_step(event: dict[str, Any]) -> StepKind:
+    kind = event["event"].removeprefix("on_").removesuffix("_start")
+    return cast("StepKind", kind) if kind != "chain" else _kind_of_chain(event)
+
+
+def _kind_of_chain(event: dict[str, Any]) -> StepKind:
+    metadata: Mapping[str, Any] = event.get("metadata") or {}
+    name, node = event["name"], metadata.get("langgraph_node")
+    if name == node and any(tag.startswith("graph:step:") for tag in event.get("tags") or ()):
+        return "node"
+    at_root = node is None and metadata.get("ls_integration") == "langgraph"
+    if at_root or name in {"LangGraph", metadata.get("lc_agent_name")}:
+        return "graph"
+    return "chain"
+
+
+def _is_interrupt(chunk: object) -> bool:
+    return isinstance(chunk, dict) and list(cast("dict[str, object]", chunk)) == ["__interrupt__"]
+
+
+def _takes_place_of(new: Origin, old: Origin) -> bool:
+    if new.parent_ids != old.parent_ids:
+        return False
+    return _is_next_attempt(new) or _is_same_task(new, old)
+
+
+def _is_next_attempt(new: Origin) -> bool:
+    return any(tag.startswith("retry:attempt:") for tag in new.tags)
+
+
+def _is_same_task(new: Origin, old: Origin) -> bool:
+    """A node that a RetryPolicy runs again: same name, same task."""
+    path = checkpoint_ns(new.metadata)
+    is_node = new.name == new.node and any(tag.startswith("graph:step:") for tag in new.tags)
+    return is_node and path != "" and path == checkpoint_ns(old.metadata)
+
+
+def _sent_tool_call_id(given: object) -> str | None:
+    """Give the call that a node was sent to run: agents send each tool call to a task of its own."""
+    if not isinstance(given, dict):
+        return None
+    sent: Any = cast("dict[str, Any]", given).get("tool_call", given)
+    is_call = isinstance(sent, dict) and sent.get("name") and "args" in sent
+    return sent.get("id") if is_call else None
+
+
+def _answer(output: object) -> Mapping[str, Any] | str | None:
+    """Give a model's whole answer: a message's fields, or a completion's text."""
+    if kind_of(output):
+        return vars(output)
+    generations: Any = getattr(output, "generations", None)
+    if isinstance(output, dict):
+        generations = cast("dict[str, Any]", output).get("generations")
+    if not generations or not generations[0]:
+        return None
+    first = generations[0][0]
+    fields: Mapping[str, Any] = first if isinstance(first, dict) else vars(first)
+    message = fields.get("message")
+    return vars(message) if kind_of(message) else fields.get("text")
+
+
+def _error(error: object) -> ErrorInfo:
+    if isinstance(error, BaseException):
+        return error_info(error)
+    return ErrorInfo(name="ToolError", message=str(error))

@@ -1,0 +1,112 @@
+"""What any Runnable's own ``stream`` / ``astream`` yields.
+
+    model.stream("hi")                                        # a chat model
+    AIMessageChunk(content="Hel", id="lc_run--019a…")
+
+    (prompt | model | StrOutputParser()).stream({})           # text
+    "Hel"
+
+    (prompt | model | JsonOutputParser()).stream({})          # objects that grow
+    {"city": "Pa"}
+
+Chunks, whole messages and text become messages. Anything else is a `StepDelta`; whether it
+replaces what came before or adds to it is said where the type or the value tells:
+
+- an ``AddableDict`` (from a RunnableParallel) adds,
+- a list of JSON patch operations (``diff=True``) adds,
+- a plain dict replaces where it holds every key of the one before.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from .._payload import kind_of
+from ..values import Origin
+from ._reader import Reader
+from ._tracks import Tracks
+
+__all__ = ["ChunksReader", "is_chunk", "is_cumulative"]
+
+_HERE = Origin()
+_TEXT = "text"
+_PATCH_OPS = frozenset({"add", "remove", "replace", "move", "copy", "test"})
+
+
+def is_chunk(raw: object) -> bool:
+    """Tell whether ``raw`` can only be, or most surely is, a runnable's own chunk."""
+    return (
+        isinstance(raw, str)
+        or kind_of(raw) is not None
+        or raw.__class__.__name__ == "AddableDict"
+        or is_patch(raw)
+    )
+
+
+def is_patch(raw: object) -> bool:
+    """Tell whether ``raw`` is a non-empty list of JSON patch operations."""
+    if not isinstance(raw, list) or not raw:
+        return False
+    return all(_is_operation(item) for item in cast("list[object]", raw))
+
+
+def _is_operation(item: object) -> bool:
+    if not isinstance(item, dict):
+        return False
+    operation = cast("dict[str, object]", item)
+    return operation.get("op") in _PATCH_OPS and isinstance(operation.get("path"), str)
+
+
+class ChunksReader(Reader):
+    """Reads a runnable's own chunks."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._tracks = Tracks(self.assembly)
+        self._previous: object = None
+
+    def read(self, raw: object) -> None:
+        """Tell the assembly what one chunk means."""
+        self.assembly.start_run()
+        if isinstance(raw, str):
+            self._read_text(raw)
+            return
+        kind = kind_of(raw)
+        if kind == "generation":
+            self._read_generation(cast("Any", raw))
+        elif kind == "chunk":
+            self._tracks.add(raw, None, _HERE)
+        elif kind:
+            self.assembly.whole_message(raw, _HERE)
+        else:
+            self._read_value(raw)
+
+    def _read_text(self, text: str) -> None:
+        message = self.assembly.message(_TEXT)
+        if message is None:
+            message = self.assembly.start_message(_TEXT, _HERE, None)
+        message.text(text)
+
+    def _read_generation(self, generation: Any) -> None:
+        if "message" in vars(generation):
+            self.read(generation.message)
+        else:
+            self._read_text(generation.text)
+
+    def _read_value(self, value: object) -> None:
+        cumulative = is_cumulative(value, self._previous)
+        self._previous = value
+        if cumulative is not False:
+            self.assembly.output = value
+        self.assembly.step_delta(None, _HERE, value, cumulative=cumulative)
+
+
+def is_cumulative(value: object, previous: object = None) -> bool | None:
+    """Tell whether ``value`` replaces ``previous`` (True), adds to it (False), or None."""
+    adds = isinstance(value, str) or kind_of(value) == "chunk" or is_patch(value)
+    if adds or value.__class__.__name__ == "AddableDict":
+        return False
+    if value.__class__ is dict and previous.__class__ is dict:
+        before, now = cast("dict[str, object]", previous), cast("dict[str, object]", value)
+        return before.keys() <= now.keys() or None
+    return None
