@@ -1,0 +1,9 @@
+"""The providers' wire formats, served over loopback to the real LangChain clients.
+
+- `server` plays scripted HTTP replies and records the requests
+- `clients` builds the real chat models against such a server
+- `wire` writes server-sent events; `openai_chat`, `openai_responses` and `anthropic_messages`
+  are the bodies, one function per feature
+- `expected` reads a body's raw bytes, with no LangChain code in between
+- `bodies` is the table of it all: `CASES[name]` is a body, what it says and what the client sees
+"""
