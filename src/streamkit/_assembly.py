@@ -15,7 +15,7 @@ from typing import Any
 
 from ._ledger import Ledger
 from ._message import Message, Outlet
-from ._payload import Fields, kind_of, messages_in
+from ._payload import Fields, fields_of, kind_of, messages_in
 from .events import (
     Custom,
     Event,
@@ -236,7 +236,7 @@ class Assembly:
 
     def whole_message(self, value: object, origin: Origin) -> None:
         """Show a message that came whole: its own events, a tool's result, or an addition."""
-        kind, fields = kind_of(value), vars(value)
+        kind, fields = kind_of(value), fields_of(value)
         id = fields.get("id")
         if id in self.ledger.message_ids:
             return
@@ -357,7 +357,7 @@ class Assembly:
 
 def _own_message(output: object, tool_call_id: str) -> Fields | None:
     """Give the ToolMessage (as its fields) that answers the call, wherever it is in the output."""
-    tools = [vars(it) for it in messages_in([output]) if kind_of(it) == "tool"]
+    tools = [fields_of(it) for it in messages_in([output]) if kind_of(it) == "tool"]
     own = (fields for fields in tools if fields["tool_call_id"] == tool_call_id)
     return next(own, tools[0] if kind_of(output) == "tool" else None)
 

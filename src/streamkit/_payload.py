@@ -19,8 +19,11 @@ from typing import Any, Literal, Protocol, TypeAlias, cast
 from .values import FinishReason, Usage
 
 __all__ = [
+    "Fields",
     "Kind",
     "Sink",
+    "dict_or_empty",
+    "fields_of",
     "finish_reason",
     "is_command",
     "kind_of",
@@ -89,7 +92,7 @@ class Sink(Protocol):
 
 def kind_of(value: object) -> Kind | None:
     """Give what kind of message ``value`` is, or None where it is none."""
-    return _kind_of_class(value.__class__)
+    return _kind_of_class(type(value))  # type: ignore[arg-type]  # mypy: a class has no hash?
 
 
 @lru_cache(maxsize=1024)
@@ -101,21 +104,29 @@ def _kind_of_class(cls: type) -> Kind | None:
     return None
 
 
+def fields_of(message: object) -> dict[str, Any]:
+    """Give the dict that holds a message's fields. It is the message's own: read it only."""
+    return vars(message)
+
+
 def is_command(value: object) -> bool:
     """Tell whether ``value`` is LangGraph's ``Command``."""
     cls = value.__class__
     return cls.__name__ == "Command" and cls.__module__ == "langgraph.types"
 
 
+def dict_or_empty(value: object) -> dict[str, Any]:
+    """Give ``value`` if it is a dict, and an empty one if not."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
 def messages_in(values: object) -> Iterator[Any]:
     """Give the messages that a node's output holds, in order, whatever shape the output has."""
     if is_command(values):
         values = cast("Any", values).update
-    if isinstance(values, dict):
-        for value in cast("dict[str, object]", values).values():
-            yield from _messages(value)
-    else:
-        yield from _messages(values)
+    parts = dict_or_empty(values)
+    for value in parts.values() if parts else (values,):
+        yield from _messages(value)
 
 
 def _messages(value: object) -> Iterator[Any]:
@@ -183,11 +194,11 @@ def _counts(details: Fields | None) -> dict[str, int]:
 # --- content: a str, or a list of strs and blocks -------------------------------------------
 
 
-def _read_content(content: object, sink: Sink) -> None:
+def _read_content(content: Any, sink: Sink) -> None:
     if isinstance(content, str):
         sink.text(content)
         return
-    for block in cast("list[Any]", content):
+    for block in content:
         if isinstance(block, str):
             sink.text(block)
         else:
@@ -239,6 +250,22 @@ def _server_call(block: Fields, sink: Sink) -> None:
     )
 
 
+def _server_item(block: Fields, sink: Sink) -> None:
+    """The Responses API's own tools: a call and its result in one block, which stays whole."""
+    kind: str = block["type"]
+    given = block.get(_SERVER_ITEMS[kind])
+    is_object = isinstance(given, dict) or kind == "mcp_call"
+    args = given if is_object else {_SERVER_ITEMS[kind]: given}
+    sink.tool_call(
+        ("server", block.get("id")),
+        block.get("id"),
+        block.get("name") or kind.removesuffix("_call"),
+        args if isinstance(args, str) else _json_text(args),
+        provider_executed=True,
+    )
+    sink.content(block)
+
+
 def _input_delta(block: Fields, sink: Sink) -> None:
     sink.call_input(("server", block.get("index")), block.get("partial_json") or "")
 
@@ -250,6 +277,15 @@ def _whole(block: object, sink: Sink) -> None:
 def _read_elsewhere(_block: Fields, _sink: Sink) -> None:
     """Client tool calls: `read_chunk` takes them from ``tool_call_chunks``."""
 
+
+# Where each keeps what it was called with.
+_SERVER_ITEMS = {
+    "web_search_call": "action",
+    "file_search_call": "queries",
+    "code_interpreter_call": "code",
+    "image_generation_call": "revised_prompt",
+    "mcp_call": "arguments",
+}
 
 _BLOCKS: dict[str | None, Callable[[Any, Sink], None]] = {
     "text": _text,
@@ -267,6 +303,7 @@ _BLOCKS: dict[str | None, Callable[[Any, Sink], None]] = {
     "tool_call_chunk": _read_elsewhere,
     "invalid_tool_call": _read_elsewhere,
     "function_call": _read_elsewhere,
+    **dict.fromkeys(_SERVER_ITEMS, _server_item),
 }
 
 

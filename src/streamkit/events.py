@@ -117,8 +117,8 @@ class RunEnd(_RunTotal, frozen=True, kw_only=True):
 
     type: ClassVar[Literal["run.end"]] = "run.end"
     status: Status
-    """``completed``, ``interrupted`` (resume it), ``cancelled`` (the reader left), or ``incomplete``
-    (the source stopped before its own end)."""
+    """``completed``, ``interrupted`` (resume it), ``cancelled`` (the reader left), or
+    ``incomplete`` (the source stopped before its own end)."""
     output: Any = None
     """The final output, where the API tells it."""
 

@@ -6,10 +6,11 @@ A fold is fed events and can be asked for its result at any time. `MessageFold` 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
+from ._payload import dict_or_empty
 from .events import (
     Content,
     Event,
@@ -124,7 +125,7 @@ def _reasoning_block(event: ReasoningEnd) -> dict[str, Any]:
 def _ai_message(event: MessageEnd, blocks: list[Any]) -> AIMessage:
     from langchain_core.messages import AIMessage  # noqa: PLC0415  (half a second to import)
 
-    is_text = all(isinstance(it, dict) and it.get("type") == "text" for it in blocks)
+    is_text = all(dict_or_empty(block).get("type") == "text" for block in blocks)
     calls = [call for call in event.tool_calls if not call.provider_executed]
     return AIMessage(
         content=event.text if is_text else blocks,
@@ -175,7 +176,7 @@ def _tool_message(event: ToolEnd | ToolError) -> ToolMessage:
 
 def _content(output: object) -> Any:
     """Give a tool's raw output as a message's content."""
-    return output if isinstance(output, (str, list)) else str(output)
+    return cast("Any", output) if isinstance(output, (str, list)) else str(output)
 
 
 class RunFold:

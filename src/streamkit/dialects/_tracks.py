@@ -13,7 +13,7 @@ from typing import Any
 
 from .._assembly import Assembly
 from .._message import Message
-from .._payload import Fields
+from .._payload import Fields, fields_of
 from ..errors import MalformedItem
 from ..values import Origin
 
@@ -57,7 +57,7 @@ class Tracks:
 
     def add(self, chunk: object, metadata: dict[str, Any] | None, origin: Origin) -> None:
         """Add a chunk to its message, which it may open or end."""
-        fields = vars(chunk)
+        fields = fields_of(chunk)
         id: str | None = fields["id"]
         track = self._by_metadata(metadata) or self._by_id(id, origin)
         if track is None:

@@ -26,7 +26,7 @@ from typing import Any, TypeGuard, cast
 from .._assembly import error_info
 from .._message import Message
 from .._origin import checkpoint_ns, origin_from
-from .._payload import is_command, kind_of, messages_in
+from .._payload import dict_or_empty, fields_of, is_command, kind_of, messages_in
 from ..errors import MalformedItem
 from ..values import ErrorInfo, Origin, Status, StepKind
 from ._interrupts import interrupt_id, is_bubble_up, show_interrupts
@@ -116,8 +116,7 @@ class EventsReader(Reader):
             tags=() if parents else tuple(event.get("tags") or ()),
             metadata={} if parents else metadata,
         )
-        data: object = event["data"]
-        given = cast("dict[str, Any]", data).get("input") if isinstance(data, dict) else None
+        given = dict_or_empty(event["data"]).get("input")
         self.assembly.start_run(origin, run_id=root, input=given)
 
     def _enter(self, event: dict[str, Any], kind: StepKind | None = None) -> _Run:
@@ -223,9 +222,9 @@ class EventsReader(Reader):
             *_, mode, chunk = cast("tuple[object, ...]", (None, *chunk))
         if mode == "custom":
             self.assembly.custom(run.origin, None, chunk)
-        elif isinstance(chunk, dict) and "__interrupt__" in chunk:
-            interrupts = cast("dict[str, Any]", chunk)["__interrupt__"]
-            show_interrupts(self.assembly, self._paused_at(run.origin), interrupts)
+        elif "__interrupt__" in (update := dict_or_empty(chunk)):
+            paused_at = self._paused_at(run.origin)
+            show_interrupts(self.assembly, paused_at, update["__interrupt__"])
 
     def _paused_at(self, root: Origin) -> Origin:
         """Give the node that waits: the innermost one left open, where there is just one."""
@@ -241,7 +240,7 @@ class EventsReader(Reader):
         chunk = event["data"]["chunk"]
         message = run.message
         if kind_of(chunk) == "chunk":
-            fields = vars(chunk)
+            fields = fields_of(chunk)
             if message is None:
                 message = self._start_message(run, fields.get("id"))
             message.add_chunk(fields)
@@ -278,18 +277,17 @@ class EventsReader(Reader):
 
     def _call_of(self, run: _Run, event: dict[str, Any]) -> tuple[str, object]:
         """Give the id and the arguments of the call that a tool run answers."""
-        given = event["data"].get("input")
-        if isinstance(given, dict):
-            call = cast("dict[str, Any]", given)
-            if call.get("type") == "tool_call" and "args" in call:
-                return call.get("id") or event["run_id"], call["args"]
+        given: object = event["data"].get("input")
+        call = dict_or_empty(given)
+        if call.get("type") == "tool_call" and "args" in call:
+            return call.get("id") or event["run_id"], call["args"]
         for parent in reversed(run.origin.parent_ids):
             around = self._runs.get(parent)
             if around and around.tool_call_id:
-                return around.tool_call_id, cast("object", given)
+                return around.tool_call_id, given
         ledger = self.assembly.ledger
         id = ledger.call_for(event["name"], given, run.origin.namespace)
-        return id or event["run_id"], cast("object", given)
+        return id or event["run_id"], given
 
     def _tool_end(self, event: dict[str, Any]) -> None:
         self._known(event)
@@ -319,18 +317,15 @@ class EventsReader(Reader):
 
     def _retriever_start(self, event: dict[str, Any]) -> None:
         run = self._enter(event)
-        given = event["data"].get("input")
-        query = (
-            cast("dict[str, Any]", given).get("query", given) if isinstance(given, dict) else given
-        )
+        given: object = event["data"].get("input")
+        query = dict_or_empty(given).get("query", given)
         self.assembly.start_retrieval(event["run_id"], run.origin, event["name"], query)
 
     def _retriever_end(self, event: dict[str, Any]) -> None:
         self._known(event)
         self._leave(event["run_id"])
         found = event["data"].get("output")
-        if isinstance(found, dict):  # version 1
-            found = cast("dict[str, Any]", found).get("documents")
+        found = dict_or_empty(found).get("documents", found)  # a dict in version 1
         self.assembly.end_retrieval(event["run_id"], found or ())
 
     def _custom(self, event: dict[str, Any]) -> None:
@@ -356,7 +351,7 @@ def _kind_of_chain(event: dict[str, Any]) -> StepKind:
 
 
 def _is_interrupt(chunk: object) -> bool:
-    return isinstance(chunk, dict) and list(cast("dict[str, object]", chunk)) == ["__interrupt__"]
+    return list(dict_or_empty(chunk)) == ["__interrupt__"]
 
 
 def _takes_place_of(new: Origin, old: Origin) -> bool:
@@ -377,27 +372,23 @@ def _is_same_task(new: Origin, old: Origin) -> bool:
 
 
 def _sent_tool_call_id(given: object) -> str | None:
-    """Give the call that a node was sent to run: agents send each tool call to a task of its own."""
-    if not isinstance(given, dict):
-        return None
-    sent: Any = cast("dict[str, Any]", given).get("tool_call", given)
-    is_call = isinstance(sent, dict) and sent.get("name") and "args" in sent
-    return sent.get("id") if is_call else None
+    """Give the call that a node was sent to run: agents send each call to a task of its own."""
+    sent = dict_or_empty(dict_or_empty(given).get("tool_call", given))
+    return sent.get("id") if "name" in sent and "args" in sent else None
 
 
 def _answer(output: object) -> Mapping[str, Any] | str | None:
     """Give a model's whole answer: a message's fields, or a completion's text."""
     if kind_of(output):
-        return vars(output)
-    generations: Any = getattr(output, "generations", None)
-    if isinstance(output, dict):
-        generations = cast("dict[str, Any]", output).get("generations")
+        return fields_of(output)
+    default: object = getattr(output, "generations", None)
+    generations: Any = dict_or_empty(output).get("generations", default)
     if not generations or not generations[0]:
         return None
-    first = generations[0][0]
-    fields: Mapping[str, Any] = first if isinstance(first, dict) else vars(first)
+    first: object = generations[0][0]
+    fields = dict_or_empty(first) or fields_of(first)
     message = fields.get("message")
-    return vars(message) if kind_of(message) else fields.get("text")
+    return fields_of(message) if kind_of(message) else fields.get("text")
 
 
 def _error(error: object) -> ErrorInfo:

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from .._payload import kind_of
+from .._payload import dict_or_empty, fields_of, kind_of
 from ..values import Origin
 from ._reader import Reader
 from ._tracks import Tracks
@@ -51,9 +51,7 @@ def is_patch(raw: object) -> bool:
 
 
 def _is_operation(item: object) -> bool:
-    if not isinstance(item, dict):
-        return False
-    operation = cast("dict[str, object]", item)
+    operation = dict_or_empty(item)
     return operation.get("op") in _PATCH_OPS and isinstance(operation.get("path"), str)
 
 
@@ -88,7 +86,7 @@ class ChunksReader(Reader):
         message.text(text)
 
     def _read_generation(self, generation: Any) -> None:
-        if "message" in vars(generation):
+        if "message" in fields_of(generation):
             self.read(generation.message)
         else:
             self._read_text(generation.text)
@@ -107,6 +105,5 @@ def is_cumulative(value: object, previous: object = None) -> bool | None:
     if adds or value.__class__.__name__ == "AddableDict":
         return False
     if value.__class__ is dict and previous.__class__ is dict:
-        before, now = cast("dict[str, object]", previous), cast("dict[str, object]", value)
-        return before.keys() <= now.keys() or None
+        return dict_or_empty(previous).keys() <= dict_or_empty(value).keys() or None
     return None

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import Any, TypeGuard, cast
 
 from .._origin import origin_from
-from .._payload import kind_of
+from .._payload import fields_of, kind_of
 from ..errors import MalformedItem
 from ..values import Origin
 from ._reader import Reader
@@ -71,7 +71,7 @@ class MessagesReader(Reader):
         return origin
 
     def _read_whole(self, message: object, origin: Origin) -> None:
-        fields = vars(message)
+        fields = fields_of(message)
         streamed = self._tracks.named(fields.get("id"))
         if streamed:
             self._tracks.end(streamed)

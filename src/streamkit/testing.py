@@ -1,0 +1,210 @@
+"""For tests: the grammar of a stream as code.
+
+from streamkit.testing import check_stream
+
+check_stream(normalize(graph.stream(inputs, stream_mode="messages")))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import cast
+
+from .events import (
+    Citation,
+    Content,
+    Event,
+    Interrupt,
+    MessageEnd,
+    MessageStart,
+    ReasoningDelta,
+    ReasoningEnd,
+    ReasoningStart,
+    RetrievalEnd,
+    RetrievalStart,
+    RunEnd,
+    RunError,
+    RunStart,
+    StepDelta,
+    StepEnd,
+    StepStart,
+    TextDelta,
+    TextEnd,
+    TextStart,
+    ToolCallDelta,
+    ToolCallEnd,
+    ToolCallStart,
+    ToolDelta,
+    ToolEnd,
+    ToolError,
+    ToolStart,
+)
+from .values import Origin
+
+__all__ = ["GrammarChecker", "GrammarError", "check_stream"]
+
+
+class GrammarError(AssertionError):
+    """A stream broke the grammar; the message says where and how."""
+
+
+def check_stream(events: Iterable[Event]) -> None:
+    """Check a whole stream against the grammar: one `GrammarError` for the first rule broken.
+
+    >>> from streamkit import normalize
+    >>> check_stream(normalize(["Hel", "lo"]))
+    """
+    checker = GrammarChecker()
+    for event in events:
+        checker(event)
+    checker.close()
+
+
+class _OpenMessage:
+    def __init__(self, origin: Origin) -> None:
+        self.origin = origin
+        self.blocks: dict[int, type] = {}
+        self.parts: dict[int, list[str]] = {}
+        self.text: list[str] = []
+        self.calls: list[str] = []
+
+
+class GrammarChecker:
+    """The grammar, event by event; also a stage that passes everything on.
+
+    >>> from streamkit import normalize
+    >>> checked = normalize(["Hel", "lo"]).pipe(GrammarChecker())
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._ended = False
+        self._open: dict[tuple[str, str], Origin] = {}
+        self._messages: dict[str, _OpenMessage] = {}
+        self._interrupts: set[str] = set()
+
+    def __call__(self, event: Event) -> Iterable[Event]:
+        """Check one more event, and give it back."""
+        self._require(not self._ended, event, "comes after the end of the run")
+        is_first = isinstance(event, RunStart)
+        self._require(is_first == (self._count == 0), event, "run.start comes first, and once")
+        self._count += 1
+        self._check(event)
+        return (event,)
+
+    def close(self) -> None:
+        """Check that the stream has ended as it must."""
+        if not self._ended:
+            raise GrammarError(f"after {self._count} events the run has not ended")
+
+    def _require(self, holds: bool, event: Event, rule: str) -> None:
+        if not holds:
+            raise GrammarError(f"event {self._count} breaks the grammar: {rule}: {event!r:.300}")
+
+    def _check(self, event: Event) -> None:  # noqa: C901, PLR0912  (the grammar, rule by rule)
+        match event:
+            case RunEnd() | RunError():
+                self._require(not self._open, event, f"still open: {sorted(self._open)}")
+                self._ended = True
+            case StepStart(step_id=id):
+                self._opens(event, ("step", id))
+            case StepDelta(step_id=id):
+                is_open = id is None or ("step", id) in self._open
+                self._require(is_open, event, "the step is not open")
+            case StepEnd(step_id=id):
+                self._closes(event, ("step", id))
+                inside = [key for key, origin in self._open.items() if _is_inside(origin, id)]
+                self._require(not inside, event, f"still open inside: {inside}")
+            case MessageStart(message_id=id):
+                self._opens(event, ("message", id))
+                self._messages[id] = _OpenMessage(event.origin)
+            case MessageEnd(message_id=id):
+                self._check_message_end(event)
+                self._closes(event, ("message", id))
+            case ToolStart(tool_call_id=id):
+                self._opens(event, ("tool", id))
+            case ToolDelta(tool_call_id=id):
+                self._require(("tool", id) in self._open, event, "the tool is not open")
+            case ToolEnd(tool_call_id=id) | ToolError(tool_call_id=id):
+                self._closes(event, ("tool", id))
+            case RetrievalStart(retrieval_id=id):
+                self._opens(event, ("retrieval", id))
+            case RetrievalEnd(retrieval_id=id):
+                self._closes(event, ("retrieval", id))
+            case Interrupt(interrupt_id=id):
+                self._require(id not in self._interrupts, event, "shown before")
+                self._interrupts.add(id)
+            case _ if hasattr(event, "block_id"):
+                self._check_part(event)
+            case _:
+                pass
+
+    def _opens(self, event: Event, key: tuple[str, str]) -> None:
+        self._require(key not in self._open, event, f"{key} is open already")
+        self._open[key] = event.origin
+
+    def _closes(self, event: Event, key: tuple[str, str]) -> None:
+        self._require(key in self._open, event, f"{key} is not open")
+        del self._open[key]
+
+    # --- the parts of a message
+
+    def _check_part(self, event: Event) -> None:
+        message_id = cast("TextDelta", event).message_id
+        message = self._messages.get(message_id)
+        if message is None:
+            raise GrammarError(f"event {self._count}: message {message_id!r} is not open")
+        match event:
+            case TextStart(block_id=id) | ReasoningStart(block_id=id) | ToolCallStart(block_id=id):
+                self._opens_block(event, message, id)
+            case TextDelta(block_id=id, text=text) | ReasoningDelta(block_id=id, text=text):
+                self._adds(event, message, id, text)
+            case ToolCallDelta(block_id=id, args=text):
+                self._adds(event, message, id, text)
+            case TextEnd(block_id=id, text=text):
+                self._closes_block(event, message, id, text)
+                message.text.append(text)
+            case ReasoningEnd(block_id=id, text=text):
+                self._closes_block(event, message, id, text)
+            case ToolCallEnd(block_id=id, text=text):
+                self._closes_block(event, message, id, text)
+                is_sound = (event.args is None) == (event.error is not None)
+                self._require(is_sound, event, "a call has either args or an error")
+            case Content(block_id=id):
+                self._require(id not in message.blocks, event, "the block exists already")
+                message.blocks[id] = type(event)
+            case Citation(block_id=id):
+                self._require(id in message.blocks, event, "it cites from no block")
+            case _:
+                pass
+
+    def _opens_block(self, event: Event, message: _OpenMessage, id: int) -> None:
+        self._require(id not in message.blocks, event, "the block exists already")
+        message.blocks[id] = type(event)
+        message.parts[id] = []
+        if isinstance(event, ToolCallStart):
+            message.calls.append(event.tool_call_id)
+
+    def _adds(self, event: Event, message: _OpenMessage, id: int, text: str) -> None:
+        self._require(id in message.parts, event, "the block is not open")
+        self._require(bool(text), event, "an empty delta")
+        message.parts[id].append(text)
+
+    def _closes_block(self, event: Event, message: _OpenMessage, id: int, text: str) -> None:
+        self._require(id in message.parts, event, "the block is not open")
+        joined = "".join(message.parts.pop(id))
+        self._require(joined == text, event, f"its deltas joined are {joined!r}")
+
+    def _check_message_end(self, event: MessageEnd) -> None:
+        message = self._messages.pop(event.message_id, None)
+        if message is None:
+            raise GrammarError(f"event {self._count}: message {event.message_id!r} is not open")
+        self._require(not message.parts, event, f"blocks still open: {sorted(message.parts)}")
+        text = "".join(message.text)
+        self._require(text == event.text, event, f"its text blocks joined are {text!r}")
+        calls = [call.id for call in event.tool_calls]
+        self._require(calls == message.calls, event, f"the calls it wrote are {message.calls}")
+
+
+def _is_inside(origin: Origin, step_id: str) -> bool:
+    return origin.run_id == step_id or step_id in origin.parent_ids

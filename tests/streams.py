@@ -1,0 +1,163 @@
+"""Random raw streams for the laws: well-formed, in every dialect, built of LangChain's classes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import strategies as st
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
+
+WORDS = st.text(st.characters(blacklist_categories=["Cs"]), min_size=1, max_size=6)
+ARGS = st.dictionaries(WORDS, st.integers() | WORDS | st.lists(WORDS, max_size=2), max_size=2)
+
+
+class ToolBroke(ValueError):
+    """An exception that compares by value, so that streams holding it can be compared."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ToolBroke) and self.args == other.args
+
+    def __hash__(self) -> int:
+        return hash(self.args)
+
+
+def last(**fields: Any) -> AIMessageChunk:
+    """A closing chunk, marked as the last where the installed version can mark it."""
+    if "chunk_position" in AIMessageChunk.model_fields:
+        fields["chunk_position"] = "last"
+    return AIMessageChunk(**fields)
+
+
+@st.composite
+def message_chunks(draw: Any, id: str) -> list[AIMessageChunk]:
+    """The chunks of one message: text, reasoning and calls in any order, then usage."""
+    chunks: list[AIMessageChunk] = []
+    index = 0
+    for kind in draw(st.lists(st.sampled_from(["text", "reasoning", "call", "block"]), max_size=5)):
+        words = draw(st.lists(WORDS, min_size=1, max_size=3))
+        if kind == "text":
+            chunks += [AIMessageChunk(content=word, id=id) for word in words]
+        elif kind == "reasoning":
+            chunks += [
+                AIMessageChunk(content="", additional_kwargs={"reasoning_content": word}, id=id)
+                for word in words
+            ]
+        elif kind == "block":
+            chunks.append(AIMessageChunk(content=[{"type": "text", "text": words[0]}], id=id))
+        else:
+            text = json.dumps(draw(ARGS))
+            cut = draw(st.integers(0, len(text)))
+            call_id = f"{id}-call-{index}"
+            chunks += [
+                AIMessageChunk(content="", id=id, tool_call_chunks=[call])
+                for call in (
+                    {"name": "tool", "args": text[:cut], "id": call_id, "index": index},
+                    {"name": None, "args": text[cut:], "id": None, "index": index},
+                )
+            ]
+            index += 1
+    usage = {"input_tokens": 3, "output_tokens": len(chunks), "total_tokens": 3 + len(chunks)}
+    reason = {"finish_reason": "stop"}
+    return [*chunks, last(content="", usage_metadata=usage, response_metadata=reason, id=id)]
+
+
+def chunks() -> st.SearchStrategy[list[Any]]:
+    """What a chat model's, or a text chain's, own stream yields."""
+    return message_chunks("run-1") | st.lists(WORDS, max_size=6)
+
+
+@st.composite
+def interleaved(draw: Any, streams: list[list[Any]]) -> list[Any]:
+    """Some streams as one, each in its own order."""
+    rest = [list(stream) for stream in streams]
+    items: list[Any] = []
+    while any(rest):
+        stream = draw(st.sampled_from([it for it in rest if it]))
+        items.append(stream.pop(0))
+    return items
+
+
+@st.composite
+def messages_items(draw: Any) -> list[Any]:
+    """``messages`` mode: two parallel models, an echo, and a tool's result."""
+    streams = []
+    for number in range(draw(st.integers(1, 3))):
+        task = f"node{number}:task{number}"
+        metadata = {"langgraph_node": f"node{number}", "langgraph_checkpoint_ns": task}
+        id = f"run-{number}"
+        items = [(chunk, metadata) for chunk in draw(message_chunks(id))]
+        items.append((AIMessage(content="echo", id=id), metadata))
+        items.append((HumanMessage(content="hi", id=f"h{number}"), metadata))
+        items.append((ToolMessage(content="ok", tool_call_id=f"{id}-call-0", name="t"), metadata))
+        streams.append(items)
+    return draw(interleaved(streams))
+
+
+def event(name: str, run: str, parents: list[str], data: Any, **fields: Any) -> dict[str, Any]:
+    """One ``astream_events`` v2 dict."""
+    return {
+        "event": name,
+        "name": fields.pop("label", run),
+        "run_id": run,
+        "parent_ids": parents,
+        "tags": fields.pop("tags", []),
+        "metadata": fields,
+        "data": data,
+    }
+
+
+@st.composite
+def model_events(draw: Any, run: str, parents: list[str], **fields: Any) -> list[dict[str, Any]]:
+    """One model call, streamed or not."""
+    answer = draw(message_chunks(f"run-{run}"))
+    chunks = answer if draw(st.booleans()) else []
+    whole = AIMessage(content="whole", id=f"run-{run}")
+    output = answer[-1] if chunks else whole
+    return [
+        event("on_chat_model_start", run, parents, {"input": {"messages": [[]]}}, **fields),
+        *(
+            event("on_chat_model_stream", run, parents, {"chunk": chunk}, **fields)
+            for chunk in chunks
+        ),
+        event("on_chat_model_end", run, parents, {"output": output, "input": {}}, **fields),
+    ]
+
+
+def chat_events() -> st.SearchStrategy[list[Any]]:
+    """A model at the root."""
+    return model_events("root", [])
+
+
+@st.composite
+def agent_events(draw: Any) -> list[Any]:
+    """A graph with parallel nodes: models, tools good and bad, custom events, dangling starts."""
+    root = [event("on_chain_start", "root", [], {"input": {}}, label="LangGraph")]
+    branches = []
+    for number in range(draw(st.integers(1, 3))):
+        node, at = f"node{number}", {"langgraph_checkpoint_ns": f"node{number}:t{number}"}
+        common = {"langgraph_node": node, **at}
+        here = {"label": node, "tags": ["graph:step:1"], **common}
+        items = [event("on_chain_start", node, ["root"], {"input": {"messages": []}}, **here)]
+        for step in draw(st.lists(st.sampled_from(["model", "tool", "bad", "custom"]), max_size=3)):
+            run = f"{node}-{len(items)}"
+            inside = ["root", node]
+            if step == "model":
+                items += draw(model_events(run, inside, **common))
+            elif step == "custom":
+                items.append(event("on_custom_event", node, ["root"], {"a": 1}, **common))
+            else:
+                data = {"input": {"x": 1}}
+                items.append(event("on_tool_start", run, inside, data, **common))
+                end = (
+                    event("on_tool_end", run, inside, {"output": "ok"}, **common)
+                    if step == "tool"
+                    else event("on_tool_error", run, inside, {"error": ToolBroke("x")}, **common)
+                )
+                items.append(end)
+        if draw(st.booleans()):
+            output = {"messages": [AIMessage(content="mine", id=f"own-{node}")]}
+            items.append(event("on_chain_end", node, ["root"], {"output": output}, **here))
+        branches.append(items)
+    end = event("on_chain_end", "root", [], {"output": {"done": True}}, label="LangGraph")
+    return [*root, *draw(interleaved(branches)), end]
