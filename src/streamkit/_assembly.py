@@ -89,9 +89,9 @@ class Assembly:
 
     def take(self) -> list[Event]:
         """Give the events made since the last time."""
-        out, self._out = self._out, []
-        self.emit = self._out.append
-        return out
+        events = self._out.copy()
+        self._out.clear()
+        return events
 
     # --- the run
 

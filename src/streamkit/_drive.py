@@ -42,16 +42,17 @@ OnError: TypeAlias = Literal["raise", "event"]
 class _Stream(Generic[T_co]):
     """What both loops share: the pipeline, the outputs not yet handed out, and how it ended."""
 
-    def __init__(self, source: object, pipeline: Pipeline, on_error: OnError) -> None:
+    def __init__(
+        self, source: object, pull: Callable[[], Any], pipeline: Pipeline, on_error: OnError
+    ) -> None:
         self._source = source
+        self._pull = pull
         self._pipeline = pipeline
+        self._feed = pipeline.feed
         self._on_error: OnError = on_error
         self._ready: deque[Any] = deque()
         self._error: BaseException | None = None
         self._done = False
-
-    def _feed(self, raw: object) -> None:
-        self._ready.extend(self._pipeline.feed(raw))
 
     def _end(self) -> None:
         """The source has no more items."""
@@ -85,28 +86,17 @@ class EventStream(_Stream[T_co], Iterator[T_co]):
             if self._done:
                 self._raise_error()
                 raise StopIteration
-            self._pull()
-        return cast("T_co", self._ready.popleft())
-
-    def _pull(self) -> None:
-        try:
-            raw = next(cast("Iterator[object]", self._source))
-        except StopIteration:
-            self._end()
-        except Exception as error:  # noqa: BLE001  (it is raised again, after the closing events)
-            self._fail(error)
-        except BaseException as error:
-            self._fail(error)
-            raise
-        else:
-            self._read(raw)
-
-    def _read(self, raw: object) -> None:
-        try:
-            self._feed(raw)
-        except Exception as error:  # noqa: BLE001  (as above)
-            self._fail(error)
-            self._close_source()
+            try:
+                self._ready.extend(self._feed(self._pull()))
+            except StopIteration:
+                self._end()
+            except Exception as error:  # noqa: BLE001  (raised again, after the closing events)
+                self._fail(error)
+                self._close_source()
+            except BaseException as error:
+                self._fail(error)
+                raise
+        return self._ready.popleft()
 
     def close(self) -> None:
         """Stop: close the source. What is still to be read are the closing events."""
@@ -179,28 +169,17 @@ class AsyncEventStream(_Stream[T_co], AsyncIterator[T_co]):
             if self._done:
                 self._raise_error()
                 raise StopAsyncIteration
-            await self._pull()
-        return cast("T_co", self._ready.popleft())
-
-    async def _pull(self) -> None:
-        try:
-            raw = await cast("AsyncIterator[object]", self._source).__anext__()
-        except StopAsyncIteration:
-            self._end()
-        except Exception as error:  # noqa: BLE001  (it is raised again, after the closing events)
-            self._fail(error)
-        except BaseException as error:
-            self._fail(error)
-            raise
-        else:
-            await self._read(raw)
-
-    async def _read(self, raw: object) -> None:
-        try:
-            self._feed(raw)
-        except Exception as error:  # noqa: BLE001  (as above)
-            self._fail(error)
-            await self._close_source()
+            try:
+                self._ready.extend(self._feed(await self._pull()))
+            except StopAsyncIteration:
+                self._end()
+            except Exception as error:  # noqa: BLE001  (raised again, after the closing events)
+                self._fail(error)
+                await self._close_source()
+            except BaseException as error:
+                self._fail(error)
+                raise
+        return self._ready.popleft()
 
     async def aclose(self) -> None:
         """Stop: close the source. What is still to be read are the closing events."""
@@ -309,8 +288,10 @@ def normalize(
     for stage in stages:
         pipeline.add_stage(stage)
     if isinstance(source, AsyncIterable):
-        return AsyncEventStream(source.__aiter__(), pipeline, on_error)
-    return EventStream(iter(source), pipeline, on_error)
+        items = source.__aiter__()
+        return AsyncEventStream(items, items.__anext__, pipeline, on_error)
+    iterator = iter(source)
+    return EventStream(iterator, iterator.__next__, pipeline, on_error)
 
 
 def _require_stream(source: object) -> None:
@@ -329,10 +310,11 @@ def _require_stream(source: object) -> None:
             f"got a {kind}, not a stream; start it first: "
             f"normalize(runnable.stream(...)) or normalize(runnable.astream_events(...))"
         )
-    if callable(source) and not isinstance(source, (Iterable, AsyncIterable)):
+    is_iterable = isinstance(source, (Iterable, AsyncIterable))
+    if callable(source) and not is_iterable:
         raise UsageError(f"got the function {kind}, not a stream; call it: normalize(f(...))")
-    is_value = isinstance(source, (str, bytes, dict)) or hasattr(source, "model_fields")
-    if is_value or not isinstance(source, (Iterable, AsyncIterable)):
+    is_value = isinstance(source, (str, bytes, dict)) or hasattr(type(source), "model_fields")
+    if is_value or not is_iterable:
         raise UsageError(
             f"got {source!r:.80}, a {kind} and not a stream; "
             f"pass what .stream(), .astream() or .astream_events() returns"

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, TypeAlias
 __all__ = ["Facts", "Items", "Record", "Text", "built"]
 
 Rules: TypeAlias = Mapping[str, Callable[[Any, Any], Any]]
+Item: TypeAlias = "dict[str, Any] | list[Any] | str | float | None"
 
 
 class Text(StringIO):
@@ -67,15 +68,17 @@ class Record:
 
     def add(self, piece: Mapping[str, Any]) -> None:
         """Let every key of ``piece`` grow what the record knows under it."""
-        fields, rules, grow = self.fields, self.rules, self.grown
+        fields, rules = self.fields, self.rules
         for key, value in piece.items():
-            known = fields.get(key)
-            if known is None:
-                fields[key] = value
+            known: Any = fields.get(key)
+            if value is None:
+                fields.setdefault(key, None)
             elif known.__class__ is Text and value.__class__ is str:
                 known.write(value)
-            elif value is not None:
-                fields[key] = rules.get(key, grow)(known, value)
+            elif known is None:
+                fields[key] = value
+            elif value != known or key not in rules:
+                fields[key] = rules.get(key, self.grown)(known, value)
 
     @classmethod
     def grown(cls, known: Any, piece: Any) -> Any:
@@ -109,7 +112,14 @@ class Facts(Record):
 
     __slots__ = ()
 
-    rules: ClassVar[Rules] = {"index": _last, "created": _last, "timestamp": _last}
+    rules: ClassVar[Rules] = {
+        "index": _last,
+        "created": _last,
+        "timestamp": _last,
+        # Facts in any case, but these come with every chunk: a repeat is passed over sooner.
+        "output_version": _last,
+        "model_provider": _last,
+    }
 
     @classmethod
     def builder(cls, value: Any) -> Any:
@@ -127,55 +137,51 @@ def _settled(known: Any, piece: Any) -> Any:
 class Items:
     """A list that grows: items of one index are one item, unless their ids tell them apart."""
 
-    def __init__(self, items: Iterable[Any] = ()) -> None:
+    def __init__(self, items: Iterable[Item] = ()) -> None:
         self.items: list[Any] = []
         self._latest: dict[Any, Record] = {}  # by index: the item spoken of last
-        self._named: dict[tuple[Any, str], Record] = {}  # by index and id
+        self._named: dict[tuple[Any, Any], Record] = {}  # by index and id
         self.extend(items)
 
-    def extend(self, items: Iterable[Any]) -> None:
+    def extend(self, items: Iterable[Item]) -> None:
         """Take items as they stand."""
         for item in items:
             self.append(item)
 
-    def append(self, item: Any) -> None:
+    def append(self, item: Item) -> None:
         """Take an item as it stands."""
-        if not isinstance(item, dict):
-            self.items.append(item)
-            return
-        record = Record(item)
-        self.items.append(record)
-        if _joins(item.get("index")):
-            self._speak_of(record, item["index"], item.get("id"))
+        self.items.append(self._enrolled(item) if isinstance(item, dict) else item)
 
-    def add(self, pieces: Iterable[Any]) -> None:
+    def _enrolled(self, fields: dict[str, Any]) -> Record:
+        record, index = Record(fields), fields.get("index")
+        if _joins(index):
+            self._latest[index] = self._named[index, fields.get("id")] = record
+        return record
+
+    def add(self, pieces: Iterable[Item]) -> None:
         """Let every piece grow the item it belongs to, or become an item of its own."""
         for piece in pieces:
-            slot = self.slot_of(piece) if isinstance(piece, dict) else None
-            if slot is None:
-                self.append(piece)
-            elif piece.get("type") == "non_standard":
-                slot.add(_as_extras(slot, piece))
+            if isinstance(piece, dict) and (slot := self.slot_of(piece)) is not None:
+                slot.add(_as_extras(slot, piece) if piece.get("type") == "non_standard" else piece)
             else:
-                slot.add(piece)
+                self.append(piece)
 
     def slot_of(self, piece: Mapping[str, Any]) -> Record | None:
         """The item that ``piece`` belongs to, if it names one we know."""
         index, id = piece.get("index"), piece.get("id")
-        if not _joins(index):
-            return None
+        if not (isinstance(index, int) or _joins(index)):
+            return self.continued(piece)
         latest = self._latest.get(index)
         if not id or latest is None:
             return latest
         slot = self._named.get((index, id)) or (None if latest.fields.get("id") else latest)
         if slot is not None:
-            self._speak_of(slot, index, id)
+            self._latest[index] = self._named[index, id] = slot
         return slot
 
-    def _speak_of(self, record: Record, index: Any, id: str | None) -> None:
-        self._latest[index] = record
-        if id:
-            self._named[index, id] = record
+    def continued(self, piece: Mapping[str, Any]) -> Record | None:  # noqa: ARG002
+        """The item that ``piece`` goes on with though it has no index: none, in a mere list."""
+        return None
 
     def built(self) -> list[Any]:
         """The list so far."""
@@ -189,9 +195,7 @@ def _joins(index: object) -> bool:
 
 def _as_extras(slot: Record, piece: Mapping[str, Any]) -> Mapping[str, Any]:
     """A non-standard block at the place of a standard one is what the provider adds to it."""
-    if piece.get("type") != "non_standard" or "value" not in piece:
-        return piece
-    if slot.fields.get("type") in {None, "", "non_standard"}:
+    if "value" not in piece or slot.fields.get("type") in {None, "", "non_standard"}:
         return piece
     return {"extras": {key: value for key, value in piece["value"].items() if key != "type"}}
 

@@ -12,10 +12,11 @@ Laws of this file:
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ._calls import Call
 from ._payload import Fields, finish_reason, read_chunk, read_message, usage_of
+from ._usage import UsageReports
 from .events import (
     Citation,
     Content,
@@ -33,7 +34,7 @@ from .events import (
     ToolCallStart,
     Unrecognized,
 )
-from .values import Origin, Status, ToolCall, Usage
+from .values import Origin, Status, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,50 +62,6 @@ class _Words:
         self.redacted = False
 
 
-class _Call:
-    """A call the model is writing."""
-
-    __slots__ = ("block_id", "done", "id", "name", "parts", "provider_executed")
-
-    def __init__(self, block_id: int, id: str, name: str, *, provider_executed: bool) -> None:
-        self.block_id = block_id
-        self.id = id
-        self.name = name
-        self.provider_executed = provider_executed
-        self.parts: list[str] = []
-        self.done: ToolCall | None = None
-
-    def finished(self) -> ToolCall:
-        text = "".join(self.parts)
-        args, error = _strict_args(text)
-        return ToolCall(
-            id=self.id,
-            name=self.name,
-            args=args,
-            text=text,
-            error=error,
-            provider_executed=self.provider_executed,
-        )
-
-
-def _strict_args(text: str) -> tuple[dict[str, Any] | None, str | None]:
-    """Parse arguments as strict JSON: ``(args, None)``, or ``(None, why not)``."""
-    if not text:
-        return {}, None  # a tool without parameters: several providers then send nothing at all
-    try:
-        args = json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        return None, f"arguments are not complete JSON: {error}"
-    if not isinstance(args, dict):
-        return None, "arguments are JSON, but not an object"
-    return args, None  # pyright: ignore[reportUnknownVariableType]
-
-
-def _refuse_constant(name: str) -> None:
-    msg = f"{name} is not JSON"
-    raise ValueError(msg)
-
-
 class Message:
     """A message being written. It is the `Sink` that `_payload` tells what chunks say."""
 
@@ -116,14 +73,14 @@ class Message:
         self.has_last_chunk = False
         self.finish_reason: str | None = None
         self.model: str | None = origin.metadata.get("ls_model_name")
-        self.calls: list[_Call] = []
+        self.calls: list[Call] = []
         self.texts: list[str] = []
         self._outlet = outlet
         self._blocks = 0
         self._words: _Words | None = None
-        self._by_id: dict[str, _Call] = {}
-        self._by_index: dict[object, _Call] = {}
-        self._usage = _UsageReports()
+        self._by_id: dict[str, Call] = {}
+        self._by_index: dict[object, Call] = {}
+        self._usage = UsageReports()
         self._metadata: dict[str, Any] = {}
         self._last_metadata: Fields = {}
         self._emit(
@@ -316,7 +273,7 @@ class Message:
 
     # --- calls
 
-    def _known_call(self, index: object, id: str | None, name: str | None) -> _Call | None:
+    def _known_call(self, index: object, id: str | None, name: str | None) -> Call | None:
         if id and id in self._by_id:
             return self._by_id[id]
         call = self._by_index.get(index)
@@ -326,10 +283,10 @@ class Message:
 
     def _begin_call(
         self, index: object, id: str | None, name: str, *, provider_executed: bool
-    ) -> _Call:
+    ) -> Call:
         block_id = self._begin_block()
         id = id or f"{self.message_id}:{block_id}"
-        call = _Call(block_id, id, name, provider_executed=provider_executed)
+        call = Call(block_id, id, name, provider_executed=provider_executed)
         self.calls.append(call)
         self._by_id[id] = self._by_index[index] = call
         self._emit(
@@ -341,7 +298,7 @@ class Message:
         )
         return call
 
-    def _add_args(self, call: _Call, args: str) -> None:
+    def _add_args(self, call: Call, args: str) -> None:
         if not args:
             return
         if call.done:
@@ -365,7 +322,7 @@ class Message:
                 if done.error is None:
                     self._end_call(call, done)
 
-    def _end_call(self, call: _Call, done: ToolCall | None = None) -> None:
+    def _end_call(self, call: Call, done: ToolCall | None = None) -> None:
         if call.done:
             return
         call.done = done = done or call.finished()
@@ -385,35 +342,3 @@ class Message:
         outlet.emit(
             event(origin=self.origin, timestamp=outlet.now, message_id=self.message_id, **fields)
         )
-
-
-class _UsageReports:
-    """The tokens of one message, from reports that are deltas (most) or running totals (some).
-
-    A report with the same input as the one before, and no less output, is a running total and
-    replaces it; any other report adds to it. So 10/1, 0/1, 0/1 makes 10/3 and 10/1, 10/2, 10/3
-    makes 10/3 as well.
-    """
-
-    __slots__ = ("_before", "_last")
-
-    def __init__(self) -> None:
-        self._before: Usage | None = None
-        self._last: Usage | None = None
-
-    def add(self, report: Usage) -> None:
-        last = self._last
-        if last and not self._is_running_total(last, report):
-            self._before = self._before + last if self._before else last
-        self._last = report
-
-    @staticmethod
-    def _is_running_total(last: Usage, report: Usage) -> bool:
-        same_input = report.input_tokens == last.input_tokens > 0
-        return same_input and report.output_tokens >= last.output_tokens
-
-    @property
-    def total(self) -> Usage | None:
-        if self._before and self._last:
-            return self._before + self._last
-        return self._last

@@ -29,7 +29,8 @@ class Pipeline:
         """Give what ``raw`` causes."""
         if self._reader is None:
             self._reader = self._new_reader(detect(raw))
-        return self._staged(self._reader.feed(raw))
+        events = self._reader.feed(raw)
+        return self._staged(events) if self._stages else events
 
     def close(self) -> Iterable[Any]:
         """Give the closing events of a source that has no more items."""

@@ -1,0 +1,370 @@
+"""One readable line per event, the same in every run: for transcripts, diffs and logs.
+
+    run.start
+    message.start m1 scripted @agent
+    text.delta m1/0 "Hel"
+    tool_call.end m1/1 call_1 get_weather {"city": "Paris"}
+    message.end m1 completed tool_calls 12+7 tokens
+    tool.end call_1 get_weather completed "sunny"
+    run.end completed 12+7 tokens
+
+Laws of this file:
+
+1. A line holds no timestamp, no run id and no memory address; ids that differ from run to run
+   are numbered in the order in which they appear.
+2. A line is one line: whatever a terminal would not print as it is, is escaped.
+3. What the model writes is shown in full. A payload of the application's is cut where it is long.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias, cast
+
+from ._brief import brief, path, quote, tokens
+from .events import (
+    BatchItem,
+    Checkpoint,
+    Citation,
+    Content,
+    Custom,
+    Event,
+    Interrupt,
+    MessageAdded,
+    MessageEnd,
+    MessageStart,
+    ReasoningDelta,
+    ReasoningEnd,
+    ReasoningStart,
+    RetrievalEnd,
+    RetrievalStart,
+    RunEnd,
+    RunError,
+    RunStart,
+    StateSnapshot,
+    StateUpdate,
+    StepDelta,
+    StepEnd,
+    StepStart,
+    TextDelta,
+    TextEnd,
+    TextStart,
+    ToolCallDelta,
+    ToolCallEnd,
+    ToolCallStart,
+    ToolDelta,
+    ToolEnd,
+    ToolError,
+    ToolStart,
+    Unrecognized,
+)
+from .values import ErrorInfo, Origin
+
+__all__ = ["Transcript", "describe", "transcript"]
+
+_UUID = "[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
+_RANDOM_ID = re.compile(rf"(?:(?:lc_)?run-{{1,2}})?{_UUID}|(?<![0-9a-z])[0-9a-f]{{32}}(?![0-9a-z])")
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+
+
+def describe(event: Event) -> str:
+    """Give one event as a line. Ids are numbered from 1: for a whole stream use `Transcript`.
+
+    >>> from streamkit import Origin
+    >>> delta = TextDelta(origin=Origin(), timestamp=0.0, message_id="m", block_id=0, text="Hi")
+    >>> describe(delta)
+    'text.delta m1/0 "Hi"'
+    """
+    return Transcript().line(event)
+
+
+def transcript(events: Iterable[Event]) -> list[str]:
+    r"""Give a whole stream as lines.
+
+    >>> from streamkit import normalize
+    >>> print(*transcript(normalize(["Hel", "lo"])), sep="\n")
+    run.start
+    message.start m1
+    text.start m1/0
+    text.delta m1/0 "Hel"
+    text.delta m1/0 "lo"
+    text.end m1/0 "Hello"
+    message.end m1 completed
+    run.end completed
+    """
+    view = Transcript()
+    return [view.line(event) for event in events]
+
+
+class Transcript:
+    """Makes lines out of events, and keeps the numbers of their ids: also a stage.
+
+    >>> from streamkit import normalize
+    >>> list(normalize(["Hi"]).pipe(Transcript()))[3]
+    'text.delta m1/0 "Hi"'
+    """
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, dict[str, int]] = {}
+
+    def __call__(self, event: Event) -> Iterable[str]:
+        """Give the event's line."""
+        return (self.line(event),)
+
+    def line(self, event: Event) -> str:
+        """Give the event's line."""
+        tell = _TELLERS.get(type(event))
+        parts = tell(event, self) if tell else ()
+        return " ".join(filter(None, (event.type, *parts)))
+
+    def number(self, letter: str, id: str | None) -> str:
+        """Give the short name of an id, such as ``m1``."""
+        if id is None:
+            return ""
+        numbers = self._numbers.setdefault(letter, {})
+        return f"{letter}{numbers.setdefault(id, len(numbers) + 1)}"
+
+    def call(self, id: str | None) -> str:
+        """Give a tool call's id: its own, unless it is a run's or was made up from a message's."""
+        message, colon, block = (id or "").rpartition(":")
+        if colon and message in self._numbers.get("m", ()):
+            return f"{self.number('m', message)}:{block}"
+        return self.stable(id or "")
+
+    def stable(self, text: str) -> str:
+        """Give ``text`` with its random ids numbered and its memory addresses left out."""
+        text = _RANDOM_ID.sub(lambda match: self.number("id", match[0]), text)
+        return _ADDRESS.sub("", text)
+
+    def payload(self, value: object) -> str:
+        """Give a payload, as far as it fits."""
+        return "" if value is None else self.stable(brief(value))
+
+
+Parts: TypeAlias = Iterable[str]
+
+
+# --- the run and its steps
+
+
+def _run_start(event: RunStart, ids: Transcript) -> Parts:
+    return (ids.payload(event.input),)
+
+
+def _run_end(event: RunEnd, _ids: Transcript) -> Parts:
+    return event.status, tokens(event.usage)
+
+
+def _run_error(event: RunError, ids: Transcript) -> Parts:
+    return _error(event.error, ids), tokens(event.usage)
+
+
+def _step_start(event: StepStart, ids: Transcript) -> Parts:
+    name = event.origin.name or ""
+    return ids.number("s", event.step_id), event.kind, name, _at(event.origin, name)
+
+
+def _step_delta(event: StepDelta, ids: Transcript) -> Parts:
+    sign = {True: "=", False: "+", None: "?"}[event.cumulative]
+    return ids.number("s", event.step_id), sign, ids.payload(event.value) or "null"
+
+
+def _step_end(event: StepEnd, ids: Transcript) -> Parts:
+    step = ids.number("s", event.step_id)
+    return step, event.origin.name or "", event.status, _error(event.error, ids)
+
+
+# --- messages
+
+
+def _message_start(event: MessageStart, ids: Transcript) -> Parts:
+    role = "" if event.role == "assistant" else event.role
+    return ids.number("m", event.message_id), role, event.model or "", _at(event.origin)
+
+
+def _message_end(event: MessageEnd, ids: Transcript) -> Parts:
+    message = ids.number("m", event.message_id)
+    return message, event.status, event.finish_reason or "", tokens(event.usage)
+
+
+AnyPart: TypeAlias = (
+    TextStart
+    | TextDelta
+    | TextEnd
+    | ReasoningStart
+    | ReasoningDelta
+    | ReasoningEnd
+    | ToolCallStart
+    | ToolCallDelta
+    | ToolCallEnd
+    | Content
+    | Citation
+)
+
+
+def _block(event: AnyPart, ids: Transcript) -> str:
+    return f"{ids.number('m', event.message_id)}/{event.block_id}"
+
+
+def _part_start(event: TextStart | ReasoningStart, ids: Transcript) -> Parts:
+    return (_block(event, ids),)
+
+
+def _part_text(event: TextDelta | TextEnd | ReasoningDelta, ids: Transcript) -> Parts:
+    return _block(event, ids), quote(event.text)
+
+
+def _reasoning_end(event: ReasoningEnd, ids: Transcript) -> Parts:
+    signed, redacted = "signed" * bool(event.signature), "redacted" * event.redacted
+    return _block(event, ids), quote(event.text), signed, redacted
+
+
+def _call_start(event: ToolCallStart, ids: Transcript) -> Parts:
+    return _block(event, ids), ids.call(event.tool_call_id), event.name, _by(event)
+
+
+def _call_delta(event: ToolCallDelta, ids: Transcript) -> Parts:
+    return _block(event, ids), ids.call(event.tool_call_id), quote(event.args)
+
+
+def _call_end(event: ToolCallEnd, ids: Transcript) -> Parts:
+    if event.error is None:
+        args = brief(event.args)
+    else:
+        args = f"{quote(event.text)} error {quote(event.error)}"
+    return _block(event, ids), ids.call(event.tool_call_id), event.name, args, _by(event)
+
+
+def _by(event: ToolCallStart | ToolCallEnd) -> str:
+    return "by the provider" * event.provider_executed
+
+
+def _content(event: Content, ids: Transcript) -> Parts:
+    return _block(event, ids), ids.payload(event.block)
+
+
+def _citation(event: Citation, ids: Transcript) -> Parts:
+    return _block(event, ids), ids.payload(event.citation)
+
+
+# --- tools and retrievers
+
+
+def _tool_start(event: ToolStart, ids: Transcript) -> Parts:
+    given = ids.payload(event.input)
+    return ids.call(event.tool_call_id), event.name, given, _at(event.origin)
+
+
+def _tool_delta(event: ToolDelta, ids: Transcript) -> Parts:
+    return ids.call(event.tool_call_id), ids.payload(event.delta)
+
+
+def _tool_end(event: ToolEnd, ids: Transcript) -> Parts:
+    call, artifact = ids.call(event.tool_call_id), ids.payload(event.artifact)
+    kept = f"artifact {artifact}" if artifact else ""
+    return call, event.name, event.status, ids.payload(event.output), kept
+
+
+def _tool_error(event: ToolError, ids: Transcript) -> Parts:
+    return ids.call(event.tool_call_id), event.name, _error(event.error, ids)
+
+
+def _retrieval_start(event: RetrievalStart, ids: Transcript) -> Parts:
+    search, query = ids.number("r", event.retrieval_id), ids.payload(event.query)
+    return search, event.name, query, _at(event.origin)
+
+
+def _retrieval_end(event: RetrievalEnd, ids: Transcript) -> Parts:
+    search, count = ids.number("r", event.retrieval_id), len(event.documents)
+    found = f"{count} document{'s' * (count != 1)}"
+    return search, event.name, event.status, found, _error(event.error, ids)
+
+
+# --- the graph and the application
+
+
+def _state_update(event: StateUpdate, ids: Transcript) -> Parts:
+    return event.node, ids.payload(event.values), _at(event.origin, event.node)
+
+
+def _state_snapshot(event: StateSnapshot, ids: Transcript) -> Parts:
+    return ids.payload(event.values), _at(event.origin)
+
+
+def _checkpoint(event: Checkpoint, ids: Transcript) -> Parts:
+    metadata = cast("Mapping[str, Any]", event.metadata or {})
+    source, step = metadata.get("source", ""), metadata.get("step")
+    at_step = "" if step is None else f"step {step}"
+    following = f"next {', '.join(event.next)}" if event.next else ""
+    return str(source), at_step, following, ids.payload(event.values), _at(event.origin)
+
+
+def _interrupt(event: Interrupt, ids: Transcript) -> Parts:
+    static, call = "static" * event.static, ids.call(event.tool_call_id)
+    return static, ids.payload(event.value), call, _at(event.origin)
+
+
+def _message_added(event: MessageAdded, ids: Transcript) -> Parts:
+    return ids.payload(event.message), _at(event.origin)
+
+
+def _custom(event: Custom, ids: Transcript) -> Parts:
+    return event.name or "", ids.payload(event.data), _at(event.origin)
+
+
+def _batch_item(event: BatchItem, ids: Transcript) -> Parts:
+    return str(event.index), ids.payload(event.output), _error(event.error, ids)
+
+
+def _unrecognized(event: Unrecognized, ids: Transcript) -> Parts:
+    return quote(ids.stable(event.reason)), ids.payload(event.raw)
+
+
+def _error(error: ErrorInfo | None, ids: Transcript) -> str:
+    return f"{error.name} {quote(ids.stable(error.message))}" if error else ""
+
+
+def _at(origin: Origin, own_name: str = "") -> str:
+    """Give the place as ``@node``; what already stands there as a name is not said twice."""
+    place = path(origin)
+    if own_name and (place == own_name or place.endswith(f"/{own_name}")):
+        place = place.removesuffix(own_name).rstrip("/")
+    return f"@{place}" if place else ""
+
+
+_TELLERS: dict[type[Any], Callable[[Any, Transcript], Parts]] = {
+    RunStart: _run_start,
+    RunEnd: _run_end,
+    RunError: _run_error,
+    StepStart: _step_start,
+    StepDelta: _step_delta,
+    StepEnd: _step_end,
+    MessageStart: _message_start,
+    TextStart: _part_start,
+    TextDelta: _part_text,
+    TextEnd: _part_text,
+    ReasoningStart: _part_start,
+    ReasoningDelta: _part_text,
+    ReasoningEnd: _reasoning_end,
+    ToolCallStart: _call_start,
+    ToolCallDelta: _call_delta,
+    ToolCallEnd: _call_end,
+    Content: _content,
+    Citation: _citation,
+    MessageEnd: _message_end,
+    ToolStart: _tool_start,
+    ToolDelta: _tool_delta,
+    ToolEnd: _tool_end,
+    ToolError: _tool_error,
+    RetrievalStart: _retrieval_start,
+    RetrievalEnd: _retrieval_end,
+    StateUpdate: _state_update,
+    StateSnapshot: _state_snapshot,
+    Checkpoint: _checkpoint,
+    Interrupt: _interrupt,
+    MessageAdded: _message_added,
+    Custom: _custom,
+    BatchItem: _batch_item,
+    Unrecognized: _unrecognized,
+}

@@ -1,0 +1,266 @@
+"""The two loops: what they refuse, how they end, and that they leave nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage
+
+from streamkit import (
+    AsyncEventStream,
+    EventStream,
+    RunEnd,
+    RunError,
+    TextDelta,
+    UnknownSource,
+    UsageError,
+    normalize,
+)
+from streamkit.testing import check_stream
+
+
+class Source:
+    """A source that knows whether and where it was closed."""
+
+    def __init__(self, *items: Any, error: BaseException | None = None) -> None:
+        self.items, self.error = items, error
+        self.pulled = 0
+        self.closed_in: Any = None
+
+    def __iter__(self) -> Iterator[Any]:
+        try:
+            for item in self.items:
+                self.pulled += 1
+                yield item
+            if self.error:
+                raise self.error
+        finally:
+            self.closed_in = "here"
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        try:
+            for item in self.items:
+                self.pulled += 1
+                yield item
+                await asyncio.sleep(0)
+            if self.error:
+                raise self.error
+        finally:
+            self.closed_in = asyncio.current_task()
+
+
+class Sync:
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.source)
+
+
+class Async:
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self.source.__aiter__()
+
+
+def test_a_sync_source_gives_a_sync_stream_and_an_async_one_an_async() -> None:
+    assert isinstance(normalize(Sync(Source("a"))), EventStream)
+    assert isinstance(normalize(Async(Source("a"))), AsyncEventStream)
+
+
+async def a_coroutine() -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("source", "remedy"),
+    [
+        (None, "pass what .stream()"),
+        (42, "pass what .stream()"),
+        ("text", "pass what .stream()"),
+        (b"bytes", "pass what .stream()"),
+        ({"event": "on_chain_start"}, "pass what .stream()"),
+        (AIMessage("done"), "pass what .stream()"),
+        (lambda: None, "call it"),
+        (a_coroutine, "call it"),
+    ],
+)
+def test_what_is_no_stream_is_refused_with_the_remedy(source: Any, remedy: str) -> None:
+    with pytest.raises(UsageError, match=remedy):
+        normalize(source)
+
+
+def test_a_coroutine_is_refused_with_the_remedy() -> None:
+    with pytest.raises(UsageError, match="await it first"):
+        normalize(a_coroutine())  # type: ignore[call-overload]
+
+
+def test_a_runnable_is_refused_with_the_remedy() -> None:
+    from langchain_core.runnables import RunnableLambda
+
+    with pytest.raises(UsageError, match="start it first"):
+        normalize(RunnableLambda(lambda x: x))  # type: ignore[call-overload]
+
+
+def test_unknown_options_are_refused() -> None:
+    with pytest.raises(UsageError, match="unknown dialect 'nope'; choose one of 'chunks'"):
+        normalize([], dialect="nope")
+    with pytest.raises(UsageError, match="on_error must be 'raise' or 'event'"):
+        normalize([], on_error="ignore")  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("item", [{"a": 1}, 3, None, [1], ("values", {}), ((), {}), object()])
+def test_what_proves_nothing_is_asked_about(item: Any) -> None:
+    source = Source(item, item)
+    with pytest.raises(UnknownSource, match="dialect='chunks'") as caught:
+        list(normalize(Sync(source)))
+    assert caught.value.item is item
+    assert source.closed_in == "here"
+
+
+def test_an_empty_source_is_a_run() -> None:
+    assert [event.type for event in normalize([])] == ["run.start", "run.end"]
+
+
+def test_closing_twice_or_after_the_end_does_nothing() -> None:
+    stream = normalize(["a"])
+    events = list(stream)
+    stream.close()
+    stream.close()
+    assert list(stream) == []
+    check_stream(events)
+
+
+def test_a_break_in_a_with_block_closes_the_source() -> None:
+    source = Source("a", "b", "c")
+    with normalize(Sync(source)) as stream:
+        for event in stream:
+            if isinstance(event, TextDelta):
+                break
+    assert source.closed_in == "here"
+    assert source.pulled == 1
+    rest = list(stream)
+    assert [event.type for event in rest] == ["text.end", "message.end", "run.end"]
+    assert isinstance(rest[-1], RunEnd)
+    assert rest[-1].status == "cancelled"
+
+
+async def test_a_break_in_an_async_with_block_closes_the_source_in_this_task() -> None:
+    source = Source("a", "b", "c")
+    async with normalize(Async(source)) as stream:
+        async for event in stream:
+            if isinstance(event, TextDelta):
+                break
+    assert source.closed_in is asyncio.current_task()
+    assert [event.type async for event in stream] == ["text.end", "message.end", "run.end"]
+
+
+async def test_cancelling_the_reader_closes_the_source_and_is_not_swallowed() -> None:
+    reached = asyncio.Event()
+
+    async def endless() -> AsyncIterator[str]:
+        try:
+            while True:
+                yield "a"
+                reached.set()
+                await asyncio.sleep(60)
+        finally:
+            closed.set()
+
+    closed = asyncio.Event()
+    stream = normalize(endless())
+    events: list[Any] = []
+
+    async def read() -> None:
+        async for event in stream:
+            events.append(event)
+
+    task = asyncio.create_task(read())
+    await reached.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert closed.is_set()
+    events += [event async for event in stream]
+    check_stream(events)
+    assert events[-1].status == "cancelled"
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), GeneratorExit(), SystemExit(3)])
+def test_what_is_no_exception_is_raised_at_once(error: BaseException) -> None:
+    stream = normalize(Sync(Source("a", error=error)))
+    seen = []
+    with pytest.raises(type(error)) as caught:
+        seen.extend(iter(lambda: next(stream), None))
+    assert caught.value is error
+    rest = list(stream)
+    assert rest[-1].type == "run.end"
+
+
+def test_an_exception_comes_after_the_closing_events_and_once() -> None:
+    boom = ValueError("boom")
+    stream = normalize(Sync(Source("a", error=boom)))
+    events = []
+    with pytest.raises(ValueError, match="boom") as caught:
+        for event in stream:
+            events.append(event)
+    assert caught.value is boom
+    check_stream(events)
+    assert list(stream) == []
+    last = events[-1]
+    assert isinstance(last, RunError)
+    assert (last.error.name, last.error.message) == ("ValueError", "boom")
+
+
+def test_a_hostile_exception_still_ends_the_run() -> None:
+    class Hostile(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    events = list(normalize(Sync(Source("a", error=Hostile())), on_error="event"))
+    check_stream(events)
+
+
+def test_a_stage_that_raises_closes_the_source_and_is_raised() -> None:
+    def broken(event: Any) -> list[Any]:
+        if isinstance(event, TextDelta):
+            raise LookupError("my stage")
+        return [event]
+
+    source = Source("a", "b")
+    with pytest.raises(LookupError, match="my stage"):
+        list(normalize(Sync(source), broken))
+    assert source.closed_in == "here"
+
+
+def test_stages_run_in_order() -> None:
+    stream = normalize(["a"], lambda event: [event, event]).text().pipe(lambda text: [text * 2])
+    assert list(stream) == ["aa", "aa"]
+
+
+async def test_a_slow_reader_is_never_run_ahead_of() -> None:
+    source = Source(*"abcdef")
+    seen = 0
+    async for event in normalize(Async(source)):
+        if isinstance(event, TextDelta):
+            seen += 1
+            await asyncio.sleep(0.001)
+            assert source.pulled == seen
+
+
+async def test_no_task_is_started() -> None:
+    async for _ in normalize(Async(Source(*"abc"))):
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_collect_and_messages_work_async() -> None:
+    result = await normalize(Async(Source("a", "b"))).collect()
+    assert (result.text, result.status) == ("ab", "completed")
+    messages = [message async for message in normalize(Async(Source("a", "b"))).messages()]
+    assert [message.content for message in messages] == ["ab"]
+    assert [text async for text in normalize(Async(Source("a", "b"))).text()] == ["a", "b"]
