@@ -1,0 +1,393 @@
+"""Merge the chunks of one AI message into the message that LangChain's fold would give.
+
+The fold, ``functools.reduce(operator.add, chunks)``, builds and validates a message per chunk and
+parses the arguments of every tool call again each time: its cost grows with the square of their
+length. Here a growing string is written to one buffer, and the message is built once.
+
+Wherever the fold is right, the result equals it. Where it is wrong, this holds instead:
+
+- *Calls at one index* stay apart if their ids differ. A fragment without an id goes to the call
+  spoken of last; one with neither index, id nor name goes on with the last call.
+- *A name or id said again* with every fragment stays as it is (not ``get_weatherget_weather``).
+- *Arguments cut off* stand in ``invalid_tool_calls`` as they came. The fold repairs
+  ``{"city": "Par`` to ``{"city": "Par"}`` and calls that valid. Here a call is valid once its
+  arguments are one whole JSON object.
+- *Usage reported as a running total* is not summed: a report that has the input tokens of the one
+  before it, not zero, and no fewer output tokens replaces it (10/1, 10/2, 10/3 is 10/3). Every
+  other report is an increment and is added (10/1, 0/1, 0/1 is 10/3, too).
+- *Response metadata are facts*: of differing strings, floats, booleans and types the last holds
+  (``stop``, not ``stopstop``). The fold joins them or raises `TypeError`. Whole numbers are added
+  as the fold does.
+- *Text beside blocks* is kept, even after an empty list of blocks. It becomes a text block where
+  the message names its provider, for the translators behind ``content_blocks`` skip bare strings.
+- *The id* is the provider's as soon as a chunk has it, in every version of LangChain. A ``name``
+  is kept.
+- *A whole* ``AIMessage`` counts as a chunk (the fold makes a prompt template of it). If it has the
+  id merged so far it says everything again, and replaces it.
+
+Several choices of one request (``n > 1``) are concatenated as the fold does: their chunks carry
+neither the number of the choice nor an id of their own, so nothing tells them apart.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterable
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
+
+from ._growing import Facts, Items, Record, Text, built
+from .errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Iterable, Mapping
+    from typing import TypeAlias
+
+    from langchain_core.messages import (
+        AIMessage,
+        AIMessageChunk,
+        BaseMessage,
+        InvalidToolCall,
+        ToolCallChunk,
+    )
+    from langchain_core.messages.ai import UsageMetadata
+    from langchain_core.outputs import Generation
+
+    # The dict is for graphs: they declare to stream dicts, though in messages mode it is pairs.
+    Mergeable: TypeAlias = BaseMessage | Generation | tuple[BaseMessage, object] | dict[str, Any]
+    AnyAIMessage = TypeVar("AnyAIMessage", bound=AIMessage)
+
+__all__ = ["MessageAccumulator", "merge_chunks", "to_message"]
+
+
+@overload
+def merge_chunks(chunks: Iterable[Mergeable]) -> AIMessageChunk: ...
+@overload
+def merge_chunks(chunks: AsyncIterable[Mergeable]) -> Awaitable[AIMessageChunk]: ...
+def merge_chunks(
+    chunks: Iterable[Mergeable] | AsyncIterable[Mergeable],
+) -> AIMessageChunk | Awaitable[AIMessageChunk]:
+    """The one message that the chunks of a stream add up to; of an async stream, its awaitable.
+
+    Takes what streams hand out: ``AIMessageChunk`` (the result has the class of the first one),
+    ``AIMessage``, ``ChatGenerationChunk``, ``GenerationChunk``, and the ``(message, metadata)``
+    pairs of LangGraph's ``messages`` mode. None of them is changed.
+
+    Raises:
+        UsageError: There are no chunks, or one of them is no part of an AI message.
+
+    >>> from langchain_core.messages import AIMessageChunk
+    >>> merge_chunks([AIMessageChunk(content="Hel"), AIMessageChunk(content="lo")]).content
+    'Hello'
+    """
+    if isinstance(chunks, AsyncIterable):
+        return _merge_async(chunks)
+    accumulator = MessageAccumulator()
+    feed = accumulator.feed
+    for chunk in chunks:
+        feed(chunk)
+    return accumulator.result()
+
+
+async def _merge_async(chunks: AsyncIterable[Mergeable]) -> AIMessageChunk:
+    accumulator = MessageAccumulator()
+    async for chunk in chunks:
+        accumulator.feed(chunk)
+    return accumulator.result()
+
+
+def to_message(chunk: AIMessageChunk) -> AIMessage:
+    """The finished ``AIMessage`` of a merged chunk, of whatever class the chunk is.
+
+    LangChain's ``message_chunk_to_message`` gives a chunk again for a provider's own subclass.
+
+    >>> from langchain_core.messages import AIMessageChunk
+    >>> to_message(AIMessageChunk(content="Hello")).type
+    'ai'
+    """
+    from langchain_core.messages import AIMessage  # noqa: PLC0415  (imports stay light)
+
+    return _recast(chunk, AIMessage)
+
+
+class MessageAccumulator:
+    """The message so far, fed item by item and readable at any time.
+
+    Feeding costs as much for the last chunk as for the first, and keeps of a text chunk only its
+    characters. The rules are those of `merge_chunks`.
+
+    >>> from langchain_core.messages import AIMessageChunk
+    >>> message = MessageAccumulator()
+    >>> message.feed(AIMessageChunk(content="Hel"))
+    >>> message.feed(AIMessageChunk(content="lo"))
+    >>> message.text, message.result().content
+    ('Hello', 'Hello')
+    """
+
+    def __init__(self) -> None:
+        self._class: type[AIMessageChunk] | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self._content = _Content()
+        self._calls = _Calls()
+        self._usage = _Usage()
+        self._extras = Record()
+        self._facts = Facts()
+        self._id: str | None = None
+        self._name: str | None = None
+        self._ending: dict[str, Any] = {}
+
+    def feed(self, item: Mergeable) -> None:
+        """Add the next item of the stream: whatever `merge_chunks` takes.
+
+        Raises:
+            UsageError: The item is no part of an AI message.
+        """
+        message = item[0] if isinstance(item, tuple) else item
+        said = vars(message if message.__class__ is self._class else self._admitted(message))
+        self._content.add(said["content"])
+        if said["tool_call_chunks"]:
+            self._calls.add(said["tool_call_chunks"])
+        if said["usage_metadata"]:
+            self._usage.add(said["usage_metadata"])
+        if said["additional_kwargs"]:
+            self._extras.add(said["additional_kwargs"])
+        if said["response_metadata"]:
+            self._facts.add(said["response_metadata"])
+        if said["id"] != self._id:
+            self._id = max(self._id, said["id"], key=_rank)
+        if said["name"]:
+            self._name = self._name or said["name"]
+        if said.get("chunk_position"):  # a field that LangChain 0.3 does not have
+            self._ending = {"chunk_position": "last"}
+
+    def _admitted(self, item: object) -> AIMessageChunk:
+        """The chunk in an item that is not of the class of the others."""
+        from langchain_core.messages import AIMessageChunk  # noqa: PLC0415
+
+        message = _message_in(item)
+        if not isinstance(message, AIMessageChunk):
+            if message.id and message.id == self._id:
+                self._forget()
+            message = _recast(message, AIMessageChunk)
+        self._class = self._class or message.__class__
+        return message
+
+    @property
+    def text(self) -> str:
+        """The text so far, without reasoning and tool calls; looking costs one copy of it."""
+        return self._content.text()
+
+    @property
+    def tool_call_chunks(self) -> list[ToolCallChunk]:
+        """The tool calls so far, their arguments as the text that came; nothing is parsed."""
+        return self._calls.chunks()
+
+    def result(self) -> AIMessageChunk:
+        """The message so far; feeding may go on.
+
+        Raises:
+            UsageError: Nothing has been fed.
+        """
+        if self._class is None:
+            raise UsageError("there are no chunks to merge; leave out streams that gave none")
+        calls, facts = self._calls.chunks(), self._facts.built()
+        whole, broken = _divided(calls)
+        message = self._class(
+            content=self._content.finished(bare_strings="model_provider" not in facts),
+            additional_kwargs=self._extras.built(),
+            response_metadata=facts,
+            tool_call_chunks=whole,
+            invalid_tool_calls=broken,
+            usage_metadata=self._usage.total(),
+            id=self._id,
+            name=self._name,
+            **self._ending,
+        )
+        if broken:
+            # Given these at once, the constructor would repair them, character by character.
+            message.tool_call_chunks = calls
+            message.invalid_tool_calls = broken
+        return message
+
+
+def _message_in(item: object) -> AIMessage:
+    from langchain_core.messages import AIMessage, AIMessageChunk  # noqa: PLC0415
+    from langchain_core.outputs import ChatGeneration, GenerationChunk  # noqa: PLC0415
+
+    if isinstance(item, ChatGeneration):
+        return _message_in(item.message)
+    if isinstance(item, AIMessage):
+        return item
+    if isinstance(item, GenerationChunk):
+        return AIMessageChunk(content=item.text)
+    raise UsageError(
+        f"cannot merge {type(item).__name__} {item!r:.80} into an AI message; "
+        "feed the chunks of one message, and nothing else"
+    )
+
+
+def _recast(message: AIMessage, to: type[AnyAIMessage]) -> AnyAIMessage:
+    """The same message in a class of LangChain's own."""
+    from langchain_core.messages import AIMessage  # noqa: PLC0415
+
+    fields = AIMessage.model_fields.keys() - {"type"}
+    return to(**{field: getattr(message, field) for field in fields})
+
+
+def _rank(id: str | None) -> int:
+    """How much an id says: a provider's more than a run's, a run's more than a random one."""
+    if not id:
+        return 0
+    if id.startswith(("lc_run-", "run-")):
+        return 2
+    return 1 if id.startswith("lc_") else 3
+
+
+class _Content(Items):
+    """The content: a string until the first block comes, a list from then on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.plain = True
+        self._tail: Text | None = None
+
+    def add(self, pieces: Any) -> None:
+        """Add the content of a chunk."""
+        if not isinstance(pieces, str):
+            self._add_blocks(pieces)
+        elif self._tail is not None:
+            self._tail.write(pieces)
+        elif pieces or self.plain:
+            self._tail = Text(pieces)
+            self.items.append(self._tail)
+
+    def _add_blocks(self, blocks: Iterable[Any]) -> None:
+        if self.plain:
+            self.plain = False
+            self.extend(blocks)
+        else:
+            super().add(blocks)
+        last = self.items[-1] if self.items else None
+        self._tail = last if isinstance(last, Text) else None
+
+    def append(self, item: Any) -> None:
+        """Take a block or a string, which may grow."""
+        if isinstance(item, str):
+            self.items.append(Text(item))
+        else:
+            super().append(item)
+
+    def text(self) -> str:
+        """The strings and the text blocks, joined."""
+        return "".join(map(_text_of, self.items))
+
+    def finished(self, *, bare_strings: bool) -> str | list[Any]:
+        """The content as a message holds it."""
+        parts = self.built()
+        if self.plain:
+            return "".join(parts)
+        return parts if bare_strings else [_as_block(part) for part in parts]
+
+
+def _text_of(part: Any) -> str:
+    if isinstance(part, Record):
+        part = part.fields.get("text") if part.fields.get("type") == "text" else ""
+    return built(part) or ""
+
+
+def _as_block(part: Any) -> Any:
+    return {"type": "text", "text": part} if isinstance(part, str) and part else part
+
+
+class _Calls(Items):
+    """The tool calls, as fragments of their arguments come in."""
+
+    def continued(self, piece: Mapping[str, Any]) -> Record | None:
+        """The last call, if a fragment names none."""
+        named = piece.get("id") or piece.get("name")
+        return None if named or not self.items else self.items[-1]
+
+    def chunks(self) -> list[ToolCallChunk]:
+        """The calls, with the text of their arguments."""
+        return [
+            {
+                "type": "tool_call_chunk",
+                "name": call.get("name"),
+                "args": call.get("args"),
+                "id": call.get("id"),
+                "index": call.get("index"),
+            }
+            for call in self.built()
+        ]
+
+
+def _divided(calls: list[ToolCallChunk]) -> tuple[list[ToolCallChunk], list[InvalidToolCall]]:
+    """The calls whose arguments are whole, and the others."""
+    whole: list[ToolCallChunk] = []
+    broken: list[InvalidToolCall] = []
+    for call in calls:
+        if _is_object(call["args"]):
+            whole.append(call)
+        else:
+            broken.append(_as_invalid(call))
+    return whole, broken
+
+
+def _as_invalid(call: ToolCallChunk) -> InvalidToolCall:
+    return {
+        "type": "invalid_tool_call",
+        "name": call["name"],
+        "args": call["args"],
+        "id": call["id"],
+        "error": None,
+    }
+
+
+def _is_object(args: str | None) -> bool:
+    """Whether arguments are a whole JSON object; no arguments count as an empty one."""
+    if not args:
+        return True
+    try:
+        # Models do write bare line breaks into strings, and LangChain's parser accepts them.
+        return isinstance(json.loads(args, strict=False), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+class _Usage:
+    """Token counts: increments are added, a running total replaces the one before it."""
+
+    def __init__(self) -> None:
+        self._earlier: dict[str, Any] = {}
+        self._latest: dict[str, Any] = {}
+
+    def add(self, report: Mapping[str, Any]) -> None:
+        """Count a report. One with input tokens of its own opens a new sum."""
+        if self._is_restated_by(report):
+            self._latest.update(report)
+            return
+        if report["input_tokens"]:
+            self._earlier, self._latest = _sum(self._earlier, self._latest), {}
+        self._latest = _sum(self._latest, report)
+
+    def _is_restated_by(self, report: Mapping[str, Any]) -> bool:
+        tokens: int = report["input_tokens"]
+        if tokens == 0 or tokens != self._latest.get("input_tokens"):
+            return False
+        return bool(report["output_tokens"] >= self._latest["output_tokens"])
+
+    def total(self) -> UsageMetadata | None:
+        """All that was counted; None if nothing was ever reported."""
+        return cast("UsageMetadata", _sum(self._earlier, self._latest)) or None
+
+
+def _sum(counts: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    total = dict(counts)
+    for key, count in more.items():
+        known: Any = total.get(key)
+        if known is None:
+            total[key] = count
+        else:
+            total[key] = known + count if isinstance(count, (int, float)) else _sum(known, count)
+    return total
