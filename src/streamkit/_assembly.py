@@ -17,7 +17,6 @@ from ._ledger import Ledger
 from ._message import Message, Outlet
 from ._payload import Fields, fields_of, kind_of, messages_in
 from .events import (
-    Custom,
     Event,
     Interrupt,
     MessageAdded,
@@ -27,9 +26,9 @@ from .events import (
     RunError,
     RunStart,
     StateUpdate,
-    StepDelta,
     StepEnd,
     StepStart,
+    ToolDelta,
     ToolEnd,
     ToolError,
     ToolStart,
@@ -68,10 +67,10 @@ class Assembly:
     """The open brackets of one run, and the events made so far."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        self.now = 0.0
-        self.ledger = Ledger()
+        self.now: float = 0.0
+        self.ledger: Ledger = Ledger()
         self.output: Any = None
-        self.interrupted = False
+        self.interrupted: bool = False
         self._clock = clock
         self._out: list[Event] = []
         self.emit: Callable[[Event], None] = self._out.append
@@ -93,6 +92,10 @@ class Assembly:
         self._out.clear()
         return events
 
+    def show(self, event: Callable[..., Event], origin: Origin, **fields: Any) -> None:
+        """Make an event that neither opens nor closes anything."""
+        self.emit(event(origin=origin, timestamp=self.now, **fields))
+
     # --- the run
 
     def start_run(
@@ -101,7 +104,7 @@ class Assembly:
         """Open the run, unless it is open."""
         if self._run is None:
             self._run = origin
-            self.emit(RunStart(origin=origin, timestamp=self.now, run_id=run_id, input=input))
+            self.show(RunStart, origin, run_id=run_id, input=input)
 
     def end_run(self, status: Status, error: ErrorInfo | None = None) -> None:
         """Close whatever is open, innermost first, and then the run."""
@@ -110,16 +113,13 @@ class Assembly:
         self._ended = True
         self.start_run()
         self._close_all(status, error)
-        total: dict[str, Any] = {
-            "origin": self._run,
-            "timestamp": self.now,
-            "usage": sum(self._usage.values(), Usage()) if self._usage else None,
-            "usage_by_model": self._usage,
-        }
+        usage = sum(self._usage.values(), Usage()) if self._usage else None
+        total = {"usage": usage, "usage_by_model": self._usage}
+        origin = self._run or _NOWHERE
         if error:
-            self.emit(RunError(**total, error=error))
+            self.show(RunError, origin, error=error, **total)
         else:
-            self.emit(RunEnd(**total, status=status, output=self.output))
+            self.show(RunEnd, origin, status=status, output=self.output, **total)
 
     def _close_all(self, status: Status, error: ErrorInfo | None) -> None:
         # The source says what failed, not where. Only where everything open is one chain is
@@ -143,6 +143,10 @@ class Assembly:
         return all(bracket.origin.run_id in around for bracket in self._open.values())
 
     # --- anything open
+
+    def is_open(self, key: Hashable) -> bool:
+        """Tell whether something is open under this key."""
+        return key in self._open
 
     def message(self, key: Hashable) -> Message | None:
         """Give the open message with this key, or None."""
@@ -181,28 +185,18 @@ class Assembly:
     def start_step(self, step_id: str, kind: StepKind, origin: Origin, input: object) -> None:
         """Open a step."""
         self._open[step_id] = _Bracket(StepEnd, origin, step_id=step_id, kind=kind)
-        self.emit(
-            StepStart(origin=origin, timestamp=self.now, step_id=step_id, kind=kind, input=input)
-        )
+        self.show(StepStart, origin, step_id=step_id, kind=kind, input=input)
 
-    def end_step(self, step_id: str, output: object, status: Status = "completed") -> None:
+    def end_step(
+        self,
+        step_id: str,
+        output: object,
+        status: Status = "completed",
+        error: ErrorInfo | None = None,
+    ) -> None:
         """Close a step and what it encloses; what it left behind was abandoned."""
         self.close_inside(step_id, "interrupted" if self.interrupted else "incomplete")
-        self._end(step_id, status, output=output)
-
-    def step_delta(
-        self, step_id: str | None, origin: Origin, value: object, *, cumulative: bool | None
-    ) -> None:
-        """Pass on a piece of a step's output."""
-        self.emit(
-            StepDelta(
-                origin=origin,
-                timestamp=self.now,
-                step_id=step_id,
-                value=value,
-                cumulative=cumulative,
-            )
-        )
+        self._end(step_id, status, output=output, error=error)
 
     # --- messages
 
@@ -245,7 +239,7 @@ class Assembly:
         elif kind in {"ai", "chunk"}:
             self._whole_answer(fields, origin)
         else:
-            self.emit(MessageAdded(origin=origin, timestamp=self.now, message=value))
+            self.show(MessageAdded, origin, message=value)
         if id:
             self.ledger.message_ids.add(id)
 
@@ -264,15 +258,7 @@ class Assembly:
         """Open a tool run."""
         self._open[key] = _Bracket(_tool_end, origin, tool_call_id=tool_call_id, name=name)
         self.ledger.strike_call(tool_call_id)
-        self.emit(
-            ToolStart(
-                origin=origin,
-                timestamp=self.now,
-                tool_call_id=tool_call_id,
-                name=name,
-                input=input,
-            )
-        )
+        self.show(ToolStart, origin, tool_call_id=tool_call_id, name=name, input=input)
 
     def end_tool(self, key: Hashable, output: object, status: Status = "completed") -> None:
         """Close a tool run with whatever it returned."""
@@ -285,32 +271,42 @@ class Assembly:
         else:
             self._end(key, status, output=output)
 
+    def tool_delta(self, key: Hashable, delta: object) -> None:
+        """Pass on a piece of a running tool's output."""
+        bracket = self._open.get(key)
+        if isinstance(bracket, _Bracket):
+            id = bracket.fields["tool_call_id"]
+            self.show(ToolDelta, bracket.origin, tool_call_id=id, delta=delta)
+
     def fail_tool(self, key: Hashable, error: ErrorInfo) -> None:
         """Close a tool run that raised."""
         self._end(key, "failed", error=error)
 
     def _tool_message(self, fields: Fields, origin: Origin) -> None:
-        """Show a result whose tool run the API did not show, unless it did."""
+        """Show a tool's result: the end of its run, or all of a run that the API did not show."""
         id = fields["tool_call_id"]
-        if self.ledger.is_answered(id) or any(
-            not isinstance(it, Message) and it.fields.get("tool_call_id") == id
-            for it in self._open.values()
-        ):
+        if self.ledger.is_answered(id):
             return
-        name, args = self.ledger.strike_call(id)
-        self.start_tool(("tool", id), origin, id, fields.get("name") or name, args)
-        self._end(("tool", id), "completed", **_tool_result(fields))
+        key = self._tool_running(id)
+        if key is None:
+            key = ("tool", id)
+            name, args = self.ledger.strike_call(id)
+            self.start_tool(key, origin, id, fields.get("name") or name, args)
+        self._end(key, "completed", **_tool_result(fields))
+
+    def _tool_running(self, tool_call_id: str) -> Hashable | None:
+        for key, bracket in self._open.items():
+            is_tool = isinstance(bracket, _Bracket)
+            if is_tool and bracket.fields.get("tool_call_id") == tool_call_id:
+                return key
+        return None
 
     # --- retrievals
 
     def start_retrieval(self, key: str, origin: Origin, name: str, query: object) -> None:
         """Open a search."""
         self._open[key] = _Bracket(RetrievalEnd, origin, retrieval_id=key, name=name)
-        self.emit(
-            RetrievalStart(
-                origin=origin, timestamp=self.now, retrieval_id=key, name=name, query=query
-            )
-        )
+        self.show(RetrievalStart, origin, retrieval_id=key, name=name, query=query)
 
     def end_retrieval(self, key: str, documents: Iterable[object]) -> None:
         """Close a search with what it found."""
@@ -323,7 +319,7 @@ class Assembly:
         for message in messages_in(values):
             self.whole_message(message, origin)
         self.ledger.forget_task(origin)
-        self.emit(StateUpdate(origin=origin, timestamp=self.now, node=node, values=values))
+        self.show(StateUpdate, origin, node=node, values=values)
 
     def interrupt(
         self, origin: Origin, interrupt_id: str, value: object = None, **details: Any
@@ -333,26 +329,14 @@ class Assembly:
         if interrupt_id in self.ledger.interrupt_ids:
             return
         self.ledger.interrupt_ids.add(interrupt_id)
-        self.emit(
-            Interrupt(
-                origin=origin,
-                timestamp=self.now,
-                interrupt_id=interrupt_id,
-                value=value,
-                tool_call_id=self.ledger.tool_of_interrupt.get(interrupt_id),
-                **details,
-            )
-        )
-
-    def custom(self, origin: Origin, name: str | None, data: object) -> None:
-        """Show the application's own event."""
-        self.emit(Custom(origin=origin, timestamp=self.now, name=name, data=data))
+        call = self.ledger.tool_of_interrupt.get(interrupt_id)
+        fields = {"interrupt_id": interrupt_id, "value": value, "tool_call_id": call}
+        self.show(Interrupt, origin, **fields, **details)
 
     def unrecognized(self, raw: object, reason: str) -> None:
         """Show an item that nobody understands."""
         self.start_run()
-        origin = self._run or _NOWHERE
-        self.emit(Unrecognized(origin=origin, timestamp=self.now, raw=raw, reason=reason))
+        self.show(Unrecognized, self._run or _NOWHERE, raw=raw, reason=reason)
 
 
 def _own_message(output: object, tool_call_id: str) -> Fields | None:

@@ -50,7 +50,7 @@ class _Stream(Generic[T_co]):
         self._pipeline = pipeline
         self._feed = pipeline.feed
         self._on_error: OnError = on_error
-        self._ready: deque[Any] = deque()
+        self._ready: deque[T_co] = deque()
         self._error: BaseException | None = None
         self._done = False
 
@@ -227,6 +227,8 @@ def normalize(
     source: AsyncIterable[Any],
     *stages: Stage[Event, Event],
     dialect: str | None = ...,
+    mode: str | None = ...,
+    subgraphs: bool | None = ...,
     strict: bool = ...,
     on_error: OnError = ...,
     clock: Callable[[], float] = ...,
@@ -238,6 +240,8 @@ def normalize(
     source: Iterable[Any],
     *stages: Stage[Event, Event],
     dialect: str | None = ...,
+    mode: str | None = ...,
+    subgraphs: bool | None = ...,
     strict: bool = ...,
     on_error: OnError = ...,
     clock: Callable[[], float] = ...,
@@ -248,6 +252,8 @@ def normalize(
     source: AsyncIterable[Any] | Iterable[Any],
     *stages: Stage[Event, Event],
     dialect: str | None = None,
+    mode: str | None = None,
+    subgraphs: bool | None = None,
     strict: bool = False,
     on_error: OnError = "raise",
     clock: Callable[[], float] = time,
@@ -259,7 +265,11 @@ def normalize(
             source gives an `EventStream`, an async one an `AsyncEventStream`.
         stages: callables behind the reader, each from one event to any number of events.
         dialect: what the source is, where its first item does not prove it: ``"chunks"``,
-            ``"events"`` or ``"messages"``.
+            ``"events"``, ``"graph"`` or ``"messages"``.
+        mode: the one ``stream_mode`` that a graph was asked for, where it was a single one other
+            than ``"messages"``: such items do not say what they are.
+        subgraphs: whether a graph with that one mode was asked for ``subgraphs=True``; needed
+            only for ``custom``, whose payload may look like anything.
         strict: raise `MalformedItem` for an item that cannot be read, instead of passing it on
             as an `Unrecognized` event.
         on_error: ``"raise"`` hands an exception of the source on after the closing events;
@@ -284,7 +294,9 @@ def normalize(
     if on_error not in {"raise", "event"}:
         raise UsageError(f"on_error must be 'raise' or 'event', not {on_error!r}")
     _require_stream(source)
-    pipeline = Pipeline(dialect, strict=strict, clock=clock)
+    if mode is not None or subgraphs is not None:
+        dialect = dialect or "graph"
+    pipeline = Pipeline(dialect, mode=mode, subgraphs=subgraphs, strict=strict, clock=clock)
     for stage in stages:
         pipeline.add_stage(stage)
     if isinstance(source, AsyncIterable):
@@ -310,7 +322,7 @@ def _require_stream(source: object) -> None:
             f"got a {kind}, not a stream; start it first: "
             f"normalize(runnable.stream(...)) or normalize(runnable.astream_events(...))"
         )
-    is_iterable = isinstance(source, (Iterable, AsyncIterable))
+    is_iterable = hasattr(source, "__iter__") or hasattr(source, "__aiter__")
     if callable(source) and not is_iterable:
         raise UsageError(f"got the function {kind}, not a stream; call it: normalize(f(...))")
     is_value = isinstance(source, (str, bytes, dict)) or hasattr(type(source), "model_fields")

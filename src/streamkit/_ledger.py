@@ -7,11 +7,12 @@ from the last message of each node task that is still running.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from ._message import Message
 from ._origin import checkpoint_ns
-from ._payload import Fields
+from ._payload import Fields, fields_of
 from .values import Origin
 
 __all__ = ["Ledger"]
@@ -39,6 +40,7 @@ class Ledger:
         self.message_ids: set[str] = set()
         self.interrupt_ids: set[str] = set()
         self.tool_of_interrupt: dict[str, str] = {}
+        self._checkpoint_ids: set[str] = set()
         self._answered: set[str] = set()
         self._pending: dict[str, _Pending] = {}
         self._said: dict[str, _Said] = {}
@@ -57,6 +59,16 @@ class Ledger:
             if not call.provider_executed:
                 self._answered.discard(call.id)
                 self._pending[call.id] = _Pending(call.name, call.args, message.origin.namespace)
+
+    def knows(self, message: object) -> bool:
+        """Tell whether a message was shown, or marked as seen."""
+        fields = fields_of(message)
+        return fields.get("id") in self.message_ids or fields.get("tool_call_id") in self._answered
+
+    def mark_seen(self, messages: Iterable[object]) -> None:
+        """Remember messages that are no news: a node's input, or the history it returns."""
+        ids = (fields_of(message).get("id") for message in messages)
+        self.message_ids.update(id for id in ids if id)
 
     def is_copy(self, fields: Fields, origin: Origin) -> bool:
         """Tell whether a whole message under a new id says what its node's model just said."""
@@ -100,6 +112,15 @@ class Ledger:
     def is_answered(self, tool_call_id: str) -> bool:
         """Tell whether a call has its result already."""
         return tool_call_id in self._answered
+
+    # --- checkpoints
+
+    def is_repeated_checkpoint(self, checkpoint_id: str | None) -> bool:
+        """Tell whether a checkpoint was shown before, and remember it."""
+        is_repeated = checkpoint_id in self._checkpoint_ids
+        if checkpoint_id:
+            self._checkpoint_ids.add(checkpoint_id)
+        return is_repeated
 
 
 def _equal(args: object, input: object) -> bool:

@@ -34,7 +34,7 @@ from .events import (
     ToolCallStart,
     Unrecognized,
 )
-from .values import Origin, Status, Usage
+from .values import Origin, Status, ToolCall, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,8 +69,8 @@ class Message:
         self.message_id = message_id
         self.origin = origin
         self.stored_id: str | None = None
-        self.marks_its_end = False
-        self.has_last_chunk = False
+        self.marks_its_end: bool = False
+        self.has_last_chunk: bool = False
         self.finish_reason: str | None = None
         self.model: str | None = origin.metadata.get("ls_model_name")
         self.calls: list[Call] = []
@@ -107,7 +107,7 @@ class Message:
             read_chunk(fields, self)
         if "chunk_position" in fields:  # langchain-core 1.0 and later
             self.marks_its_end = True
-            self.has_last_chunk = fields["chunk_position"] == "last"
+            self.has_last_chunk = bool(fields["chunk_position"] == "last")
 
     def add_whole(self, fields: Fields) -> None:
         """Add what a whole message (as its dict of fields) says."""

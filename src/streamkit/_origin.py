@@ -7,7 +7,7 @@ from typing import Any
 
 from .values import Origin
 
-__all__ = ["checkpoint_ns", "origin_from"]
+__all__ = ["checkpoint_ns", "origin_from", "origin_in", "task_ids"]
 
 
 def checkpoint_ns(metadata: Mapping[str, Any]) -> str:
@@ -28,7 +28,8 @@ def origin_from(
 ) -> Origin:
     """Read what upstream's metadata says about where a run is.
 
-    The namespace is that of the graph around the node, so the node's own task is left out.
+    The namespace is that of the graph around the node, so the node's own task is left out. Where
+    the API tells no run ids, the tasks around stand for them.
 
     >>> origin_from({"langgraph_node": "b", "langgraph_checkpoint_ns": "a:1|b:2"}).namespace
     ('a:1',)
@@ -36,7 +37,7 @@ def origin_from(
     path = checkpoint_ns(metadata)
     return Origin(
         run_id=run_id,
-        parent_ids=tuple(parent_ids),
+        parent_ids=tuple(parent_ids) or task_ids(path.split("|")),
         name=name,
         node=metadata.get("langgraph_node"),
         namespace=tuple(path.split("|")[:-1]) if path else (),
@@ -46,3 +47,17 @@ def origin_from(
         tags=tuple(tags or metadata.get("tags") or ()),
         metadata=metadata,
     )
+
+
+def origin_in(
+    namespace: tuple[str, ...], *, task_id: str | None = None, node: str | None = None
+) -> Origin:
+    """Give the place of a node's task, or of a graph, inside a namespace."""
+    return Origin(
+        run_id=task_id, parent_ids=task_ids(namespace), name=node, node=node, namespace=namespace
+    )
+
+
+def task_ids(path: Sequence[str]) -> tuple[str, ...]:
+    """Give the task ids of ``"node:task_id"`` parts, outermost first."""
+    return tuple(part.rpartition(":")[2] for part in path if part)

@@ -194,7 +194,7 @@ def _counts(details: Fields | None) -> dict[str, int]:
 # --- content: a str, or a list of strs and blocks -------------------------------------------
 
 
-def _read_content(content: Any, sink: Sink) -> None:
+def _read_content(content: str | list[Any], sink: Sink) -> None:
     if isinstance(content, str):
         sink.text(content)
         return
@@ -232,10 +232,10 @@ def _bedrock_reasoning(block: Fields, sink: Sink) -> None:
     sink.reasoning(inner.get("text") or "", signature=inner.get("signature"))
 
 
-def _joined(parts: object) -> str:
+def _joined(parts: str | list[Any] | None) -> str:
     if isinstance(parts, list):
-        return "".join(part.get("text") or "" for part in cast("list[Any]", parts))
-    return cast("str", parts) or ""
+        return "".join(part.get("text") or "" for part in parts)
+    return parts or ""
 
 
 def _server_call(block: Fields, sink: Sink) -> None:
@@ -253,9 +253,9 @@ def _server_call(block: Fields, sink: Sink) -> None:
 def _server_item(block: Fields, sink: Sink) -> None:
     """The Responses API's own tools: a call and its result in one block, which stays whole."""
     kind: str = block["type"]
-    given = block.get(_SERVER_ITEMS[kind])
+    given: Any = block.get(_SERVER_ITEMS[kind])
     is_object = isinstance(given, dict) or kind == "mcp_call"
-    args = given if is_object else {_SERVER_ITEMS[kind]: given}
+    args = cast("Any", given if is_object else {_SERVER_ITEMS[kind]: given})
     sink.tool_call(
         ("server", block.get("id")),
         block.get("id"),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ._protocols import Adapter, Stage
-from .dialects import detect, reader_class
+from .dialects import detect, reader_for
 from .events import Event
 
 __all__ = ["Pipeline"]
@@ -15,9 +15,8 @@ __all__ = ["Pipeline"]
 class Pipeline:
     """One run's machine. Its reader is chosen by the first item, unless the caller named one."""
 
-    def __init__(self, dialect: str | None, *, strict: bool, clock: Callable[[], float]) -> None:
-        self._strict = strict
-        self._clock = clock
+    def __init__(self, dialect: str | None, **options: Any) -> None:
+        self._options = options
         self._reader = self._new_reader(dialect) if dialect else None
         self._stages: list[Stage[Any, Any]] = []
 
@@ -43,7 +42,7 @@ class Pipeline:
         return self._staged(reader.fail(error))
 
     def _new_reader(self, dialect: str) -> Adapter:
-        return reader_class(dialect)(strict=self._strict, clock=self._clock)
+        return reader_for(dialect, **self._options)
 
     def _staged(self, events: Sequence[Event]) -> Iterable[Any]:
         items: Iterable[Any] = events

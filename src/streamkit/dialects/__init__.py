@@ -6,26 +6,26 @@ nothing: a parser's chunk, a graph's ``updates``, ``values`` and ``custom`` item
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from collections.abc import Callable
+from functools import partial
 
+from .._protocols import Adapter
 from ..errors import UnknownSource, UsageError
-from ._reader import Reader
 from .astream_events import EventsReader, is_event
 from .chunks import ChunksReader, is_chunk
-from .messages import MessagesReader, is_messages_item
+from .graph import MODES, GraphReader, is_graph_item
 
-__all__ = ["DIALECTS", "DialectName", "detect", "reader_class"]
+__all__ = ["DIALECTS", "MODES", "detect", "reader_for"]
 
-DialectName: TypeAlias = Literal["chunks", "events", "messages"]
-
-DIALECTS: dict[DialectName, type[Reader]] = {
+DIALECTS: dict[str, Callable[..., Adapter]] = {
     "chunks": ChunksReader,
     "events": EventsReader,
-    "messages": MessagesReader,
+    "graph": GraphReader,
+    "messages": partial(GraphReader, mode="messages"),
 }
 
 
-def detect(raw: object) -> DialectName:
+def detect(raw: object) -> str:
     """Give the dialect that ``raw`` proves.
 
     Raises:
@@ -38,25 +38,32 @@ def detect(raw: object) -> DialectName:
     """
     if is_event(raw):
         return "events"
-    if is_messages_item(raw):
-        return "messages"
+    if is_graph_item(raw):
+        return "graph"
     if is_chunk(raw):
         return "chunks"
     raise UnknownSource(
         f"cannot tell what stream this {type(raw).__name__} item is from: {raw!r:.120}; "
-        f"say what the source is: dialect='chunks' for any runnable's own .stream(), "
-        f"'events' for astream_events, 'messages' for a graph's stream_mode='messages'",
+        f"say mode='updates' (or 'values', 'custom', ...) if it is a graph's single stream mode, "
+        f"or dialect='chunks' if it is any other runnable's own .stream()",
         raw,
     )
 
 
-def reader_class(name: str) -> type[Reader]:
-    """Give the reader of the dialect called ``name``.
+def reader_for(
+    dialect: str, *, mode: str | None = None, subgraphs: bool | None = None, **options: object
+) -> Adapter:
+    """Give a new reader of the dialect called ``dialect``; a mode makes it ``"graph"``.
 
     Raises:
-        UsageError: if there is none of that name.
+        UsageError: if there is no such dialect or mode.
     """
-    for known, reader in DIALECTS.items():
-        if known == name:
-            return reader
-    raise UsageError(f"unknown dialect {name!r}; choose one of {', '.join(map(repr, DIALECTS))}")
+    if dialect not in DIALECTS:
+        raise UsageError(f"unknown dialect {dialect!r}; choose one of {', '.join(DIALECTS)}")
+    if mode is not None and mode not in MODES:
+        raise UsageError(f"unknown stream mode {mode!r}; choose one of {', '.join(MODES)}")
+    if mode is None and subgraphs is None:
+        return DIALECTS[dialect](**options)
+    if dialect != "graph":
+        raise UsageError(f"mode= and subgraphs= are for graphs; they do not go with {dialect!r}")
+    return GraphReader(mode=mode, subgraphs=subgraphs, **options)

@@ -17,7 +17,7 @@ class Reader(ABC):
     """An `Adapter` over an `Assembly`. A dialect only says what one raw item means."""
 
     def __init__(self, *, clock: Callable[[], float], strict: bool = False) -> None:
-        self.assembly = Assembly(clock)
+        self.assembly: Assembly = Assembly(clock)
         self._strict = strict
 
     @abstractmethod

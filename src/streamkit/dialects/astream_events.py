@@ -28,6 +28,7 @@ from .._message import Message
 from .._origin import checkpoint_ns, origin_from
 from .._payload import dict_or_empty, fields_of, is_command, kind_of, messages_in
 from ..errors import MalformedItem
+from ..events import Custom, StepDelta
 from ..values import ErrorInfo, Origin, Status, StepKind
 from ._interrupts import interrupt_id, is_bubble_up, show_interrupts
 from ._reader import Reader
@@ -69,7 +70,7 @@ class EventsReader(Reader):
     def _table(self) -> dict[str, Callable[[dict[str, Any]], None]]:
         table: dict[str, Callable[[dict[str, Any]], None]] = {
             "on_chain_stream": self._chain_stream,
-            "on_parser_stream": self._parser_stream,
+            "on_parser_stream": self._step_delta,
             "on_chat_model_stream": self._model_stream,
             "on_llm_stream": self._model_stream,
             "on_chat_model_end": self._model_end,
@@ -169,8 +170,7 @@ class EventsReader(Reader):
         given = data.get("input") if is_own else None
         if kind == "node":
             self._mark_graph(run.origin.parent_ids)
-            seen = (message.id for message in messages_in(given))
-            self.assembly.ledger.message_ids.update(filter(None, seen))
+            self.assembly.ledger.mark_seen(messages_in(given))
             run.tool_call_id = _sent_tool_call_id(given)
         self.assembly.start_step(event["run_id"], kind, run.origin, given)
 
@@ -200,16 +200,12 @@ class EventsReader(Reader):
         if run.kind == "graph" or _is_interrupt(chunk):
             self._graph_chunk(run, chunk)
         elif run.kind == "chain":
-            self.assembly.step_delta(
-                event["run_id"], run.origin, chunk, cumulative=is_cumulative(chunk)
-            )
+            self._step_delta(event)
 
-    def _parser_stream(self, event: dict[str, Any]) -> None:
-        run = self._known(event)
-        chunk = event["data"]["chunk"]
-        self.assembly.step_delta(
-            event["run_id"], run.origin, chunk, cumulative=is_cumulative(chunk)
-        )
+    def _step_delta(self, event: dict[str, Any]) -> None:
+        run, chunk = self._known(event), event["data"]["chunk"]
+        fields = {"step_id": event["run_id"], "value": chunk, "cumulative": is_cumulative(chunk)}
+        self.assembly.show(StepDelta, run.origin, **fields)
 
     def _graph_chunk(self, run: _Run, chunk: object) -> None:
         """Read a root graph's chunk: an update, or ``(mode, payload)`` where modes were asked for.
@@ -221,7 +217,7 @@ class EventsReader(Reader):
         if isinstance(chunk, tuple):
             *_, mode, chunk = cast("tuple[object, ...]", (None, *chunk))
         if mode == "custom":
-            self.assembly.custom(run.origin, None, chunk)
+            self.assembly.show(Custom, run.origin, data=chunk)
         elif "__interrupt__" in (update := dict_or_empty(chunk)):
             paused_at = self._paused_at(run.origin)
             show_interrupts(self.assembly, paused_at, update["__interrupt__"])
@@ -331,7 +327,7 @@ class EventsReader(Reader):
     def _custom(self, event: dict[str, Any]) -> None:
         around = self._runs.get(event["run_id"])
         origin = around.origin if around else origin_from(event.get("metadata") or {})
-        self.assembly.custom(origin, event["name"], event["data"])
+        self.assembly.show(Custom, origin, name=event["name"], data=event["data"])
 
 
 def _kind_of_step(event: dict[str, Any]) -> StepKind:

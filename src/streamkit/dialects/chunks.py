@@ -22,6 +22,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from .._payload import dict_or_empty, fields_of, kind_of
+from ..events import StepDelta
 from ..values import Origin
 from ._reader import Reader
 from ._tracks import Tracks
@@ -96,7 +97,7 @@ class ChunksReader(Reader):
         self._previous = value
         if cumulative is not False:
             self.assembly.output = value
-        self.assembly.step_delta(None, _HERE, value, cumulative=cumulative)
+        self.assembly.show(StepDelta, _HERE, step_id=None, value=value, cumulative=cumulative)
 
 
 def is_cumulative(value: object, previous: object = None) -> bool | None:

@@ -1,4 +1,4 @@
-"""LangGraph's ``messages`` mode, alone: ``(message, metadata)`` tuples.
+"""LangGraph's ``messages`` mode: ``(message, metadata)`` pairs.
 
     graph.stream(inputs, stream_mode="messages")
 
@@ -7,47 +7,43 @@
     (AIMessage(content="Done.", id="m7"), {"langgraph_node": "wrap_up", …})
 
 Before langchain-core 1.0 no chunk is marked as the last. So a message also ends when its graph
-goes on to the next superstep, when a tool answers it, or with the stream.
+goes on to the next superstep, when a tool answers it, when its node ends, or with the stream.
 """
 
 from __future__ import annotations
 
 from typing import Any, TypeGuard, cast
 
+from .._assembly import Assembly
 from .._origin import origin_from
 from .._payload import fields_of, kind_of
 from ..errors import MalformedItem
 from ..values import Origin
-from ._reader import Reader
 from ._tracks import Tracks
 
-__all__ = ["MessagesReader", "is_messages_item"]
+__all__ = ["MessagePairs", "is_message_pair"]
 
 
-def is_messages_item(raw: object) -> TypeGuard[tuple[Any, dict[str, Any]]]:
+def is_message_pair(raw: object) -> TypeGuard[tuple[Any, dict[str, Any]]]:
     """Tell whether ``raw`` is a 2-tuple of a message and LangGraph's metadata."""
-    if raw.__class__ is not tuple:
+    if raw.__class__ is not tuple or len(cast("tuple[object, ...]", raw)) != 2:  # noqa: PLR2004
         return False
-    items = cast("tuple[object, ...]", raw)
-    return (
-        len(items) == 2  # noqa: PLR2004  (a pair)
-        and kind_of(items[0]) is not None
-        and isinstance(items[1], dict)
-        and "langgraph_node" in items[1]
-    )
+    message, metadata = cast("tuple[object, object]", raw)
+    is_metadata = isinstance(metadata, dict) and "langgraph_node" in metadata
+    return is_metadata and kind_of(message) is not None
 
 
-class MessagesReader(Reader):
-    """Reads ``(message, metadata)`` tuples."""
+class MessagePairs:
+    """Reads ``(message, metadata)`` pairs into an assembly."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._tracks = Tracks(self.assembly)
-        self._origin = Origin()
+    def __init__(self, assembly: Assembly) -> None:
+        self._assembly = assembly
+        self._tracks = Tracks(assembly)
+        self._origin: Origin = Origin()
 
     def read(self, raw: object) -> None:
-        """Tell the assembly what one tuple means."""
-        if not is_messages_item(raw):
+        """Tell the assembly what one pair means."""
+        if not is_message_pair(raw):
             raise MalformedItem(f"expected (message, metadata), got {raw!r:.200}", raw)
         message, metadata = raw
         origin = self._origin
@@ -58,13 +54,19 @@ class MessagesReader(Reader):
         else:
             self._read_whole(message, origin)
 
+    def end_task(self, task_id: str) -> None:
+        """End the messages of a node that ended."""
+        for message, origin in self._tracks:
+            if task_id in origin.parent_ids:
+                self._tracks.end(message)
+
     def _enter(self, metadata: dict[str, Any]) -> Origin:
         for message, origin in self._tracks:
             if origin.metadata is metadata:  # a parallel model: back to it
                 self._origin = message.origin
                 return message.origin
         origin = self._origin = origin_from(metadata)
-        self.assembly.start_run(Origin(thread_id=origin.thread_id))
+        self._assembly.start_run(Origin(thread_id=origin.thread_id))
         for message, earlier in self._tracks:
             if _is_before(earlier, origin):
                 self._tracks.end(message)
@@ -78,7 +80,7 @@ class MessagesReader(Reader):
         for asking, _ in self._tracks:
             if any(call.id == fields.get("tool_call_id") for call in asking.calls):
                 self._tracks.end(asking)
-        self.assembly.whole_message(message, origin)
+        self._assembly.whole_message(message, origin)
 
 
 def _is_before(earlier: Origin, later: Origin) -> bool:
