@@ -174,6 +174,8 @@ class GraphReader(Reader):
         A subgraph that shares its messages returns the whole conversation, earlier turns too.
         """
         messages = list(messages_in(values))
+        for message in messages:
+            self._pairs.settle(message)
         known = [number for number, it in enumerate(messages) if self.assembly.ledger.knows(it)]
         if known:
             self.assembly.ledger.mark_seen(messages[: known[-1] + 1])

@@ -60,6 +60,16 @@ class MessagePairs:
             if task_id in origin.parent_ids:
                 self._tracks.end(message)
 
+    def settle(self, message: object) -> None:
+        """End the open message that a whole one repeats, or that a tool's result answers."""
+        fields = fields_of(message)
+        streamed = self._tracks.named(fields.get("id"))
+        if streamed:
+            self._tracks.end(streamed)
+        for asking, _ in self._tracks:
+            if any(call.id == fields.get("tool_call_id") for call in asking.calls):
+                self._tracks.end(asking)
+
     def _enter(self, metadata: dict[str, Any]) -> Origin:
         for message, origin in self._tracks:
             if origin.metadata is metadata:  # a parallel model: back to it
@@ -73,13 +83,7 @@ class MessagePairs:
         return origin
 
     def _read_whole(self, message: object, origin: Origin) -> None:
-        fields = fields_of(message)
-        streamed = self._tracks.named(fields.get("id"))
-        if streamed:
-            self._tracks.end(streamed)
-        for asking, _ in self._tracks:
-            if any(call.id == fields.get("tool_call_id") for call in asking.calls):
-                self._tracks.end(asking)
+        self.settle(message)
         self._assembly.whole_message(message, origin)
 
 
