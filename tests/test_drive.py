@@ -107,13 +107,13 @@ def test_a_runnable_is_refused_with_the_remedy() -> None:
 
 
 def test_unknown_options_are_refused() -> None:
-    with pytest.raises(UsageError, match="unknown dialect 'nope'; choose one of 'chunks'"):
+    with pytest.raises(UsageError, match="unknown dialect 'nope'; choose one of chunks"):
         normalize([], dialect="nope")
     with pytest.raises(UsageError, match="on_error must be 'raise' or 'event'"):
         normalize([], on_error="ignore")  # type: ignore[call-overload]
 
 
-@pytest.mark.parametrize("item", [{"a": 1}, 3, None, [1], ("values", {}), ((), {}), object()])
+@pytest.mark.parametrize("item", [{"a": 1}, 3, None, [1], ("value", {}), ((), {}), object()])
 def test_what_proves_nothing_is_asked_about(item: Any) -> None:
     source = Source(item, item)
     with pytest.raises(UnknownSource, match="dialect='chunks'") as caught:

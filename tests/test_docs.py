@@ -1,0 +1,94 @@
+"""Every ```python block of the README and the docs runs, page by page, on the embedded model."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import doctest
+import importlib
+import inspect
+import pkgutil
+import re
+from pathlib import Path
+from typing import Any
+
+import events_page
+import pytest
+
+import streamkit
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+class Renewed:
+    """A graph that gives each call a thread of its own, as a page's examples expect.
+
+    A call that resumes goes on with the thread of the call before.
+    """
+
+    def __init__(self, graph: Any) -> None:
+        self.graph = graph
+        self.thread = 0
+
+    def config(self, given: Any) -> dict[str, Any]:
+        if type(given).__name__ != "Command":
+            self.thread += 1
+        return {"configurable": {"thread_id": str(self.thread)}}
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self.graph, name)
+        if name not in {"stream", "astream", "astream_events", "invoke", "ainvoke"}:
+            return method
+        return lambda given, _config=None, **options: method(given, self.config(given), **options)
+
+
+def names() -> dict[str, Any]:
+    """What a page may take for granted."""
+    from langchain_core.output_parsers import StrOutputParser
+    from langchain_core.prompts import ChatPromptTemplate
+
+    from streamkit.demo import build_graph, demo_input
+    from streamkit.demo.model import Reply, ScriptedChatModel
+
+    model = ScriptedChatModel(script=[Reply("Hello there, friend.", usage=(3, 4))])
+    prompt = ChatPromptTemplate.from_template("{question}")
+    return {
+        "__name__": "__page__",
+        "graph": Renewed(build_graph(pace=0)),
+        "model": model,
+        "chain": prompt | model | StrOutputParser(),
+        "inputs": demo_input(),
+        "config": {"configurable": {"thread_id": "1"}},
+        "normalize": streamkit.normalize,
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+async def test_page_runs(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("langgraph", reason="langgraph is not installed")
+    scope = names()
+    for block in BLOCK.findall(page.read_text()):
+        flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        result = eval(compile(block, page.name, "exec", flags=flags), scope)
+        if inspect.isawaitable(result):
+            await asyncio.wait_for(result, 20)
+    capsys.readouterr()
+
+
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(streamkit.__path__, "streamkit.")
+    if ".demo" not in module.name and "__main__" not in module.name
+)
+
+
+@pytest.mark.parametrize("name", ["streamkit", *MODULES])
+def test_docstrings_run(name: str) -> None:
+    module = importlib.import_module(name)
+    assert doctest.testmod(module, optionflags=doctest.ELLIPSIS).failed == 0
+
+
+def test_the_events_page_is_current() -> None:
+    assert events_page.PAGE.read_text() == events_page.page(), "run: python tests/events_page.py"
