@@ -206,3 +206,12 @@ def test_garbage_amid_a_stream_costs_nothing_else(
     assert sum(isinstance(event, Unrecognized) for event in events) == 1
     kept = [event.type for event in events if not isinstance(event, Unrecognized)]
     assert kept == [event.type for event in events_of(items, dialect)]
+
+
+@given(SOURCES, st.data())
+def test_items_that_come_twice_or_in_any_order_break_no_grammar(
+    source: tuple[str, list[Any]], data: Any
+) -> None:
+    dialect, items = source
+    shuffled = data.draw(st.permutations(items * data.draw(st.integers(1, 2))))
+    check_stream(events_of(list(shuffled), dialect))

@@ -126,14 +126,9 @@ class Assembly:
         # the innermost surely the one.
         at_fault = error if self._is_chain() else None
         for key in reversed(list(self._open)):
-            bracket = self._open.pop(key)
-            if isinstance(bracket, Message):
-                self._close_message(bracket, _status_when_left(bracket, status))
-            else:
-                left = "incomplete" if status == "completed" else status
-                bracket.close(self, left, at_fault)
-                self._forget(bracket)
-                at_fault = None
+            is_message = self.message(key) is not None
+            self._leave(key, status, at_fault)
+            at_fault = at_fault if is_message else None
 
     def _is_chain(self) -> bool:
         innermost = next(reversed(self._open.values()), None)
@@ -162,29 +157,32 @@ class Assembly:
         for key, bracket in reversed(list(self._open.items())):
             origin = bracket.origin
             if run_id in origin.parent_ids or (origin.run_id == run_id and key != run_id):
-                del self._open[key]
-                if isinstance(bracket, Message):
-                    self._close_message(bracket, status)
-                else:
-                    bracket.close(self, status)
-                    self._forget(bracket)
+                self._leave(key, status)
+
+    def _begin(self, key: Hashable, bracket: _Bracket | Message) -> None:
+        self._leave(key, "incomplete")  # upstream repeats an id: what had it before is abandoned
+        self._open[key] = bracket
+
+    def _leave(self, key: Hashable, status: Status, error: ErrorInfo | None = None) -> None:
+        """Close what upstream has left open; how it ended can only be told from outside."""
+        message = self.message(key)
+        if message:
+            self.end_message(key, _status_when_left(message, status))
+        elif key in self._open:
+            self.close_inside(str(key), status)
+            self._end(key, "incomplete" if status == "completed" else status, error=error)
 
     def _end(self, key: Hashable, status: Status, **result: Any) -> None:
         bracket = self._open.pop(key, None)
-        if bracket is not None and not isinstance(bracket, Message):
+        if isinstance(bracket, _Bracket):
             bracket.close(self, status, **result)
-            self._forget(bracket)
-
-    def _forget(self, bracket: _Bracket) -> None:
-        tool_call_id = bracket.fields.get("tool_call_id")
-        if tool_call_id:
-            self.ledger.record_answer(tool_call_id)
+            self.ledger.record_answer(bracket.fields.get("tool_call_id"))
 
     # --- steps
 
     def start_step(self, step_id: str, kind: StepKind, origin: Origin, input: object) -> None:
         """Open a step."""
-        self._open[step_id] = _Bracket(StepEnd, origin, step_id=step_id, kind=kind)
+        self._begin(step_id, _Bracket(StepEnd, origin, step_id=step_id, kind=kind))
         self.show(StepStart, origin, step_id=step_id, kind=kind, input=input)
 
     def end_step(
@@ -211,16 +209,15 @@ class Assembly:
         elif message_id in taken:
             message_id = f"{message_id}#{self._messages}"
         message = Message(message_id, origin, self, role)
-        self._open[key] = message
+        self._begin(key, message)
         return message
 
     def end_message(self, key: Hashable, status: Status = "completed") -> None:
         """Close a message and count its usage."""
-        message = self._open.pop(key, None)
-        if isinstance(message, Message):
-            self._close_message(message, status)
-
-    def _close_message(self, message: Message, status: Status) -> None:
+        message = self.message(key)
+        if message is None:
+            return
+        del self._open[key]
         message.close(status)
         self.ledger.record_message(message)
         usage = message.total_usage
@@ -255,9 +252,11 @@ class Assembly:
     def start_tool(
         self, key: Hashable, origin: Origin, tool_call_id: str, name: str, input: object
     ) -> None:
-        """Open a tool run."""
-        self._open[key] = _Bracket(_tool_end, origin, tool_call_id=tool_call_id, name=name)
+        """Open a tool run; under the id of one that runs already, it gets one of ours."""
         self.ledger.strike_call(tool_call_id)
+        if self._tool_running(tool_call_id) not in {None, key}:
+            tool_call_id = f"{tool_call_id}#{len(self._open)}"
+        self._begin(key, _Bracket(_tool_end, origin, tool_call_id=tool_call_id, name=name))
         self.show(ToolStart, origin, tool_call_id=tool_call_id, name=name, input=input)
 
     def end_tool(self, key: Hashable, output: object, status: Status = "completed") -> None:
@@ -305,7 +304,7 @@ class Assembly:
 
     def start_retrieval(self, key: str, origin: Origin, name: str, query: object) -> None:
         """Open a search."""
-        self._open[key] = _Bracket(RetrievalEnd, origin, retrieval_id=key, name=name)
+        self._begin(key, _Bracket(RetrievalEnd, origin, retrieval_id=key, name=name))
         self.show(RetrievalStart, origin, retrieval_id=key, name=name, query=query)
 
     def end_retrieval(self, key: str, documents: Iterable[object]) -> None:

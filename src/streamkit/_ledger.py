@@ -104,10 +104,11 @@ class Ledger:
         call = self._pending.pop(tool_call_id, None)
         return (call.name, call.args) if call else ("", None)
 
-    def record_answer(self, tool_call_id: str) -> None:
+    def record_answer(self, tool_call_id: str | None) -> None:
         """Remember that a call has its result."""
-        self._pending.pop(tool_call_id, None)
-        self._answered.add(tool_call_id)
+        if tool_call_id:
+            self._pending.pop(tool_call_id, None)
+            self._answered.add(tool_call_id)
 
     def is_answered(self, tool_call_id: str) -> bool:
         """Tell whether a call has its result already."""

@@ -133,6 +133,8 @@ class EventsReader(Reader):
             name=event["name"],
             tags=event.get("tags"),
         )
+        if run_id in self._runs:
+            self._leave(run_id)
         self._abandon_predecessor(origin)
         run = self._runs[run_id] = _Run(origin, kind)
         return run
