@@ -88,11 +88,12 @@ class Ledger:
         """Give the id of the call that a tool run answers, where upstream leaves it out.
 
         It is the oldest pending call of that tool in the same graph with the same arguments;
-        failing that, one whose arguments are a part of the input (the rest was injected).
+        failing that, one whose arguments are a part of the input (the rest was injected); and
+        the oldest of all where the input is not known.
         """
         named = [(id, call) for id, call in self._pending.items() if call.name == name]
         here = [(id, call) for id, call in named if call.namespace == namespace] or named
-        for fits in (_equal, _part_of):
+        for fits in (_equal, _part_of, _unknown):
             for id, call in here:
                 if fits(call.args, input):
                     del self._pending[id]
@@ -130,3 +131,7 @@ def _equal(args: object, input: object) -> bool:
 
 def _part_of(args: object, input: object) -> bool:
     return isinstance(args, dict) and isinstance(input, dict) and args.items() <= input.items()
+
+
+def _unknown(_args: object, input: object) -> bool:
+    return input is None

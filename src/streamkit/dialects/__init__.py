@@ -11,16 +11,22 @@ from functools import partial
 
 from .._protocols import Adapter
 from ..errors import UnknownSource, UsageError
+from ._plugins import PLUGINS, Plugin, add, plugin_named, plugin_that_knows
+from ._reader import Reader
 from .astream_events import EventsReader, is_event
+from .batch import BatchReader
 from .chunks import ChunksReader, is_chunk
 from .graph import MODES, GraphReader, is_graph_item
+from .run_log import RunLogReader, is_run_log
 
-__all__ = ["DIALECTS", "MODES", "detect", "reader_for"]
+__all__ = ["DIALECTS", "MODES", "Reader", "detect", "reader_for", "register"]
 
 DIALECTS: dict[str, Callable[..., Adapter]] = {
+    "batch": BatchReader,
     "chunks": ChunksReader,
     "events": EventsReader,
     "graph": GraphReader,
+    "log": RunLogReader,
     "messages": partial(GraphReader, mode="messages"),
 }
 
@@ -40,8 +46,13 @@ def detect(raw: object) -> str:
         return "events"
     if is_graph_item(raw):
         return "graph"
+    if is_run_log(raw):
+        return "log"
     if is_chunk(raw):
         return "chunks"
+    plugin = plugin_that_knows(raw, DIALECTS)
+    if plugin:
+        return plugin
     raise UnknownSource(
         f"cannot tell what stream this {type(raw).__name__} item is from: {raw!r:.120}; "
         f"say mode='updates' (or 'values', 'custom', ...) if it is a graph's single stream mode, "
@@ -58,12 +69,44 @@ def reader_for(
     Raises:
         UsageError: if there is no such dialect or mode.
     """
-    if dialect not in DIALECTS:
-        raise UsageError(f"unknown dialect {dialect!r}; choose one of {', '.join(DIALECTS)}")
+    plugin = None if dialect in DIALECTS else plugin_named(dialect, DIALECTS)
+    if plugin is None and dialect not in DIALECTS:
+        known = ", ".join((*DIALECTS, *PLUGINS))
+        raise UsageError(f"unknown dialect {dialect!r}; choose one of {known}")
     if mode is not None and mode not in MODES:
         raise UsageError(f"unknown stream mode {mode!r}; choose one of {', '.join(MODES)}")
     if mode is None and subgraphs is None:
-        return DIALECTS[dialect](**options)
+        return plugin.reader(dialect, **options) if plugin else DIALECTS[dialect](**options)
     if dialect != "graph":
         raise UsageError(f"mode= and subgraphs= are for graphs; they do not go with {dialect!r}")
     return GraphReader(mode=mode, subgraphs=subgraphs, **options)
+
+
+def register(
+    name: str,
+    factory: Callable[..., Adapter],
+    *,
+    detect: Callable[[object], bool] | None = None,
+) -> None:
+    """Teach streamkit a dialect of yours: from now on ``dialect=name`` is known.
+
+    Args:
+        name: what to call it.
+        factory: makes a new reader for every stream, given the keywords ``clock`` (a function
+            that tells the time in unix seconds) and ``strict``: a class of `Reader`'s, or whatever
+            makes an `Adapter`.
+        detect: tells from the first item whether a stream is in the dialect, so that nobody has
+            to name it. It is asked only about items that streamkit does not know itself.
+
+    Registering the same again does nothing.
+
+    Raises:
+        UsageError: if the name is taken or no name, or something else is not what it should be.
+
+    >>> class Telegrams(Reader):
+    ...     def read(self, raw):
+    ...         self.assembly.start_run()
+    ...         self.assembly.start_message("only", Origin(), None).text(raw.body.lower())
+    >>> register("telegrams", Telegrams, detect=lambda raw: hasattr(raw, "body"))
+    """
+    add(name, Plugin(factory, detect), DIALECTS)

@@ -1,0 +1,117 @@
+"""``astream_log``: JSON patches to the log of a run, which langchain-core builds as it runs.
+
+    chain.astream_log({"question": "hi"})
+
+    RunLogPatch({"op": "replace", "path": "", "value": {"id": "01a2…", "type": "chain", …}})
+    RunLogPatch({"op": "add", "path": "/logs/ChatOpenAI", "value": {"id": …, "type": "llm", …}})
+    RunLogPatch({"op": "add", "path": "/logs/ChatOpenAI/streamed_output/-", "value": AIMessageChunk})
+
+Each operation says what one event of ``astream_events`` version 1 says, so it is read as that
+event. The log has no inputs, no parents and no errors, and its root has no end: that is the end
+of the stream. With ``diff=False`` every item repeats the operations before it.
+
+Upstream cannot be stopped: closing an ``astream_log`` lets the run go on to its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, cast
+
+from .._payload import dict_or_empty
+from ..events import Event
+from .astream_events import EventsReader
+
+__all__ = ["RunLogReader", "is_run_log"]
+
+_CLASSES = frozenset({"RunLogPatch", "RunLog"})
+
+
+def is_run_log(raw: object) -> bool:
+    """Tell whether ``raw`` is what ``astream_log`` yields."""
+    cls = raw.__class__
+    return cls.__name__ in _CLASSES and cls.__module__ == "langchain_core.tracers.log_stream"
+
+
+class _Entry(NamedTuple):
+    kind: str
+    run: dict[str, Any]
+    outputs: list[Any]
+
+
+class RunLogReader(EventsReader):
+    """Reads run log patches, operation by operation."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._entries: dict[str, _Entry] = {}
+        self._read_before = 0
+
+    def read(self, raw: object) -> None:
+        """Tell the assembly what one patch means."""
+        log = cast("Any", raw)
+        operations: Sequence[dict[str, Any]] = log.ops
+        if hasattr(log, "state"):  # diff=False
+            operations = operations[self._read_before :]
+            self._read_before += len(operations)
+        for operation in operations:
+            self._read_operation(operation["path"], operation["value"])
+
+    def close(self) -> Sequence[Event]:
+        """Give the closing events: the log says nothing of its root's end."""
+        self.assembly.tick()
+        if "" in self._entries:
+            self._tell("", "end")
+        return [*self.assembly.take(), *super().close()]
+
+    def _read_operation(self, path: str, value: Any) -> None:
+        entry, _, field = path.removesuffix("/-").rpartition("/")
+        if path == "" or (entry == "/logs" and field not in {"streamed_output", "final_output"}):
+            self._start(path, value)
+        elif field == "streamed_output":
+            self._tell(entry, "stream", chunk=value)
+        elif field == "final_output":
+            self._entries[entry].outputs[:] = [value]
+        elif field == "end_time":
+            self._at(value)
+            self._tell(entry, "end")
+
+    def _start(self, path: str, value: dict[str, Any]) -> None:
+        self._entries[path] = _Entry(_kind(value), value, [])
+        self._at(value.get("start_time"))
+        self._tell(path, "start")
+
+    def _tell(self, path: str, verb: str, **data: Any) -> None:
+        kind, run, outputs = self._entries[path]
+        if verb == "end":
+            del self._entries[path]
+            data = {"output": _output(kind, outputs)}
+        super().read(
+            {
+                "event": f"on_{kind}_{verb}",
+                "name": run["name"],
+                "run_id": run["id"],
+                "tags": run.get("tags"),
+                "metadata": run.get("metadata"),
+                "data": data,
+            }
+        )
+
+    def _at(self, time: str | None) -> None:
+        if time:
+            self.assembly.now = datetime.fromisoformat(time).timestamp()
+
+
+def _kind(value: dict[str, Any]) -> str:
+    is_chat = dict_or_empty(value.get("metadata")).get("ls_model_type") == "chat"
+    return "chat_model" if is_chat else value["type"]
+
+
+def _output(kind: str, outputs: list[Any]) -> Any:
+    """Give a run's output; the log wraps whatever is no dict in ``{"output": ...}``."""
+    output = outputs[0] if outputs else None
+    wrapped = dict_or_empty(output)
+    if list(wrapped) == ["output"]:
+        return wrapped["output"]
+    return None if kind == "tool" and not wrapped else output
