@@ -1,0 +1,15 @@
+"""Events as bytes: for a browser (`sse`), a program (`ndjson`) or a chat window (`chat`).
+
+>>> from streamkit import normalize
+>>> frames = normalize(["Hel", "lo"]).pipe(sse.encoder())
+>>> events = ndjson.Decoder().feed(b"".join(normalize(["Hel", "lo"]).pipe(ndjson.encoder())))
+>>> events[-1].type
+'run.end'
+"""
+
+from . import chat, ndjson, sse
+from ._json import dumps, jsonable
+from .chat import chat_lines
+from .codec import from_dict, to_dict
+
+__all__ = ["chat", "chat_lines", "dumps", "from_dict", "jsonable", "ndjson", "sse", "to_dict"]

@@ -1,0 +1,208 @@
+"""One JSON for every payload, whatever it holds: valid UTF-8, on one line, and never an exception.
+
+1. What JSON has a word for stays as it is. So does what msgspec has one for: dates are ISO 8601,
+   UUIDs and Decimals text, bytes base64, tuples and sets lists. All else has a form: `_forms`.
+2. Integers keep all their digits, though readers that only have doubles round them past 2^53.
+   NaN and the infinities become null.
+3. A key that is no string becomes the text of its JSON: ``{1: …}`` is ``{"1": …}``. Of two keys
+   with the same text the later one wins.
+4. Half of a surrogate pair becomes U+FFFD: JSON could spell it, but UTF-8 cannot.
+5. U+2028, U+2029 and U+0085 are escaped: some readers take them for the end of the line.
+6. A payload has limits, so that a small one cannot become a large text: see `_walk`. What is left
+   out says so in its place.
+
+Two ways lead there. The fast one lets msgspec write the payload, and then looks at what it wrote.
+Where that went wrong, or was not for msgspec to write, the slow one copies it value by value.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any, cast
+
+import msgspec
+
+from ._forms import MAX_VALUES, form, is_record
+from ._walk import BOXES, MAX_CHARACTERS, MAX_DEPTH, SCALARS, contents, pairs, plain
+
+__all__ = ["dump_fields", "dump_scalars", "dumps", "jsonable", "loads"]
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder()
+
+_SIZES = (2**12, 2**16, 2**20, MAX_CHARACTERS)
+_PLAIN = frozenset({*SCALARS, dict, list, tuple, set, frozenset})
+_Forms = dict[int, tuple[object, Any]]
+"""Forms by the id of what they are for, beside that itself, so that no other gets its id."""
+
+
+def dumps(value: object, *, private: bool = False) -> bytes:
+    """Give any value as JSON: one line of UTF-8, without the line's end.
+
+    Never raises. Without ``private``, system prompts, exception texts and response metadata are
+    left out.
+
+    >>> dumps({"who": {"Ada"}, "why": ValueError("a secret"), 1: float("nan")})
+    b'{"who":["Ada"],"why":{"$error":{"name":"ValueError"}},"1":null}'
+    """
+    data = _written(value, [value], private)
+    return _encoded(plain(value, private)) if data is None else data
+
+
+def jsonable(value: object, *, private: bool = False) -> Any:
+    """Give any value as JSON data: None, bools, numbers, strings, lists and dicts.
+
+    Never raises. It is what a reader of `dumps` gets.
+
+    >>> jsonable({"data": (b"streamkit", 2.5)})
+    {'data': ['c3RyZWFta2l0', 2.5]}
+    """
+    return _DECODER.decode(dumps(value, private=private))
+
+
+def loads(data: bytes | str) -> Any:
+    """Give the value that a JSON text holds.
+
+    Raises:
+        ValueError: It is no JSON, or deeper than Python can read.
+
+    >>> loads(b'[1, "a"]')
+    [1, 'a']
+    """
+    try:
+        return _DECODER.decode(data)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+
+
+def dump_fields(fields: dict[str, Any], payloads: list[Any], *, private: bool) -> bytes:
+    """Give a dict as `dumps` does, but so that the limits hold for each of its values.
+
+    ``payloads`` are those of them that are more than texts and numbers of ours.
+    """
+    data = _written(fields, payloads, private) if payloads else _simple(fields)
+    if data is None:
+        return _encoded({name: plain(value, private) for name, value in fields.items()})
+    return data
+
+
+def dump_scalars(fields: dict[str, Any]) -> bytes:
+    """Give a dict of texts and small numbers as `dumps` does, only sooner."""
+    return _simple(fields) or dump_fields(fields, [fields], private=False)
+
+
+def _simple(fields: dict[str, Any]) -> bytes | None:
+    try:
+        data = _ENCODER.encode(fields)
+    except Exception:  # noqa: BLE001  (a surrogate, most likely)
+        return None
+    return data if data.isascii() else _one_line(data)
+
+
+def _one_line(data: bytes) -> bytes:
+    """Escape what is no line end in JSON, but is one elsewhere."""
+    return (
+        data.replace(b"\xe2\x80\xa8", b"\\u2028")
+        .replace(b"\xe2\x80\xa9", b"\\u2029")
+        .replace(b"\xc2\x85", b"\\u0085")
+    )
+
+
+def _encoded(value: object) -> bytes:
+    try:
+        return _one_line(_ENCODER.encode(value))
+    except Exception as error:  # noqa: BLE001  (only where the caller left no stack at all)
+        return _ENCODER.encode({"$cut": f"not written: {type(error).__name__}"})
+
+
+# --- the fast way
+
+
+def _written(value: object, payloads: list[Any], private: bool) -> bytes | None:
+    """Give what msgspec writes; None where it cannot, or should not have."""
+    forms: _Forms = {}
+    try:
+        try:
+            data = _bounded(_ENCODER, value)
+        except TypeError:  # something JSON has no word for
+            hook = _Hook(forms, private)
+            data = _bounded(msgspec.json.Encoder(enc_hook=hook), value)
+        tame = _is_tame(payloads, forms)
+    except Exception:  # noqa: BLE001  (then the slow way finds out what is wrong)
+        return None
+    if not tame or (not private and (b'"system"' in data or b'"developer"' in data)):
+        return None  # the second may be a system prompt
+    return data if data.isascii() else _one_line(data)
+
+
+class _Hook:
+    """Gives msgspec the forms of what it does not know, and remembers them."""
+
+    def __init__(self, forms: _Forms, private: bool) -> None:
+        self._forms = forms
+        self._private = private
+        self._left = MAX_VALUES // 8
+
+    def __call__(self, value: object) -> Any:
+        self._left -= 1
+        if self._left < 0:
+            raise OverflowError
+        known = self._forms.get(id(value))
+        if known is None:
+            known = self._forms[id(value)] = (value, form(value, self._private))
+        return known[1]
+
+
+def _bounded(encoder: msgspec.json.Encoder, value: object) -> bytes:
+    """Let msgspec write, but not without end: a few lists inside each other can make terabytes."""
+    for size in _SIZES:
+        buffer = bytearray(size)
+        try:
+            # A bytearray that somebody looks at cannot grow: then msgspec stops.
+            with memoryview(buffer):
+                encoder.encode_into(value, buffer)
+        except BufferError:
+            continue
+        return bytes(buffer)
+    raise OverflowError
+
+
+def _is_tame(level: list[Any], forms: _Forms) -> bool:
+    """Tell whether payloads that could be written are within the limits, and all plain data.
+
+    Looks at level after level at once, so that no loop of Python's runs over texts and numbers.
+    """
+    count = 0
+    for _ in range(MAX_DEPTH + 1):
+        if not _PLAIN.issuperset(map(type, level)):
+            boxes = _boxes(level, forms)
+            if boxes is None:
+                return False
+            level = boxes
+        level = gc.get_referents(*level)
+        count += len(level)
+        if not level or count > MAX_VALUES:
+            break
+    return not level
+
+
+def _boxes(level: Sequence[Any], forms: _Forms) -> list[Any] | None:
+    """Give what holds the next level; None where something is not for msgspec to write."""
+    boxes: list[Any] = []
+    for item in level:
+        while id(item) in forms:
+            item = forms[id(item)][1]  # noqa: PLW2901  (what was written in its place)
+        cls = cast("Any", type(item))
+        if cls in _PLAIN:
+            boxes.append(item)
+        elif issubclass(cls, dict):
+            boxes.append([value for _, value in pairs(item)])
+        elif issubclass(cls, BOXES):
+            boxes.append(contents(item))
+        elif issubclass(cls, Enum):
+            boxes.append([item.value])
+        elif is_record(cls):
+            return None
+    return boxes

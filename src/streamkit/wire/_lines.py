@@ -1,0 +1,77 @@
+"""From chunks of bytes to lines, wherever the bytes were split."""
+
+from __future__ import annotations
+
+from ..errors import MalformedItem
+
+__all__ = ["MAX_LINE", "Lines", "too_long"]
+
+MAX_LINE = 2**26
+"""How many bytes a line may have, unless the caller says otherwise."""
+
+_BOM = b"\xef\xbb\xbf"
+
+
+def too_long(what: str, limit: int) -> str:
+    """Give an error's message."""
+    return f"a {what} of more than {limit} bytes; pass max_line= to read longer ones"
+
+
+class Lines:
+    """Cuts bytes into lines. Each byte is looked at once, and only an open line is kept.
+
+    Lines end with LF; with ``any_end``, also with CR and with CRLF.
+    """
+
+    def __init__(self, max_line: int, *, any_end: bool = False) -> None:
+        self._max = max_line
+        self._any_end = any_end
+        self._after_cr = False
+        self._is_first = True
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def feed(self, data: bytes) -> list[bytes | MalformedItem]:
+        """Give the lines that ``data`` completes; an error stands where one became too long."""
+        if self._any_end and data:
+            if self._after_cr and data.startswith(b"\n"):
+                data = data[1:]
+                self._after_cr = False
+                if not data:
+                    return []
+            self._after_cr = data.endswith(b"\r")
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        *whole, rest = data.split(b"\n")
+        lines: list[bytes | MalformedItem] = []
+        for part in whole:
+            self._add(part, lines)
+            self._end(lines)
+        self._add(rest, lines)
+        return lines
+
+    def close(self) -> list[bytes | MalformedItem]:
+        """Give the line that was never ended, if there is one."""
+        lines: list[bytes | MalformedItem] = []
+        if self._parts:
+            self._end(lines)
+        return lines
+
+    def _add(self, part: bytes, lines: list[bytes | MalformedItem]) -> None:
+        if not part:
+            return
+        fits = self._size <= self._max
+        self._size += len(part)
+        if self._size <= self._max:
+            self._parts.append(part)
+        elif fits:
+            start = b"".join((*self._parts, part))[:80]
+            lines.append(MalformedItem(too_long("line", self._max), start))
+            self._parts.clear()
+
+    def _end(self, lines: list[bytes | MalformedItem]) -> None:
+        if self._size <= self._max:
+            line = b"".join(self._parts)
+            lines.append(line.removeprefix(_BOM) if self._is_first else line)
+        self._is_first = False
+        self._parts.clear()
+        self._size = 0

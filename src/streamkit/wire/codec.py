@@ -1,0 +1,192 @@
+"""Events as JSON data, and back.
+
+- Keys come in one order: ``type``, ``origin``, ``timestamp``, then the fields as the class lists
+  them. What equals its default is left out, as is an origin that says nothing.
+- Payloads go through one conversion that never fails: see `streamkit.wire.dumps` for its rules.
+  Decoding leaves them as JSON data. It never makes objects out of what somebody sent.
+- Unless ``private`` is set, these stay in the process: exception texts (the class name and the
+  code go out), the inputs of runs and steps and whatever else is a prompt or a system message,
+  ``origin.metadata``, checkpoint metadata and what a config holds beside its ids, the provider's
+  ``response_metadata``, and items that were not recognised.
+- An exception object never leaves. `Unrecognized` takes the place of an event type that is not
+  known here, and fields that are not known are skipped.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Any, cast, get_args
+
+import msgspec
+from msgspec.structs import asdict
+
+from ..errors import MalformedItem
+from ..events import (
+    Event,
+    ReasoningDelta,
+    ReasoningStart,
+    TextDelta,
+    TextStart,
+    ToolCallDelta,
+    Unrecognized,
+)
+from ..values import Origin
+from ._json import dump_fields, dump_scalars, loads
+from ._records import event_fields, origin_form, payloads_in, tag_of
+
+__all__ = ["Inbox", "Writer", "from_dict", "read", "to_dict"]
+
+_CLASSES: dict[str, type[Event]] = {tag_of(cls): cls for cls in get_args(Event)}
+_SCALAR = (TextStart, TextDelta, ReasoningStart, ReasoningDelta, ToolCallDelta)
+"""Events of texts and numbers alone, all of them required: most of a stream."""
+_MAX_ORIGINS = 256
+
+
+def to_dict(event: Event, *, private: bool = False) -> dict[str, Any]:
+    """Give an event as JSON data, as it looks on every wire of ours.
+
+    Never raises. ``private=True`` also writes what otherwise stays in the process.
+
+    >>> from streamkit import Origin, TextDelta
+    >>> to_dict(TextDelta(origin=Origin(), timestamp=0.5, message_id="m", block_id=0, text="Hi"))
+    {'type': 'text.delta', 'timestamp': 0.5, 'message_id': 'm', 'block_id': 0, 'text': 'Hi'}
+    """
+    return cast("dict[str, Any]", loads(Writer(private=private).write(event)))
+
+
+def from_dict(data: object) -> Event:
+    """Give the event that `to_dict` made ``data`` of.
+
+    Raises:
+        MalformedItem: It is no dict, has no ``type``, or a field does not fit its type.
+
+    >>> from_dict({"type": "custom", "timestamp": 0.5, "data": [1, 2]}).data
+    [1, 2]
+    """
+    given = cast("Any", data)
+    if not isinstance(data, dict) or not isinstance(given.get("type"), str):
+        raise MalformedItem(f"expected a dict with a type, got a {type(given).__name__}", given)
+    tag: str = given["type"]
+    cls = _CLASSES.get(tag)
+    try:
+        return msgspec.convert(_filled(given), cls) if cls else _unknown(given, tag)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise MalformedItem(f"no {tag} event of this schema: {error}", given) from error
+
+
+def _filled(fields: dict[str, Any]) -> dict[str, Any]:
+    """Put in what has no default in its class, and yet may have been left out."""
+    filled: dict[str, Any] = {"origin": {}, **fields}
+    filled["timestamp"] = fields.get("timestamp") or 0.0
+    error = fields.get("error")
+    if isinstance(error, dict):
+        filled["error"] = {"message": "", **cast("dict[str, Any]", error)}
+    if fields["type"] == "unrecognized":
+        return {"raw": None, "reason": "", **filled}
+    return filled
+
+
+def _unknown(fields: dict[str, Any], tag: str) -> Unrecognized:
+    known: dict[str, Any] = {"type": "unrecognized", "raw": fields}
+    known |= {name: fields[name] for name in ("origin", "timestamp") if name in fields}
+    known["reason"] = f"no event has the type {tag!r}"
+    return msgspec.convert(_filled(known), Unrecognized)
+
+
+def read(data: bytes | str) -> Event:
+    """Give the event that a JSON text holds.
+
+    Raises:
+        MalformedItem: It is no JSON, or no event.
+
+    >>> read(b'{"type":"custom","timestamp":0.5,"data":1}').data
+    1
+    """
+    try:
+        value = loads(data)
+    except ValueError as error:
+        raise MalformedItem(f"no JSON: {error}; got {data[:80]!r}", data) from error
+    return from_dict(value)
+
+
+class Inbox:
+    """What was read and not yet handed out: texts of events, and errors in their places.
+
+    An error is raised in its turn: what came before it is handed out first, and the next call goes
+    on behind it. So the outcome is the same wherever the bytes were split.
+    """
+
+    def __init__(self) -> None:
+        self._items: deque[bytes | str | MalformedItem] = deque()
+
+    def add(self, items: Iterable[bytes | str | MalformedItem]) -> None:
+        """Add what was read; blank texts are no events."""
+        self._items.extend(it for it in items if isinstance(it, MalformedItem) or it.strip())
+
+    def take(self) -> list[Event]:
+        """Give the events up to the next error.
+
+        Raises:
+            MalformedItem: The next item is one, or is no event.
+        """
+        events: list[Event] = []
+        while self._items:
+            item = self._items.popleft()
+            try:
+                events.append(_read_or_raise(item))
+            except MalformedItem as error:
+                if not events:
+                    raise
+                self._items.appendleft(error)
+                break
+        return events
+
+
+def _read_or_raise(item: bytes | str | MalformedItem) -> Event:
+    if isinstance(item, MalformedItem):
+        raise item
+    return read(item)
+
+
+class Writer:
+    """Writes the events of one stream as JSON texts, and each origin among them only once.
+
+    >>> from streamkit import Custom, Origin
+    >>> Writer().write(Custom(origin=Origin(node="agent"), timestamp=0.5, data=1))
+    b'{"type":"custom","origin":{"node":"agent"},"timestamp":0.5,"data":1}'
+    """
+
+    def __init__(self, *, private: bool = False) -> None:
+        self._private = private
+        self._origins: dict[int, tuple[Origin, dict[type, bytes]]] = {}
+        self._origin: Origin | None = None
+        self._heads: dict[type, bytes] = {}
+
+    def write(self, event: Event) -> bytes:
+        """Give an event as one line of JSON, without the line's end. Never raises."""
+        if event.origin is not self._origin:
+            self._turn_to(event.origin)
+        cls = event.__class__
+        head = self._heads.get(cls)
+        if head is None:
+            head = self._heads[cls] = self._head(cls, event.origin)
+        if cls in _SCALAR:
+            fields = asdict(event)
+            del fields["origin"]
+            return head + dump_scalars(fields)[1:]
+        fields = event_fields(event, self._private)
+        payloads = payloads_in(event, fields)
+        return head + dump_fields(fields, payloads, private=self._private)[1:]
+
+    def _turn_to(self, origin: Origin) -> None:
+        if len(self._origins) == _MAX_ORIGINS:
+            self._origins.clear()
+        self._origin, self._heads = self._origins.setdefault(id(origin), (origin, {}))
+
+    def _head(self, cls: type, origin: Origin) -> bytes:
+        """Give what all events of a class and an origin begin with."""
+        form = origin_form(origin, self._private)
+        text = dump_fields(form, payloads_in(origin, form), private=self._private)
+        said = b'"origin":%b,' % text if form else b""
+        return b'{"type":"%b",%b' % (tag_of(cls).encode(), said)

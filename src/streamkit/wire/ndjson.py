@@ -1,0 +1,88 @@
+"""Events as newline-delimited JSON: one event, one line, one LF.
+
+    {"type":"text.delta","origin":{"node":"agent"},"timestamp":1767225600.5,"message_id":"m1",…}
+
+What an event looks like as JSON is said in `streamkit.wire.codec`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from ..events import Event
+from ._lines import MAX_LINE, Lines
+from .codec import Inbox, Writer
+
+__all__ = ["HEADERS", "Decoder", "encode", "encoder"]
+
+HEADERS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "content-type": "application/x-ndjson",
+        "cache-control": "no-cache",
+        "x-accel-buffering": "no",
+    }
+)
+"""The headers of a response that streams such lines and is not to be held up on its way."""
+
+
+def encode(event: Event, *, private: bool = False) -> bytes:
+    r"""Give an event as one line of UTF-8, LF included.
+
+    Never raises. ``private=True`` also writes what otherwise stays in the process: see `to_dict`.
+
+    >>> from streamkit import Custom, Origin
+    >>> encode(Custom(origin=Origin(), timestamp=0.5, data={"done": 0.7}))
+    b'{"type":"custom","timestamp":0.5,"data":{"done":0.7}}\n'
+    """
+    return Writer(private=private).write(event) + b"\n"
+
+
+def encoder(*, private: bool = False) -> Callable[[Event], tuple[bytes]]:
+    r"""Give a stage that does the same for a whole stream, and in less time.
+
+    >>> from streamkit import normalize
+    >>> lines = normalize(["Hel", "lo"], clock=lambda: 0.5).pipe(encoder())
+    >>> next(lines)
+    b'{"type":"run.start","timestamp":0.5}\n'
+    """
+    write = Writer(private=private).write
+    return lambda event: (write(event) + b"\n",)
+
+
+class Decoder:
+    """Gives the events in chunks of bytes, wherever those were cut.
+
+    Lines end with LF or CRLF, and blank ones are skipped. A line that is no event raises
+    `MalformedItem`, after the events before it were handed out; the next call goes on behind it.
+    ``max_line`` is how many bytes a line may have.
+
+    >>> decoder = Decoder()
+    >>> decoder.feed(b'{"type":"custom","timestamp":0.5,"da')
+    []
+    >>> [event.data for event in decoder.feed(b'ta":1}' + bytes([10]))]
+    [1]
+    """
+
+    def __init__(self, *, max_line: int = MAX_LINE) -> None:
+        self._lines = Lines(max_line)
+        self._inbox = Inbox()
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Give the events that ``data`` completes.
+
+        Raises:
+            MalformedItem: A line is no event, or too long.
+        """
+        self._inbox.add(self._lines.feed(data))
+        return self._inbox.take()
+
+    def close(self) -> list[Event]:
+        """Give the events that are left: there are no more bytes, so the last line is whole.
+
+        Raises:
+            MalformedItem: A line is no event; the last one, perhaps, because it was cut off.
+        """
+        self._inbox.add(self._lines.close())
+        return self._inbox.take()

@@ -1,0 +1,215 @@
+"""Events as server-sent events: one event, one frame.
+
+    id: 7
+    data: {"type":"text.delta","origin":{"node":"agent"},"timestamp":1767225600.5,…}
+
+There is no ``event:`` line, so that a browser hands every event to one place. Its ``type`` is in
+the data anyway, and named events would need one listener each::
+
+    const source = new EventSource("/run");
+    source.onmessage = ({ data }) => {
+      const event = JSON.parse(data);
+      if (event.type === "text.delta") show(event.text);
+      if (event.type === "run.end" || event.type === "run.error") source.close();
+    };
+
+Without that last line an ``EventSource`` takes the end of the response for an accident and calls
+again. Clients that use ``fetch`` read the same frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import count
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+
+from ..errors import MalformedItem, UsageError
+from ..events import Event
+from ._lines import MAX_LINE, Lines, too_long
+from .codec import Inbox, Writer
+
+__all__ = ["HEADERS", "HEARTBEAT", "Decoder", "Frame", "FrameDecoder", "encode", "encoder"]
+
+HEADERS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "content-type": "text/event-stream",
+        "cache-control": "no-cache",
+        "x-accel-buffering": "no",
+    }
+)
+"""The headers of a response that streams such frames and is not to be held up on its way."""
+
+HEARTBEAT: Final = b":\n\n"
+"""A comment: every reader skips it, and every proxy sees that the connection is alive."""
+
+
+def encode(event: Event, *, id: str | int | None = None, private: bool = False) -> bytes:
+    r"""Give an event as one frame.
+
+    A reader that loses the connection sends the last ``id`` it saw as ``Last-Event-ID``.
+    ``private=True`` also writes what otherwise stays in the process: see `to_dict`.
+
+    Raises:
+        UsageError: ``id`` holds a line end or a NUL, which no frame can carry.
+
+    >>> from streamkit import Custom, Origin
+    >>> encode(Custom(origin=Origin(), timestamp=0.5, data=1), id=7)
+    b'id: 7\ndata: {"type":"custom","timestamp":0.5,"data":1}\n\n'
+    """
+    head = b"data: " if id is None else b"id: %b\ndata: " % _checked(str(id))
+    return head + Writer(private=private).write(event) + b"\n\n"
+
+
+def _checked(id: str) -> bytes:
+    if any(end in id for end in "\r\n\0"):
+        raise UsageError(f"an id cannot hold a line end or a NUL, got {id!r}; leave them out")
+    return id.encode(errors="replace")
+
+
+def encoder(
+    *, private: bool = False, first_id: int | None = None
+) -> Callable[[Event], tuple[bytes]]:
+    r"""Give a stage that does the same for a whole stream, and in less time.
+
+    With ``first_id``, frames are numbered from there on.
+
+    >>> from streamkit import normalize
+    >>> frames = normalize(["Hel", "lo"], clock=lambda: 0.5).pipe(encoder(first_id=1))
+    >>> next(frames)
+    b'id: 1\ndata: {"type":"run.start","timestamp":0.5}\n\n'
+    """
+    write = Writer(private=private).write
+    if first_id is None:
+        return lambda event: (b"data: " + write(event) + b"\n\n",)
+    ids = count(first_id)
+    return lambda event: (b"id: %d\ndata: %b\n\n" % (next(ids), write(event)),)
+
+
+class Frame(msgspec.Struct, frozen=True, kw_only=True):
+    """One server-sent event, whatever is in it."""
+
+    data: str
+    """What the ``data`` lines say, joined by LF."""
+    event: str = "message"
+    """What the ``event`` line says."""
+    id: str = ""
+    """The last ``id`` so far, this frame's own or an earlier one's."""
+
+
+class FrameDecoder:
+    """Gives the frames in chunks of bytes, by the rules of WHATWG's HTML standard.
+
+    Lines end with LF, CR or CRLF; a frame ends with a blank line, and one without data is none.
+    A BOM at the start is skipped, and so are comments.
+
+    >>> FrameDecoder().feed(b": hello" + bytes([10]) + b"data: 1" + bytes([10, 10]))
+    [Frame(data='1', event='message', id='')]
+    """
+
+    def __init__(self, *, max_line: int = MAX_LINE) -> None:
+        self.last_event_id = ""
+        """What to send as ``Last-Event-ID`` after the connection was lost."""
+        self.retry: int | None = None
+        """How many milliseconds the server asks to wait before that."""
+        self._lines = Lines(max_line, any_end=True)
+        self._max = max_line
+        self._id = ""
+        self._forget()
+
+    def _forget(self) -> None:
+        self._event = ""
+        self._data: list[str] = []
+        self._size = 0
+        self._is_broken = False
+
+    def feed(self, data: bytes) -> list[Frame | MalformedItem]:
+        """Give the frames that ``data`` completes; an error stands where one became too long."""
+        found: list[Frame | MalformedItem] = []
+        for line in self._lines.feed(data):
+            if isinstance(line, MalformedItem):
+                self._is_broken = True
+                found.append(line)
+            elif line:
+                found.extend(self._field(line))
+            else:
+                found.extend(self._dispatch())
+        return found
+
+    def _field(self, line: bytes) -> Iterator[MalformedItem]:
+        name, _, value = line.partition(b":")
+        text = value.removeprefix(b" ").decode(errors="replace")
+        if name == b"data":
+            yield from self._add(text, len(line))
+        elif name == b"event":
+            self._event = text
+        elif name == b"id" and "\0" not in text:
+            self._id = text
+        elif name == b"retry" and text.isascii() and text.isdigit():
+            self.retry = int(text[:18])
+
+    def _add(self, text: str, size: int) -> Iterator[MalformedItem]:
+        fits = self._size <= self._max
+        self._size += size
+        if self._size <= self._max:
+            self._data.append(text)
+        elif fits:
+            self._is_broken = True
+            self._data.clear()
+            yield MalformedItem(too_long("frame", self._max), text[:80])
+
+    def _dispatch(self) -> Iterator[Frame]:
+        self.last_event_id = self._id
+        if self._data and not self._is_broken:
+            data = "\n".join(self._data)
+            yield Frame(data=data, event=self._event or "message", id=self._id)
+        self._forget()
+
+
+class Decoder:
+    """Gives the events in chunks of bytes, wherever those were cut.
+
+    A frame whose data is no event raises `MalformedItem`, after the events before it were handed
+    out; the next call goes on behind it. Frames with blank data are skipped. ``max_line`` is how
+    many bytes the data of a frame may have.
+
+    >>> decoder = Decoder()
+    >>> decoder.feed(b'data: {"type":"custom","timestamp":0.5,"da')
+    []
+    >>> [event.data for event in decoder.feed(b'ta":1}' + bytes([10, 10]))]
+    [1]
+    """
+
+    def __init__(self, *, max_line: int = MAX_LINE) -> None:
+        self._frames = FrameDecoder(max_line=max_line)
+        self._inbox = Inbox()
+
+    @property
+    def last_event_id(self) -> str:
+        """What to send as ``Last-Event-ID`` after the connection was lost."""
+        return self._frames.last_event_id
+
+    @property
+    def retry(self) -> int | None:
+        """How many milliseconds the server asks to wait before that."""
+        return self._frames.retry
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Give the events that ``data`` completes.
+
+        Raises:
+            MalformedItem: A frame's data is no event, or too long.
+        """
+        frames = self._frames.feed(data)
+        self._inbox.add(it.data if isinstance(it, Frame) else it for it in frames)
+        return self._inbox.take()
+
+    def close(self) -> list[Event]:
+        """Give the events that are left: a frame that was not ended is none.
+
+        Raises:
+            MalformedItem: A frame's data is no event.
+        """
+        return self._inbox.take()

@@ -1,0 +1,195 @@
+"""The four kinds of lines a chat window needs, from made-up events and from a real graph."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from streamkit import (
+    AsyncEventStream,
+    Custom,
+    ErrorInfo,
+    Event,
+    EventStream,
+    MessageEnd,
+    Origin,
+    ReasoningDelta,
+    RunEnd,
+    RunError,
+    RunStart,
+    TextDelta,
+    TextEnd,
+    ToolCallDelta,
+    ToolCallEnd,
+    ToolDelta,
+    ToolEnd,
+    ToolError,
+    ToolStart,
+    Usage,
+    UsageError,
+    normalize,
+)
+from streamkit.wire import chat, chat_lines
+
+AT: dict[str, Any] = {"origin": Origin(), "timestamp": 0.5}
+PART: dict[str, Any] = {**AT, "message_id": "m", "block_id": 0}
+CALL: dict[str, Any] = {**PART, "tool_call_id": "c", "name": "f"}
+TOOL: dict[str, Any] = {**AT, "tool_call_id": "c", "name": "f"}
+HUSH = ErrorInfo(name="ValueError", message="hush", exception=ValueError("hush"))
+USAGE = Usage(input_tokens=3, output_tokens=4)
+
+LINES: list[tuple[Event, str]] = [
+    (TextDelta(**PART, text="a\n\u2028b"), r'{"type":"token","content":"a\n\u2028b"}'),
+    (TextDelta(**PART, text="\ud83d"), '{"type":"token","content":"\ufffd"}'),
+    (ToolCallEnd(**CALL, args={"a": [1]}, text=""), '{"type":"tool_call","name":"f","args":{"a":[1]}}'),
+    (ToolCallEnd(**CALL, args={}, text=""), '{"type":"tool_call","name":"f","args":{}}'),
+    (ToolCallEnd(**CALL, args=None, text='{"a', error="cut off"), ""),
+    (ToolEnd(**TOOL, status="completed", output="sunny"), '{"type":"tool_result","name":"f","result":"sunny"}'),
+    (ToolEnd(**TOOL, status="completed"), '{"type":"tool_result","name":"f","result":null}'),
+    (
+        ToolEnd(**TOOL, status="completed", output=({1}, ValueError("hush"))),
+        '{"type":"tool_result","name":"f","result":[[1],{"$error":{"name":"ValueError"}}]}',
+    ),
+    (ToolEnd(**TOOL, status="interrupted"), ""),
+    (ToolEnd(**TOOL, status="cancelled"), ""),
+    (ToolError(**TOOL, error=HUSH), '{"type":"tool_result","name":"f","result":"error: ValueError"}'),
+    (
+        ToolError(**TOOL, error=ErrorInfo(name="ToolError", message="Error: hush")),
+        '{"type":"tool_result","name":"f","result":"error: ToolError"}',
+    ),
+    (RunEnd(**AT, status="completed", usage=USAGE), '{"type":"usage","input_tokens":3,"output_tokens":4}'),
+    (RunError(**AT, error=HUSH, usage=USAGE), '{"type":"usage","input_tokens":3,"output_tokens":4}'),
+    (RunEnd(**AT, status="completed", usage=Usage()), '{"type":"usage","input_tokens":0,"output_tokens":0}'),
+    (RunEnd(**AT, status="completed"), ""),
+    (RunStart(**AT), ""),
+    (ReasoningDelta(**PART, text="hm"), ""),
+    (TextEnd(**PART, text="all"), ""),
+    (ToolCallDelta(**PART, tool_call_id="c", args="{"), ""),
+    (ToolStart(**TOOL, input={}), ""),
+    (ToolDelta(**AT, tool_call_id="c", delta="x"), ""),
+    (MessageEnd(**AT, message_id="m", status="completed", text="all", usage=USAGE), ""),
+    (Custom(**AT, data=1), ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("event", "line"), LINES, ids=lambda it: getattr(it, "type", ""))
+def test_each_event_is_worth_one_line_or_none(event, line):
+    assert b"".join(chat.lines(event)).decode() == (line and line + "\n")
+
+
+def test_private_shows_what_a_failed_tool_said():
+    (line,) = chat.lines(ToolError(**TOOL, error=HUSH), private=True)
+    assert json.loads(line)["result"] == "error: hush"
+
+
+def test_a_stream_may_be_piped_or_wrapped():
+    piped = normalize(["Hel", "lo"]).pipe(chat.lines)
+    wrapped = chat_lines(["Hel", "lo"])
+    assert isinstance(wrapped, EventStream)
+    assert list(piped) == list(wrapped)
+
+
+def test_options_are_those_of_normalize():
+    options = inspect.signature(normalize).parameters.values()
+    names = {it.name for it in options if it.kind is inspect.Parameter.KEYWORD_ONLY}
+    assert set(chat.Options.__annotations__) == names
+
+
+def test_options_go_to_normalize():
+    def broken() -> Iterator[str]:
+        yield "Hi"
+        raise ValueError("hush")
+
+    with pytest.raises(ValueError, match="hush"):
+        list(chat_lines(broken()))
+    assert list(chat_lines(broken(), on_error="event", dialect="chunks")) == [
+        b'{"type":"token","content":"Hi"}\n'
+    ]
+    with pytest.raises(UsageError):
+        chat_lines(42)  # type: ignore[call-overload]
+
+
+# --- a real graph
+
+
+TRANSCRIPT = """\
+token: Let me check a few things.
+call check_weather {"city": "Bologna"}
+call find_trains {"to": "Bologna"}
+call reserve_table {"place": "Osteria Lina", "day": "Monday"}
+result check_weather: Sunny in Bologna on Monday and Tuesday.
+result find_trains: Trains to Bologna leave at 8:05 and 9:05.
+result reserve_table: error
+call reserve_table {"place": "Osteria Lina", "day": "Tuesday"}
+result reserve_table: A table at Osteria Lina on Tuesday at eight.
+token: On Monday take the 9:05 train and walk the porticoes in the sun. On Tuesday climb the tower, then dine at Osteria Lina at eight.
+usage {"input_tokens": 1052, "output_tokens": 171}"""
+
+
+def no_scouts(event: Event) -> list[Event]:
+    """Two models that talk at the same time."""
+    return [] if (event.origin.node or "").startswith("scout") else [event]
+
+
+def told(lines: list[bytes]) -> list[str]:
+    """The lines as a transcript: tokens that follow each other are one entry."""
+    out: list[str] = []
+    for line in map(json.loads, lines):
+        match line:
+            case {"type": "token", "content": text}:
+                if not out or not out[-1].startswith("token: "):
+                    out.append("token: ")
+                out[-1] += text
+            case {"type": "tool_call", "name": name, "args": args}:
+                out.append(f"call {name} {json.dumps(args)}")
+            case {"type": "tool_result", "name": name, "result": result}:
+                out.append(f"result {name}: {result}")
+            case {"type": "usage", **tokens}:
+                out.append(f"usage {json.dumps(tokens)}")
+    return out
+
+
+def told_in_order(lines: list[bytes]) -> str:
+    """What tools that ran at the same time said, by name: who was first is chance."""
+    out = told(lines)
+    start = next(n for n, line in enumerate(out) if line.startswith("result "))
+    out[start : start + 3] = sorted(out[start : start + 3])
+    # What a tool raised only the callbacks know: the message says that it failed.
+    return "\n".join(out).replace("error: ValueError", "error").replace("error: ToolError", "error")
+
+
+CONFIG: dict[str, Any] = {"configurable": {"thread_id": "trip"}}
+
+
+def demo() -> tuple[Any, Any]:
+    pytest.importorskip("langgraph")
+    from streamkit.demo import build_graph, demo_input
+
+    return build_graph(), demo_input()
+
+
+def test_a_real_graph_tells_its_story():
+    graph, given = demo()
+    lines = chat_lines(graph.stream(given, CONFIG, stream_mode="messages"), no_scouts)
+    assert told_in_order(list(lines)) == TRANSCRIPT
+
+
+@pytest.mark.parametrize("api", ["messages", "events"])
+def test_the_story_is_the_same_through_any_async_api(api):
+    async def story() -> str:
+        graph, given = demo()
+        source: AsyncIterator[Any] = (
+            graph.astream(given, CONFIG, stream_mode="messages")
+            if api == "messages"
+            else graph.astream_events(given, CONFIG, version="v2")
+        )
+        lines = chat_lines(source, no_scouts)
+        assert isinstance(lines, AsyncEventStream)
+        return told_in_order([line async for line in lines])
+
+    assert asyncio.run(story()) == TRANSCRIPT
