@@ -275,13 +275,14 @@ class _Checker:
         from .testing import check_stream  # noqa: PLC0415  (not without --check)
 
         try:
-            for events in self._streams:
-                check_stream(events)
+            for stream in self._streams:
+                check_stream(stream)
         except AssertionError as error:
             print(f"streamkit: check failed: {error}", file=sys.stderr)
             return False
-        count = sum(map(len, self._streams))
-        print(f"check passed: {count} events in {len(self._streams)} streams", file=sys.stderr)
+        events, streams = sum(map(len, self._streams)), len(self._streams)
+        total = f"{events} events in {streams} stream{'s' * (streams != 1)}"
+        print(f"check passed: {total}", file=sys.stderr)
         return True
 
 

@@ -37,6 +37,7 @@ _MARKS: Final = "┊→⋯✓✗•▪"
 _GUTTER: Final = 17
 _NARROW: Final = 60
 _COLORS: Final = ("36", "35", "34", "33", "32")  # of the labels, in turn
+_USUAL_SIZE: Final = os.terminal_size((80, 24))
 _PATIENCE: Final = 24  # rows that may wait behind an open paragraph where no screen limits them
 
 
@@ -258,9 +259,10 @@ class Screen:
 
     def _size(self) -> os.terminal_size:
         try:
-            return os.get_terminal_size(self._out.fileno())
+            size = os.get_terminal_size(self._out.fileno())
         except (OSError, ValueError):
-            return shutil.get_terminal_size()
+            size = shutil.get_terminal_size()
+        return size if all(size) else _USUAL_SIZE  # some terminals say that they are 0 by 0
 
     def _height(self) -> int:
         return max(2, self._size().lines - 1)

@@ -1,0 +1,225 @@
+"""What an event looks like to a person: the paragraph for each event that arrives whole.
+
+Text, reasoning and calls grow while they are watched: `streamkit.terminal` sees to those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, cast
+
+from ._brief import brief, path
+from ._screen import Look, Paragraph, clean
+from .events import (
+    BatchItem,
+    Checkpoint,
+    Citation,
+    Content,
+    Custom,
+    Event,
+    Interrupt,
+    MessageAdded,
+    MessageEnd,
+    RetrievalEnd,
+    RunError,
+    StateUpdate,
+    StepDelta,
+    ToolEnd,
+    ToolError,
+    Unrecognized,
+)
+from .values import Origin
+
+__all__ = [
+    "BUSY",
+    "CALL",
+    "NOTE",
+    "THOUGHT",
+    "TROUBLE",
+    "one_line",
+    "payload",
+    "speaker",
+    "whole",
+]
+
+_LIMIT: Final = 240
+_DIM, _RED, _GREEN, _YELLOW, _MAGENTA, _CYAN = "2", "31", "32", "33", "35", "36"
+
+NOTE = Look(style=_DIM)
+THOUGHT = Look("┊", ":", _DIM, "2;3")
+CALL = Look("→", "->", _CYAN)
+BUSY = Look("⋯", "~", _DIM, _DIM)
+TROUBLE = Look("✗", "!!", _RED, _RED)
+_GOOD = Look("✓", "ok", _GREEN)
+_STOPPED = Look("✗", "!!", _YELLOW, _YELLOW)
+_PAUSED = Look("⋯", "~", _YELLOW, _YELLOW)
+_CUSTOM = Look("•", "*", _MAGENTA)
+_BLOCK = Look("▪", "#", _CYAN)
+_QUESTION = Look("?", "?", "1;33", "1;33")
+
+_QUESTION_KEYS = ("question", "message", "prompt", "description")
+_PROBLEMS = {
+    "length": "cut off at the token limit",
+    "content_filter": "stopped by the content filter",
+    "error": "stopped by an error",
+}
+
+
+def whole(event: Event) -> Paragraph | None:
+    """Give the paragraph of an event that stands for itself, or None if there is nothing to say.
+
+    >>> from streamkit import Origin
+    >>> whole(Interrupt(origin=Origin(), timestamp=0.0, interrupt_id="i", value="Sure?")).text
+    'Sure?'
+    """
+    show = _SHOWN.get(type(event))
+    paragraph = show(event) if show else None
+    if paragraph:
+        paragraph.label = paragraph.label or speaker(event.origin)
+        paragraph.done = True
+    return paragraph
+
+
+def speaker(origin: Origin) -> str:
+    """Give who it is that an event comes from."""
+    return clean(path(origin) or origin.agent or origin.name or "")
+
+
+def payload(value: object) -> str:
+    """Give a payload as text: a string is itself, and None is nothing."""
+    if value is None:
+        return ""
+    return one_line(value if isinstance(value, str) else brief(value, _LIMIT))
+
+
+def one_line(text: str) -> str:
+    """Give ``text`` on one line, and not too long."""
+    line = " ".join(clean(text[: 4 * _LIMIT]).split())
+    return line if len(line) <= _LIMIT else f"{line[:_LIMIT]}…"
+
+
+def _record(value: object) -> Mapping[object, object] | None:
+    return cast("Mapping[object, object]", value) if isinstance(value, Mapping) else None
+
+
+def _content(event: Content) -> Paragraph:
+    return Paragraph(text=payload(event.block), look=_BLOCK)
+
+
+def _citation(event: Citation) -> Paragraph:
+    return Paragraph(text=payload(event.citation), look=_BLOCK)
+
+
+def _message_end(event: MessageEnd) -> Paragraph | None:
+    problem = _PROBLEMS.get(event.finish_reason or "", "")
+    if event.status != "completed":
+        problem = event.status
+    return Paragraph(text=problem, look=_STOPPED) if problem else None
+
+
+def _tool_end(event: ToolEnd) -> Paragraph:
+    if event.status == "completed":
+        return Paragraph(head=clean(event.name), text=payload(event.output), look=_GOOD)
+    return Paragraph(head=clean(event.name), text=event.status, look=_PAUSED)
+
+
+def _tool_error(event: ToolError) -> Paragraph:
+    return Paragraph(head=clean(event.name), text=one_line(event.error.message), look=TROUBLE)
+
+
+def _retrieval_end(event: RetrievalEnd) -> Paragraph:
+    if event.status == "completed":
+        count = len(event.documents)
+        found = f"{count} document{'s' * (count != 1)}"
+        return Paragraph(head=clean(event.name), text=found, look=_GOOD)
+    reason = event.error.message if event.error else event.status
+    return Paragraph(head=clean(event.name), text=one_line(reason), look=TROUBLE)
+
+
+def _step_delta(event: StepDelta) -> Paragraph | None:
+    if event.step_id is not None:
+        return None  # what a parser says has been seen as the model's text
+    return Paragraph(text=payload(event.value))
+
+
+def _state_update(event: StateUpdate) -> Paragraph | None:
+    written = _written(event.values)
+    label = path(event.origin) or event.node
+    return Paragraph(label=clean(label), text=written, look=NOTE) if written else None
+
+
+def _written(values: object) -> str:
+    """Name what a node wrote; its messages have been seen already."""
+    record = _record(values)
+    if record is None:
+        return "" if values is None else f"wrote {payload(values)}"
+    names = ", ".join(str(key) for key in record if key != "messages")
+    return one_line(f"wrote {names}") if names else ""
+
+
+def _checkpoint(event: Checkpoint) -> Paragraph:
+    following = ", ".join(event.next) or "nothing"
+    return Paragraph(text=f"checkpoint, next {clean(following)}", look=NOTE)
+
+
+def _interrupt(event: Interrupt) -> Paragraph:
+    question = "breakpoint" if event.static else _question(event.value)
+    return Paragraph(text=question, look=_QUESTION)
+
+
+def _question(value: object) -> str:
+    record = _record(value) or {}
+    asked = (record[key] for key in _QUESTION_KEYS if isinstance(record.get(key), str))
+    return payload(next(asked, value))
+
+
+def _message_added(event: MessageAdded) -> Paragraph:
+    return Paragraph(text=payload(event.message), look=NOTE)
+
+
+def _custom(event: Custom) -> Paragraph:
+    return Paragraph(head=clean(event.name or ""), text=_facts(event.data), look=_CUSTOM)
+
+
+def _facts(data: object) -> str:
+    """Show an application's payload: a flat record in words, anything else as it is."""
+    record = _record(data)
+    if not record or any(isinstance(it, (Mapping, list, tuple)) for it in record.values()):
+        return payload(data)
+    return one_line(", ".join(f"{key} {payload(it)}" for key, it in record.items()))
+
+
+def _batch_item(event: BatchItem) -> Paragraph:
+    head = f"[{event.index}]"
+    if event.error:
+        return Paragraph(head=head, text=one_line(event.error.message), look=TROUBLE)
+    return Paragraph(head=head, text=payload(event.output), look=_GOOD)
+
+
+def _unrecognized(event: Unrecognized) -> Paragraph:
+    text = one_line(f"{event.reason}: {brief(event.raw, _LIMIT)}")
+    return Paragraph(head="unrecognized", text=text, look=_STOPPED)
+
+
+def _run_error(event: RunError) -> Paragraph:
+    error = event.error
+    return Paragraph(head=error.name, text=one_line(error.message), look=TROUBLE)
+
+
+_SHOWN: dict[type[Any], Callable[[Any], Paragraph | None]] = {
+    Content: _content,
+    Citation: _citation,
+    MessageEnd: _message_end,
+    ToolEnd: _tool_end,
+    ToolError: _tool_error,
+    RetrievalEnd: _retrieval_end,
+    StepDelta: _step_delta,
+    StateUpdate: _state_update,
+    Checkpoint: _checkpoint,
+    Interrupt: _interrupt,
+    MessageAdded: _message_added,
+    Custom: _custom,
+    BatchItem: _batch_item,
+    Unrecognized: _unrecognized,
+    RunError: _run_error,
+}

@@ -1,0 +1,161 @@
+"""Plays the demo: a run up to its question, and on from the answer."""
+# LangGraph leaves type parameters of its own methods open.
+# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterable, Callable, Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.runnables import RunnableConfig
+from langgraph.types import Command
+
+from streamkit import (
+    AsyncEventStream,
+    Event,
+    EventStream,
+    Interrupt,
+    RunError,
+    UsageError,
+    normalize,
+)
+from streamkit.demo.graph import RESUME, demo_input
+
+if TYPE_CHECKING:
+    from streamkit.demo.graph import TripGraph
+
+Source: TypeAlias = AsyncIterable[Any] | Iterable[Any]
+Start: TypeAlias = "Callable[[TripGraph, Any, RunnableConfig], Source]"
+"""Starts a stream of the graph, through whichever of its methods."""
+
+Act: TypeAlias = AsyncEventStream[Event] | EventStream[Event]
+
+_CONFIG: RunnableConfig = {"configurable": {"thread_id": "demo"}}
+
+
+class Audience(Protocol):
+    """Whom the demo is played to."""
+
+    def feed(self, event: Event) -> None:
+        """Take the next event."""
+        ...
+
+    def request(self, text: str) -> None:
+        """Learn what the human asks for."""
+        ...
+
+    def answer(self, value: object, unseen: str | None) -> None:
+        """Learn what the human answers; ``unseen`` is a waiting node that no event told of."""
+        ...
+
+
+class Play:
+    """One performance of the demo.
+
+    Args:
+        graph: what `build_graph` returned.
+        start: starts a stream of it.
+        audience: who is told of everything, while it happens.
+    """
+
+    def __init__(self, graph: "TripGraph", start: Start, audience: Audience) -> None:
+        self.failed = False
+        self._graph = graph
+        self._start = start
+        self._audience = audience
+        self._was_asked = False
+
+    def perform(self) -> None:
+        """Play to the end, through a sync or an async API alike."""
+        given = demo_input()
+        self._audience.request(given["messages"][0][1])
+        act = self._act(given)
+        if isinstance(act, AsyncEventStream):
+            # One loop for all acts: a model's connections live and die with theirs.
+            try:
+                asyncio.run(self._perform_async(act))
+            except asyncio.CancelledError:
+                raise KeyboardInterrupt from None
+        else:
+            self._perform_sync(act)
+
+    async def _perform_async(self, act: Act | None) -> None:
+        _cancel_on_ctrl_c()
+        while isinstance(act, AsyncEventStream):
+            try:
+                async with act:
+                    async for event in act:
+                        self._feed(event)
+            except asyncio.CancelledError:
+                async for event in act:  # the closing events
+                    self._feed(event)
+                raise
+            act = self._next_act()
+
+    def _perform_sync(self, act: Act | None) -> None:
+        while isinstance(act, EventStream):
+            try:
+                with act:
+                    for event in act:
+                        self._feed(event)
+            except KeyboardInterrupt:
+                for event in act:  # the closing events
+                    self._feed(event)
+                raise
+            act = self._next_act()
+
+    def _act(self, given: object) -> Act:
+        return normalize(self._start(self._graph, given, _CONFIG), on_error="event")
+
+    def _next_act(self) -> Act | None:
+        """Resume the graph, if it waits for the human."""
+        waiting = () if self.failed else self._graph.get_state(_CONFIG).next
+        if not waiting:
+            return None
+        self._audience.answer(RESUME, None if self._was_asked else waiting[0])
+        self._was_asked = False
+        return self._act(Command(resume=RESUME))
+
+    def _feed(self, event: Event) -> None:
+        self._was_asked |= isinstance(event, Interrupt)
+        self.failed |= isinstance(event, RunError)
+        self._audience.feed(event)
+
+
+def _cancel_on_ctrl_c() -> None:
+    """Let Ctrl-C cancel the current task, as it does of itself from Python 3.11 on.
+
+    Before, it raises wherever the loop happens to be, and a task that was about to run is lost.
+    """
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    if sys.version_info >= (3, 11) or task is None:
+        return
+
+    def cancel() -> None:
+        loop.remove_signal_handler(signal.SIGINT)  # a second one is not so polite
+        task.cancel()
+
+    with suppress(NotImplementedError, RuntimeError, ValueError):  # Windows, another thread
+        loop.add_signal_handler(signal.SIGINT, cancel)
+
+
+def load_model(name: str) -> BaseChatModel:
+    """Give the chat model called ``provider:model``, with whatever package it takes.
+
+    Raises:
+        UsageError: if the package or the provider's key is missing.
+    """
+    if not all(name.partition(":")):
+        raise UsageError(f"--model takes provider:name, such as openai:gpt-5-mini, not {name!r}")
+    try:
+        from langchain.chat_models import init_chat_model  # noqa: PLC0415  (an optional package)
+    except ImportError as error:
+        raise UsageError(f"--model needs langchain ({error}); pip install langchain") from error
+    try:
+        return init_chat_model(name)
+    except Exception as error:  # a provider may refuse in any way
+        reason = " ".join(str(error).split())
+        raise UsageError(f"cannot set up the model {name!r}: {reason:.300}") from error

@@ -1,0 +1,389 @@
+"""What a person sees: rows on a small emulated terminal, and the same rows in a pipe."""
+
+import io
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamkit import Origin, Usage, normalize
+from streamkit import events as ev
+from streamkit._paragraphs import whole
+from streamkit._screen import clean, columns, wrap
+from streamkit.terminal import TerminalView, wants_color
+from streamkit.values import ErrorInfo
+
+MARGIN = " " * 17
+NO = ErrorInfo(name="ValueError", message="closed\non Monday")
+
+
+class Tty(io.StringIO):
+    """A terminal that understands what the view writes, and nothing more."""
+
+    def __init__(self, width=80, height=24):
+        super().__init__()
+        self.width, self.height = width, height
+        self.rows, self.row, self.column = [""], 0, 0
+
+    def isatty(self):
+        return True
+
+    def write(self, text):
+        for code, char in re.findall(r"\x1b\[([\d;]*[A-Za-z])|([^\x1b])", text, re.DOTALL):
+            self._obey(code) if code else self._type(char)
+        return len(text)
+
+    def _obey(self, code):
+        if code.endswith("A"):
+            self.row -= int(code[:-1])
+            assert self.row >= max(0, len(self.rows) - self.height), "left the screen"
+        elif code == "J":
+            del self.rows[self.row + 1 :]
+            self.rows[self.row] = self.rows[self.row][: self.column]
+        else:
+            assert code.endswith("m"), code
+
+    def _type(self, char):
+        if char == "\r":
+            self.column = 0
+        elif char == "\n":
+            self.row, self.column = self.row + 1, 0
+            self.rows.append("")
+            assert self.row == len(self.rows) - 1, "wrote over a row"
+        else:
+            assert char >= " ", repr(char)
+            self.rows[self.row] += char
+            self.column += 1
+            assert columns(self.rows[self.row]) < self.width, "filled a row to its end"
+
+    def shown(self):
+        rows = [row.rstrip() for row in self.rows]
+        return rows if rows[-1] else rows[:-1]
+
+
+@pytest.fixture(autouse=True)
+def _size(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LINES", "24")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+
+
+def make(event_class, node="agent", **fields):
+    if event_class is ev.StateUpdate:
+        fields["node"] = node
+    return event_class(origin=Origin(node=node), timestamp=0.0, **fields)
+
+
+def text(message_id, *pieces, node=None, end=True):
+    """The events of one block of text."""
+    part = {"node": node or message_id, "message_id": message_id, "block_id": 0}
+    yield make(ev.TextStart, **part)
+    for piece in pieces:
+        yield make(ev.TextDelta, text=piece, **part)
+    if end:
+        yield make(ev.TextEnd, text="".join(pieces), **part)
+
+
+def in_a_pipe(events, **options):
+    out = io.StringIO()
+    with TerminalView(out, **options) as view:
+        for event in events:
+            view.feed(event)
+    return out.getvalue().splitlines()
+
+
+def on_a_terminal(events, width=80, height=24):
+    """Feed all but the end, and give what is shown by then."""
+    tty = Tty(width, height)
+    view = TerminalView(tty, color=False, live=True)
+    for event in events:
+        view.feed(event)
+    return tty.shown()
+
+
+def by_speaker(rows):
+    """What each of the two said, without its spaces."""
+    said = {"a": "", "b": ""}
+    speaker = ""
+    for row in rows:
+        speaker = row[:17].strip() or speaker
+        if row[17:].strip():
+            said[speaker] += row[17:].replace(" ", "")
+    return said
+
+
+class TestRows:
+    def test_growing_text_is_seen_at_once(self):
+        events = list(text("agent", "Hel", "lo", end=False))
+        assert on_a_terminal(events[:2]) == ["agent            Hel"]
+        assert on_a_terminal(events) == ["agent            Hello"]
+
+    def test_two_speakers_grow_apart(self):
+        food = list(text("food", "Eat ", "pasta."))
+        sights = list(text("sights", "Climb ", "towers."))
+        mixed = [event for pair in zip(food, sights, strict=True) for event in pair]
+        assert on_a_terminal(mixed[:4]) == ["food             Eat", "sights           Climb"]
+        assert on_a_terminal(mixed)[:2] == in_a_pipe(mixed)
+
+    def test_a_log_has_one_speakers_rows_together(self):
+        food = list(text("food", "Eat.", end=False))
+        events = [
+            *food,
+            *text("sights", "Climb."),
+            make(ev.TextEnd, "food", message_id="food", block_id=0, text="Eat."),
+        ]
+        assert in_a_pipe(events) == ["food             Eat.", "sights           Climb."]
+
+    def test_lines_of_an_open_text_are_logged_as_they_are_complete(self):
+        out = io.StringIO()
+        view = TerminalView(out)
+        for event in text("agent", "one\ntw", "o\nthree", end=False):
+            view.feed(event)
+        assert out.getvalue().splitlines() == ["agent            one", f"{MARGIN}two"]
+
+    def test_long_text_is_wrapped_at_spaces(self, monkeypatch):
+        monkeypatch.setenv("COLUMNS", "60")
+        rows = on_a_terminal(text("agent", *["word "] * 12), width=60)
+        assert rows == [
+            "agent            word word word word word word word word",
+            f"{MARGIN}word word word word",
+        ]
+
+    def test_a_narrow_terminal_has_labels_on_rows_of_their_own(self, monkeypatch):
+        monkeypatch.setenv("COLUMNS", "20")
+        rows = on_a_terminal(text("agent", "to be or not to be, that is it"), width=20)
+        assert rows == ["agent", "  to be or not to", "  be, that is it"]
+
+    def test_so_have_long_labels(self):
+        assert in_a_pipe(text("a_node_with_a_long_name", "Hi")) == [
+            "a_node_with_a_long_name",
+            f"{MARGIN}Hi",
+        ]
+
+    def test_who_waits_too_long_gives_up_the_floor(self):
+        slow = list(text("slow", "I have ", "done.", node="slow"))
+        quick = [event for n in range(30) for event in text(f"m{n}", f"line {n}", node="quick")]
+        rows = in_a_pipe([*slow[:2], *quick, *slow[2:]])
+        said = [row[17:] for row in rows]
+        assert said.index("I have done.") == 24  # after a screenful of others
+        assert [it for it in said if it != "I have done."] == [f"line {n}" for n in range(30)]
+
+    def test_a_terminal_is_never_written_over(self, monkeypatch):
+        monkeypatch.setenv("LINES", "6")
+        slow = list(text("slow", "I have ", "done.", node="slow"))
+        quick = [event for n in range(9) for event in text(f"m{n}", f"line {n}", node="quick")]
+        rows = on_a_terminal([*slow[:2], *quick, *slow[2:]], height=6)
+        said = [row[17:] for row in rows]
+        assert said.index("I have done.") == 5
+        assert [it for it in said if it != "I have done."] == [f"line {n}" for n in range(9)]
+
+    @given(
+        turns=st.lists(st.sampled_from("ab"), max_size=30),
+        words=st.lists(st.text("xy 日\n", max_size=12), min_size=30, max_size=30),
+    )
+    def test_a_terminal_ends_up_with_the_words_of_the_pipe(self, turns, words):
+        events = {"a": list(text("a", *words)), "b": list(text("b", *reversed(words)))}
+        mixed = [events[turn].pop(0) for turn in turns]
+        mixed += events["a"] + events["b"]
+        said = {name: "".join(pieces) for name, pieces in (("a", words), ("b", words[::-1]))}
+        said = {name: re.sub(r"\s", "", pieces) for name, pieces in said.items()}
+        assert by_speaker(on_a_terminal(mixed)) == said
+        assert by_speaker(in_a_pipe(mixed)) == said
+
+
+class TestEvents:
+    def test_a_call_grows_and_is_then_shown_whole(self):
+        call = {"message_id": "m", "block_id": 0, "tool_call_id": "c"}
+        events = [
+            make(ev.ToolCallStart, name="f", **call),
+            make(ev.ToolCallDelta, args='{"a":', **call),
+            make(ev.ToolCallEnd, name="f", args={"a": 1}, text='{"a":1}', **call),
+        ]
+        assert on_a_terminal(events[:2]) == ['agent            → f  {"a":']
+        assert in_a_pipe(events) == ['agent            → f  {"a": 1}']
+
+    def test_a_call_that_is_cut_off_says_so(self):
+        call = {"message_id": "m", "block_id": 0, "tool_call_id": "c", "name": "f"}
+        event = make(ev.ToolCallEnd, args=None, text='{"a"', error="cut off", **call)
+        assert in_a_pipe([event]) == ['agent            ✗ f  {"a" (cut off)']
+
+    def test_a_tool_is_shown_while_it_runs(self):
+        tool = {"node": "tools", "tool_call_id": "c", "name": "f"}
+        events = [
+            make(ev.ToolStart, **tool),
+            make(ev.ToolDelta, node="tools", tool_call_id="c", delta="half"),
+            make(ev.ToolEnd, status="completed", output="all\nof it", **tool),
+        ]
+        assert on_a_terminal(events[:2]) == ["tools            ⋯ f  half"]
+        assert on_a_terminal(events) == ["tools            ✓ f  all of it"]
+        assert in_a_pipe(events) == ["tools            ✓ f  all of it"]
+
+    @pytest.mark.parametrize(
+        ("event", "row"),
+        [
+            (make(ev.ToolError, tool_call_id="c", name="f", error=NO), "✗ f  closed on Monday"),
+            (
+                make(ev.ToolEnd, tool_call_id="c", name="f", status="interrupted"),
+                "⋯ f  interrupted",
+            ),
+            (
+                make(
+                    ev.RetrievalEnd,
+                    retrieval_id="r",
+                    name="G",
+                    status="completed",
+                    documents=(1, 2),
+                ),
+                "✓ G  2 documents",
+            ),
+            (
+                make(ev.RetrievalEnd, retrieval_id="r", name="G", status="failed", error=NO),
+                "✗ G  closed on Monday",
+            ),
+            (make(ev.Custom, name="forecast", data={"sky": "sunny"}), "• forecast  sky sunny"),
+            (make(ev.Custom, data=[1]), "• [1]"),
+            (make(ev.StateUpdate, node="agent", values={"food": 1, "messages": []}), "wrote food"),
+            (make(ev.StateUpdate, node="agent", values=3), "wrote 3"),
+            (make(ev.StepDelta, step_id=None, value={"a": 1}), '{"a": 1}'),
+            (make(ev.Interrupt, interrupt_id="i", value={"question": "Sure?"}), "? Sure?"),
+            (make(ev.Interrupt, interrupt_id="i", value=["a"]), '? ["a"]'),
+            (make(ev.Interrupt, interrupt_id="i", static=True), "? breakpoint"),
+            (
+                make(ev.Content, message_id="m", block_id=0, block={"type": "image"}),
+                '▪ {"type": "image"}',
+            ),
+            (make(ev.BatchItem, index=1, error=NO), "✗ [1]  closed on Monday"),
+            (make(ev.Unrecognized, raw=1, reason="odd"), "✗ unrecognized  odd: 1"),
+            (
+                make(
+                    ev.MessageEnd,
+                    message_id="m",
+                    status="completed",
+                    text="",
+                    finish_reason="length",
+                ),
+                "✗ cut off at the token limit",
+            ),
+            (make(ev.MessageEnd, message_id="m", status="incomplete", text=""), "✗ incomplete"),
+        ],
+        ids=lambda value: value if isinstance(value, str) else "",
+    )
+    def test_that_arrive_whole(self, event, row):
+        assert [line for line in in_a_pipe([event]) if line] == [f"agent            {row}"]
+
+    @pytest.mark.parametrize(
+        "event",
+        [
+            make(ev.StateUpdate, node="agent", values={"messages": []}),
+            make(ev.StateUpdate, node="agent"),
+            make(ev.StepDelta, step_id="parser", value="seen"),
+            make(ev.MessageEnd, message_id="m", status="completed", text=""),
+        ],
+        ids=lambda event: event.type,
+    )
+    def test_that_say_nothing_new(self, event):
+        assert whole(event) is None
+        assert in_a_pipe([event]) == []
+
+    def test_deltas_alone_are_enough(self):
+        _, *deltas = text("agent", "Hel", "lo", end=False)
+        assert in_a_pipe(deltas) == ["agent            Hello"]
+
+    def test_so_are_ends(self):
+        *_, end = text("agent", "Hello")
+        assert in_a_pipe([end]) == ["agent            Hello"]
+
+    def test_the_run_is_summed_up(self):
+        usage = Usage(input_tokens=3, output_tokens=2)
+        ends = [
+            make(ev.RunEnd, status=status, usage=usage) for status in ("interrupted", "completed")
+        ]
+        assert in_a_pipe(ends) == ["completed · 0 messages · 6 tokens in, 4 out"]
+
+    def test_a_run_that_fails_says_why(self):
+        assert in_a_pipe([make(ev.RunError, error=NO)]) == [
+            "agent            ✗ ValueError  closed on Monday",
+            "",
+            "failed · 0 messages",
+        ]
+
+    def test_a_run_that_fails_says_where_if_that_is_known(self):
+        step = make(
+            ev.StepEnd, node="planner", step_id="s", kind="chain", status="failed", error=NO
+        )
+        rows = in_a_pipe([step, make(ev.RunError, node=None, error=NO)])
+        assert rows[0] == "planner          ✗ ValueError  closed on Monday"
+
+    def test_a_stream_without_names_has_none(self):
+        assert in_a_pipe(normalize(["Hel", "lo"]))[0] == f"{MARGIN}Hello"
+
+    def test_nobody_is_marked_where_somebody_spoke_before(self):
+        events = [*text("agent", "Hi"), ev.Custom(origin=Origin(), timestamp=0.0, data=1)]
+        assert in_a_pipe(events) == ["agent            Hi", "-                • 1"]
+
+
+class TestOutput:
+    def test_is_coloured_on_demand(self):
+        tool = make(ev.ToolError, tool_call_id="c", name="f", error=NO)
+        [row] = in_a_pipe([tool], color=True)
+        assert "\x1b[31m✗ \x1b[0m\x1b[31mf\x1b[0m" in row
+        assert "\x1b" not in in_a_pipe([tool])[0]
+
+    @pytest.mark.parametrize(
+        ("environ", "expected"),
+        [
+            ({"TERM": "xterm"}, True),
+            ({"TERM": "dumb"}, False),
+            ({}, False),
+            ({"TERM": "xterm", "NO_COLOR": "1"}, False),
+            ({"TERM": "xterm", "NO_COLOR": ""}, True),
+            ({"FORCE_COLOR": "1"}, True),
+            ({"TERM": "xterm", "FORCE_COLOR": "0"}, False),
+            ({"NO_COLOR": "1", "FORCE_COLOR": "1"}, False),
+        ],
+    )
+    def test_is_coloured_as_the_environment_wishes(self, environ, expected):
+        assert wants_color(Tty(), environ) is expected
+
+    def test_is_not_live_in_a_pipe_even_if_coloured(self, monkeypatch):
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        [row] = in_a_pipe(text("agent", "Hel", "lo"))
+        assert row == "\x1b[36magent\x1b[0m            Hello"
+
+    def test_needs_no_unicode(self):
+        buffer = io.BytesIO()
+        out = io.TextIOWrapper(buffer, encoding="ascii")
+        with TerminalView(out) as view:
+            view.feed(make(ev.ToolEnd, tool_call_id="c", name="f", status="completed", output="é"))
+        assert buffer.getvalue().split() == [b"agent", b"ok", b"f", b"?"]
+
+    def test_of_a_model_moves_no_cursor(self):
+        [row] = in_a_pipe(text("agent", "a\x1b[2Jb\rc\x07\u202e"))
+        assert row == "agent            a\ufffd[2Jbc\ufffd\ufffd"
+
+    def test_is_left_alone_once_nobody_reads_it(self):
+        out = io.StringIO()
+        view = TerminalView(out)
+        view.feed(make(ev.RunEnd, status="completed"))
+        view.__exit__(BrokenPipeError, BrokenPipeError(), None)
+        assert out.getvalue() == ""
+
+
+class TestWrap:
+    @given(st.text("ab 日\u0301\n", max_size=60), st.integers(2, 20))
+    def test_keeps_everything_but_the_breaks(self, words, width):
+        rows = [words[start:end] for start, end in wrap(words, width)]
+        assert all(columns(row) <= width for row in rows)
+        assert "".join(rows).replace(" ", "") == words.replace(" ", "").replace("\n", "")
+
+    @given(st.text("ab 日", max_size=60), st.text("ab 日", max_size=9), st.integers(2, 20))
+    def test_only_the_last_row_changes_while_text_grows(self, words, more, width):
+        before, after = wrap(words, width), wrap(words + more, width)
+        assert after[: len(before) - 1] == before[:-1]
+
+    @given(st.text())
+    def test_clean_text_is_printable(self, words):
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", clean(words))
