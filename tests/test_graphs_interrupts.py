@@ -1,0 +1,263 @@
+"""Graphs that wait for somebody: each pause is shown once, where it was raised, and is no failure."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+pytest.importorskip("langgraph")
+
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import RunnableConfig
+from langchain_core.tools import tool
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Command
+
+from graphs import (
+    APIS,
+    ASK,
+    ASYNC,
+    ASYNC_MODES,
+    CORE,
+    EVENTS,
+    EVENTS_1,
+    IGNORE_V1,
+    LANGGRAPH,
+    MODES,
+    SYNC,
+    THREAD,
+    Facts,
+    agent,
+    answer,
+    asks,
+    calling,
+    chain,
+    facts,
+    of,
+    parallel,
+    pause,
+    run,
+    says,
+    wrong,
+)
+from streamkit import Interrupt, RunStart, StepEnd, ToolEnd
+
+pytestmark = pytest.mark.filterwarnings(IGNORE_V1)
+
+MESSAGES = (SYNC, ASYNC)
+TELLING = (EVENTS, EVENTS_1, MODES, ASYNC_MODES)
+"""The APIs that show interrupts: ``messages`` mode alone has none."""
+
+
+def runs(graph: Any, api: str, *inputs: Any) -> Iterator[list[Any]]:
+    """The run, and its continuations."""
+    return (run(graph, api, it, THREAD) for it in (ASK, *inputs))
+
+
+def waits(value: Any = "go on?") -> Any:
+    def wait(state: Any, config: RunnableConfig) -> Any:
+        return {"messages": [AIMessage(f"got {pause(config, value)}")]}
+
+    return wait
+
+
+def saved() -> dict[str, Any]:
+    return {"checkpointer": InMemorySaver()}
+
+
+def paused(*values: Any, **rest: Any) -> Facts:
+    return Facts(interrupts=list(values), status="interrupted", **rest)
+
+
+# --- in a node
+
+
+@pytest.mark.parametrize("api", TELLING)
+@pytest.mark.parametrize("value", ["go on?", {"question": ["go on?"]}, None, 0])
+def test_a_node_waits(value: Any, api: str) -> None:
+    first, second = runs(chain(waits(value), **saved()), api, Command(resume="yes"))
+    assert facts(first) == paused(value)
+    (shown,) = of(first, Interrupt)
+    assert (shown.static, shown.origin.namespace) == (False, ())
+    assert facts(second) == Facts(messages=["got yes"])
+
+
+def test_where_a_node_waits() -> None:
+    graph = chain(asks(says("one")), waits(), **saved())
+    first, second = runs(graph, EVENTS, Command(resume="yes"))
+    (shown,) = of(first, Interrupt)
+    assert (shown.origin.node, shown.origin.thread_id) == ("b", "here")
+    assert [(it.origin.name, it.status) for it in of(first, StepEnd)] == [
+        ("Says", "completed"),
+        ("ask", "completed"),
+        ("a", "completed"),
+        ("b", "interrupted"),
+        ("LangGraph", "interrupted"),
+    ]
+    (start,) = of(second, RunStart)
+    assert start.input == Command(resume="yes")
+
+
+@pytest.mark.parametrize("api", MESSAGES)
+def test_messages_mode_cannot_tell(api: str) -> None:
+    first, second = runs(chain(waits(), **saved()), api, Command(resume="yes"))
+    assert facts(first) == Facts()
+    assert facts(second) == Facts(messages=["got yes"])
+
+
+@pytest.mark.parametrize("api", TELLING)
+def test_a_node_waits_twice(api: str) -> None:
+    def wait(state: Any, config: RunnableConfig) -> Any:
+        return {"messages": [AIMessage(f"{pause(config, 'one?')} {pause(config, 'two?')}")]}
+
+    graph = chain(wait, **saved())
+    first, second, third = runs(graph, api, Command(resume="1"), Command(resume="2"))
+    assert facts(first) == paused("one?")
+    assert facts(second) == paused("two?")
+    assert facts(third) == Facts(messages=["1 2"])
+    ids = {of(events, Interrupt)[0].interrupt_id for events in (first, second)}
+    assert len(ids) == (2 if LANGGRAPH >= (1, 2) else 1)  # older ones name the task, not the pause
+
+
+@pytest.mark.parametrize(
+    "api", wrong(TELLING, MODES, ASYNC_MODES, why="ends after its successor", when=CORE < (1,))
+)
+def test_a_model_speaks_before_its_node_waits(api: str) -> None:
+    def wait(state: Any, config: RunnableConfig) -> Any:
+        said = says(answer("before it", 1, 1)).invoke("hi", config)
+        return {"messages": [said, AIMessage(pause(config, "go on?"))]}
+
+    first, second = runs(chain(wait, **saved()), api, Command(resume="after it"))
+    assert facts(first) == paused("go on?", messages=["before it"], usage=(1, 1))
+    # The node runs again from its beginning.
+    assert facts(second) == Facts(messages=["before it", "after it"], usage=(1, 1))
+
+
+@pytest.mark.parametrize("api", TELLING)
+def test_a_parallel_node_goes_on(api: str) -> None:
+    graph = parallel(waits(), asks(says(answer("all the while", 1, 1))), **saved())
+    first, second = runs(graph, api, Command(resume="yes"))
+    assert facts(first) == paused("go on?", messages=["all the while"], usage=(1, 1))
+    # `updates` mode repeats what the finished node wrote, so that a new reader knows of it.
+    repeated = ["all the while"] if api in {MODES, ASYNC_MODES} else []
+    assert facts(second).messages == [*repeated, "got yes"]
+
+
+# --- several at once
+
+
+@pytest.mark.skipif(LANGGRAPH < (0, 6), reason="interrupts have no ids to resume them by")
+@pytest.mark.parametrize("api", TELLING)
+def test_two_nodes_wait_at_once_and_their_ids_resume_them(api: str) -> None:
+    graph = parallel(waits("A?"), waits("B?"), **saved())
+    first = run(graph, api, ASK, THREAD)
+    assert facts(first).sorted() == paused("A?", "B?")
+    answers = {it.interrupt_id: f"{it.value} yes" for it in of(first, Interrupt)}
+    second = run(graph, api, Command(resume=answers), THREAD)
+    assert facts(second).sorted() == Facts(messages=["got A? yes", "got B? yes"])
+
+
+@pytest.mark.skipif(LANGGRAPH < (0, 6), reason="interrupts have no ids to resume them by")
+@pytest.mark.parametrize("api", TELLING)
+def test_of_two_pauses_one_is_answered(api: str) -> None:
+    graph = parallel(waits("A?"), waits("B?"), **saved())
+    first = run(graph, api, ASK, THREAD)
+    ids = {it.value: it.interrupt_id for it in of(first, Interrupt)}
+    second = run(graph, api, Command(resume={ids["A?"]: "yes"}), THREAD)
+    assert facts(second) == paused("B?", messages=["got yes"])
+    assert of(second, Interrupt)[0].interrupt_id == ids["B?"]
+
+
+# --- breakpoints
+
+
+@pytest.mark.parametrize("api", TELLING)
+@pytest.mark.parametrize("where", [{"interrupt_before": ["b"]}, {"interrupt_after": ["a"]}])
+def test_a_breakpoint(where: Any, api: str) -> None:
+    graph = chain(asks(says("one")), asks(says("two")), **where, **saved())
+    first, second = runs(graph, api, None)
+    assert facts(first) == paused(None, messages=["one"])
+    assert of(first, Interrupt)[0].static
+    assert facts(second) == Facts(messages=["two"])
+
+
+# --- in a subgraph
+
+
+@pytest.mark.parametrize(
+    "api", wrong(TELLING, EVENTS, EVENTS_1, why="a subgraph's own message is shown twice")
+)
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_subgraph_goes_on(depth: int, api: str) -> None:
+    _, second = runs(nested(depth), api, Command(resume="yes"))
+    assert facts(second) == Facts(messages=["got yes"])
+
+
+@pytest.mark.parametrize("api", TELLING)
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_subgraph_waits(depth: int, api: str) -> None:
+    """LangGraph shows the pause once per graph around it; here it is shown once, innermost."""
+    first = run(nested(depth), api, ASK, THREAD)
+    assert facts(first) == paused("go on?")
+    (shown,) = of(first, Interrupt)
+    if api != EVENTS_1:  # which does not tell what lies in what
+        assert [part.split(":")[0] for part in shown.origin.namespace] == ["a"] * depth
+
+
+def nested(depth: int) -> Any:
+    graph = waits()
+    for _ in range(depth):
+        graph = chain(graph)
+    return chain(graph, **saved())
+
+
+# --- in a tool
+
+
+@tool
+def hold(x: int, config: RunnableConfig) -> str:
+    """Wait for somebody."""
+    return f"held {pause(config, f'tool {x}?')}"
+
+
+ONE = (("c1", "hold", '{"x": 1}'),)
+TWO = (*ONE, ("c2", "hold", '{"x": 2}'))
+
+
+@pytest.mark.parametrize("api", (EVENTS, MODES, ASYNC_MODES))
+def test_a_tool_waits(api: str) -> None:
+    first = run(agent(calling(*ONE), [hold], **saved()), api, ASK, THREAD)
+    # Only events show tools while they run.
+    tools = [("c1", "hold", (None, "interrupted"))] if api == EVENTS else []
+    calls = [("c1", "hold", {"x": 1})]
+    assert facts(first) == paused("tool 1?", messages=[""], calls=calls, tools=tools, usage=(5, 5))
+    (shown,) = of(first, Interrupt)
+    # Before langchain-core 1.0 nothing tells that the pause came out of the tool.
+    assert shown.tool_call_id == ("c1" if api == EVENTS and CORE >= (1,) else None)
+
+
+@pytest.mark.parametrize(
+    "api",
+    wrong((EVENTS, MODES, ASYNC_MODES), EVENTS, why="the call is in the state, not in the stream"),
+)
+def test_a_tool_goes_on(api: str) -> None:
+    _, second = runs(agent(calling(*ONE), [hold], **saved()), api, Command(resume="yes"))
+    tools = [("c1", "hold", "held yes")]
+    assert facts(second) == Facts(messages=["all done"], tools=tools, usage=(7, 7))
+
+
+@pytest.mark.xfail(CORE >= (1,), reason="both have one id, and the last one counts", strict=True)
+def test_two_tools_wait() -> None:
+    """One of them is asked for at a time; the other one waits as well."""
+
+    @tool("hold")
+    async def ahold(x: int, config: RunnableConfig) -> str:
+        """Wait for somebody, on the loop: the first one waits first."""
+        return f"held {pause(config, f'tool {x}?')}"
+
+    first = run(agent(calling(*TWO), [ahold], **saved()), EVENTS, ASK, THREAD)
+    ends = of(first, ToolEnd)
+    assert {it.tool_call_id: it.status for it in ends} == {"c1": "interrupted", "c2": "interrupted"}
+    (shown,) = of(first, Interrupt)
+    assert shown.value == "tool 1?"
+    assert shown.tool_call_id == ("c1" if CORE >= (1,) else None)
