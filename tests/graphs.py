@@ -7,9 +7,11 @@ Python 3.11 asyncio loses the context variable that LangGraph otherwise finds it
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from itertools import count
-from typing import Any, NamedTuple
+from threading import Barrier
+from typing import Any
 
 import pytest
 from langchain_core.language_models import BaseChatModel
@@ -53,7 +55,7 @@ LANGGRAPH = installed("langgraph")
 class Says(BaseChatModel):
     """Yields exactly the given chunks, one reply per call and the last one from then on.
 
-    An exception in the place of a chunk is raised there.
+    An exception in the place of a chunk is raised there, and a function is called.
     """
 
     replies: list[list[Any]]
@@ -69,6 +71,9 @@ class Says(BaseChatModel):
         for chunk in self.replies[number]:
             if isinstance(chunk, Exception):
                 raise chunk
+            if callable(chunk):
+                chunk()
+                continue
             # Upstream writes ids into the chunks, so each run needs its own.
             yield ChatGenerationChunk(message=chunk.model_copy())
 
@@ -139,7 +144,12 @@ def usage(read: int, wrote: int, content: str = "") -> AIMessageChunk:
 
 
 class LastFirst(StructuredTool):
-    """Of several calls at once the last one starts first: which upstream leaves to chance."""
+    """A tool that is called three times at once: the last call starts first.
+
+    Upstream leaves the order to chance. None of the calls ends before all have started.
+    """
+
+    _all: Any = PrivateAttr(default_factory=lambda: Barrier(3))
 
     def invoke(self, input: Any, config: Any = None, **kwargs: Any) -> Any:
         time.sleep(self._delay(input))
@@ -150,7 +160,11 @@ class LastFirst(StructuredTool):
         return await super().ainvoke(input, config, **kwargs)
 
     def _delay(self, input: Any) -> float:
-        return 0.04 - 0.01 * int(input["id"][1:])
+        return 0.08 - 0.02 * int(input["id"][1:])
+
+    def _run(self, *args: Any, config: RunnableConfig, **kwargs: Any) -> Any:
+        self._all.wait(5)
+        return super()._run(*args, config=config, **kwargs)
 
 
 # --- graphs
@@ -256,8 +270,7 @@ def attempt(graph: Any, api: str, *given: Any, **options: Any) -> tuple[list[Eve
     raw = source(graph, api, *given, **options)
     try:
         if api in {SYNC, MODES}:
-            for event in normalize(raw, strict=True):
-                events.append(event)
+            events.extend(normalize(raw, strict=True))
         else:
             asyncio.run(read(raw))
     except Exception as raised:
@@ -278,24 +291,25 @@ def run(graph: Any, api: str, *given: Any, **options: Any) -> list[Event]:
 # --- what a run says
 
 
-class Facts(NamedTuple):
+@dataclass(frozen=True)
+class Facts:
     """A run in short. A message is its text; if it did not end well, its text and its status."""
 
-    messages: list[Any] = []
-    calls: list[Any] = []
+    messages: list[Any] = field(default_factory=list)
+    calls: list[Any] = field(default_factory=list)
     """``(id, name, args)`` of every call a model wrote."""
-    tools: list[Any] = []
+    tools: list[Any] = field(default_factory=list)
     """``(id, name, output)`` of every tool that ran; a failed one has its error's name instead."""
     usage: tuple[int, int] | None = None
-    interrupts: list[Any] = []
-    added: list[Any] = []
+    interrupts: list[Any] = field(default_factory=list)
+    added: list[Any] = field(default_factory=list)
     """The contents of messages that are no answers."""
     status: str = "completed"
 
     def sorted(self) -> "Facts":
         """The same where the order depends on who was faster."""
-        lists = {name: it for name, it in self._asdict().items() if isinstance(it, list)}
-        return self._replace(**{name: sorted(it, key=repr) for name, it in lists.items()})
+        lists = {name: it for name, it in vars(self).items() if isinstance(it, list)}
+        return replace(self, **{name: sorted(it, key=repr) for name, it in lists.items()})
 
 
 def facts(events: list[Event]) -> Facts:

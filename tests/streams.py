@@ -161,3 +161,69 @@ def agent_events(draw: Any) -> list[Any]:
         branches.append(items)
     end = event("on_chain_end", "root", [], {"output": {"done": True}}, label="LangGraph")
     return [*root, *draw(interleaved(branches)), end]
+
+
+def protocol(event: str, **fields: Any) -> dict[str, Any]:
+    """One protocol event about a message, bare."""
+    return {"event": event, **fields}
+
+
+def enveloped(method: str, data: Any, *namespace: str, **params: Any) -> dict[str, Any]:
+    """One event of a v3 run stream."""
+    params = {"namespace": list(namespace), "data": data, **params}
+    return {"type": "event", "method": method, "params": params}
+
+
+@st.composite
+def protocol_message(draw: Any, id: str) -> list[dict[str, Any]]:
+    """The protocol events of one message. All blocks finish at its end, as upstream has it."""
+    events = [protocol("message-start", role="ai", id=id)]
+    finishes = []
+    kinds = ["text", "reasoning", "call", "image"]
+    for index, kind in enumerate(draw(st.lists(st.sampled_from(kinds), max_size=5))):
+        if kind == "image":
+            start = whole = {"type": "image", "url": "https://example.org/a.png"}
+            deltas = []
+        elif kind == "call":
+            args = draw(ARGS)
+            text = json.dumps(args)
+            cut = draw(st.integers(0, len(text)))
+            call = {"id": f"{id}-call-{index}", "name": "tool"}
+            start = {"type": "tool_call_chunk", "args": "", **call}
+            whole = {"type": "tool_call", "args": args, **call}
+            deltas = [{"type": "tool-call-delta", "args": it} for it in (text[:cut], text[cut:])]
+        else:
+            words = draw(st.lists(WORDS, max_size=3))
+            start, whole = {"type": kind, kind: ""}, {"type": kind, kind: "".join(words)}
+            deltas = [{"type": f"{kind}-delta", kind: word} for word in words]
+        events.append(protocol("content-block-start", index=index, content=start))
+        events += [protocol("content-block-delta", index=index, delta=delta) for delta in deltas]
+        finishes.append(protocol("content-block-finish", index=index, content=whole))
+    usage = {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}
+    reason = {"finish_reason": "stop"}
+    return [*events, *finishes, protocol("message-finish", usage=usage, metadata=reason)]
+
+
+@st.composite
+def v3_items(draw: Any) -> list[Any]:
+    """A v3 run stream: parallel models, their echoes, subgraphs, and a state with a tool's result."""
+    streams = []
+    for number in range(draw(st.integers(1, 3))):
+        sub = draw(st.sampled_from([(), (f"sub{number}:s{number}",)]))
+        path = "|".join([*sub, f"node{number}:task{number}"])
+        metadata = {"langgraph_node": f"node{number}", "langgraph_checkpoint_ns": path}
+        run = {**metadata, "run_id": f"run-{number}"}
+        id = f"lc_run--{number}"
+        events = draw(protocol_message(id))
+        items = [enveloped("messages", (event, dict(run)), *sub) for event in events]
+        items.append(enveloped("messages", (AIMessage(content="echo", id=id), metadata), *sub))
+        answer = ToolMessage(content="ok", tool_call_id=f"{id}-call-0", id=f"t{number}", name="t")
+        states = [{"messages": messages} for messages in ([], [answer])]
+        before, after = (enveloped("values", state, *sub) for state in states)
+        items = [before, *items, after]
+        if sub:
+            life = {"namespace": list(sub), "trigger_call_id": f"s{number}"}
+            items.insert(1, enveloped("lifecycle", {"event": "started", **life}))
+            items.append(enveloped("lifecycle", {"event": "completed", **life}))
+        streams.append(items)
+    return draw(interleaved(streams))

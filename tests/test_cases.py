@@ -239,7 +239,9 @@ def an_agent() -> list[Any]:
         event("on_custom_event", "t1", inside, {"half": 0.5}, label="progress", **at("tools")),
         event("on_tool_end", "t1", inside, {"output": 42}, label="look", **at("tools")),
         event("on_tool_start", "t2", inside, {"input": {}}, label="fail", **at("tools")),
-        event("on_tool_error", "t2", inside, {"error": ToolBroke("no")}, label="fail", **at("tools")),
+        event(
+            "on_tool_error", "t2", inside, {"error": ToolBroke("no")}, label="fail", **at("tools")
+        ),
         event("on_retriever_start", "d", inside, {"input": {"query": "q"}}, **at("tools")),
         event("on_retriever_end", "d", inside, {"output": [Document("page")]}, **at("tools")),
         event("on_chain_stream", "r", [], {"chunk": {"__interrupt__": ()}}, **root),

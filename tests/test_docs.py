@@ -12,9 +12,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-import events_page
 import pytest
 
+import events_page
 import streamkit
 
 ROOT = Path(__file__).parent.parent
@@ -71,7 +71,8 @@ async def test_page_runs(page: Path, capsys: pytest.CaptureFixture[str]) -> None
     scope = names()
     for block in BLOCK.findall(page.read_text()):
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-        result = eval(compile(block, page.name, "exec", flags=flags), scope)
+        code = compile(block, page.name, "exec", flags=flags, dont_inherit=True)
+        result = eval(code, scope)
         if inspect.isawaitable(result):
             await asyncio.wait_for(result, 20)
     capsys.readouterr()

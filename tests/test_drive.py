@@ -107,7 +107,7 @@ def test_a_runnable_is_refused_with_the_remedy() -> None:
 
 
 def test_unknown_options_are_refused() -> None:
-    with pytest.raises(UsageError, match="unknown dialect 'nope'; choose one of chunks"):
+    with pytest.raises(UsageError, match="unknown dialect 'nope'; choose one of"):
         normalize([], dialect="nope")
     with pytest.raises(UsageError, match="on_error must be 'raise' or 'event'"):
         normalize([], on_error="ignore")  # type: ignore[call-overload]

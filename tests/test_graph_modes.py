@@ -16,8 +16,8 @@ from streamkit import (
     StepEnd,
     ToolEnd,
     ToolError,
-    Unrecognized,
     UnknownSource,
+    Unrecognized,
     UsageError,
     normalize,
 )

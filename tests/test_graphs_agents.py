@@ -125,11 +125,11 @@ class TestCreateAgent:
         from langchain.agents import create_agent
         from langchain.agents.middleware import wrap_tool_call
 
-        return create_agent(model, tools, middleware=[wrap_tool_call(it) for it in around], **options)
+        return create_agent(
+            model, tools, middleware=[wrap_tool_call(it) for it in around], **options
+        )
 
-    @pytest.mark.parametrize(
-        "api", wrong(APIS, EVENTS, why="the node's input is a list")
-    )
+    @pytest.mark.parametrize("api", wrong(APIS, EVENTS, why="the node's input is a list"))
     def test_identical_calls(self, api: str) -> None:
         model = calling(*((id, "whose", '{"x": 1}') for id in ("c1", "c2", "c3")))
         graph = self.create(model, [LastFirst.from_function(whose)])

@@ -14,10 +14,12 @@ from langgraph.types import StreamWriter
 
 from graphs import (
     APIS,
+    ASK,
     ASYNC_MODES,
     EVENTS,
     EVENTS_1,
     IGNORE_V1,
+    LANGGRAPH,
     MODES,
     Facts,
     agent,
@@ -28,9 +30,8 @@ from graphs import (
     of,
     run,
     says,
-    wrong_if,
 )
-from streamkit import Custom, ToolEnd, ToolStart
+from streamkit import Custom, StepDelta, ToolEnd, ToolStart
 
 pytestmark = pytest.mark.filterwarnings(IGNORE_V1)
 
@@ -120,20 +121,22 @@ def test_other_apis_have_no_word_for_it(api: str) -> None:
 
 
 @pytest.mark.parametrize("depth", [0, 1])
-@pytest.mark.parametrize(
-    ("mode", "subgraphs"),
-    [
-        (["updates", "custom"], False),
-        (["custom"], False),
-        (["custom"], True),
-        wrong_if(True, "custom", False, why="a bare payload is taken for an update, and dropped"),
-        wrong_if(True, "custom", True, why="a bare payload is taken for an update, and dropped"),
-    ],
-)
+@pytest.mark.parametrize("subgraphs", [False, True])
+@pytest.mark.parametrize("mode", [["updates", "custom"], ["custom"]], ids=str)
 def test_what_the_writer_wrote_in_events(mode: Any, subgraphs: bool, depth: int) -> None:
     """Events show it where the caller asked for the mode, in the chunks of the root graph."""
     graph = chain(writes({"w": 1}, "text"))
-    for _ in range(depth if subgraphs else 0):
+    for _ in range(depth):
         graph = chain(graph)
     events = run(graph, EVENTS, stream_mode=mode, subgraphs=subgraphs)
-    assert customs(events) == [(None, {"w": 1}), (None, "text")]
+    is_heard = subgraphs or depth == 0 or LANGGRAPH < (0, 6)
+    assert customs(events) == ([(None, {"w": 1}), (None, "text")] if is_heard else [])
+
+
+@pytest.mark.xfail(strict=True, reason="whatever the root graph streams is taken for an update")
+@pytest.mark.parametrize("mode", ["custom", "values"])
+def test_what_a_single_mode_yields_in_events(mode: str) -> None:
+    """Nothing tells what it is, so it is passed on as the graph's own output."""
+    events = run(chain(writes({"w": 1}, "text")), EVENTS, stream_mode=mode)
+    shown = [it.value for it in of(events, StepDelta) if it.step_id == events[0].run_id]
+    assert shown[0] == ({"w": 1} if mode == "custom" else ASK)

@@ -14,7 +14,6 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
 from graphs import (
-    APIS,
     ASK,
     ASYNC,
     ASYNC_MODES,
@@ -224,7 +223,7 @@ ONE = (("c1", "hold", '{"x": 1}'),)
 TWO = (*ONE, ("c2", "hold", '{"x": 2}'))
 
 
-@pytest.mark.parametrize("api", (EVENTS, MODES, ASYNC_MODES))
+@pytest.mark.parametrize("api", [EVENTS, MODES, ASYNC_MODES])
 def test_a_tool_waits(api: str) -> None:
     first = run(agent(calling(*ONE), [hold], **saved()), api, ASK, THREAD)
     # Only events show tools while they run.

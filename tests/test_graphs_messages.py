@@ -204,7 +204,7 @@ def test_a_removal_is_shown(api: str) -> None:
 def test_the_removal_of_all_messages_is_shown(api: str) -> None:
     graph = chain(gives(RemoveMessage(id="__remove_all__"), HumanMessage("fresh")))
     events = run(graph, api)
-    assert [event.message.id for event in of(events, MessageAdded)][0] == "__remove_all__"
+    assert of(events, MessageAdded)[0].message.id == "__remove_all__"
     assert facts(events) == Facts(added=["", "fresh"])
 
 

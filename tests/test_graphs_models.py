@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -28,15 +29,16 @@ from graphs import (
     tokens,
     usage,
 )
-from streamkit import Event, MessageEnd, ReasoningEnd, TextEnd, ToolCallEnd, ToolCallStart
+from streamkit import Event, MessageEnd, ReasoningEnd, TextEnd, ToolCallEnd
 
 pytestmark = pytest.mark.filterwarnings(IGNORE_V1)
 
 
-class Answer(NamedTuple):
+@dataclass(frozen=True)
+class Answer:
     """One message in short: its blocks, in the order they began."""
 
-    blocks: list[tuple[Any, ...]] = []
+    blocks: list[tuple[Any, ...]] = field(default_factory=list)
     usage: tuple[int, int] | None = None
     finish: str | None = None
 

@@ -22,8 +22,8 @@ from graphs import (
     EVENTS_1,
     IGNORE_V1,
     SYNC,
-    LastFirst,
     Facts,
+    LastFirst,
     agent,
     answer,
     call,
@@ -154,7 +154,7 @@ def test_a_tool_answers_its_call(kind: str, api: str) -> None:
 )
 @pytest.mark.parametrize("name", ["whose", "command"])
 def test_identical_calls(name: str, api: str) -> None:
-    """Events give no id when a tool starts. Of equal calls any may be meant, until one ends."""
+    """Events tell no id when a tool starts. Of equal calls any may be meant, until one ends."""
     function = {"whose": whose, "command": command}[name].func
     tools = [LastFirst.from_function(function)]
     calls = [(id, name, '{"x": 1}') for id in ("c1", "c2", "c3")]

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streamkit import (
@@ -23,13 +23,14 @@ from streamkit import (
     normalize,
 )
 from streamkit.testing import check_stream
-from streams import agent_events, chat_events, chunks, messages_items
+from streams import agent_events, chat_events, chunks, messages_items, protocol_message, v3_items
 
 SOURCES = st.one_of(
     st.tuples(st.just("chunks"), chunks()),
     st.tuples(st.just("events"), chat_events()),
     st.tuples(st.just("events"), agent_events()),
     st.tuples(st.just("messages"), messages_items()),
+    st.tuples(st.just("v3"), protocol_message("lc_run--1") | v3_items()),
 )
 
 GARBAGE = st.recursive(
@@ -180,8 +181,7 @@ def test_events_compare_by_value_pickle_and_copy(source: tuple[str, list[Any]]) 
     assert copy.deepcopy(events) == events
 
 
-@given(st.lists(GARBAGE, max_size=6), st.sampled_from([None, "chunks", "events", "messages"]))
-@settings(max_examples=300)
+@given(st.lists(GARBAGE, max_size=6), st.sampled_from([None, "chunks", "events", "messages", "v3"]))
 def test_garbage_is_accepted_or_raises_one_named_error(items: list[Any], dialect: str) -> None:
     try:
         check_stream(normalize(items, dialect=dialect))

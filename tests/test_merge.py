@@ -13,7 +13,7 @@ import tracemalloc
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 from langchain_core.outputs import ChatGenerationChunk, GenerationChunk
@@ -228,7 +228,6 @@ WORKLOADS = [
 
 
 @given(chunks=st.one_of(workload() for workload in WORKLOADS))
-@settings(max_examples=300, deadline=None)
 def test_equals_the_fold_and_changes_no_chunk(chunks: Chunks):
     before = copy.deepcopy(chunks)
     merged = merge_chunks(chunks)

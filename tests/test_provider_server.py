@@ -210,7 +210,7 @@ async def test_the_client_sees_them_when_awaited(own_server, name):
     error = None
     try:
         async for chunk in CASES[name].model(own_server).astream("hi"):
-            chunks.append(chunk)  # noqa: PERF401
+            chunks.append(chunk)
     except Exception as raised:
         error = raised
     check(CASES[name], chunks, error)

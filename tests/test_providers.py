@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -35,6 +37,7 @@ langgraph = pytest.importorskip("langgraph.graph", reason="langgraph is not inst
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Received unexpected tool content block"),
     pytest.mark.filterwarnings("ignore:astream_events version='v1' is deprecated"),
+    pytest.mark.filterwarnings("ignore::langchain_core._api.beta_decorator.LangChainBetaWarning"),
 ]
 
 
@@ -67,6 +70,27 @@ ASYNC: dict[str, Callable[[BaseChatModel], AsyncIterator[Any]]] = {
     "model events v1": lambda model: model.astream_events("hi", version="v1"),
     "graph events v2": lambda model: graph_of(model).astream_events(ASK, version="v2"),
     "graph messages": lambda model: graph_of(model).astream(ASK, stream_mode="messages"),
+}
+if find_spec("langgraph.stream"):
+    ASYNC["model v3"] = lambda model: awaited(model.astream_events("hi", version="v3"))
+    ASYNC["graph v3"] = lambda model: awaited(graph_of(model).astream_events(ASK, version="v3"))
+
+
+async def awaited(starting: Any) -> AsyncIterator[Any]:
+    """What has to be awaited first, as an iterator like the others."""
+    async for item in await starting:
+        yield item
+
+
+ONE_CALL = ("call_a", "weather", '{"city": "Zürich 🏔"}{"tz": "CET"}')
+
+# What version 3 makes of the client's chunks before anybody else sees them.
+V3_DEFECTS: dict[str, dict[str, Any]] = {
+    # Usage reports are added up, running totals as well.
+    "chat_usage_every_chunk": {"usage": (80, 9)},
+    # Calls that all claim index 0 are one block: the first one's id and name, everybody's args.
+    "chat_index_zero_whole": {"tool_calls": (ONE_CALL,)},
+    "chat_index_zero_split": {"tool_calls": (ONE_CALL,)},
 }
 
 
@@ -114,11 +138,14 @@ def url(citation: Any) -> str:
     return citation.get("url") or citation.get("value", {}).get("url")
 
 
-def agree(case: Case, events: list[Event], api: str = "") -> None:
+def agree(case: Case, events: list[Event], api: str = "", name: str = "") -> None:
     check_stream(events)
     if failing(case) and api.endswith("v1"):
         return  # version 1 may drop what was streamed before an error; none of it reaches us
-    assert facts(events) == case.seen
+    seen = case.seen
+    if api.endswith("v3"):
+        seen = replace(seen, **V3_DEFECTS.get(name, {}))
+    assert facts(events) == seen
 
 
 def failing(case: Case) -> bool:
@@ -144,7 +171,7 @@ def test_async(name: str) -> None:
                 source = start(case.model(server))
                 events = [event async for event in normalize(source, **options)]
             try:
-                agree(case, events, api)
+                agree(case, events, api, name)
             except AssertionError as error:
                 raise AssertionError(f"{name} through {api}: {error}") from error
 

@@ -16,46 +16,61 @@ from streamkit import events, values
 
 SOURCE = Path(streamkit.__file__).parent
 
-# A module may import from its own floor's folder and from the floors below.
+# From the ground up. What stands on one floor imports only from the floors below it.
 FLOORS: list[set[str]] = [
     {"values", "errors", "events"},
-    {"_payload", "_origin", "_protocols", "_brief", "_calls", "_usage", "_growing", "partial_json"},
-    {"_message", "_describe", "folds", "merge", "wire"},
+    {"_payload", "_origin", "_protocols", "_calls", "_usage", "_finish", "_growing"},
+    {"_message"},
     {"_ledger"},
     {"_assembly"},
     {"dialects"},
     {"_pipeline"},
-    {"_drive", "testing"},
+    {"_drive"},
+    {"run", "callbacks", "views"},
     {"__init__"},
-    {"demo", "__main__"},
+    {"demo"},
+    {"__main__"},
 ]
 
 
-def floor_of(module: str) -> int:
-    room = module.split(".")[0]
-    return next(number for number, rooms in enumerate(FLOORS) if room in rooms)
+def room_of(path: Path) -> str:
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
 
 
 def imports_of(path: Path) -> set[str]:
-    """The modules of ours that a file imports when it is imported itself."""
-    tree = ast.parse(path.read_text())
-    depth = len(path.relative_to(SOURCE).parts) - 1
+    """The rooms of ours that a file needs when it is imported itself."""
+    depth = len(path.relative_to(SOURCE).parts)
     found = set()
-    for node in tree.body:
-        if isinstance(node, ast.ImportFrom) and node.level > depth:
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ImportFrom) and node.level == depth:
             names = [node.module] if node.module else [alias.name for alias in node.names]
-            found.update(name for name in names if name)
-    return found
+            found.update(name.split(".")[0] for name in names if name)
+    return found - {room_of(path)}
 
 
-@pytest.mark.parametrize(
-    "path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE))
-)
-def test_imports_go_down(path: Path) -> None:
-    own = ".".join(path.relative_to(SOURCE).with_suffix("").parts)
-    for name in imports_of(path):
-        assert floor_of(name) <= floor_of(own), f"{own} imports {name}, which lies above it"
-        assert floor_of(name) < floor_of(own) or floor_of(own) == 0 or floor_of(own) == 1
+NEEDS: dict[str, set[str]] = {}
+for _path in sorted(SOURCE.rglob("*.py")):
+    NEEDS.setdefault(room_of(_path), set()).update(imports_of(_path))
+
+
+@pytest.mark.parametrize("room", sorted(NEEDS))
+def test_imports_go_down(room: str) -> None:
+    """Whatever a room needs, directly or not, lies below it, and never needs it back."""
+    needed, ahead = set(), set(NEEDS[room])
+    while ahead:
+        needed |= ahead
+        ahead = set().union(*(NEEDS[name] for name in ahead)) - needed
+    assert room not in needed, f"{room} needs itself"
+    floors = {name: number for number, rooms in enumerate(FLOORS) for name in rooms}
+    if room in floors:
+        above = {name for name in needed if floors.get(name, -1) >= floors[room]}
+        assert not above or floors[room] <= 1, f"{room} needs {above}, which lie no lower"
+
+
+def test_only_the_loops_know_sources_and_only_payload_knows_messages() -> None:
+    assert not {"_drive", "_pipeline"} & NEEDS["dialects"]
+    assert NEEDS["_payload"] <= {"values", "_finish"}
+    assert not {"dialects", "_assembly"} & NEEDS["wire"]
 
 
 @pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")))

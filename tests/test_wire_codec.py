@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.prompt_values import ChatPromptValue
@@ -54,7 +54,6 @@ ERROR = ErrorInfo(name="ValueError", message=HUSH, exception=ValueError(HUSH))
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.type)
-@settings(max_examples=25)
 @given(data=st.data())
 def test_an_event_comes_back_as_it_was(cls, data):
     event = data.draw(events_of(cls))

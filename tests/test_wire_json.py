@@ -48,7 +48,7 @@ from pydantic import (
 
 from streamkit import ErrorInfo, Origin, RunStart, TextDelta, Usage
 from streamkit.wire import dumps, jsonable
-from streamkit.wire._json import loads
+from streamkit.wire._json import _written, loads
 from streamkit.wire._walk import MAX_CHARACTERS, MAX_DEPTH, plain
 
 HUSH = "hush"
@@ -252,7 +252,7 @@ VALUES: list[tuple[Any, Any]] = [
     # our own
     (Origin(node="a", metadata={"key": HUSH}), {"node": "a"}),
     (ErrorInfo(name="E", message=HUSH, code=5, exception=ValueError(HUSH)), {"name": "E", "code": 5}),
-    (Usage(input_tokens=1), {"input_tokens": 1, "total_tokens": 1}),
+    (Usage(input_tokens=1), {"input_tokens": 1, "output_tokens": 0, "total_tokens": 1}),
     (
         RunStart(origin=Origin(node="a", metadata={"key": HUSH}), timestamp=0.5, run_id="r", input=HUSH),
         {"type": "run.start", "origin": {"node": "a"}, "timestamp": 0.5, "run_id": "r"},
@@ -331,7 +331,6 @@ def test_messages_take_langchains_stored_form_and_decode_back(message):
         ChatPromptValue(messages=[HumanMessage(HUSH)]),
         {"role": "system", "content": HUSH},
         {"role": "developer", "content": [{"text": HUSH}]},
-        {"type": "system", "content": HUSH},
         {"type": "system", "data": {"content": HUSH}},
         ValueError(HUSH),
         ErrorInfo(name="E", message=HUSH),
@@ -597,6 +596,24 @@ def test_depth_is_the_same_on_both_ways():
         assert "$cut" not in str(way(document, private=False))
         document = Document("a", metadata={"a": deep(MAX_DEPTH - 1)})
         assert "$cut" in str(way(document, private=False))
+
+
+def test_what_msgspec_can_write_goes_the_fast_way():
+    state = {"messages": [AIMessage("a"), ToolMessage("b", tool_call_id="c")], "n": Days(a=(1,))}
+    for value in (
+        [1, {"a": {2}}],
+        state,
+        [dt.date(2026, 1, 2)],
+        [Document("a")],
+        {"big": "é" * 9999},
+    ):
+        assert _written(value, [value], private=False) == dumps(value)
+    for value in (
+        City("a"),
+        ErrorInfo(name="E", message=HUSH),
+        {"role": "system", "content": HUSH},
+    ):
+        assert _written(value, [value], private=False) is None
 
 
 def test_a_million_values_are_no_problem():

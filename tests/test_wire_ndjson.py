@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streamkit import Custom, Event, MalformedItem, Origin, normalize
@@ -113,7 +113,6 @@ def test_an_encoder_keeps_few_origins():
 # --- decoding
 
 
-@settings(max_examples=60)
 @given(st.lists(EVENTS, max_size=5), PLACES)
 def test_events_come_back_wherever_the_bytes_were_cut(events, places):
     data = b"".join(ndjson.encode(event, private=True) for event in events)

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streamkit import Custom, MalformedItem, Origin, UsageError, normalize
@@ -155,7 +155,6 @@ WORDS = [
 WORDS += [b"\xef\xbb\xbf", b"\xff", "é".encode(), "\u2028".encode(), b"data: x\n\n"]
 
 
-@settings(max_examples=500)
 @given(st.lists(st.sampled_from(WORDS), max_size=30), PLACES)
 def test_any_bytes_in_any_pieces_are_read_by_the_book(words, places):
     data = b"".join(words)
@@ -183,7 +182,6 @@ def test_retry_is_a_number_of_digits(value, expected):
 # --- events
 
 
-@settings(max_examples=60)
 @given(st.lists(EVENTS, max_size=5), PLACES)
 def test_events_come_back_wherever_the_bytes_were_cut(events, places):
     data = b"".join(sse.encode(event, private=True, id=n) for n, event in enumerate(events))

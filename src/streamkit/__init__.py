@@ -12,7 +12,17 @@ lo
 """
 
 from ._drive import AsyncEventStream, EventStream, normalize
-from .errors import MalformedItem, SourceError, StreamkitError, UnknownSource, UsageError
+from ._facts import Fact
+from .callbacks import CallbackSource
+from .dialects import register
+from .errors import (
+    BrokenMapper,
+    MalformedItem,
+    SourceError,
+    StreamkitError,
+    UnknownSource,
+    UsageError,
+)
 from .events import (
     BatchItem,
     Checkpoint,
@@ -50,12 +60,18 @@ from .events import (
     ToolStart,
     Unrecognized,
 )
+from .filters import Filter
 from .folds import MessageFold, Result, RunFold, ToolRun
+from .mapping import AsyncMapper, Mapper, map_events
+from .run import astream, stream
 from .values import ErrorInfo, FinishReason, Origin, Status, StepKind, ToolCall, Usage
 
 __all__ = [
     "AsyncEventStream",
+    "AsyncMapper",
     "BatchItem",
+    "BrokenMapper",
+    "CallbackSource",
     "Checkpoint",
     "Citation",
     "Content",
@@ -64,9 +80,12 @@ __all__ = [
     "Event",
     "EventStream",
     "EventType",
+    "Fact",
+    "Filter",
     "FinishReason",
     "Interrupt",
     "MalformedItem",
+    "Mapper",
     "MessageAdded",
     "MessageEnd",
     "MessageFold",
@@ -107,5 +126,9 @@ __all__ = [
     "Unrecognized",
     "Usage",
     "UsageError",
+    "astream",
+    "map_events",
     "normalize",
+    "register",
+    "stream",
 ]

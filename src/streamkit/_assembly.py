@@ -79,6 +79,7 @@ class Assembly:
         self._ended = False
         self._messages = 0
         self._usage: dict[str, Usage] = {}
+        self._blame: str | None = None
 
     # --- between items
 
@@ -124,11 +125,18 @@ class Assembly:
     def _close_all(self, status: Status, error: ErrorInfo | None) -> None:
         # The source says what failed, not where. Only where everything open is one chain is
         # the innermost surely the one.
-        at_fault = error if self._is_chain() else None
+        at_fault = self._unblamed(error) if self._is_chain() else None
         for key in reversed(list(self._open)):
             is_message = self.message(key) is not None
             self._leave(key, status, at_fault)
             at_fault = at_fault if is_message else None
+
+    def _unblamed(self, error: ErrorInfo | None) -> ErrorInfo | None:
+        """Give an error once: what encloses the thing at fault only passes it on."""
+        if error is None or error.message == self._blame:
+            return None
+        self._blame = error.message
+        return error
 
     def _is_chain(self) -> bool:
         innermost = next(reversed(self._open.values()), None)
@@ -147,6 +155,11 @@ class Assembly:
         """Give the open message with this key, or None."""
         message = self._open.get(key)
         return message if isinstance(message, Message) else None
+
+    @property
+    def has_open_brackets(self) -> bool:
+        """Whether a step, a tool or a search is open."""
+        return any(isinstance(it, _Bracket) for it in self._open.values())
 
     def open_messages(self) -> list[tuple[Hashable, Message]]:
         """Give the open messages, oldest first."""
@@ -194,21 +207,24 @@ class Assembly:
     ) -> None:
         """Close a step and what it encloses; what it left behind was abandoned."""
         self.close_inside(step_id, "interrupted" if self.interrupted else "incomplete")
-        self._end(step_id, status, output=output, error=error)
+        self._end(step_id, status, output=output, error=self._unblamed(error))
 
     # --- messages
 
     def start_message(
-        self, key: Hashable, origin: Origin, message_id: str | None, role: str = "assistant"
+        self, key: Hashable, origin: Origin, message_id: str | None, **said: str | None
     ) -> Message:
-        """Open a message; without an id, or under one that is open, it gets one of ours."""
+        """Open a message; without an id, or under one that is open, it gets one of ours.
+
+        What else is ``said`` of it may be its ``role``, ``model`` and ``provider``.
+        """
         self._messages += 1
         taken = {message.message_id for _, message in self.open_messages()}
         if not message_id:
             message_id = f"message-{self._messages}"
         elif message_id in taken:
             message_id = f"{message_id}#{self._messages}"
-        message = Message(message_id, origin, self, role)
+        message = Message(message_id, origin, self, **said)
         self._begin(key, message)
         return message
 
@@ -279,6 +295,7 @@ class Assembly:
 
     def fail_tool(self, key: Hashable, error: ErrorInfo) -> None:
         """Close a tool run that raised."""
+        self._blame = error.message
         self._end(key, "failed", error=error)
 
     def _tool_message(self, fields: Fields, origin: Origin) -> None:
@@ -295,8 +312,8 @@ class Assembly:
 
     def _tool_running(self, tool_call_id: str) -> Hashable | None:
         for key, bracket in self._open.items():
-            is_tool = isinstance(bracket, _Bracket)
-            if is_tool and bracket.fields.get("tool_call_id") == tool_call_id:
+            fields = bracket.fields if isinstance(bracket, _Bracket) else {}
+            if fields.get("tool_call_id") == tool_call_id:
                 return key
         return None
 
@@ -307,9 +324,15 @@ class Assembly:
         self._begin(key, _Bracket(RetrievalEnd, origin, retrieval_id=key, name=name))
         self.show(RetrievalStart, origin, retrieval_id=key, name=name, query=query)
 
-    def end_retrieval(self, key: str, documents: Iterable[object]) -> None:
-        """Close a search with what it found."""
-        self._end(key, "completed", documents=tuple(documents))
+    def end_retrieval(
+        self,
+        key: str,
+        documents: Iterable[object],
+        status: Status = "completed",
+        error: ErrorInfo | None = None,
+    ) -> None:
+        """Close a search with what it found, or what it raised."""
+        self._end(key, status, documents=tuple(documents), error=error)
 
     # --- things without a length
 

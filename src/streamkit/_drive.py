@@ -8,21 +8,25 @@ Laws of this file:
 1. Nothing is pulled before the last pull's outputs have been handed out.
 2. Whatever ends a stream early (an exception, `close`, cancellation), its closing events are
    still there to be read; then an exception of the source is raised as it was.
-3. ``CancelledError``, ``GeneratorExit`` and ``KeyboardInterrupt`` are raised at once.
+3. ``CancelledError``, ``GeneratorExit`` and ``KeyboardInterrupt`` are raised as soon as the
+   source is closed, and never swallowed.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import AsyncExitStack, ExitStack
 from time import time
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, cast, overload
 
-from ._pipeline import Pipeline
-from ._protocols import Stage
+from ._pipeline import Pipeline, Stages
+from ._protocols import AnyStage, AsyncStageMaker, RunOver, StageMaker
+from ._source import Stop, require_stream, stops
 from .errors import UsageError
 from .events import Event
 from .folds import MessageFold, Result, RunFold, text_of
+from .mapping import mapped
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -43,37 +47,69 @@ class _Stream(Generic[T_co]):
     """What both loops share: the pipeline, the outputs not yet handed out, and how it ended."""
 
     def __init__(
-        self, source: object, pull: Callable[[], Any], pipeline: Pipeline, on_error: OnError
+        self,
+        iterator: object,
+        pull: Callable[[], Any],
+        pipeline: Stages,
+        on_error: OnError,
+        source: object = None,
     ) -> None:
-        self._source = source
+        if on_error not in {"raise", "event"}:
+            raise UsageError(f"on_error must be 'raise' or 'event', not {on_error!r}")
+        self._iterator = iterator
+        self._source = iterator if source is None else source
         self._pull = pull
         self._pipeline = pipeline
-        self._feed = pipeline.feed
+        self._feed: Callable[[Any], Iterable[T_co]] = pipeline.feed
         self._on_error: OnError = on_error
         self._ready: deque[T_co] = deque()
         self._error: BaseException | None = None
         self._done = False
+        self._ended = False
 
     def _end(self) -> None:
         """The source has no more items."""
+        self._ended = True
         if not self._done:
             self._done = True
-            self._ready.extend(self._pipeline.close())
+            broken = self._hand_out(self._pipeline.close())
+            self._error = self._error or broken
 
     def _fail(self, error: BaseException) -> None:
         """The source, a reader or a stage raised, or the caller left."""
         if not self._done:
             self._done = True
-            if isinstance(error, Exception) and self._on_error == "raise":
+            broken = self._hand_out(self._pipeline.fail(error))
+            if not isinstance(error, Exception):
+                self._error = broken
+            elif self._on_error == "raise":
                 self._error = error
-            self._ready.extend(self._pipeline.fail(error))
+
+    def _over(self, error: Exception | None) -> None:
+        """The run is over, though the source would go on waiting."""
+        self._ended = True
+        if error:
+            self._fail(error)
+        else:
+            self._end()
+
+    def _stops(self, *, is_async: bool = False) -> list[Stop]:
+        return stops(self._iterator, self._source, is_async=is_async, ended=self._ended)
+
+    def _hand_out(self, closing: Iterable[T_co]) -> Exception | None:
+        """Make the closing events ready, and give what a stage raised on the way."""
+        try:
+            self._ready.extend(closing)
+        except Exception as error:  # noqa: BLE001  (raised again, after the closing events)
+            return error
+        return None
 
     def _raise_error(self) -> None:
         error, self._error = self._error, None
         if error:
             raise error
 
-    def _extended(self, stage: Stage[Any, Any]) -> Any:
+    def _extended(self, stage: AnyStage[Any, Any]) -> Any:
         self._pipeline.add_stage(stage)
         return self
 
@@ -90,11 +126,15 @@ class EventStream(_Stream[T_co], Iterator[T_co]):
                 self._ready.extend(self._feed(self._pull()))
             except StopIteration:
                 self._end()
+            except RunOver as over:
+                self._over(over.error)
+                self._close_source()
             except Exception as error:  # noqa: BLE001  (raised again, after the closing events)
                 self._fail(error)
                 self._close_source()
             except BaseException as error:
                 self._fail(error)
+                self._close_source()
                 raise
         return self._ready.popleft()
 
@@ -104,9 +144,9 @@ class EventStream(_Stream[T_co], Iterator[T_co]):
         self._close_source()
 
     def _close_source(self) -> None:
-        close = getattr(self._source, "close", None)
-        if close:
-            close()
+        with ExitStack() as closing:
+            for stop in reversed(self._stops()):
+                closing.callback(stop)
 
     def __enter__(self) -> Self:
         return self
@@ -119,17 +159,28 @@ class EventStream(_Stream[T_co], Iterator[T_co]):
     ) -> None:
         self.close()
 
-    def pipe(self, stage: Stage[T_co, U]) -> EventStream[U]:
+    def pipe(self, stage: AnyStage[T_co, U]) -> EventStream[U]:
         """Give this stream with one more stage behind it.
 
-        A stage is any callable from one item to any number of them. The stream itself is
-        extended: go on with what `pipe` returns.
+        A stage is any callable from one item to any number of them, or what makes one, such as
+        a filter. The stream itself is extended: go on with what `pipe` returns.
 
         >>> shout = normalize(["Hel", "lo"]).text().pipe(lambda text: [text.upper()])
         >>> list(shout)
         ['HEL', 'LO']
         """
         return cast("EventStream[U]", self._extended(stage))
+
+    def map(self, mapper: StageMaker[T_co, U] | Callable[[T_co], U | None]) -> EventStream[U]:
+        """Give what ``mapper`` makes of each item: a function (None for nothing) or a `Mapper`.
+
+        Where the function raises, the stream raises `BrokenMapper`.
+
+        >>> sizes = normalize(["Hel", "lo"]).text().map(len)
+        >>> list(sizes)
+        [3, 2]
+        """
+        return self.pipe(mapped(mapper))
 
     def text(self: EventStream[Event]) -> EventStream[str]:
         """Give only the text, piece by piece.
@@ -173,11 +224,17 @@ class AsyncEventStream(_Stream[T_co], AsyncIterator[T_co]):
                 self._ready.extend(self._feed(await self._pull()))
             except StopAsyncIteration:
                 self._end()
+                await self._close_source()
+            except RunOver as over:
+                self._over(over.error)
+                await self._close_source()
             except Exception as error:  # noqa: BLE001  (raised again, after the closing events)
                 self._fail(error)
                 await self._close_source()
             except BaseException as error:
                 self._fail(error)
+                if not isinstance(error, GeneratorExit):  # which may be thrown in to await no more
+                    await self._close_source()
                 raise
         return self._ready.popleft()
 
@@ -187,9 +244,9 @@ class AsyncEventStream(_Stream[T_co], AsyncIterator[T_co]):
         await self._close_source()
 
     async def _close_source(self) -> None:
-        aclose: Callable[[], Awaitable[object]] | None = getattr(self._source, "aclose", None)
-        if aclose:
-            await aclose()
+        async with AsyncExitStack() as closing:
+            for stop in reversed(self._stops(is_async=True)):
+                closing.push_async_callback(_awaited, stop)
 
     async def __aenter__(self) -> Self:
         return self
@@ -202,9 +259,29 @@ class AsyncEventStream(_Stream[T_co], AsyncIterator[T_co]):
     ) -> None:
         await self.aclose()
 
-    def pipe(self, stage: Stage[T_co, U]) -> AsyncEventStream[U]:
+    def pipe(self, stage: AnyStage[T_co, U]) -> AsyncEventStream[U]:
         """Give this stream with one more stage behind it: see `EventStream.pipe`."""
         return cast("AsyncEventStream[U]", self._extended(stage))
+
+    @overload
+    def map(
+        self, mapper: AsyncStageMaker[T_co, U] | Callable[[T_co], Awaitable[U | None]]
+    ) -> AsyncEventStream[U]: ...
+    @overload
+    def map(
+        self, mapper: StageMaker[T_co, U] | Callable[[T_co], U | None]
+    ) -> AsyncEventStream[U]: ...
+    def map(self, mapper: Any) -> Any:
+        """Give what ``mapper`` makes of each item: see `EventStream.map`.
+
+        Coroutine functions are awaited, one item after the other.
+        """
+        stage = mapped(mapper)
+        if not hasattr(stage, "astage"):
+            return self.pipe(stage)
+        from ._relay import Awaiting  # noqa: PLC0415  (it is made of what is here)
+
+        return Awaiting(self, stage.astage())
 
     def text(self: AsyncEventStream[Event]) -> AsyncEventStream[str]:
         """Give only the text, piece by piece: see `EventStream.text`."""
@@ -222,10 +299,16 @@ class AsyncEventStream(_Stream[T_co], AsyncIterator[T_co]):
         return fold.result()
 
 
+async def _awaited(stop: Stop) -> None:
+    stopping = stop()
+    if hasattr(stopping, "__await__"):
+        await stopping
+
+
 @overload
-def normalize(
+def normalize(  # noqa: PLR0913  (a source has many sides)
     source: AsyncIterable[Any],
-    *stages: Stage[Event, Event],
+    *stages: AnyStage[Event, Event],
     dialect: str | None = ...,
     mode: str | None = ...,
     subgraphs: bool | None = ...,
@@ -236,9 +319,9 @@ def normalize(
 
 
 @overload
-def normalize(
+def normalize(  # noqa: PLR0913  (a source has many sides)
     source: Iterable[Any],
-    *stages: Stage[Event, Event],
+    *stages: AnyStage[Event, Event],
     dialect: str | None = ...,
     mode: str | None = ...,
     subgraphs: bool | None = ...,
@@ -248,9 +331,9 @@ def normalize(
 ) -> EventStream[Event]: ...
 
 
-def normalize(
+def normalize(  # noqa: PLR0913  (a source has many sides)
     source: AsyncIterable[Any] | Iterable[Any],
-    *stages: Stage[Event, Event],
+    *stages: AnyStage[Event, Event],
     dialect: str | None = None,
     mode: str | None = None,
     subgraphs: bool | None = None,
@@ -291,9 +374,7 @@ def normalize(
     message.end
     run.end
     """
-    if on_error not in {"raise", "event"}:
-        raise UsageError(f"on_error must be 'raise' or 'event', not {on_error!r}")
-    _require_stream(source)
+    require_stream(source)
     if mode is not None or subgraphs is not None:
         dialect = dialect or "graph"
     pipeline = Pipeline(dialect, mode=mode, subgraphs=subgraphs, strict=strict, clock=clock)
@@ -301,33 +382,6 @@ def normalize(
         pipeline.add_stage(stage)
     if isinstance(source, AsyncIterable):
         items = source.__aiter__()
-        return AsyncEventStream(items, items.__anext__, pipeline, on_error)
+        return AsyncEventStream(items, items.__anext__, pipeline, on_error, source)
     iterator = iter(source)
-    return EventStream(iterator, iterator.__next__, pipeline, on_error)
-
-
-def _require_stream(source: object) -> None:
-    """Refuse what is no stream, and say what to write instead."""
-    kind = type(source).__name__
-    if hasattr(source, "__await__"):
-        close = getattr(source, "close", None)
-        if close:
-            close()  # or Python warns that the coroutine was never awaited
-        raise UsageError(
-            f"got a {kind}, not a stream; await it first: "
-            f"normalize(await graph.astream_events(..., version='v3'))"
-        )
-    if hasattr(source, "astream") or hasattr(source, "invoke"):
-        raise UsageError(
-            f"got a {kind}, not a stream; start it first: "
-            f"normalize(runnable.stream(...)) or normalize(runnable.astream_events(...))"
-        )
-    is_iterable = hasattr(source, "__iter__") or hasattr(source, "__aiter__")
-    if callable(source) and not is_iterable:
-        raise UsageError(f"got the function {kind}, not a stream; call it: normalize(f(...))")
-    is_value = isinstance(source, (str, bytes, dict)) or hasattr(type(source), "model_fields")
-    if is_value or not is_iterable:
-        raise UsageError(
-            f"got {source!r:.80}, a {kind} and not a stream; "
-            f"pass what .stream(), .astream() or .astream_events() returns"
-        )
+    return EventStream(iterator, iterator.__next__, pipeline, on_error, source)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ._message import Message
 from ._origin import checkpoint_ns
-from ._payload import Fields, fields_of
+from ._payload import Fields, fields_of, text_in
 from .values import Origin
 
 __all__ = ["Ledger"]
@@ -71,16 +71,28 @@ class Ledger:
         self.message_ids.update(id for id in ids if id)
 
     def is_copy(self, fields: Fields, origin: Origin) -> bool:
-        """Tell whether a whole message under a new id says what its node's model just said."""
-        said = self._said.get(checkpoint_ns(origin.metadata))
-        if said is None or not (said.text or said.tool_call_ids):
-            return False
+        """Tell whether a whole message under a new id says what its node's model just said.
+
+        Where nothing tells its node, as in a graph's state, any node of the graph will do.
+        """
         calls = tuple(call.get("id") for call in fields.get("tool_calls") or ())
-        return fields["content"] == said.text and calls == said.tool_call_ids
+        copy = _Said(text_in(fields["content"]), calls)
+        task = checkpoint_ns(origin.metadata)
+        tasks = [task] if task else self._tasks_of(origin.namespace)
+        return any(copy) and copy in map(self._said.get, tasks)
 
     def forget_task(self, origin: Origin) -> None:
         """Drop what a node task said, once its output has been seen."""
         self._said.pop(checkpoint_ns(origin.metadata), None)
+
+    def forget_tasks_of(self, namespace: tuple[str, ...]) -> None:
+        """Drop what a graph's node tasks said, once the state after them has been seen."""
+        for task in self._tasks_of(namespace):
+            del self._said[task]
+
+    def _tasks_of(self, namespace: tuple[str, ...]) -> list[str]:
+        path = "|".join(namespace)
+        return [task for task in self._said if task.rpartition("|")[0] == path]
 
     # --- tools
 

@@ -15,7 +15,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ._calls import Call
-from ._payload import Fields, finish_reason, read_chunk, read_message, usage_of
+from ._finish import finish_reason
+from ._payload import Fields, read_chunk, read_message, usage_of
 from ._usage import UsageReports
 from .events import (
     Citation,
@@ -65,14 +66,14 @@ class _Words:
 class Message:
     """A message being written. It is the `Sink` that `_payload` tells what chunks say."""
 
-    def __init__(self, message_id: str, origin: Origin, outlet: Outlet, role: str) -> None:
+    def __init__(self, message_id: str, origin: Origin, outlet: Outlet, **said: str | None) -> None:
         self.message_id = message_id
         self.origin = origin
         self.stored_id: str | None = None
         self.marks_its_end: bool = False
         self.has_last_chunk: bool = False
         self.finish_reason: str | None = None
-        self.model: str | None = origin.metadata.get("ls_model_name")
+        self.model: str | None = said.get("model") or origin.metadata.get("ls_model_name")
         self.calls: list[Call] = []
         self.texts: list[str] = []
         self._outlet = outlet
@@ -85,9 +86,9 @@ class Message:
         self._last_metadata: Fields = {}
         self._emit(
             MessageStart,
-            role=role,
+            role=said.get("role") or "assistant",
             model=self.model,
-            provider=origin.metadata.get("ls_provider"),
+            provider=said.get("provider") or origin.metadata.get("ls_provider"),
         )
 
     # --- what upstream hands in
@@ -190,10 +191,13 @@ class Message:
         """Pass on a block that arrived whole."""
         self._emit(Content, block_id=self._begin_block(), block=block)
 
-    def citation(self, citation: object) -> None:
-        """Pass on an annotation on the text so far."""
-        words = self._words or self._begin_words(reasoning=False)
-        self._emit(Citation, block_id=words.block_id, citation=citation)
+    def citation(self, citation: object, block_id: int | None = None) -> None:
+        """Pass on an annotation on the text so far, or on a block that may have ended."""
+        if block_id is None:
+            block_id = self.words_id
+        if block_id is None:
+            block_id = self._begin_words(reasoning=False).block_id
+        self._emit(Citation, block_id=block_id, citation=citation)
 
     def usage(self, usage: Usage) -> None:
         """Count a report of tokens."""
@@ -207,6 +211,11 @@ class Message:
         _, self.finish_reason = finish_reason(self._metadata)
         if self.finish_reason:
             self._end_complete_calls()
+
+    @property
+    def words_id(self) -> int | None:
+        """The block of text or reasoning that is open."""
+        return self._words.block_id if self._words else None
 
     # --- the end
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from .values import Origin
 
-__all__ = ["checkpoint_ns", "origin_from", "origin_in", "task_ids"]
+__all__ = ["checkpoint_ns", "is_node", "origin_from", "origin_in", "task_ids"]
 
 
 def checkpoint_ns(metadata: Mapping[str, Any]) -> str:
@@ -16,6 +16,17 @@ def checkpoint_ns(metadata: Mapping[str, Any]) -> str:
     Not upstream's ``checkpoint_ns``, which stays at the outermost task below depth 1.
     """
     return metadata.get("langgraph_checkpoint_ns") or ""
+
+
+def is_node(run: Mapping[str, Any]) -> bool:
+    """Tell whether a run (as its ``astream_events`` dict) is that of a LangGraph node itself.
+
+    What runs inside a node has the node's name in its metadata, too, but not as its own.
+    """
+    metadata: Mapping[str, Any] = run.get("metadata") or {}
+    node = metadata.get("langgraph_node")
+    in_graph = any(tag.startswith("graph:step:") for tag in run.get("tags") or ())
+    return in_graph and bool(node == run["name"])
 
 
 def origin_from(

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Literal, Protocol, TypeAlias, cast
 
-from .values import FinishReason, Usage
+from .values import Usage
 
 __all__ = [
     "Fields",
@@ -24,12 +24,15 @@ __all__ = [
     "Sink",
     "dict_or_empty",
     "fields_of",
-    "finish_reason",
     "is_command",
+    "json_text",
     "kind_of",
     "messages_in",
+    "read_block",
     "read_chunk",
     "read_message",
+    "seal_of",
+    "text_in",
     "usage_of",
 ]
 
@@ -142,7 +145,7 @@ def _messages(value: object) -> Iterator[Any]:
 
 def read_chunk(fields: Fields, sink: Sink) -> None:
     """Tell ``sink`` what a chunk adds."""
-    _read_additional(fields["additional_kwargs"], sink)
+    _read_additional(fields, sink)
     _read_content(fields["content"], sink)
     for call in fields["tool_call_chunks"]:
         sink.tool_call(call.get("index"), call.get("id"), call.get("name"), call.get("args") or "")
@@ -151,18 +154,22 @@ def read_chunk(fields: Fields, sink: Sink) -> None:
 
 def read_message(fields: Fields, sink: Sink) -> None:
     """Tell ``sink`` what a whole message says, as if it were one large chunk."""
-    _read_additional(fields["additional_kwargs"], sink)
+    if fields.get("tool_call_chunks"):  # merged chunks: the text of the calls, not a guess at it
+        read_chunk(fields, sink)
+        return
+    _read_additional(fields, sink)
     _read_content(fields["content"], sink)
     for number, call in enumerate(fields["tool_calls"]):
         index = ("whole", number)
-        sink.tool_call(index, call.get("id"), call.get("name"), _json_text(call.get("args")))
+        sink.tool_call(index, call.get("id"), call.get("name"), json_text(call.get("args")))
     for number, call in enumerate(fields["invalid_tool_calls"]):
         index = ("invalid", number)
         sink.tool_call(index, call.get("id"), call.get("name"), call.get("args") or "")
     _read_numbers(fields, sink)
 
 
-def _json_text(args: object) -> str:
+def json_text(args: object) -> str:
+    """Give arguments that came parsed as the text they may have been."""
     return json.dumps(args, ensure_ascii=False, default=str)
 
 
@@ -202,7 +209,20 @@ def _read_content(content: str | list[Any], sink: Sink) -> None:
         if isinstance(block, str):
             sink.text(block)
         else:
-            _BLOCKS.get(block.get("type"), _whole)(block, sink)
+            read_block(block, sink)
+
+
+def read_block(block: Fields, sink: Sink) -> None:
+    """Tell ``sink`` what one block of content says."""
+    _BLOCKS.get(block.get("type"), _whole)(block, sink)
+
+
+def text_in(content: str | list[Any]) -> str:
+    """Give only the text of a message's content."""
+    if isinstance(content, str):
+        return content
+    blocks = ({"type": "text", "text": it} if isinstance(it, str) else it for it in content)
+    return "".join(it.get("text") or "" for it in blocks if _BLOCKS.get(it.get("type")) is _text)
 
 
 def _text(block: Fields, sink: Sink) -> None:
@@ -222,9 +242,14 @@ def _redacted(block: Fields, sink: Sink) -> None:
 
 def _reasoning(block: Fields, sink: Sink) -> None:
     text = block.get("reasoning") or _joined(block.get("summary")) or _joined(block.get("content"))
+    sink.reasoning(text or "", signature=seal_of(block))
+
+
+def seal_of(block: Fields) -> str | None:
+    """Give what a provider wants back unchanged: a signature, or its encrypted reasoning."""
     extras: Fields = block.get("extras") or {}
-    signature = extras.get("signature") or block.get("signature") or block.get("encrypted_content")
-    sink.reasoning(text or "", signature=signature)
+    places = ((it, name) for it in (extras, block) for name in ("signature", "encrypted_content"))
+    return next((it[name] for it, name in places if it.get(name)), None)
 
 
 def _bedrock_reasoning(block: Fields, sink: Sink) -> None:
@@ -240,7 +265,7 @@ def _joined(parts: str | list[Any] | None) -> str:
 
 def _server_call(block: Fields, sink: Sink) -> None:
     args = block.get("args") or block.get("input") or ""
-    text = args if isinstance(args, str) else _json_text(args)
+    text = args if isinstance(args, str) else json_text(args)
     sink.tool_call(
         ("server", block.get("index")),
         block.get("id"),
@@ -260,7 +285,7 @@ def _server_item(block: Fields, sink: Sink) -> None:
         ("server", block.get("id")),
         block.get("id"),
         block.get("name") or kind.removesuffix("_call"),
-        args if isinstance(args, str) else _json_text(args),
+        args if isinstance(args, str) else json_text(args),
         provider_executed=True,
     )
     sink.content(block)
@@ -272,6 +297,16 @@ def _input_delta(block: Fields, sink: Sink) -> None:
 
 def _whole(block: object, sink: Sink) -> None:
     sink.content(block)
+
+
+def _non_standard(block: Fields, sink: Sink) -> None:
+    """A provider's own block in the wrapping of version 1, which may well be one that we know."""
+    value = dict_or_empty(block.get("value"))
+    read = _BLOCKS.get(value.get("type"))
+    if read:
+        read(value, sink)
+    else:
+        sink.content(block)
 
 
 def _read_elsewhere(_block: Fields, _sink: Sink) -> None:
@@ -303,15 +338,19 @@ _BLOCKS: dict[str | None, Callable[[Any, Sink], None]] = {
     "tool_call_chunk": _read_elsewhere,
     "invalid_tool_call": _read_elsewhere,
     "function_call": _read_elsewhere,
+    "non_standard": _non_standard,
     **dict.fromkeys(_SERVER_ITEMS, _server_item),
 }
 
 
-def _read_additional(additional: Fields, sink: Sink) -> None:
+def _read_additional(fields: Fields, sink: Sink) -> None:
+    additional: Fields = fields["additional_kwargs"]
     if not additional:
         return
     reasoning: Any = additional.get("reasoning_content") or additional.get("reasoning")
-    if isinstance(reasoning, dict):
+    if _has_reasoning(fields["content"]):
+        pass  # said twice: content blocks of version 1 repeat it
+    elif isinstance(reasoning, dict):
         _reasoning(cast("Fields", reasoning), sink)
     elif reasoning:
         sink.reasoning(reasoning)
@@ -319,52 +358,6 @@ def _read_additional(additional: Fields, sink: Sink) -> None:
         sink.content({"type": "refusal", "refusal": additional["refusal"]})
 
 
-# --- why the model stopped -------------------------------------------------------------------
-
-_FINISH_REASONS: dict[str, FinishReason] = {
-    "stop": "stop",
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "pause_turn": "stop",
-    "completed": "stop",
-    "eos": "stop",
-    "eos_token": "stop",
-    "complete": "stop",
-    "length": "length",
-    "max_tokens": "length",
-    "max_output_tokens": "length",
-    "model_length": "length",
-    "model_context_window_exceeded": "length",
-    "tool_calls": "tool_calls",
-    "tool_call": "tool_calls",
-    "tool_use": "tool_calls",
-    "function_call": "tool_calls",
-    "content_filter": "content_filter",
-    "content_filtered": "content_filter",
-    "guardrail_intervened": "content_filter",
-    "refusal": "content_filter",
-    "safety": "content_filter",
-    "recitation": "content_filter",
-    "blocklist": "content_filter",
-    "prohibited_content": "content_filter",
-    "spii": "content_filter",
-    "error": "error",
-    "failed": "error",
-    "malformed_function_call": "error",
-}
-
-
-def finish_reason(metadata: Fields) -> tuple[FinishReason | None, str | None]:
-    """Give why the model stopped, in our word and in the provider's."""
-    details: Fields = metadata.get("incomplete_details") or {}
-    raw = (
-        metadata.get("finish_reason")
-        or metadata.get("stop_reason")
-        or metadata.get("stopReason")
-        or metadata.get("done_reason")
-        or details.get("reason")
-        or metadata.get("status")
-    )
-    if not isinstance(raw, str) or raw == "in_progress":
-        return None, None
-    return _FINISH_REASONS.get(raw.lower(), "other"), raw
+def _has_reasoning(content: str | list[Any]) -> bool:
+    blocks = () if isinstance(content, str) else content
+    return any(dict_or_empty(block).get("type") == "reasoning" for block in blocks)

@@ -4,6 +4,7 @@
      ├── SourceError          the stream's fault
      │    └── MalformedItem   an item its dialect cannot read (only with ``strict=True``)
      └── UsageError           the caller's fault; the message says what to write instead
+          ├── BrokenMapper    a mapping function of the caller's raised
           └── UnknownSource   nothing in the first item proves where it comes from
 
 An exception that the source itself raises is no error of ours: it is re-raised as it was.
@@ -11,7 +12,14 @@ An exception that the source itself raises is no error of ours: it is re-raised 
 
 from __future__ import annotations
 
-__all__ = ["MalformedItem", "SourceError", "StreamkitError", "UnknownSource", "UsageError"]
+__all__ = [
+    "BrokenMapper",
+    "MalformedItem",
+    "SourceError",
+    "StreamkitError",
+    "UnknownSource",
+    "UsageError",
+]
 
 
 class StreamkitError(Exception):
@@ -35,6 +43,14 @@ class MalformedItem(SourceError):
 
 class UsageError(StreamkitError):
     """streamkit was called in a way that cannot work."""
+
+
+class BrokenMapper(UsageError):
+    """A mapping function raised; ``item`` is what it was given, ``__cause__`` what it raised."""
+
+    def __init__(self, message: str, item: object) -> None:
+        super().__init__(message)
+        self.item = item
 
 
 class UnknownSource(UsageError):

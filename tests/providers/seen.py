@@ -5,94 +5,116 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from .expected import Calls, Expected
+from .expected import Expected, Facts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from langchain_core.messages import AIMessageChunk
 
-FINISHES = ("finish_reason", "stop_reason")
+FINISHES = ("finish_reason", "stop_reason", "stopReason")
+DETAILS = {"cache_read": "input", "cache_creation": "input", "reasoning": "output"}
 
 
-def read_chunks(chunks: Iterable[AIMessageChunk]) -> Expected:
-    """The facts in these chunks, whichever `output_version` they are in."""
-    said, calls, usage, finish = _Said(), Calls(), None, None
+def read_chunks(chunks: Iterable[AIMessageChunk], *, adds_up: bool = False) -> Expected:
+    """The facts in these chunks, whichever `output_version` they are in.
+
+    `adds_up`: this client reports only what is new in each chunk's usage.
+    """
+    facts = Facts()
     for chunk in chunks:
-        said.content(chunk.content)
-        said.content(_old_style(chunk.additional_kwargs))
+        for part in _parts(chunk):
+            _read(facts, part)
         for call in chunk.tool_call_chunks:
-            calls.add(call["index"], call["id"], call["name"], call["args"])
-        if counts := chunk.usage_metadata:
-            usage = counts["input_tokens"], counts["output_tokens"]
-        finish = _finish(chunk.response_metadata) or finish
-    return Expected(
-        text="".join(said.text),
-        reasoning="".join(said.thoughts),
-        tool_calls=calls.result(),
-        usage=usage,
-        finish_reason=finish,
-        refusal="".join(said.refusals),
-        server_tools=tuple(said.server_tools),
-        citations=tuple(said.citations),
-    )
+            facts.call(call["index"], call["id"], call["name"], call["args"])
+        if chunk.usage_metadata:
+            _count(facts, chunk.usage_metadata, adds_up=adds_up)
+        facts.finish = _finish(chunk.response_metadata) or facts.finish
+    return facts.result()
 
 
-@dataclass
-class _Said:
-    text: list[str] = field(default_factory=list)
-    thoughts: list[str] = field(default_factory=list)
-    refusals: list[str] = field(default_factory=list)
-    server_tools: list[str] = field(default_factory=list)
-    citations: list[str] = field(default_factory=list)
+def _parts(chunk: AIMessageChunk) -> list[Any]:
+    """Strings and blocks: the content, and what some clients keep beside it.
 
-    def content(self, content: str | Iterable[Any]) -> None:
-        """A string, or a list of blocks, or a list of both."""
-        for part in [content] if isinstance(content, str) else content:
-            if isinstance(part, str):
-                self.text.append(part)
-            else:
-                self.block(part)
-
-    def block(self, block: dict[str, Any]) -> None:
-        kind = block["type"]
-        if kind == "text":
-            self.text.append(block.get("text") or "")
-            cites = block.get("citations") or block.get("annotations") or ()
-            self.citations += [cite["url"] for cite in cites if cite.get("url")]
-        elif kind == "thinking":
-            thought = block.get("thinking") or ""
-            # Mistral's is a list of texts, which a client for OpenAI hands through.
-            parts = [{"text": thought}] if isinstance(thought, str) else thought
-            self.thoughts += [part["text"] for part in parts]
-        elif kind == "reasoning":
-            self.thoughts.append(block.get("reasoning") or "")
-            self.thoughts += [part["text"] for part in block.get("summary") or ()]
-        elif kind == "refusal":
-            self.refusals.append(block["refusal"])
-        elif kind in SERVER_TOOL_CALLS:
-            self.server_tools += [block["name"]] if block.get("name") else []
-        elif kind == "non_standard":
-            self.block(block["value"])
-        elif kind.endswith("_call") and kind not in CLIENT_CALLS and "call_id" not in block:
-            self.server_tools.append(kind.removesuffix("_call"))
+    With `output_version="v1"` it is all in the content, and some of it still beside it.
+    """
+    content, kwargs = chunk.content, chunk.additional_kwargs
+    if chunk.response_metadata.get("output_version") == "v1":
+        kwargs = {}
+    beside: list[Any] = list(kwargs.get("tool_outputs") or ())  # of output_version="v0"
+    if "reasoning" in kwargs:
+        beside.append({**kwargs["reasoning"], "type": "reasoning"})
+    if "refusal" in kwargs:
+        beside.append({"type": "refusal", "refusal": kwargs["refusal"]})
+    if "reasoning_content" in kwargs:  # Groq, DeepSeek, OpenRouter
+        beside.append({"type": "reasoning", "reasoning": kwargs["reasoning_content"]})
+    for tool in kwargs.get("executed_tools") or ():  # Groq
+        beside += [{"type": "server_tool_call", "name": tool["type"]}] if "type" in tool else []
+    return [*beside, *([content] if isinstance(content, str) else content)]
 
 
-CLIENT_CALLS = {"tool_call", "function_call"}
+def _read(facts: Facts, part: str | dict[str, Any]) -> None:
+    if isinstance(part, str):
+        facts.text(part)
+        return
+    kind, place = part["type"], part.get("index")
+    if kind == "text":
+        facts.text(part.get("text"), place)
+        for citation in part.get("citations") or part.get("annotations") or ():
+            facts.cite(citation)
+        facts.seal(_signature(part))
+    elif kind in {"thinking", "reasoning", "reasoning_content"}:
+        _reasoning(facts, part, place)
+    elif kind == "redacted_thinking":
+        facts.seal(part["data"], place)
+    elif kind == "refusal":
+        facts.refusal(part["refusal"])
+    elif kind == "executable_code":  # Google
+        facts.server_tool("code_execution")
+    elif kind in SERVER_TOOL_CALLS:
+        if part.get("name"):
+            facts.server_tool(part["name"])
+            facts.seal(_signature(part))
+    elif kind == "non_standard":
+        _read(facts, {"index": place, **part["value"]})
+    elif kind.endswith("_call") and kind not in CLIENT_CALLS and not part.get("call_id"):
+        facts.server_tool(part.get("name") or kind.removesuffix("_call"))
+
+
+CLIENT_CALLS = {"tool_call", "function_call", "custom_tool_call"}
 SERVER_TOOL_CALLS = {"server_tool_use", "server_tool_call", "server_tool_call_chunk"}
 
 
-def _old_style(kwargs: dict[str, Any]) -> list[dict[str, Any]]:
-    """The blocks that `output_version="v0"` keeps beside the content."""
-    blocks = list(kwargs.get("tool_outputs") or ())
-    if "reasoning" in kwargs:
-        blocks.append({**kwargs["reasoning"], "type": "reasoning"})
-    if "refusal" in kwargs:
-        blocks.append({"type": "refusal", "refusal": kwargs["refusal"]})
-    return blocks
+def _signature(part: dict[str, Any]) -> str | None:
+    """Google's, which it may put on any part."""
+    return (part.get("extras") or {}).get("signature")
+
+
+def _reasoning(facts: Facts, part: dict[str, Any], place: Any) -> None:
+    """A string, a list of texts (Mistral's thinking, OpenAI's summary), or a dict (Bedrock's)."""
+    inner = part.get("reasoning_content") or {}
+    for words in (part.get("thinking"), part.get("reasoning"), part.get("summary"), inner):
+        if isinstance(words, list):
+            for text in words:
+                facts.reasoning(text.get("text"), place)
+        else:
+            facts.reasoning(words.get("text") if isinstance(words, dict) else words, place)
+    sealed = (part, part.get("extras") or {}, inner)
+    seals = (it.get(name) for it in sealed for name in ("signature", "encrypted_content"))
+    facts.seal(next(filter(None, seals), None), place)
+
+
+def _count(facts: Facts, usage: Any, *, adds_up: bool) -> None:
+    counts = usage["input_tokens"], usage["output_tokens"]
+    details = {
+        name: (usage.get(f"{side}_token_details") or {}).get(name) or 0
+        for name, side in DETAILS.items()
+    }
+    if adds_up and facts.usage:
+        counts = counts[0] + facts.usage[0], counts[1] + facts.usage[1]
+        details = {name: count + facts.details.get(name, 0) for name, count in details.items()}
+    facts.counts(*counts, **details)
 
 
 def _finish(metadata: dict[str, Any]) -> str | None:

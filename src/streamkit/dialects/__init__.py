@@ -11,23 +11,28 @@ from functools import partial
 
 from .._protocols import Adapter
 from ..errors import UnknownSource, UsageError
+from ._modes import MODES
 from ._plugins import PLUGINS, Plugin, add, plugin_named, plugin_that_knows
 from ._reader import Reader
 from .astream_events import EventsReader, is_event
 from .batch import BatchReader
+from .callbacks import CallbackReader
 from .chunks import ChunksReader, is_chunk
-from .graph import MODES, GraphReader, is_graph_item
+from .graph import GraphReader, is_graph_item
+from .protocol_v3 import V3Reader, is_v3
 from .run_log import RunLogReader, is_run_log
 
 __all__ = ["DIALECTS", "MODES", "Reader", "detect", "reader_for", "register"]
 
 DIALECTS: dict[str, Callable[..., Adapter]] = {
     "batch": BatchReader,
+    "callbacks": CallbackReader,
     "chunks": ChunksReader,
     "events": EventsReader,
     "graph": GraphReader,
     "log": RunLogReader,
     "messages": partial(GraphReader, mode="messages"),
+    "v3": V3Reader,
 }
 
 
@@ -46,6 +51,8 @@ def detect(raw: object) -> str:
         return "events"
     if is_graph_item(raw):
         return "graph"
+    if is_v3(raw):
+        return "v3"
     if is_run_log(raw):
         return "log"
     if is_chunk(raw):
@@ -103,10 +110,15 @@ def register(
     Raises:
         UsageError: if the name is taken or no name, or something else is not what it should be.
 
+    >>> from streamkit import Origin, normalize
     >>> class Telegrams(Reader):
     ...     def read(self, raw):
     ...         self.assembly.start_run()
-    ...         self.assembly.start_message("only", Origin(), None).text(raw.body.lower())
-    >>> register("telegrams", Telegrams, detect=lambda raw: hasattr(raw, "body"))
+    ...         self.assembly.start_message("telegram", Origin(), raw["id"]).text(raw["says"])
+    ...         self.assembly.end_message("telegram")
+    >>> register("telegrams", Telegrams)
+    >>> telegrams = [{"id": "1", "says": "ARRIVED "}, {"id": "2", "says": "SEND MONEY"}]
+    >>> "".join(normalize(telegrams, dialect="telegrams").text())
+    'ARRIVED SEND MONEY'
     """
     add(name, Plugin(factory, detect), DIALECTS)

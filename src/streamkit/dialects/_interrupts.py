@@ -30,7 +30,7 @@ def interrupt_id(item: object) -> str:
     """Give the id that resumes this interrupt. Before langgraph 0.6 it was computed, not kept."""
     fields = _fields(item)
     id: object = fields.get("id") or getattr(item, "interrupt_id", None)
-    return str(id or fields.get("ns") or "interrupt")
+    return str(id or "|".join(fields.get("ns") or ()) or "interrupt")
 
 
 def _fields(item: object) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 from .._assembly import Assembly, error_info
+from .._protocols import RunOver
 from ..errors import MalformedItem
 from ..events import Event
 from ..values import Status
@@ -16,8 +17,10 @@ __all__ = ["Reader"]
 class Reader(ABC):
     """An `Adapter` over an `Assembly`. A dialect only says what one raw item means."""
 
-    def __init__(self, *, clock: Callable[[], float], strict: bool = False) -> None:
-        self.assembly: Assembly = Assembly(clock)
+    def __init__(
+        self, *, clock: Callable[[], float], strict: bool = False, assembly: Assembly | None = None
+    ) -> None:
+        self.assembly: Assembly = assembly or Assembly(clock)
         self._strict = strict
 
     @abstractmethod
@@ -33,6 +36,8 @@ class Reader(ABC):
         self.assembly.tick()
         try:
             self.read(raw)
+        except RunOver:
+            raise
         except Exception as error:  # noqa: BLE001  (garbage may break a reader in any way)
             self._refuse(raw, error)
         return self.assembly.take()

@@ -15,7 +15,7 @@ from .._assembly import Assembly
 from .._message import Message
 from .._payload import Fields, fields_of
 from ..errors import MalformedItem
-from ..values import Origin
+from ..values import Origin, Status
 
 __all__ = ["Tracks"]
 
@@ -70,11 +70,11 @@ class Tracks:
             self._end(track)
         return None
 
-    def end(self, message: Message) -> None:
+    def end(self, message: Message, left: Status = "incomplete") -> None:
         """End a message, because something that comes after it has come."""
         for track in list(self._open):
             if track.message is message:
-                self._end(track)
+                self._end(track, left)
 
     def named(self, id: str | None) -> Message | None:
         """Give the open message that has gone by this id."""
@@ -99,11 +99,12 @@ class Tracks:
         self._open.append(track)
         return track
 
-    def _end(self, track: _Track) -> None:
+    def _end(self, track: _Track, left: Status = "incomplete") -> None:
         message = track.message
         self._open.remove(track)
-        abandoned = message.marks_its_end and not message.is_complete
-        self._assembly.end_message(track.key, "incomplete" if abandoned else "completed")
+        # A chunk of before langchain-core 1.0 does not say whether it is the last.
+        is_cut = not message.is_complete and (message.marks_its_end or left == "failed")
+        self._assembly.end_message(track.key, left if is_cut else "completed")
         self._assembly.ledger.message_ids.update(filter(None, track.ids))
 
 

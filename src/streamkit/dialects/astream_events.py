@@ -20,21 +20,24 @@ What upstream leaves out, and how it is made up for:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeGuard, cast
+
+from msgspec.structs import replace
 
 from .._assembly import error_info
 from .._message import Message
-from .._origin import checkpoint_ns, origin_from
+from .._origin import origin_from
 from .._payload import dict_or_empty, fields_of, is_command, kind_of, messages_in
 from ..errors import MalformedItem
 from ..events import Custom, StepDelta
 from ..values import ErrorInfo, Origin, Status, StepKind
 from ._interrupts import interrupt_id, is_bubble_up, show_interrupts
 from ._reader import Reader
+from ._runs import answer_in, kind_of_step, sent_tool_call_id, takes_place_of
 from .chunks import is_cumulative
 
-__all__ = ["EventsReader", "is_event"]
+__all__ = ["EventsReader", "Run", "is_event"]
 
 _KEYS = ("event", "name", "run_id", "data")
 
@@ -44,7 +47,7 @@ def is_event(raw: object) -> TypeGuard[dict[str, Any]]:
     return isinstance(raw, dict) and all(key in raw for key in _KEYS)
 
 
-class _Run:
+class Run:
     """What is known of one upstream run while it lasts."""
 
     __slots__ = ("kind", "message", "origin", "tool_call_id")
@@ -61,10 +64,11 @@ class EventsReader(Reader):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._runs: dict[str, _Run] = {}
+        self._runs: dict[str, Run] = {}
         self._root: str | None = None
         self._root_ended = False
         self._is_first = True
+        self._is_flat = False
         self._handlers = self._table()
 
     def _table(self) -> dict[str, Callable[[dict[str, Any]], None]]:
@@ -120,12 +124,13 @@ class EventsReader(Reader):
         given = dict_or_empty(event["data"]).get("input")
         self.assembly.start_run(origin, run_id=root, input=given)
 
-    def _enter(self, event: dict[str, Any], kind: StepKind | None = None) -> _Run:
+    def _enter(self, event: dict[str, Any], kind: StepKind | None = None) -> Run:
         """Open the record of a run."""
         run_id: str = event["run_id"]
         parents: list[str] = event.get("parent_ids") or []
         if not parents and run_id != self._root:
             parents = [cast("str", self._root)]  # version 1
+            self._is_flat = True
         origin = origin_from(
             event.get("metadata") or {},
             run_id=run_id,
@@ -136,10 +141,10 @@ class EventsReader(Reader):
         if run_id in self._runs:
             self._leave(run_id)
         self._abandon_predecessor(origin)
-        run = self._runs[run_id] = _Run(origin, kind)
+        run = self._runs[run_id] = Run(origin, kind)
         return run
 
-    def _known(self, event: dict[str, Any]) -> _Run:
+    def _known(self, event: dict[str, Any]) -> Run:
         run = self._runs.get(event["run_id"])
         if run is None:
             raise MalformedItem(
@@ -147,8 +152,11 @@ class EventsReader(Reader):
             )
         return run
 
-    def _leave(self, run_id: str) -> None:
+    def _leave(self, run_id: str, output: object = None) -> None:
         """Forget a run and what it enclosed."""
+        if run_id == self._root:
+            self._root_ended = True
+            self.assembly.output = output
         del self._runs[run_id]
         for inner, run in list(self._runs.items()):
             if run_id in run.origin.parent_ids:
@@ -157,14 +165,14 @@ class EventsReader(Reader):
     def _abandon_predecessor(self, origin: Origin) -> None:
         """End the attempt that a retry or a fallback takes the place of: upstream says nothing."""
         for run_id, run in list(self._runs.items()):
-            if _takes_place_of(origin, run.origin):
+            if takes_place_of(origin, run.origin):
                 self._leave(run_id)
                 self.assembly.end_step(run_id, None, "incomplete")
 
     # --- steps
 
     def _step_start(self, event: dict[str, Any]) -> None:
-        kind = _kind_of_step(event)
+        kind = self._kind_of(event)
         run = self._enter(event, kind)
         data = event["data"]
         # The first event to arrive carries the root's input, whatever run it is about.
@@ -173,8 +181,11 @@ class EventsReader(Reader):
         if kind == "node":
             self._mark_graph(run.origin.parent_ids)
             self.assembly.ledger.mark_seen(messages_in(given))
-            run.tool_call_id = _sent_tool_call_id(given)
+            run.tool_call_id = sent_tool_call_id(given)
         self.assembly.start_step(event["run_id"], kind, run.origin, given)
+
+    def _kind_of(self, event: dict[str, Any]) -> StepKind:
+        return kind_of_step(event)
 
     def _mark_graph(self, around: tuple[str, ...]) -> None:
         """A run that encloses a node is a graph, under whatever name it was compiled."""
@@ -185,16 +196,16 @@ class EventsReader(Reader):
     def _step_end(self, event: dict[str, Any]) -> None:
         run = self._known(event)
         run_id, output = event["run_id"], event["data"].get("output")
-        self._leave(run_id)
+        self._leave(run_id, output)
         if run.kind == "node":
-            values = output.update if is_command(output) else output
-            self.assembly.state_update(run.origin, event["name"], values)
-        status: Status = "completed"
-        if run_id == self._root:
-            self._root_ended = True
-            self.assembly.output = output
-            status = self.final_status()  # a graph that waits ends like one that is done
+            self._node_end(run.origin, output.update if is_command(output) else output)
+        # A graph that waits ends like one that is done.
+        status: Status = self.final_status() if run_id == self._root else "completed"
         self.assembly.end_step(run_id, output, status)
+
+    def _node_end(self, origin: Origin, values: object) -> None:
+        """Show what a node returned."""
+        self.assembly.state_update(origin, origin.node or "", values)
 
     def _chain_stream(self, event: dict[str, Any]) -> None:
         run = self._known(event)
@@ -209,7 +220,7 @@ class EventsReader(Reader):
         fields = {"step_id": event["run_id"], "value": chunk, "cumulative": is_cumulative(chunk)}
         self.assembly.show(StepDelta, run.origin, **fields)
 
-    def _graph_chunk(self, run: _Run, chunk: object) -> None:
+    def _graph_chunk(self, run: Run, chunk: object) -> None:
         """Read a root graph's chunk: an update, or ``(mode, payload)`` where modes were asked for.
 
         Node outputs are taken from the nodes themselves, so that only interrupts and the stream
@@ -246,7 +257,7 @@ class EventsReader(Reader):
             message = message or self._start_message(run, None)
             message.text(chunk if isinstance(chunk, str) else chunk.text)
 
-    def _start_message(self, run: _Run, id: str | None) -> Message:
+    def _start_message(self, run: Run, id: str | None) -> Message:
         key = ("message", run.origin.run_id)
         run.message = message = self.assembly.start_message(key, run.origin, id)
         return message
@@ -254,7 +265,7 @@ class EventsReader(Reader):
     def _model_end(self, event: dict[str, Any]) -> None:
         run = self._known(event)
         output = event["data"].get("output")
-        answer = _answer(output)
+        answer = answer_in(output)
         message = run.message
         if isinstance(answer, str):
             if message is None:
@@ -273,9 +284,12 @@ class EventsReader(Reader):
         run.tool_call_id = id
         self.assembly.start_tool(event["run_id"], run.origin, id, event["name"], given)
 
-    def _call_of(self, run: _Run, event: dict[str, Any]) -> tuple[str, object]:
+    def _call_of(self, run: Run, event: dict[str, Any]) -> tuple[str, object]:
         """Give the id and the arguments of the call that a tool run answers."""
         given: object = event["data"].get("input")
+        told: str | None = event["data"].get("tool_call_id")
+        if told:
+            return told, given
         call = dict_or_empty(given)
         if call.get("type") == "tool_call" and "args" in call:
             return call.get("id") or event["run_id"], call["args"]
@@ -290,8 +304,10 @@ class EventsReader(Reader):
     def _tool_end(self, event: dict[str, Any]) -> None:
         self._known(event)
         run_id, output = event["run_id"], event["data"].get("output")
-        self._leave(run_id)
+        self._leave(run_id, output)
         self.assembly.close_inside(run_id, "incomplete")
+        if output is None and self._is_flat:
+            return  # version 1 says this of a tool that failed: its ToolMessage tells
         self.assembly.end_tool(run_id, output)
 
     def _tool_error(self, event: dict[str, Any]) -> None:
@@ -305,7 +321,7 @@ class EventsReader(Reader):
         else:
             self.assembly.fail_tool(run_id, _error(error))
 
-    def _note_interrupts(self, run: _Run, error: BaseException) -> None:
+    def _note_interrupts(self, run: Run, error: BaseException) -> None:
         interrupts: Any = error.args[0] if error.args else ()
         if isinstance(interrupts, (list, tuple)) and run.tool_call_id:
             for item in cast("list[object]", interrupts):
@@ -321,72 +337,22 @@ class EventsReader(Reader):
 
     def _retriever_end(self, event: dict[str, Any]) -> None:
         self._known(event)
-        self._leave(event["run_id"])
         found = event["data"].get("output")
         found = dict_or_empty(found).get("documents", found)  # a dict in version 1
+        self._leave(event["run_id"], found)
         self.assembly.end_retrieval(event["run_id"], found or ())
 
     def _custom(self, event: dict[str, Any]) -> None:
         around = self._runs.get(event["run_id"])
         origin = around.origin if around else origin_from(event.get("metadata") or {})
+        tags = tuple(event.get("tags") or ())
+        if tags != origin.tags:  # it has only those tags of its run that are inherited
+            origin = replace(origin, tags=tags)
         self.assembly.show(Custom, origin, name=event["name"], data=event["data"])
-
-
-def _kind_of_step(event: dict[str, Any]) -> StepKind:
-    kind = event["event"].removeprefix("on_").removesuffix("_start")
-    return cast("StepKind", kind) if kind != "chain" else _kind_of_chain(event)
-
-
-def _kind_of_chain(event: dict[str, Any]) -> StepKind:
-    metadata: Mapping[str, Any] = event.get("metadata") or {}
-    name, node = event["name"], metadata.get("langgraph_node")
-    if name == node and any(tag.startswith("graph:step:") for tag in event.get("tags") or ()):
-        return "node"
-    at_root = node is None and metadata.get("ls_integration") == "langgraph"
-    if at_root or name in {"LangGraph", metadata.get("lc_agent_name")}:
-        return "graph"
-    return "chain"
 
 
 def _is_interrupt(chunk: object) -> bool:
     return list(dict_or_empty(chunk)) == ["__interrupt__"]
-
-
-def _takes_place_of(new: Origin, old: Origin) -> bool:
-    if new.parent_ids != old.parent_ids:
-        return False
-    return _is_next_attempt(new) or _is_same_task(new, old)
-
-
-def _is_next_attempt(new: Origin) -> bool:
-    return any(tag.startswith("retry:attempt:") for tag in new.tags)
-
-
-def _is_same_task(new: Origin, old: Origin) -> bool:
-    """A node that a RetryPolicy runs again: same name, same task."""
-    path = checkpoint_ns(new.metadata)
-    is_node = new.name == new.node and any(tag.startswith("graph:step:") for tag in new.tags)
-    return is_node and path != "" and path == checkpoint_ns(old.metadata)
-
-
-def _sent_tool_call_id(given: object) -> str | None:
-    """Give the call that a node was sent to run: agents send each call to a task of its own."""
-    sent = dict_or_empty(dict_or_empty(given).get("tool_call", given))
-    return sent.get("id") if "name" in sent and "args" in sent else None
-
-
-def _answer(output: object) -> Mapping[str, Any] | str | None:
-    """Give a model's whole answer: a message's fields, or a completion's text."""
-    if kind_of(output):
-        return fields_of(output)
-    default: object = getattr(output, "generations", None)
-    generations: Any = dict_or_empty(output).get("generations", default)
-    if not generations or not generations[0]:
-        return None
-    first: object = generations[0][0]
-    fields = dict_or_empty(first) or fields_of(first)
-    message = fields.get("message")
-    return fields_of(message) if kind_of(message) else fields.get("text")
 
 
 def _error(error: object) -> ErrorInfo:

@@ -12,7 +12,7 @@ in any other stream.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from .._assembly import error_info
 from .._payload import kind_of
@@ -31,12 +31,13 @@ class BatchReader(Reader):
 
     def read(self, raw: object) -> None:
         """Tell the assembly what one pair means."""
-        match raw:
-            case (int(index), output):
-                self.assembly.start_run()
-                self._show(index, output)
-            case _:
-                raise MalformedItem(f"expected (index, output), got {raw!r:.200}", raw)
+        if not isinstance(raw, tuple) or len(cast("tuple[object, ...]", raw)) != 2:  # noqa: PLR2004
+            raise MalformedItem(f"expected (index, output), got {raw!r:.200}", raw)
+        index, output = cast("tuple[object, object]", raw)
+        if not isinstance(index, int):
+            raise MalformedItem(f"expected (index, output), got {raw!r:.200}", raw)
+        self.assembly.start_run()
+        self._show(index, output)
 
     def _show(self, index: int, output: Any) -> None:
         if isinstance(output, Exception):

@@ -12,25 +12,27 @@ goes on to the next superstep, when a tool answers it, when its node ends, or wi
 
 from __future__ import annotations
 
-from typing import Any, TypeGuard, cast
+from typing import Any, TypeGuard
 
 from .._assembly import Assembly
 from .._origin import origin_from
 from .._payload import fields_of, kind_of
 from ..errors import MalformedItem
-from ..values import Origin
+from ..values import Origin, Status
 from ._tracks import Tracks
 
 __all__ = ["MessagePairs", "is_message_pair"]
 
 
-def is_message_pair(raw: object) -> TypeGuard[tuple[Any, dict[str, Any]]]:
+def is_message_pair(raw: Any) -> TypeGuard[tuple[Any, dict[str, Any]]]:
     """Tell whether ``raw`` is a 2-tuple of a message and LangGraph's metadata."""
-    if raw.__class__ is not tuple or len(cast("tuple[object, ...]", raw)) != 2:  # noqa: PLR2004
-        return False
-    message, metadata = cast("tuple[object, object]", raw)
-    is_metadata = isinstance(metadata, dict) and "langgraph_node" in metadata
-    return is_metadata and kind_of(message) is not None
+    return (
+        raw.__class__ is tuple
+        and len(raw) == 2  # noqa: PLR2004  (a pair)
+        and raw[1].__class__ is dict
+        and "langgraph_node" in raw[1]
+        and kind_of(raw[0]) is not None
+    )
 
 
 class MessagePairs:
@@ -45,7 +47,10 @@ class MessagePairs:
         """Tell the assembly what one pair means."""
         if not is_message_pair(raw):
             raise MalformedItem(f"expected (message, metadata), got {raw!r:.200}", raw)
-        message, metadata = raw
+        self.add(*raw)
+
+    def add(self, message: object, metadata: dict[str, Any]) -> None:
+        """Tell the assembly what a message means that stands in a pair."""
         origin = self._origin
         if metadata is not origin.metadata:
             origin = self._enter(metadata)
@@ -54,11 +59,11 @@ class MessagePairs:
         else:
             self._read_whole(message, origin)
 
-    def end_task(self, task_id: str) -> None:
-        """End the messages of a node that ended."""
+    def end_task(self, task_id: str, left: Status = "incomplete") -> None:
+        """End the messages of a node that ended; ``left`` says how, if it left them half said."""
         for message, origin in self._tracks:
             if task_id in origin.parent_ids:
-                self._tracks.end(message)
+                self._tracks.end(message, left)
 
     def settle(self, message: object) -> None:
         """End the open message that a whole one repeats, or that a tool's result answers."""

@@ -4,7 +4,7 @@
 
     RunLogPatch({"op": "replace", "path": "", "value": {"id": "01a2…", "type": "chain", …}})
     RunLogPatch({"op": "add", "path": "/logs/ChatOpenAI", "value": {"id": …, "type": "llm", …}})
-    RunLogPatch({"op": "add", "path": "/logs/ChatOpenAI/streamed_output/-", "value": AIMessageChunk})
+    RunLogPatch({"op": "add", "path": "/logs/ChatOpenAI/streamed_output/-", "value": …})
 
 Each operation says what one event of ``astream_events`` version 1 says, so it is read as that
 event. The log has no inputs, no parents and no errors, and its root has no end: that is the end

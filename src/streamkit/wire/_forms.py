@@ -28,7 +28,7 @@ import msgspec
 
 from ..events import Event
 from ..values import ErrorInfo, Origin, ToolCall, Usage
-from ._records import error_form, event_form, origin_form, record_form
+from ._records import error_form, event_form, origin_form, record_form, usage_form
 
 __all__ = ["MAX_VALUES", "cut", "form", "is_prompt", "is_record", "opaque", "without_prompt"]
 
@@ -74,20 +74,19 @@ def opaque(value: object, _private: bool = False) -> dict[str, str]:
 
 
 def is_prompt(data: dict[Any, Any]) -> bool:
-    """Tell whether a dict is a system message, in OpenAI's, LangGraph's or LangChain's spelling."""
+    """Tell whether a dict is a system message, as OpenAI or as LangChain stores them."""
     get = cast("Any", dict).get
-    role, kind = get(data, "role"), get(data, "type")
+    role, kind, inner = get(data, "role"), get(data, "type"), get(data, "data")
     if type(role) is str and role in _SYSTEM_ROLES:
         return "content" in data
-    return type(kind) is str and kind == "system" and ("content" in data or "data" in data)
+    return type(kind) is str and kind == "system" and type(inner) is dict and "content" in inner
 
 
 def without_prompt(data: dict[Any, Any]) -> dict[str, Any]:
     """Give a system message without what it says."""
-    inner: object = data.get("data")
-    if isinstance(inner, dict):
-        return {"type": "system", "data": _emptied(cast("dict[str, Any]", inner))}
-    return _emptied(data)
+    if "content" in data:
+        return _emptied(data)
+    return {"type": "system", "data": _emptied(data["data"])}
 
 
 def _emptied(data: dict[str, Any]) -> dict[str, Any]:
@@ -340,6 +339,6 @@ _FORMS: Mapping[str, Form] = {
     "streamkit.values.ToolCall": lambda value, private: record_form(
         cast("ToolCall", value), private
     ),
-    "streamkit.values.Usage": lambda value, private: record_form(cast("Usage", value), private),
+    "streamkit.values.Usage": lambda value, _: usage_form(cast("Usage", value)),
     "uuid.UUID": lambda value, _: str(value),
 }

@@ -30,7 +30,8 @@ from ._walk import BOXES, MAX_CHARACTERS, MAX_DEPTH, SCALARS, contents, pairs, p
 __all__ = ["dump_fields", "dump_scalars", "dumps", "jsonable", "loads"]
 
 _ENCODER = msgspec.json.Encoder()
-_DECODER = msgspec.json.Decoder()
+_encode = _ENCODER.encode
+_decode = msgspec.json.Decoder().decode
 
 _SIZES = (2**12, 2**16, 2**20, MAX_CHARACTERS)
 _PLAIN = frozenset({*SCALARS, dict, list, tuple, set, frozenset})
@@ -59,7 +60,7 @@ def jsonable(value: object, *, private: bool = False) -> Any:
     >>> jsonable({"data": (b"streamkit", 2.5)})
     {'data': ['c3RyZWFta2l0', 2.5]}
     """
-    return _DECODER.decode(dumps(value, private=private))
+    return _decode(dumps(value, private=private))
 
 
 def loads(data: bytes | str) -> Any:
@@ -72,7 +73,7 @@ def loads(data: bytes | str) -> Any:
     [1, 'a']
     """
     try:
-        return _DECODER.decode(data)
+        return _decode(data)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise ValueError(str(error)) from error
 
@@ -82,23 +83,23 @@ def dump_fields(fields: dict[str, Any], payloads: list[Any], *, private: bool) -
 
     ``payloads`` are those of them that are more than texts and numbers of ours.
     """
-    data = _written(fields, payloads, private) if payloads else _simple(fields)
-    if data is None:
-        return _encoded({name: plain(value, private) for name, value in fields.items()})
-    return data
+    if not payloads:
+        return dump_scalars(fields)
+    data = _written(fields, payloads, private)
+    return _fields_one_by_one(fields, private) if data is None else data
 
 
 def dump_scalars(fields: dict[str, Any]) -> bytes:
-    """Give a dict of texts and small numbers as `dumps` does, only sooner."""
-    return _simple(fields) or dump_fields(fields, [fields], private=False)
-
-
-def _simple(fields: dict[str, Any]) -> bytes | None:
+    """Give a dict of texts and numbers of ours as `dumps` does, only sooner."""
     try:
-        data = _ENCODER.encode(fields)
+        data = _encode(fields)
     except Exception:  # noqa: BLE001  (a surrogate, most likely)
-        return None
+        return _fields_one_by_one(fields, private=False)
     return data if data.isascii() else _one_line(data)
+
+
+def _fields_one_by_one(fields: dict[str, Any], private: bool) -> bytes:
+    return _encoded({name: plain(value, private) for name, value in fields.items()})
 
 
 def _one_line(data: bytes) -> bytes:
@@ -112,9 +113,9 @@ def _one_line(data: bytes) -> bytes:
 
 def _encoded(value: object) -> bytes:
     try:
-        return _one_line(_ENCODER.encode(value))
+        return _one_line(_encode(value))
     except Exception as error:  # noqa: BLE001  (only where the caller left no stack at all)
-        return _ENCODER.encode({"$cut": f"not written: {type(error).__name__}"})
+        return _encode({"$cut": f"not written: {type(error).__name__}"})
 
 
 # --- the fast way

@@ -32,6 +32,7 @@ __all__ = [
     "payloads_in",
     "record_form",
     "tag_of",
+    "usage_form",
 ]
 
 Record: TypeAlias = dict[str, Any]
@@ -48,7 +49,7 @@ _SECRETS: dict[type, tuple[str, ...]] = {
 """The fields that leave the process only with ``private=True``."""
 
 _TEXTS_AND_NUMBERS = frozenset({str, float, bool, type(None)})
-_CHECKPOINT_IDS = ("thread_id", "checkpoint_ns", "checkpoint_id")
+_CHECKPOINT_IDS = ("thread_id", "checkpoint_ns", "checkpoint_id", "checkpoint_map")
 
 
 class _Plan(NamedTuple):
@@ -158,7 +159,7 @@ def error_form(error: ErrorInfo, private: bool) -> Record:
     return form
 
 
-def _usage(usage: Usage, _private: bool) -> Record:
+def usage_form(usage: Usage, _private: bool = False) -> Record:
     """Give the three counts always: a reader should not have to know that 0 was left out."""
     form: Record = {
         "input_tokens": usage.input_tokens,
@@ -174,7 +175,7 @@ def _usage(usage: Usage, _private: bool) -> Record:
 
 _FORMS: Mapping[type, Callable[[Any, bool], Record]] = {
     ErrorInfo: error_form,
-    Usage: _usage,
+    Usage: usage_form,
     ToolCall: record_form,
 }
 

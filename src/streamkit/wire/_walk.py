@@ -153,9 +153,10 @@ class _Walk:
     def _dict(self, values: dict[Any, Any], depth: int) -> dict[str, Any]:
         if not self._private and is_prompt(values):
             values = without_prompt(values)
-        left = len(values)
+        items = pairs(values)
+        left = len(items)
         out: dict[str, Any] = {}
-        for key, value in pairs(values):
+        for key, value in items:
             if self._room < VALUE:
                 out["$cut"] = f"{left} more keys"
                 break

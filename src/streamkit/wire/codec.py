@@ -38,7 +38,7 @@ from ._records import event_fields, origin_form, payloads_in, tag_of
 __all__ = ["Inbox", "Writer", "from_dict", "read", "to_dict"]
 
 _CLASSES: dict[str, type[Event]] = {tag_of(cls): cls for cls in get_args(Event)}
-_SCALAR = (TextStart, TextDelta, ReasoningStart, ReasoningDelta, ToolCallDelta)
+_SCALAR = frozenset({TextStart, TextDelta, ReasoningStart, ReasoningDelta, ToolCallDelta})
 """Events of texts and numbers alone, all of them required: most of a stream."""
 _MAX_ORIGINS = 256
 
@@ -152,41 +152,46 @@ def _read_or_raise(item: bytes | str | MalformedItem) -> Event:
 class Writer:
     """Writes the events of one stream as JSON texts, and each origin among them only once.
 
+    ``before`` and ``after`` are written around each text.
+
     >>> from streamkit import Custom, Origin
-    >>> Writer().write(Custom(origin=Origin(node="agent"), timestamp=0.5, data=1))
-    b'{"type":"custom","origin":{"node":"agent"},"timestamp":0.5,"data":1}'
+    >>> Writer(after=b";").write(Custom(origin=Origin(node="agent"), timestamp=0.5, data=1))
+    b'{"type":"custom","origin":{"node":"agent"},"timestamp":0.5,"data":1};'
     """
 
-    def __init__(self, *, private: bool = False) -> None:
+    def __init__(self, *, private: bool = False, before: bytes = b"", after: bytes = b"") -> None:
         self._private = private
+        self._before = before
+        self._after = after
         self._origins: dict[int, tuple[Origin, dict[type, bytes]]] = {}
         self._origin: Origin | None = None
         self._heads: dict[type, bytes] = {}
 
     def write(self, event: Event) -> bytes:
-        """Give an event as one line of JSON, without the line's end. Never raises."""
+        """Give an event as one line of JSON, without a line end of its own. Never raises."""
         if event.origin is not self._origin:
             self._turn_to(event.origin)
         cls = event.__class__
-        head = self._heads.get(cls)
-        if head is None:
-            head = self._heads[cls] = self._head(cls, event.origin)
+        head = self._heads.get(cls) or self._new_head(cls, event.origin)
         if cls in _SCALAR:
             fields = asdict(event)
             del fields["origin"]
-            return head + dump_scalars(fields)[1:]
-        fields = event_fields(event, self._private)
-        payloads = payloads_in(event, fields)
-        return head + dump_fields(fields, payloads, private=self._private)[1:]
+            text = dump_scalars(fields)
+        else:
+            fields = event_fields(event, self._private)
+            text = dump_fields(fields, payloads_in(event, fields), private=self._private)
+        return head + text[1:] + self._after
 
     def _turn_to(self, origin: Origin) -> None:
         if len(self._origins) == _MAX_ORIGINS:
             self._origins.clear()
         self._origin, self._heads = self._origins.setdefault(id(origin), (origin, {}))
 
-    def _head(self, cls: type, origin: Origin) -> bytes:
+    def _new_head(self, cls: type, origin: Origin) -> bytes:
         """Give what all events of a class and an origin begin with."""
         form = origin_form(origin, self._private)
         text = dump_fields(form, payloads_in(origin, form), private=self._private)
         said = b'"origin":%b,' % text if form else b""
-        return b'{"type":"%b",%b' % (tag_of(cls).encode(), said)
+        head = b'%b{"type":"%b",%b' % (self._before, tag_of(cls).encode(), said)
+        self._heads[cls] = head
+        return head

@@ -36,7 +36,7 @@ def encode(event: Event, *, private: bool = False) -> bytes:
     >>> encode(Custom(origin=Origin(), timestamp=0.5, data={"done": 0.7}))
     b'{"type":"custom","timestamp":0.5,"data":{"done":0.7}}\n'
     """
-    return Writer(private=private).write(event) + b"\n"
+    return Writer(private=private, after=b"\n").write(event)
 
 
 def encoder(*, private: bool = False) -> Callable[[Event], tuple[bytes]]:
@@ -47,8 +47,8 @@ def encoder(*, private: bool = False) -> Callable[[Event], tuple[bytes]]:
     >>> next(lines)
     b'{"type":"run.start","timestamp":0.5}\n'
     """
-    write = Writer(private=private).write
-    return lambda event: (write(event) + b"\n",)
+    write = Writer(private=private, after=b"\n").write
+    return lambda event: (write(event),)
 
 
 class Decoder:

@@ -42,6 +42,8 @@ HEADERS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """The headers of a response that streams such frames and is not to be held up on its way."""
 
+_DATA = b"data: "
+
 HEARTBEAT: Final = b":\n\n"
 """A comment: every reader skips it, and every proxy sees that the connection is alive."""
 
@@ -59,8 +61,8 @@ def encode(event: Event, *, id: str | int | None = None, private: bool = False) 
     >>> encode(Custom(origin=Origin(), timestamp=0.5, data=1), id=7)
     b'id: 7\ndata: {"type":"custom","timestamp":0.5,"data":1}\n\n'
     """
-    head = b"data: " if id is None else b"id: %b\ndata: " % _checked(str(id))
-    return head + Writer(private=private).write(event) + b"\n\n"
+    before = _DATA if id is None else b"id: %b\n%b" % (_checked(str(id)), _DATA)
+    return Writer(private=private, before=before, after=b"\n\n").write(event)
 
 
 def _checked(id: str) -> bytes:
@@ -81,11 +83,11 @@ def encoder(
     >>> next(frames)
     b'id: 1\ndata: {"type":"run.start","timestamp":0.5}\n\n'
     """
-    write = Writer(private=private).write
+    write = Writer(private=private, before=_DATA, after=b"\n\n").write
     if first_id is None:
-        return lambda event: (b"data: " + write(event) + b"\n\n",)
+        return lambda event: (write(event),)
     ids = count(first_id)
-    return lambda event: (b"id: %d\ndata: %b\n\n" % (next(ids), write(event)),)
+    return lambda event: (b"id: %d\n%b" % (next(ids), write(event)),)
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):

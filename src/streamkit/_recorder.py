@@ -1,0 +1,352 @@
+"""The callback handler: it notes what happens to which run, and does nothing else.
+
+Its notes are the dicts that ``astream_events`` version 2 makes, with what those leave out: an
+``on_*_error`` for every kind of run, the id of a tool's call where LangChain tells it, and when
+it was. `streamkit.dialects.callbacks` reads them.
+
+Laws of this file:
+
+1. A note is made inline, in the thread and at the moment of the callback, and given away at once.
+2. Nothing of the caller's is changed: no config, no list of callbacks, no manager.
+3. A run below one that the handler was not told of is a root.
+
+This module imports LangChain, so it is imported only when a handler is made.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from contextvars import ContextVar, Token
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from uuid import UUID
+
+from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
+from langchain_core.messages import AIMessageChunk
+from langchain_core.runnables.config import RunnableConfig, ensure_config
+from langchain_core.tracers._streaming import (
+    _StreamingCallbackHandler,  # pyright: ignore[reportPrivateUsage]  # as LangGraph does
+)
+
+from ._facts import TOKENS, Fact
+from ._origin import is_node
+from ._payload import dict_or_empty
+from .errors import UsageError
+
+if TYPE_CHECKING:
+    from langchain_core.outputs import LLMResult
+
+__all__ = ["Recorder", "StreamingRecorder", "recorder_for", "with_handler"]
+
+T = TypeVar("T")
+
+Post = Callable[[dict[str, Any], bool], None]
+"""Takes a note, and whether it is no more than a piece of a model's answer."""
+
+
+_NOT_OURS = object()
+
+
+class _Run(NamedTuple):
+    """What all notes on one run have in common, and whether anybody wants them."""
+
+    kind: str
+    fields: dict[str, Any]
+    is_noted: bool
+    writer: Token[Any] | None = None
+
+
+class Recorder(BaseCallbackHandler):
+    """Notes every callback.
+
+    Args:
+        post: takes each note, in the thread of the callback.
+        facts: what the notes are wanted for.
+        clock: gives the notes' timestamps.
+        input: what the root is called with, where the call is ours. LangChain does not tell it of
+            a streaming chain; and what the root streams need not be noted, for it is read anyway.
+    """
+
+    run_inline = True
+
+    def __init__(
+        self,
+        post: Post,
+        facts: frozenset[Fact],
+        clock: Callable[[], float],
+        input: object = _NOT_OURS,
+    ) -> None:
+        super().__init__()
+        self._post = post
+        self._clock = clock
+        self._input = input
+        self._notes_steps = "step" in facts
+        self._notes_outputs = "step.delta" in facts
+        self._notes_roots = input is _NOT_OURS
+        self._notes_tokens = not facts.isdisjoint(TOKENS)
+        self._runs: dict[UUID | None, _Run] = {}
+
+    @property
+    def ignore_retry(self) -> bool:
+        """A retry shows as the runs it makes."""
+        return True
+
+    # --- notes
+
+    def _start(  # noqa: PLR0913  (these are LangChain's words)
+        self,
+        kind: str,
+        data: dict[str, Any],
+        serialized: Mapping[str, Any] | None,
+        *,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,
+        name: str | None = None,
+        tags: list[str] | None = None,
+        metadata: dict[str, Any] | None = None,
+        **_: Any,
+    ) -> None:
+        above = self._runs.get(parent_run_id)
+        fields: dict[str, Any] = {
+            "name": name or _name_in(serialized or {}),
+            "run_id": str(run_id),
+            "parent_ids": [*above.fields["parent_ids"], above.fields["run_id"]] if above else [],
+            "tags": tags or [],
+            "metadata": metadata or {},
+        }
+        is_noted = self._notes_steps or kind not in _STEPS or above is None or is_node(fields)
+        run = _Run(kind, fields, is_noted)
+        if kind == "tool":
+            run = run._replace(writer=self._listen(run))
+        self._runs[run_id] = run
+        self._note(run, "start", data)
+
+    def _note(self, run: _Run, verb: str, data: dict[str, Any], *, is_token: bool = False) -> None:
+        if run.is_noted:
+            event, now = f"on_{run.kind}_{verb}", self._clock()
+            self._post({"event": event, "timestamp": now, "data": data, **run.fields}, is_token)
+
+    def _end(self, run_id: UUID, verb: str, data: dict[str, Any]) -> None:
+        run = self._runs.pop(run_id, None)
+        if run is None:
+            return
+        if run.writer:
+            with suppress(ValueError):  # it ends in another context, of which nobody else knows
+                run.writer.var.reset(run.writer)
+        self._note(run, verb, data)
+
+    def _listen(self, run: _Run) -> Token[Any] | None:
+        """Be what a tool's ``runtime.emit_output_delta`` writes to, where LangGraph has that.
+
+        Its own stream mode for this is a handler, too, which would take the taps from this one.
+        """
+        module = sys.modules.get("langgraph.pregel._tools")  # or there is nobody to write
+        variable: ContextVar[Any] | None = getattr(module, "_tool_call_writer", None)
+        if variable is None:
+            return None
+
+        def write(delta: object) -> None:
+            self._note(run, "stream", {"chunk": delta})
+
+        return variable.set(write)
+
+    # --- chains
+
+    def on_chain_start(
+        self,
+        serialized: dict[str, Any] | None,
+        inputs: Any,
+        *,
+        run_type: str | None = None,
+        **about: Any,
+    ) -> None:
+        """Note a start; a step that reads a stream does not know its input yet."""
+        data: dict[str, Any] = {"input": inputs}
+        if _is_unknown(inputs):
+            is_ours = self._input is not _NOT_OURS and about.get("parent_run_id") not in self._runs
+            data = {"input": self._input} if is_ours else {}
+        self._start(run_type or "chain", data, serialized, **about)
+
+    def on_chain_end(self, outputs: Any, *, run_id: UUID, **_: Any) -> None:
+        """Note an end."""
+        self._end(run_id, "end", {"output": outputs})
+
+    def on_chain_error(self, error: BaseException, *, run_id: UUID, **_: Any) -> None:
+        """Note a failure, an interrupt, or that it was cancelled."""
+        self._end(run_id, "error", {"error": error})
+
+    # --- models
+
+    def on_chat_model_start(
+        self, serialized: dict[str, Any] | None, messages: list[list[Any]], **about: Any
+    ) -> None:
+        """Note a start."""
+        self._start("chat_model", {"input": {"messages": messages}}, serialized, **about)
+
+    def on_llm_start(
+        self, serialized: dict[str, Any] | None, prompts: list[str], **about: Any
+    ) -> None:
+        """Note the start of a completion model."""
+        self._start("llm", {"input": {"prompts": prompts}}, serialized, **about)
+
+    def on_llm_new_token(self, token: Any, *, chunk: Any = None, run_id: UUID, **_: Any) -> None:
+        """Note a piece of an answer."""
+        run = self._runs.get(run_id)
+        if run is None or not self._notes_tokens:
+            return
+        if run.kind == "chat_model":
+            piece = chunk.message if chunk else AIMessageChunk(content=token)
+        else:
+            piece = chunk or token
+        self._note(run, "stream", {"chunk": piece}, is_token=True)
+
+    def on_llm_end(self, response: LLMResult, *, run_id: UUID, **_: Any) -> None:
+        """Note an end: with the message or, of a completion model, the whole result."""
+        run = self._runs.get(run_id)
+        is_chat = run is not None and run.kind == "chat_model"
+        self._end(run_id, "end", {"output": _message_in(response) if is_chat else response})
+
+    def on_llm_error(self, error: BaseException, *, run_id: UUID, **_: Any) -> None:
+        """Note a failure."""
+        self._end(run_id, "error", {"error": error})
+
+    # --- tools
+
+    def on_tool_start(
+        self,
+        serialized: dict[str, Any] | None,
+        input_str: str,
+        *,
+        inputs: dict[str, Any] | None = None,
+        tool_call_id: str | None = None,
+        **about: Any,
+    ) -> None:
+        """Note a start. LangChain tells the call's id from langchain-core 1.2 on."""
+        data: dict[str, Any] = {"input": input_str if inputs is None else inputs}
+        if tool_call_id:
+            data["tool_call_id"] = tool_call_id
+        self._start("tool", data, serialized, **about)
+
+    def on_tool_end(self, output: Any, *, run_id: UUID, **_: Any) -> None:
+        """Note an end."""
+        self._end(run_id, "end", {"output": output})
+
+    def on_tool_error(self, error: BaseException, *, run_id: UUID, **_: Any) -> None:
+        """Note a failure or an interrupt."""
+        self._end(run_id, "error", {"error": error})
+
+    # --- retrievers
+
+    def on_retriever_start(
+        self, serialized: dict[str, Any] | None, query: str, **about: Any
+    ) -> None:
+        """Note a start."""
+        self._start("retriever", {"input": {"query": query}}, serialized, **about)
+
+    def on_retriever_end(self, documents: Sequence[Any], *, run_id: UUID, **_: Any) -> None:
+        """Note what was found."""
+        self._end(run_id, "end", {"output": documents})
+
+    def on_retriever_error(self, error: BaseException, *, run_id: UUID, **_: Any) -> None:
+        """Note a failure."""
+        self._end(run_id, "error", {"error": error})
+
+    # --- the application's own
+
+    def on_custom_event(self, name: str, data: Any, *, run_id: UUID, **about: Any) -> None:
+        """Note what ``dispatch_custom_event`` was given."""
+        around = self._runs.get(run_id)
+        note: dict[str, Any] = {
+            "event": "on_custom_event",
+            "timestamp": self._clock(),
+            "data": data,
+            "name": name,
+            "run_id": str(run_id),
+            "parent_ids": around.fields["parent_ids"] if around else [],
+            "tags": about.get("tags") or [],
+            "metadata": about.get("metadata") or {},
+        }
+        self._post(note, False)
+
+
+class StreamingRecorder(Recorder, _StreamingCallbackHandler[Any]):
+    """A recorder whose presence makes models stream, also where they are invoked.
+
+    A streaming chain lets it tap what its steps put out. A graph's nodes are not tapped: what a
+    node returns is noted when it ends.
+    """
+
+    def tap_output_aiter(self, run_id: UUID, output: AsyncIterator[T]) -> AsyncIterator[T]:
+        """Note an async step's chunks as they pass."""
+        run = self._tapped(run_id)
+        return self._atap(run, output) if run else output
+
+    def tap_output_iter(self, run_id: UUID, output: Iterator[T]) -> Iterator[T]:
+        """Note a step's chunks as they pass."""
+        run = self._tapped(run_id)
+        return self._tap(run, output) if run else output
+
+    def _tapped(self, run_id: UUID) -> _Run | None:
+        run = self._runs.get(run_id)
+        if run is None or not self._notes_outputs or run.kind not in _STEPS:
+            return None
+        is_noted = bool(run.fields["parent_ids"]) or self._notes_roots
+        return run if is_noted and not is_node(run.fields) else None
+
+    async def _atap(self, run: _Run, output: AsyncIterator[T]) -> AsyncIterator[T]:
+        async for chunk in output:
+            self._note(run, "stream", {"chunk": chunk})
+            yield chunk
+
+    def _tap(self, run: _Run, output: Iterator[T]) -> Iterator[T]:
+        for chunk in output:
+            self._note(run, "stream", {"chunk": chunk})
+            yield chunk
+
+
+_STEPS = frozenset({"chain", "prompt", "parser"})
+
+
+def _name_in(serialized: Mapping[str, Any]) -> str:
+    name: str = serialized.get("name") or ["Unnamed", *serialized.get("id", ())][-1]
+    return name
+
+
+def _is_unknown(inputs: object) -> bool:
+    """Tell LangChain's word for an input that is a stream: ``{"input": ""}``."""
+    given = dict_or_empty(inputs)
+    return len(given) == 1 and isinstance(given.get("input"), str) and not given["input"]
+
+
+def _message_in(response: LLMResult) -> Any:
+    first: Any = next((it[0] for it in response.generations if it), None)
+    return first.message if first else None
+
+
+def recorder_for(post: Post, facts: frozenset[Fact], *args: Any) -> Recorder:
+    """Give a recorder; one that makes models stream, if these facts need that."""
+    streams = "step.delta" in facts or not facts.isdisjoint(TOKENS)
+    return (StreamingRecorder if streams else Recorder)(post, facts, *args)
+
+
+def with_handler(
+    config: RunnableConfig | None, handler: BaseCallbackHandler, bound: RunnableConfig | None = None
+) -> RunnableConfig:
+    """Give the config with one more handler.
+
+    Callbacks of the config would keep those of a run around this call from being called, and those
+    bound to a graph. So where the config has none of its own, they are what is added to.
+    """
+    given: RunnableConfig = config or {}
+    callbacks: Any = given.get("callbacks")
+    if callbacks is None or (bound is not None and callbacks == []):
+        callbacks = (bound or {}).get("callbacks") or ensure_config().get("callbacks")
+    if isinstance(callbacks, BaseCallbackManager):
+        callbacks = callbacks.copy()
+        callbacks.add_handler(handler, inherit=True)
+    elif callbacks is None or isinstance(callbacks, list):
+        callbacks = [*(callbacks or ()), handler]
+    else:
+        raise UsageError(f"callbacks must be a list or a callback manager, not {callbacks!r:.80}")
+    return {**given, "callbacks": callbacks}

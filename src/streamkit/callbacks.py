@@ -1,0 +1,218 @@
+"""A source for calls that somebody else makes: what happens in them, told by callbacks alone.
+
+    source = CallbackSource()
+    chain.invoke(inputs, {"callbacks": [source.handler]})
+    for event in source.events(): ...
+
+It serves ``invoke``, ``ainvoke``, ``batch`` and any other call, at a fraction of what
+``astream_events`` costs, and tells the errors that no stream shows. Models stream their answers
+while it listens, also where they are invoked.
+
+Laws of this file:
+
+1. Each call is a run of its own, with a stream of its own; calls at the same time never mix.
+2. What a run tells is kept until somebody reads it, and no longer.
+3. The call is not held up, and not changed: it raises what it raises. The stream only shows it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from time import time
+from typing import TYPE_CHECKING, Any
+
+from ._drive import AsyncEventStream, EventStream
+from ._facts import Fact, filter_of, wanted
+from ._pipeline import Pipeline
+from .errors import UsageError
+from .events import Event
+
+if TYPE_CHECKING:
+    from langchain_core.callbacks import BaseCallbackHandler
+
+    from ._worker import Sleeper
+
+__all__ = ["CallbackSource"]
+
+
+class _Run(Iterator[Any]):
+    """What is known of one call and has not been read yet: a source."""
+
+    def __init__(self) -> None:
+        self.notes: deque[dict[str, Any]] = deque()
+        self.is_over = False
+        self.error: Exception | None = None
+
+    def end(self, last: dict[str, Any]) -> None:
+        """Take note that the root's end or error was noted."""
+        error = last["data"].get("error")
+        self.error = error if isinstance(error, Exception) else None
+        self.is_over = True
+
+    def __next__(self) -> Any:
+        if not self.notes:
+            self.raise_error()
+            raise StopIteration
+        return self.notes.popleft()
+
+    def raise_error(self) -> None:
+        error, self.error = self.error, None
+        if error:
+            raise error
+
+
+class _LiveRun(AsyncIterator[Any]):
+    """The next call, as it goes on: a source."""
+
+    def __init__(self, unread: deque[_Run], sleepers: list[Sleeper]) -> None:
+        self._unread = unread
+        self._sleepers = sleepers
+        self._sleeper: Sleeper | None = None
+        self._run: _Run | None = None
+
+    async def __anext__(self) -> Any:
+        while not (self._run and self._run.notes):
+            if self._run is None and self._unread:
+                self._run = self._unread.popleft()
+            elif self._run and self._run.is_over:
+                self._leave()
+                self._run.raise_error()
+                raise StopAsyncIteration
+            else:
+                await self._sleep()
+        return self._run.notes.popleft()
+
+    async def _sleep(self) -> None:
+        from ._worker import Sleeper  # noqa: PLC0415  (importing streamkit imports no asyncio)
+
+        if self._sleeper is None:
+            self._sleeper = Sleeper()
+            self._sleepers.add(self._sleeper)
+        await self._sleeper.sleep()
+
+    def _leave(self) -> None:
+        sleeper, self._sleeper = self._sleeper, None
+        if sleeper:
+            self._sleepers.remove(sleeper)
+
+    async def aclose(self) -> None:
+        """Listen no more. The call goes on."""
+        self._leave()
+
+    def __del__(self) -> None:
+        self._leave()
+
+
+class CallbackSource:
+    """Listens to calls by a callback handler, and gives their events.
+
+    Args:
+        include: the only facts that are wanted, such as ``{"text", "tool"}``.
+        exclude: facts that are not wanted.
+        strict: raise `MalformedItem` for what cannot be read, instead of passing it on as an
+            `Unrecognized` event.
+        clock: gives the events' timestamps, in unix seconds.
+
+    Raises:
+        UsageError: a word for a fact is none.
+
+    >>> from langchain_core.runnables import RunnableLambda
+    >>> source = CallbackSource()
+    >>> RunnableLambda(len).batch(["four", "eleven"], {"callbacks": [source.handler]})
+    [4, 6]
+    >>> sorted(run.collect().output for run in source.runs())
+    [4, 6]
+    """
+
+    def __init__(
+        self,
+        *,
+        include: Collection[Fact] | None = None,
+        exclude: Collection[Fact] = (),
+        strict: bool = False,
+        clock: Callable[[], float] = time,
+    ) -> None:
+        from ._recorder import recorder_for  # noqa: PLC0415  (it imports LangChain)
+
+        self._facts = wanted(include, exclude)
+        self._strict = strict
+        self._clock = clock
+        self._runs: dict[str, _Run] = {}
+        self._unread: deque[_Run] = deque()
+        self._sleepers: list[Sleeper] = []
+        self._handler: BaseCallbackHandler = recorder_for(self._post, self._facts, clock)
+
+    @property
+    def handler(self) -> BaseCallbackHandler:
+        """What to pass to a call, as ``{"callbacks": [source.handler]}``; to many, if you like."""
+        return self._handler
+
+    def events(self) -> EventStream[Event]:
+        """Give what has happened by now in the oldest call that has not been read.
+
+        An exception of the call is its `RunError` event, and is not raised again here.
+
+        Raises:
+            UsageError: there is no such call.
+
+        >>> from langchain_core.runnables import RunnableLambda
+        >>> source = CallbackSource()
+        >>> length = RunnableLambda(len).invoke("four", {"callbacks": [source.handler]})
+        >>> [event.type for event in source.events()]
+        ['run.start', 'step.start', 'step.end', 'run.end']
+        """
+        if not self._unread:
+            raise UsageError(
+                "no call has begun that was not read; pass source.handler to one first: "
+                "invoke(input, {'callbacks': [source.handler]})"
+            )
+        run = self._unread.popleft()
+        return EventStream(run, run.__next__, self._pipeline(), "event", run)
+
+    def runs(self) -> list[EventStream[Event]]:
+        """Give `events` of every call that has not been read, in the order they began.
+
+        >>> CallbackSource().runs()
+        []
+        """
+        return [self.events() for _ in range(len(self._unread))]
+
+    def live(self) -> AsyncEventStream[Event]:
+        """Give the next call's events as they happen, to be read while the call runs.
+
+        >>> import asyncio
+        >>> from langchain_core.runnables import RunnableLambda
+        >>> async def main():
+        ...     source = CallbackSource()
+        ...     length = RunnableLambda(len).ainvoke("four", {"callbacks": [source.handler]})
+        ...     call = asyncio.create_task(length)
+        ...     print([event.type async for event in source.live()], await call)
+        >>> asyncio.run(main())
+        ['run.start', 'step.start', 'step.end', 'run.end'] 4
+        """
+        run = _LiveRun(self._unread, self._sleepers)
+        return AsyncEventStream(run, run.__anext__, self._pipeline(), "event", run)
+
+    def _pipeline(self) -> Pipeline:
+        pipeline = Pipeline("callbacks", clock=self._clock, strict=self._strict)
+        only_wanted = filter_of(self._facts)
+        if only_wanted:
+            pipeline.add_stage(only_wanted)
+        return pipeline
+
+    def _post(self, note: dict[str, Any], is_token: bool) -> None:
+        """Take a note, in any thread."""
+        parents, run_id = note["parent_ids"], note["run_id"]
+        run = self._runs.get(parents[0] if parents else run_id)
+        if run is None:
+            if parents or not note["event"].endswith("_start"):
+                return  # something of a call that is over
+            run = self._runs[run_id] = _Run()
+            self._unread.append(run)
+        run.notes.append(note)
+        if not (parents or is_token) and note["event"].endswith(("_end", "_error")):
+            run.end(note)
+            del self._runs[run_id]
+        for sleeper in self._sleepers:
+            sleeper.wake()

@@ -1,0 +1,204 @@
+"""One message told in protocol events, block by block: what each event adds to it.
+
+    {"event": "content-block-start", "index": 1,
+     "content": {"type": "tool_call_chunk", "id": "call_1", "name": "get_weather", "args": ""}}
+    {"event": "content-block-delta", "index": 1, "delta": {"type": "tool-call-delta", "args": "{"}}
+    {"event": "content-block-finish", "index": 1,
+     "content": {"type": "tool_call", "id": "call_1", "name": "get_weather", "args": {…}}}
+
+Laws of this file:
+
+1. Deltas are passed on as they come. A finish repeats them, and adds only what no delta told.
+2. Upstream sends all finishes together, at the end of the message. So when a block ends is for
+   `Message` to say, and what only a finish tells (a seal, citations, an image) comes that late.
+3. A call begins when its id and its name are known, which may be only at its finish.
+"""
+
+from __future__ import annotations
+
+import json
+
+from .._message import Message
+from .._payload import Fields, dict_or_empty, json_text, read_block, seal_of, usage_of
+from ..errors import MalformedItem
+
+__all__ = ["BlockEvents"]
+
+_CALL_CHUNKS = frozenset({"tool_call_chunk", "server_tool_call_chunk"})
+_CALLS = frozenset({"tool_call", "server_tool_call", "invalid_tool_call", *_CALL_CHUNKS})
+
+
+class _Block:
+    """A block under way: what it has said, and the part of ours that its words went into."""
+
+    __slots__ = ("begun", "id", "name", "said", "seal", "server", "words_id")
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.words_id: int | None = None
+        self.seal: str | None = None
+        self.id: str | None = None
+        self.name: str | None = None
+        self.server = False
+        self.begun = False
+
+    def rest_of(self, whole: str) -> str:
+        """Give what ``whole`` says and the block has not said yet."""
+        said = "".join(self.said)
+        return whole[len(said) :] if whole.startswith(said) else ""
+
+
+class BlockEvents:
+    """Reads the protocol events of one message into it."""
+
+    def __init__(self, message: Message) -> None:
+        self.message = message
+        self._blocks: dict[object, _Block] = {}
+
+    def read(self, event: Fields) -> None:
+        """Add what one event between the message's start and its finish says."""
+        index = event.get("index")
+        match event["event"]:
+            case "content-block-start":
+                block = self._blocks[index] = _Block()
+                self._start(block, _content(event))
+            case "content-block-delta" if "delta" in event:
+                self._delta(self._block(index), event["delta"])
+            case "content-block-delta":
+                self._start(self._block(index), _content(event))
+            case "content-block-finish":
+                self._finish(self._block(index), _content(event))
+            case other:
+                raise MalformedItem(f"no protocol event is named {other!r}", event)
+
+    def _block(self, index: object) -> _Block:
+        return self._blocks.setdefault(index, _Block())
+
+    def finish(self, event: Fields) -> None:
+        """Add what the end of the message says."""
+        usage = usage_of(event.get("usage"))
+        if usage:
+            self.message.usage(usage)
+        metadata = dict_or_empty(event.get("metadata"))
+        self.message.response(metadata)
+        refusal = dict_or_empty(event.get("additional_kwargs")).get("refusal")
+        if refusal:
+            self.message.content({"type": "refusal", "refusal": refusal})
+        self.message.has_last_chunk = True
+
+    # --- starts
+
+    def _start(self, block: _Block, content: Fields) -> None:
+        kind = content.get("type")
+        if kind in _CALLS:
+            self._begin_call(block, content)
+            if kind in _CALL_CHUNKS:
+                self._args(block, content.get("args") or "")
+        elif kind in {"text", "reasoning"}:
+            self._seal(block, content)
+            write = self._text if kind == "text" else self._reasoning
+            write(block, content.get(kind) or "")
+
+    def _begin_call(self, block: _Block, content: Fields) -> None:
+        """Begin a call, or wait until the block has told its id and its name."""
+        block.id = content.get("id") or block.id
+        block.name = content.get("name") or block.name
+        block.server = block.server or str(content.get("type")).startswith("server")
+        if not block.begun and block.id and block.name:
+            self._write_call(block, "".join(block.said))
+
+    def _write_call(self, block: _Block, args: str) -> None:
+        """Write a call, or more of it: the block itself is the index that tells it from others."""
+        id, name = (None, None) if block.begun else (block.id, block.name)
+        block.begun = True
+        self.message.tool_call(block, id, name, args, provider_executed=block.server)
+
+    # --- deltas
+
+    def _delta(self, block: _Block, delta: Fields) -> None:
+        match delta["type"]:
+            case "text-delta":
+                self._text(block, delta["text"])
+            case "reasoning-delta":
+                self._reasoning(block, delta["reasoning"])
+            case "tool-call-delta":
+                self._args(block, delta["args"])
+            case "block-delta":
+                self._snapshot(block, delta["fields"])
+            case "data-delta":
+                pass  # the finish holds the data whole
+            case other:
+                raise MalformedItem(f"no content-block-delta is of type {other!r}", delta)
+
+    def _text(self, block: _Block, text: str) -> None:
+        block.said.append(text)
+        self.message.text(text)
+        block.words_id = self.message.words_id if text else block.words_id
+
+    def _reasoning(self, block: _Block, text: str) -> None:
+        block.said.append(text)
+        self.message.reasoning(text)
+        block.words_id = self.message.words_id if text else block.words_id
+
+    def _args(self, block: _Block, args: str) -> None:
+        block.said.append(args)
+        if block.begun:
+            self._write_call(block, args)
+
+    def _snapshot(self, block: _Block, fields: Fields) -> None:
+        """Read the older form of a call's delta, which repeats all of the call so far."""
+        if fields.get("type") in _CALL_CHUNKS:
+            self._begin_call(block, fields)
+            self._args(block, block.rest_of(fields.get("args") or ""))
+
+    # --- finishes
+
+    def _finish(self, block: _Block, content: Fields) -> None:
+        kind = content.get("type")
+        if kind in _CALLS:
+            self._finish_call(block, content)
+        elif kind == "text":
+            self._finish_text(block, content)
+        elif kind == "reasoning":
+            self._finish_reasoning(block, content)
+        else:
+            read_block(content, self.message)
+            value = dict_or_empty(content.get("value"))
+            if value.get("type") == "custom_tool_call":
+                self._custom_call(block, value)
+
+    def _custom_call(self, block: _Block, value: Fields) -> None:
+        """Make a call of what v3 forgets to: OpenAI's custom tools, as its other APIs show them."""
+        block.id, block.name = value.get("call_id"), value.get("name")
+        self._write_call(block, json.dumps({"__arg1": value.get("input")}))
+
+    def _finish_call(self, block: _Block, content: Fields) -> None:
+        self._begin_call(block, content)
+        if not block.begun:  # it never told an id or a name: the message makes one up
+            self._write_call(block, "".join(block.said))
+        args = content.get("args")
+        if args and not any(block.said):
+            self._args(block, args if isinstance(args, str) else json_text(args))
+
+    def _finish_text(self, block: _Block, content: Fields) -> None:
+        self._text(block, block.rest_of(content.get("text") or ""))
+        self._seal(block, content)
+        for citation in content.get("annotations") or ():
+            self.message.citation(citation, block.words_id)
+
+    def _finish_reasoning(self, block: _Block, content: Fields) -> None:
+        self._reasoning(block, block.rest_of(content.get("reasoning") or ""))
+        self._seal(block, content)
+
+    def _seal(self, block: _Block, content: Fields) -> None:
+        """Add the seal, to the block itself where it is still open (Gemini seals texts, too)."""
+        seal = seal_of(content)
+        if seal != block.seal:
+            block.seal = seal
+            self.message.reasoning("", signature=seal)
+
+
+def _content(event: Fields) -> Fields:
+    """Give an event's block. Cores before 1.4 had another word for it, also in deltas."""
+    content: Fields = event.get("content") or event["content_block"]
+    return content

@@ -1,0 +1,179 @@
+"""What LangGraph's stream modes say, whatever wraps them: labelled items, v3 envelopes, SDK parts.
+
+Laws of this file:
+
+1. A mode's payload means the same in every API, so it is read here and nowhere else.
+2. Whatever repeats what was shown (``debug`` repeats ``tasks``, ``values`` repeats ``updates``)
+   is told by its id and shown once.
+3. The first ``values`` of a graph is where it starts from: its messages are history and no news.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from .._assembly import Assembly, error_info
+from .._origin import origin_in
+from .._payload import dict_or_empty, fields_of, messages_in
+from ..errors import MalformedItem
+from ..events import Checkpoint, Custom, StateSnapshot
+from ..values import ErrorInfo, Origin, Status
+from ._interrupts import show_interrupts
+
+__all__ = ["MODES", "MessagesMode", "ModePayloads", "error_of"]
+
+MODES = ("values", "updates", "messages", "custom", "tasks", "checkpoints", "debug", "tools")
+
+Path = tuple[str, ...]
+
+
+class MessagesMode(Protocol):
+    """Whoever reads the one mode whose payloads differ from API to API."""
+
+    def read(self, raw: object) -> None:
+        """Tell the assembly what one payload means."""
+        ...
+
+    def settle(self, message: object) -> None:
+        """End the open message that a whole one repeats, or that a tool's result answers."""
+        ...
+
+    def end_task(self, task_id: str, left: Status = "incomplete") -> None:
+        """End the messages of a node that ended; ``left`` says how, if it left them half said."""
+        ...
+
+
+class ModePayloads:
+    """Reads the payloads of every mode into an assembly. ``root`` is the outermost graph's path."""
+
+    def __init__(self, assembly: Assembly, messages: MessagesMode, *, root: Path = ()) -> None:
+        self._assembly = assembly
+        self._messages = messages
+        self._root = root
+        self._begun: set[Path] = set()
+        self._read_by_mode: dict[str, Callable[[Path, Any], None]] = {
+            "values": self.values,
+            "updates": self._updates,
+            "messages": lambda _, payload: messages.read(payload),
+            "custom": self._custom,
+            "tasks": self._tasks,
+            "checkpoints": self._checkpoints,
+            "debug": self._debug,
+            "tools": self._tools,
+        }
+
+    def read(self, mode: str, namespace: Path, payload: object) -> None:
+        """Tell the assembly what one payload of a mode means."""
+        self._read_by_mode[mode](namespace, payload)
+
+    def values(self, namespace: Path, payload: object, interrupts: Sequence[object] = ()) -> None:
+        """Read a state, and the interrupts that stand in it (or beside it)."""
+        origin = Origin(namespace=namespace)
+        state = dict_or_empty(payload)
+        if "__interrupt__" in state:
+            interrupts = state["__interrupt__"]
+            payload = {key: value for key, value in state.items() if key != "__interrupt__"}
+        self._news(origin, payload)
+        if namespace == self._root:
+            self._assembly.output = payload
+        self._assembly.show(StateSnapshot, origin, values=payload)
+        if interrupts:
+            show_interrupts(self._assembly, origin, interrupts)
+
+    def _news(self, origin: Origin, state: object) -> None:
+        """Show the messages of a state that nothing else has shown, such as tools' results in v3.
+
+        A message without an id cannot be told from its own repetition, so it is left in the state.
+        """
+        ledger, messages = self._assembly.ledger, list(messages_in(state))
+        if origin.namespace not in self._begun:
+            self._begun.add(origin.namespace)
+            ledger.mark_seen(messages)
+        for message in messages:
+            if fields_of(message).get("id") and not ledger.knows(message):
+                self._messages.settle(message)
+                self._assembly.whole_message(message, origin)
+        ledger.forget_tasks_of(origin.namespace)
+
+    def _custom(self, namespace: Path, payload: object) -> None:
+        self._assembly.show(Custom, Origin(namespace=namespace), data=payload)
+
+    def _updates(self, namespace: Path, payload: object) -> None:
+        updates = dict_or_empty(payload)
+        if updates is not payload:
+            raise MalformedItem(f"expected an update by node, got {payload!r:.200}", payload)
+        for node, values in updates.items():
+            if node == "__interrupt__":
+                show_interrupts(self._assembly, Origin(namespace=namespace), values)
+            else:
+                self._update(Origin(namespace=namespace, node=node), node, values)
+
+    def _update(self, origin: Origin, node: str, values: object) -> None:
+        """Show a node's update. Messages up to the last known one are history.
+
+        A subgraph that shares its messages returns the whole conversation, earlier turns too.
+        """
+        ledger, messages = self._assembly.ledger, list(messages_in(values))
+        for message in messages:
+            self._messages.settle(message)
+        known = [number for number, it in enumerate(messages) if ledger.knows(it)]
+        if known:
+            ledger.mark_seen(messages[: known[-1] + 1])
+        self._assembly.state_update(origin, node, values)
+
+    def _tasks(self, namespace: Path, payload: Mapping[str, Any]) -> None:
+        origin = origin_in(namespace, task_id=payload["id"], node=payload["name"])
+        if "result" in payload or "error" in payload:
+            self._task_end(origin, payload)
+        elif not self._assembly.is_open(payload["id"]):
+            self._assembly.ledger.mark_seen(messages_in(payload["input"]))
+            self._assembly.start_step(payload["id"], "node", origin, payload["input"])
+
+    def _task_end(self, origin: Origin, payload: Mapping[str, Any]) -> None:
+        error, interrupts = payload.get("error"), payload.get("interrupts") or ()
+        if interrupts:
+            show_interrupts(self._assembly, origin, interrupts)
+        status: Status = "failed" if error else "interrupted" if interrupts else "completed"
+        self._messages.end_task(payload["id"], "failed" if error else "incomplete")
+        info = error_of(error) if error else None
+        self._assembly.end_step(payload["id"], payload.get("result"), status, info)
+
+    def _checkpoints(self, namespace: Path, payload: Mapping[str, Any]) -> None:
+        place = dict_or_empty(dict_or_empty(payload["config"]).get("configurable"))
+        if self._assembly.ledger.is_repeated_checkpoint(place.get("checkpoint_id")):
+            return  # debug mode repeats what checkpoints mode says
+        names = ("config", "parent_config", "values", "metadata")
+        fields = {name: payload.get(name) for name in names}
+        following = tuple(payload.get("next") or ())
+        self._assembly.show(Checkpoint, Origin(namespace=namespace), next=following, **fields)
+
+    def _debug(self, namespace: Path, payload: Mapping[str, Any]) -> None:
+        modes = {"task": "tasks", "task_result": "tasks", "checkpoint": "checkpoints"}
+        self.read(modes[payload["type"]], namespace, payload["payload"])
+
+    def _tools(self, namespace: Path, payload: Mapping[str, Any]) -> None:
+        id, key = payload["tool_call_id"], ("tool", payload["tool_call_id"])
+        match payload["event"]:
+            case "tool-started":
+                origin = origin_in(namespace)
+                name, given = payload["tool_name"], payload.get("input")
+                self._assembly.start_tool(key, origin, id, name, given)
+            case "tool-output-delta":
+                self._assembly.tool_delta(key, payload.get("delta"))
+            case "tool-finished":
+                self._assembly.end_tool(key, payload.get("output"))
+            case "tool-error":
+                self._assembly.fail_tool(key, error_of(payload.get("message")))
+            case event:
+                raise MalformedItem(f"no event of tools mode is named {event!r}", payload)
+
+
+def error_of(error: object, name: str = "ToolError") -> ErrorInfo:
+    """Give what went wrong: the exception itself locally, its name and text from a server."""
+    if isinstance(error, BaseException):
+        return error_info(error)
+    fields = dict_or_empty(error)
+    if fields:
+        return ErrorInfo(name=str(fields.get("error")), message=str(fields.get("message")))
+    return ErrorInfo(name=name, message=str(error))

@@ -1,0 +1,196 @@
+"""What a callback handler of ours notes, and what the call yields that it was passed to.
+
+    model.invoke("hi", {"callbacks": [handler]})
+
+    {"event": "on_chat_model_start", "name": "ChatOpenAI", "run_id": "c850…", …, "timestamp": 17…}
+    {"event": "on_chat_model_error", …, "data": {"error": RateLimitError(…)}}
+
+    graph.stream(inputs, {"callbacks": [handler]}, stream_mode=["updates", …], subgraphs=True)
+
+    Yielded((("sub:8f2…",), "custom", {"progress": 0.5}))
+
+The notes are those of ``astream_events`` version 2, and are read as such. They also tell
+
+- what failed, was interrupted or was cancelled: every run ends, so nothing has to be made up for;
+- the exception, which the innermost run that raised it shows, and nothing around it;
+- what a tool puts out before it ends (``on_tool_stream``).
+
+What a graph yields beside them is what callbacks do not see: its state, its checkpoints, its
+stream writer's data, its breakpoints. What anything else yields is its own output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
+
+from .._assembly import error_info
+from .._payload import messages_in
+from ..errors import MalformedItem
+from ..events import StepDelta
+from ..values import ErrorInfo, Origin, Status, StepKind
+from ._interrupts import is_bubble_up, show_interrupts
+from ._modes import ModePayloads
+from ._reader import Reader
+from .astream_events import EventsReader, Run
+from .chunks import ChunksReader, is_cumulative
+
+__all__ = ["CallbackReader", "Yielded"]
+
+
+class Yielded(NamedTuple):
+    """Something that the call itself yielded, rather than its handler noted."""
+
+    item: Any
+
+
+class _Noted:
+    """Messages are told by notes: the ``MessagesMode`` of a graph that was not asked for any."""
+
+    def read(self, raw: object) -> None:
+        """No such payload was asked for."""
+        raise MalformedItem("a message that was not asked for", raw)
+
+    def settle(self, message: object) -> None:
+        """No message is open that its model's end has not closed."""
+
+    def end_task(self, task_id: str, left: Status = "incomplete") -> None:
+        """A node's end is noted."""
+
+
+class CallbackReader(EventsReader):
+    """Reads notes and what the call yields.
+
+    Args:
+        graph: whether the call is a graph's, which yields ``(namespace, mode, payload)``.
+        echoes: whether the call is a model's, which yields the chunks that are noted already.
+        options: those of any reader.
+    """
+
+    def __init__(self, *, graph: bool = False, echoes: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self._is_graph = graph
+        self._echoes = echoes
+        self._modes = ModePayloads(self.assembly, _Noted())
+        self._blamed: list[BaseException] = []
+        self._root_status: Status = "completed"
+        self._bare = ChunksReader(assembly=self.assembly, **options)
+
+    def _table(self) -> dict[str, Callable[[dict[str, Any]], None]]:
+        table = super()._table()
+        for kind in ("chain", "prompt", "parser"):
+            table[f"on_{kind}_error"] = self._step_error
+        for kind in ("chat_model", "llm"):
+            table[f"on_{kind}_error"] = self._model_error
+        table["on_retriever_error"] = self._retriever_error
+        table["on_tool_stream"] = self._tool_stream
+        return table
+
+    def read(self, raw: object) -> None:
+        """Tell the assembly what one note, or one item of the call, means."""
+        if isinstance(raw, Yielded):
+            self._read_yielded(raw.item)
+            return
+        note = cast("dict[str, Any]", raw)
+        self.assembly.now = note.get("timestamp", self.assembly.now)
+        if not note["parent_ids"] and note["run_id"] != self._root and self._root:
+            note = {**note, "parent_ids": [self._root]}  # its own parent was not noted
+        super().read(note)
+
+    def final_status(self) -> Status:
+        """A runnable that runs no callbacks is done when it yields no more."""
+        if self._root_status != "completed":
+            return self._root_status
+        return super().final_status() if self._root else Reader.final_status(self)
+
+    def _kind_of(self, event: dict[str, Any]) -> StepKind:
+        is_graph = self._is_graph and event["run_id"] == self._root
+        return "graph" if is_graph else super()._kind_of(event)
+
+    # --- errors
+
+    def _step_error(self, event: dict[str, Any]) -> None:
+        run = self._known(event)
+        run_id, error = event["run_id"], event["data"]["error"]
+        self._leave(run_id)
+        status = self._status_of(run, error)
+        self.assembly.end_step(run_id, None, status, self._blame(error))
+
+    def _model_error(self, event: dict[str, Any]) -> None:
+        run = self._known(event)
+        status = self._status_of(run, event["data"]["error"])
+        self.assembly.end_message(("message", run.origin.run_id), status)
+        self._step_error(event)
+
+    def _tool_error(self, event: dict[str, Any]) -> None:
+        super()._tool_error(event)
+        self._blame(event["data"]["error"])
+
+    def _retriever_error(self, event: dict[str, Any]) -> None:
+        run = self._known(event)
+        run_id, error = event["run_id"], event["data"]["error"]
+        self._leave(run_id)
+        status = self._status_of(run, error)
+        self.assembly.end_retrieval(run_id, (), status, self._blame(error))
+
+    def _status_of(self, run: Run, error: BaseException) -> Status:
+        """Give how a run ended that raised; a pause shows what it asks."""
+        status: Status = "failed" if isinstance(error, Exception) else "cancelled"
+        if is_bubble_up(error):
+            status = self._bubbles_up(run.origin, error)
+        if run.origin.run_id == self._root:
+            self._root_status = status
+        return status
+
+    def _bubbles_up(self, origin: Origin, error: BaseException) -> Status:
+        interrupts: Any = error.args[0] if error.args else None
+        if not isinstance(interrupts, (list, tuple)):
+            return "completed"  # it goes on in the graph around: Command(graph=PARENT)
+        show_interrupts(self.assembly, origin, cast("list[object]", interrupts))
+        return "interrupted"
+
+    def _blame(self, error: BaseException) -> ErrorInfo | None:
+        """Give an exception to the first run that shows it, which is the innermost."""
+        is_known = any(error is it for it in self._blamed)
+        if is_known or is_bubble_up(error) or not isinstance(error, Exception):
+            return None
+        self._blamed.append(error)
+        return error_info(error)
+
+    # --- tools' partial output
+
+    def _tool_stream(self, event: dict[str, Any]) -> None:
+        self._known(event)
+        self.assembly.tool_delta(event["run_id"], event["data"]["chunk"])
+
+    # --- what the call yields
+
+    def _read_yielded(self, item: Any) -> None:
+        if self._is_graph:
+            self._read_mode(*item)
+        elif not self._echoes:
+            self._read_output(item)
+
+    def _read_mode(self, namespace: tuple[str, ...], mode: str, payload: Any) -> None:
+        if mode != "debug" or payload["type"] == "checkpoint":  # nodes are noted
+            self._modes.read(mode, namespace, payload)
+
+    def _node_end(self, origin: Origin, values: object) -> None:
+        """Show a node's messages; a graph's ``updates`` tell more exactly what it wrote."""
+        if not self._is_graph:
+            super()._node_end(origin, values)
+            return
+        for message in messages_in(values):
+            self.assembly.whole_message(message, origin)
+
+    def _read_output(self, chunk: object) -> None:
+        """Show a chunk of the root's output; a runnable may also have no run at all."""
+        root = self._runs.get(self._root or "")
+        if root is None:
+            self._bare.read(chunk)
+        elif root.kind == "graph":
+            self._graph_chunk(root, chunk)
+        else:
+            cumulative = is_cumulative(chunk)
+            fields = {"step_id": self._root, "value": chunk, "cumulative": cumulative}
+            self.assembly.show(StepDelta, root.origin, **fields)

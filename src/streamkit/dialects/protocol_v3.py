@@ -1,0 +1,179 @@
+"""Version 3: run streams, chat-model streams, and the protocol events of either.
+
+    graph.stream_events(inputs, version="v3")                      # async: await it first
+
+    {"type": "event", "method": "messages", "seq": 7, "params": {"namespace": ["sub:8f2…"],
+     "timestamp": 1790000000000, "data": ({"event": "content-block-delta", "index": 0,
+     "delta": {"type": "text-delta", "text": "Hel"}}, {"run_id": "019a…", "langgraph_node": …})}}
+    {"type": "event", "method": "lifecycle", …, "params": {…, "data": {"event": "started",
+     "namespace": ["sub:8f2…"], "graph_name": "sub", "trigger_call_id": "8f2…"}}}
+
+    model.stream_events("hi", version="v3")                        # async: await it first
+
+    {"event": "content-block-delta", "index": 0, "delta": {"type": "text-delta", "text": "Hel"}}
+
+What upstream leaves out, and how it is made up for:
+
+- Nothing brackets a node, and only a subgraph has a lifecycle: it becomes a step of kind
+  ``graph``, under the id of the task it runs in, unless that task has a bracket already.
+- Tools' results are in no ``messages`` event. They come from ``tools`` where that was asked for,
+  else from the first state that holds them.
+- A stream that a server sends never ends. The outermost lifecycle's last word ends the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeGuard, cast
+
+from .._origin import task_ids
+from .._payload import Fields, dict_or_empty
+from .._protocols import RunOver
+from ..errors import MalformedItem, SourceError
+from ..events import Custom
+from ..values import Origin, Status
+from ._modes import MODES, ModePayloads, error_of
+from ._protocol import ProtocolMessages, is_protocol_event
+from ._reader import Reader
+
+__all__ = ["V3Reader", "is_v3"]
+
+_ENVELOPE = frozenset({"type", "method", "params"})
+_ENDINGS: dict[str, Status] = {
+    "completed": "completed",
+    "failed": "failed",
+    "interrupted": "interrupted",
+    "drained": "interrupted",  # stopped between two steps, to be resumed
+}
+
+Path = tuple[str, ...]
+
+
+def is_v3(raw: object) -> bool:
+    """Tell whether ``raw`` is a protocol event, in its envelope or bare."""
+    return _is_enveloped(raw) or is_protocol_event(raw)
+
+
+def _is_enveloped(raw: object) -> TypeGuard[dict[str, Any]]:
+    if not isinstance(raw, dict):
+        return False
+    envelope = cast("dict[str, Any]", raw)
+    return envelope.keys() >= _ENVELOPE and envelope["type"] == "event"
+
+
+class V3Reader(Reader):
+    """Reads protocol events. ``scope`` is the path of the outermost graph that they are about."""
+
+    def __init__(self, *, scope: Path = (), **options: Any) -> None:
+        super().__init__(**options)
+        self._scope = tuple(scope)
+        self._messages = ProtocolMessages(self.assembly)
+        self._modes = ModePayloads(self.assembly, self._messages, root=self._scope)
+        self._graphs: list[Path] = []
+        self._must_say_end = False
+        self._methods: dict[str, Callable[[Path, Any], None]] = {
+            "messages": lambda namespace, data: self._messages.read(data, namespace),
+            "lifecycle": self._lifecycle,
+            "input.requested": self._input_requested,
+            "input.answered": self._input_answered,
+        }
+
+    def read(self, raw: object) -> None:
+        """Tell the assembly what one protocol event means."""
+        if _is_enveloped(raw):
+            self._read_enveloped(raw["method"], raw["params"])
+        elif "event" in dict_or_empty(raw):
+            self.assembly.start_run()
+            self._must_say_end = True
+            self._messages.read(raw)
+        else:
+            raise MalformedItem(f"expected a protocol event, got {raw!r:.200}", raw)
+
+    def final_status(self) -> Status:
+        """Whatever is still open when the source ends was cut off."""
+        status = super().final_status()
+        is_cut = self.assembly.has_open_brackets or (
+            self._must_say_end and self.assembly.open_messages()
+        )
+        return "incomplete" if is_cut and status == "completed" else status
+
+    def _read_enveloped(self, method: str, params: Fields) -> None:
+        milliseconds = params.get("timestamp")
+        if milliseconds:
+            self.assembly.now = milliseconds / 1000
+        self.assembly.start_run()
+        namespace, data = tuple(params.get("namespace") or ()), params["data"]
+        if method == "values":
+            self._modes.values(namespace, data, params.get("interrupts") or ())
+        elif method in self._methods:
+            self._methods[method](namespace, data)
+        elif method in MODES:
+            self._modes.read(method, namespace, data)
+        elif method.startswith("custom:"):
+            name = method.removeprefix("custom:")
+            self.assembly.show(Custom, Origin(namespace=namespace), name=name, data=data)
+        else:
+            raise MalformedItem(f"no v3 method is named {method!r}", method)
+
+    def _input_requested(self, namespace: Path, data: Fields) -> None:
+        origin = Origin(namespace=namespace)
+        self.assembly.interrupt(origin, data["interrupt_id"], data.get("payload"))
+
+    def _input_answered(self, _namespace: Path, _data: Fields) -> None:
+        """Nothing is in it but the question's id."""
+
+    # --- the lives of graphs
+
+    def _lifecycle(self, namespace: Path, data: Fields) -> None:
+        path, event = tuple(data.get("namespace") or namespace), data["event"]
+        if event in {"started", "running"}:
+            self._begin(path, data)
+        elif event not in _ENDINGS:
+            raise MalformedItem(f"no lifecycle event is named {event!r}", data)
+        elif path == self._scope:
+            self._end_run(_ENDINGS[event], data)
+        else:
+            self._end_graph(path, _ENDINGS[event], data)
+
+    def _begin(self, path: Path, data: Fields) -> None:
+        if path == self._scope:
+            self._must_say_end = True
+            return
+        task_id = _task_id(path)
+        if self.assembly.is_open(task_id):
+            return  # its node has a bracket already
+        origin = Origin(
+            run_id=task_id,
+            parent_ids=task_ids(path[:-1]),
+            name=data.get("graph_name"),
+            node=path[-1].partition(":")[0],
+            namespace=path[:-1],
+        )
+        self._graphs.append(path)
+        self.assembly.start_step(task_id, "graph", origin, None)
+
+    def _end_graph(self, path: Path, status: Status, data: Fields) -> None:
+        """End a graph and the graphs in it, which a run that ends names in the wrong order."""
+        for inner in reversed(self._graphs.copy()):
+            if inner[: len(path)] != path:
+                continue
+            self._graphs.remove(inner)
+            if status != "completed":
+                self.assembly.close_inside(_task_id(inner), status)
+            self._end_step(inner, status, data.get("error"))
+
+    def _end_step(self, path: Path, status: Status, error: str | None) -> None:
+        info = error_of(error, "GraphError") if error else None
+        self.assembly.end_step(_task_id(path), None, status, info)
+
+    def _end_run(self, status: Status, data: Fields) -> None:
+        """End the run on its own word: its source would wait for ever."""
+        if status == "failed":
+            raise RunOver(SourceError(f"the run failed on its server: {data.get('error')}"))
+        self.assembly.interrupted = self.assembly.interrupted or status == "interrupted"
+        self._must_say_end = False
+        raise RunOver(None)
+
+
+def _task_id(path: Path) -> str:
+    return path[-1].rpartition(":")[2]

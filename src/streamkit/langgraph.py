@@ -1,0 +1,103 @@
+"""For whoever reads LangGraph's own v3 run streams: our events as one more projection of them.
+
+    from streamkit.langgraph import StreamkitTransformer
+
+    run = graph.stream_events(inputs, version="v3", transformers=[StreamkitTransformer])
+    for event in run.streamkit:
+        ...
+
+It can be compiled in, too: ``builder.compile(transformers=[StreamkitTransformer])``. A handle from
+``run.subgraphs`` has a ``streamkit`` of its own, with the events of that subgraph alone.
+
+`streamkit.normalize` reads the same run from outside and is all that most need. The projection is
+for code that also reads the others (``run.messages``, ``run.values``), and it carries more: it asks
+the graph for the modes that it wants and sees events that upstream keeps out of the run's own log,
+so that nodes have their steps and tools their own start and end.
+"""
+
+# pyright: reportMissingTypeStubs=false
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from time import time
+from typing import Any, ClassVar
+
+from ._pipeline import Pipeline
+from ._protocols import AnyStage
+from .errors import UsageError
+from .events import Event
+
+try:
+    from langgraph.stream import ProtocolEvent, StreamChannel, StreamTransformer
+except ImportError as error:
+    raise UsageError(
+        "streamkit.langgraph needs a langgraph with v3 streams: 1.2 or later"
+    ) from error
+
+__all__ = ["StreamkitTransformer"]
+
+
+class StreamkitTransformer(StreamTransformer):
+    """A v3 transformer whose projection, ``run.streamkit``, holds our events.
+
+    Args:
+        scope: the path of the graph that it is for; LangGraph gives it.
+        stages: callables behind the reader, as for `normalize`. Say
+            ``transformers=[partial(StreamkitTransformer, stages=[...])]``.
+        clock: gives the events' timestamps where LangGraph's have none.
+
+    Where the run fails, the closing events come first and then its exception is raised. As with all
+    projections, reading begins with whoever reads: what came before is not kept, and a projection
+    that nobody reads costs nothing.
+    """
+
+    _native = True
+    required_stream_modes: ClassVar[tuple[str, ...]] = (
+        "values",
+        "updates",
+        "messages",
+        "custom",
+        "tasks",
+        "tools",
+    )
+    """What is asked of the graph; in a subclass, add ``"checkpoints"`` to have them, too."""
+
+    def __init__(
+        self,
+        scope: tuple[str, ...] = (),
+        *,
+        stages: Sequence[AnyStage[Any, Any]] = (),
+        clock: Callable[[], float] = time,
+    ) -> None:
+        super().__init__(scope)
+        self._channel: StreamChannel[Event] = StreamChannel()
+        self._pipeline = Pipeline("v3", scope=scope, clock=clock)
+        for stage in stages:
+            self._pipeline.add_stage(stage)
+
+    def init(self) -> dict[str, Any]:
+        """Give LangGraph the projection."""
+        return {"streamkit": self._channel}
+
+    def process(self, event: ProtocolEvent) -> bool:
+        """Read one protocol event, and leave it to the others."""
+        if self._is_read:
+            self._push(self._pipeline.feed(event))
+        return True
+
+    def finalize(self) -> None:
+        """End our run with LangGraph's."""
+        self._push(self._pipeline.close())
+
+    def fail(self, err: BaseException) -> None:
+        """End our run as LangGraph's failed."""
+        self._push(self._pipeline.fail(err))
+
+    @property
+    def _is_read(self) -> bool:
+        return getattr(self._channel, "_subscribed", True)
+
+    def _push(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._channel.push(event)

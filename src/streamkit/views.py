@@ -1,0 +1,261 @@
+"""Views: one stream read in several ways, or several read as one.
+
+    answer, log = tee(normalize(graph.astream_events(inputs)))
+    parts = split(normalize(graph.astream_events(inputs)), by_message)
+    events = merge_runs({"fast": normalize(...), "deep": normalize(...)})
+
+Laws of this file:
+
+1. A source is pulled because a reader waits, never ahead of all of them; what a slower reader
+   has not read yet is kept for it. `merge_runs` lets each stream be one item ahead.
+2. A reader that leaves, or is cancelled, takes nothing from the others. When the last has closed
+   its view, the source is closed, and no task is left.
+3. An exception of the source reaches every reader, after the closing events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping
+from contextlib import AsyncExitStack, ExitStack
+from typing import Any, TypeVar, cast, overload
+from weakref import ref
+
+from ._drive import AsyncEventStream, EventStream
+from ._hub import Reader, cancelled, hub_of
+from ._relay import AsyncRelay, Relay
+from .errors import UsageError
+from .events import Event, MessageEnd
+
+__all__ = ["by_agent", "by_message", "by_namespace", "merge_runs", "split", "tee"]
+
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
+
+
+@overload
+def tee(
+    stream: EventStream[T], n: int = ..., *, ahead: int | None = ...
+) -> tuple[EventStream[T], ...]: ...
+@overload
+def tee(
+    stream: AsyncEventStream[T], n: int = ..., *, ahead: int | None = ...
+) -> tuple[AsyncEventStream[T], ...]: ...
+def tee(stream: Any, n: int = 2, *, ahead: int | None = None) -> tuple[Any, ...]:
+    """Give ``n`` streams, each of which gives everything that ``stream`` does.
+
+    Args:
+        stream: the stream; from now on only to be read through the new ones.
+        n: how many.
+        ahead: how many items the fastest reader may be ahead of the slowest. Beyond that an
+            async reader waits (so read them in tasks of their own), and a sync one raises.
+
+    Raises:
+        UsageError: ``stream`` is no stream of ours; or, while reading, what ``ahead`` says.
+
+    >>> from streamkit import normalize
+    >>> text, events = tee(normalize(["Hel", "lo"]))
+    >>> "".join(text.text()), events.collect().status
+    ('Hello', 'completed')
+    """
+    hub = hub_of(stream, ahead)
+    readers = [hub.reader() for _ in range(n)]
+    return tuple(reader.stream() for reader in readers)
+
+
+@overload
+def split(
+    stream: EventStream[T], key: Callable[[T], K | None], *, ahead: int | None = ...
+) -> EventStream[tuple[K, EventStream[T]]]: ...
+@overload
+def split(
+    stream: AsyncEventStream[T], key: Callable[[T], K | None], *, ahead: int | None = ...
+) -> AsyncEventStream[tuple[K, AsyncEventStream[T]]]: ...
+def split(stream: Any, key: Callable[[Any], Any], *, ahead: int | None = None) -> Any:
+    """Give ``(key, part)`` for each key that turns up; a part is the stream of its key's items.
+
+    ``key`` may be `by_message`, `by_agent`, `by_namespace` or your own. What it gives None for is
+    left out. Parts may be read one after the other or at once, also while more turn up; what
+    nobody has read is kept, until the part itself is dropped. A message's part ends with it.
+
+    Raises:
+        UsageError: as `tee` does; ``ahead`` is how far any part may be behind.
+
+    >>> from streamkit import normalize
+    >>> for id, message in split(normalize(["Hel", "lo"]), by_message):
+    ...     print(id, "".join(message.text()))
+    message-1 Hello
+    """
+    hub = hub_of(stream, ahead)
+    outer = hub.reader()
+    hub.deliver = _Splitter(hub, outer, key)
+    return outer.stream()
+
+
+class _Splitter:
+    """Hands each item to the reader of its key, and the outer reader each new one."""
+
+    def __init__(self, hub: Any, outer: Reader, key: Callable[[Any], Any]) -> None:
+        self._hub = hub
+        self._outer = ref(outer)
+        self._key = key
+        self._parts: dict[Any, ref[Reader]] = {}
+
+    def __call__(self, item: Any) -> None:
+        key = self._key(item)
+        if key is None:
+            return
+        if key not in self._parts:
+            self._begin(key)
+        part = self._parts[key]()
+        if part and not part.is_done:
+            part.unread.append(item)
+        if self._key is by_message and isinstance(item, MessageEnd):
+            del self._parts[key]
+            if part:
+                part.is_done = True
+
+    def _begin(self, key: object) -> None:
+        part = self._hub.reader()
+        self._parts[key] = ref(part)
+        outer = self._outer()
+        if outer and not outer.is_done:
+            outer.unread.append((key, part.stream()))
+
+
+def by_message(event: Event) -> str | None:
+    """Give the id of the message that an event is a part of: a key for `split`.
+
+    >>> from streamkit import normalize
+    >>> {by_message(event) for event in normalize([])}
+    {None}
+    """
+    return getattr(event, "message_id", None)
+
+
+def by_agent(event: Event) -> str | None:
+    """Give the name of the agent that an event comes from: a key for `split`.
+
+    >>> from streamkit import normalize
+    >>> {by_agent(event) for event in normalize(["Hel", "lo"])}
+    {None}
+    """
+    return event.origin.agent
+
+
+def by_namespace(event: Event) -> tuple[str, ...]:
+    """Give the subgraph that an event comes from, ``()`` for the root: a key for `split`.
+
+    >>> from streamkit import normalize
+    >>> {by_namespace(event) for event in normalize(["Hel", "lo"])}
+    {()}
+    """
+    return event.origin.namespace
+
+
+# --- several sources, one reader
+
+
+@overload
+def merge_runs(streams: Mapping[K, EventStream[T]]) -> EventStream[tuple[K, T]]: ...
+@overload
+def merge_runs(streams: Mapping[K, AsyncEventStream[T]]) -> AsyncEventStream[tuple[K, T]]: ...
+def merge_runs(streams: Mapping[Any, Any]) -> Any:
+    """Give the items of several streams as ``(key, item)``, in the order in which they come.
+
+    Async streams run at once, sync ones take turns. If one raises, the others are closed, and the
+    exception is raised after all closing events.
+
+    Raises:
+        UsageError: some of ``streams`` are sync and some async, or no streams of ours.
+
+    >>> from streamkit import normalize
+    >>> runs = {"a": normalize(["Hel", "lo"]).text(), "b": normalize(["Bye"]).text()}
+    >>> list(merge_runs(runs))
+    [('a', 'Hel'), ('b', 'Bye'), ('a', 'lo')]
+    """
+    if all(isinstance(stream, AsyncEventStream) for stream in streams.values()):
+        return AsyncRelay[Any](_AsyncMerger(dict(streams)))
+    if all(isinstance(stream, EventStream) for stream in streams.values()):
+        return Relay(_Merger(dict(streams)))
+    raise UsageError("merge_runs() needs streams that are all sync or all async, from normalize()")
+
+
+class _Merger(Iterator[Any]):
+    """Pulls sync streams in turn."""
+
+    def __init__(self, streams: dict[Any, EventStream[Any]]) -> None:
+        self._turns = deque(streams.items())
+        self._error: Exception | None = None
+
+    def __next__(self) -> tuple[Any, Any]:
+        while self._turns:
+            key, stream = self._turns[0]
+            try:
+                item = next(stream)
+            except StopIteration:
+                self._turns.popleft()
+            except Exception as error:  # noqa: BLE001  (raised when all streams are at their end)
+                self._error = self._error or error
+                self.close()
+            else:
+                self._turns.rotate(-1)
+                return key, item
+        broken, self._error = self._error, None
+        raise broken or StopIteration
+
+    def close(self) -> None:
+        with ExitStack() as stack:
+            for _, stream in self._turns:
+                stack.callback(stream.close)
+
+
+class _AsyncMerger(AsyncIterator[Any]):
+    """Pulls async streams at once: one task for each, and for one item only."""
+
+    def __init__(self, streams: dict[Any, AsyncEventStream[Any]]) -> None:
+        self._streams = streams
+        self._tasks: dict[Any, asyncio.Task[Any]] = {}
+        self._ready: deque[Any] = deque()
+        self._error: Exception | None = None
+
+    async def __anext__(self) -> tuple[Any, Any]:
+        while not self._ready:
+            if not self._streams:
+                error, self._error = self._error, None
+                raise error or StopAsyncIteration
+            for key in self._streams.keys() - self._tasks.keys():
+                pull: Any = self._streams[key].__anext__()
+                self._tasks[key] = asyncio.ensure_future(pull)
+            try:
+                await asyncio.wait(self._tasks.values(), return_when=asyncio.FIRST_COMPLETED)
+            except asyncio.CancelledError:
+                await self.aclose()
+                raise
+            await self._gather()
+        return cast("tuple[Any, Any]", self._ready.popleft())
+
+    async def _gather(self) -> None:
+        """Take what the tasks that are done have brought."""
+        for key, task in [it for it in self._tasks.items() if it[1].done()]:
+            del self._tasks[key]
+            if task.cancelled():
+                continue  # its stream has its closing events ready
+            error = task.exception()
+            if error is None:
+                self._ready.append((key, task.result()))
+                continue
+            del self._streams[key]
+            if isinstance(error, StopAsyncIteration):
+                continue
+            if not isinstance(error, Exception):
+                raise error
+            self._error = self._error or error
+            await self.aclose()
+
+    async def aclose(self) -> None:
+        await cancelled(self._tasks.values())
+        async with AsyncExitStack() as stack:
+            for stream in self._streams.values():
+                stack.push_async_callback(stream.aclose)

@@ -1,0 +1,254 @@
+"""End to end on recorded bodies: the real clients, through every API, against the bytes.
+
+The difference between the bytes and the client's chunks is the client's (`corpus.DEFECTS`); any
+between the chunks and the events is ours, and there is none that is excused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import zip_longest
+from typing import Any, NamedTuple
+
+import pytest
+
+import corpus
+from corpus import Recording
+from providers.expected import Expected, ToolCall
+from providers.seen import read_chunks
+from providers.server import ProviderServer
+from providers.told import read_events
+from streamkit import Event, MessageEnd, RunEnd, ToolCallEnd, normalize
+from streamkit.testing import check_stream
+
+if not (corpus.ROOT / "index.json").exists():
+    pytest.skip(
+        f"no recordings in {corpus.ROOT}: name their directory in STREAMKIT_CORPUS",
+        allow_module_level=True,
+    )
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    # Google's client about running code, and OpenAI's about what Mistral sends.
+    pytest.mark.filterwarnings("ignore:(?s).*Output may vary each run"),
+    pytest.mark.filterwarnings("ignore:Pydantic serializer warnings"),
+]
+RECORDINGS = list(corpus.recordings())
+
+
+# -- the ways from a body to its events -------------------------------------------------------
+
+
+class Path(NamedTuple):
+    """One API, and whether the model is told to give v1 blocks."""
+
+    start: Callable[[Any], Awaitable[AsyncIterator[Any]]]
+    v1: bool = False
+
+
+async def stream(model: Any) -> AsyncIterator[Any]:
+    return model.astream("hi")
+
+
+async def events_v2(model: Any) -> AsyncIterator[Any]:
+    return model.astream_events("hi", version="v2")
+
+
+async def messages(model: Any) -> AsyncIterator[Any]:
+    graph = pytest.importorskip("langgraph.graph", reason="langgraph is not installed")
+
+    async def call(state: dict[str, Any]) -> dict[str, Any]:
+        return {"messages": [await model.ainvoke(state["messages"])]}
+
+    builder = graph.StateGraph(graph.MessagesState)
+    builder.add_node("agent", call)
+    builder.add_edge(graph.START, "agent")
+    return builder.compile().astream({"messages": [("human", "hi")]}, stream_mode="messages")
+
+
+# Version 3 of `astream_events` belongs here as soon as there is a dialect for it:
+# `return await model.astream_events("hi", version="v3")`.
+PATHS = {
+    "stream": Path(stream),
+    "stream, v1 blocks": Path(stream, v1=True),
+    "events v2": Path(events_v2),
+    "messages": Path(messages),
+}
+
+
+def carries(name: str, recording: Recording) -> bool:
+    """Not every body takes every path: completions are no messages, and one play is enough
+    to know what a client that is not the provider's own makes of a body."""
+    if not recording.is_own:
+        return name == "stream"
+    return recording.client.is_chat or name in {"stream", "events v2"}
+
+
+PLAYS = [
+    pytest.param(name, recording, id=f"{name}-{recording.name}")
+    for name in PATHS
+    for recording in RECORDINGS
+    if carries(name, recording)
+]
+
+
+class Player:
+    """The clients, each made once, and the one server that they all talk to."""
+
+    def __init__(self, server: ProviderServer) -> None:
+        self.server = server
+        self._models: dict[str, Any] = {}
+
+    def model(self, recording: Recording, *, v1: bool) -> Any:
+        """The client of this recording, its next request to be answered with the body."""
+        self.server.reset()
+        self.server.play(recording.body)
+        options = recording.client.options(recording.request)
+        if v1:
+            options["output_version"] = "v1"
+        key = f"{recording.client.name} {json.dumps(options)}"
+        if key not in self._models:
+            self._models[key] = recording.client.make(self.server, **options)
+        return self._models[key]
+
+
+@pytest.fixture(scope="module")
+def player() -> Iterator[Player]:
+    with ProviderServer() as server:
+        yield Player(server)
+
+
+# -- the test ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "recording"), PLAYS)
+async def test_a_recording(name: str, recording: Recording, player: Player, score: Score) -> None:
+    path = PATHS[name]
+    chunks: list[Any] = []
+    source = kept(await path.start(player.model(recording, v1=path.v1)), chunks)
+    events = [event async for event in normalize(source, strict=True, on_error="event")]
+    check_stream(events)
+    told = read_events(events)
+    score.add(name, recording, told)
+
+    expected = recording.seen(v1=path.v1)
+    if not recording.client.is_chat and name == "stream":
+        expected = Expected(expected.text, order=expected.order)  # the API gives only strings
+    elif path.start is stream:
+        seen = read_chunks(chunks, adds_up=recording.client.usage_adds_up)
+        # An error is not among the chunks: the client raises it.
+        agree("the client", replace(expected, error=None), seen)
+    agree("streamkit", expected, told)
+    check_end(expected, events)
+
+
+async def kept(source: AsyncIterator[Any], items: list[Any]) -> AsyncIterator[Any]:
+    async for item in source:
+        items.append(item)
+        yield item
+
+
+def agree(who: str, expected: Expected, found: Expected) -> None:
+    """All facts, also those that `==` leaves out. An id that is not on the wire is free."""
+    assert all(id for id, _, _ in found.tool_calls)
+    found = replace(found, tool_calls=known_ids(expected.tool_calls, found.tool_calls))
+    wrong = {
+        fact: (value, vars(found)[fact])
+        for fact, value in vars(expected).items()
+        if vars(found)[fact] != value
+    }
+    assert not wrong, f"{who} differs from the bytes: {wrong}"
+
+
+def known_ids(expected: Sequence[ToolCall], found: Sequence[ToolCall]) -> tuple[ToolCall, ...]:
+    """The calls found, without the ids of those that have none on the wire."""
+    calls = zip_longest(found, expected[: len(found)], fillvalue=("any", "", ""))
+    return tuple((known and id, name, args) for (id, name, args), (known, _, _) in calls)
+
+
+def check_end(expected: Expected, events: list[Event]) -> None:
+    """What the bytes say in other words, or not at all, but which follows from them."""
+    (end,) = (event for event in events if isinstance(event, MessageEnd))
+    assert end.finish_reason == finish_word(expected)
+    for call in events:
+        if isinstance(call, ToolCallEnd) and call.error is None:
+            assert call.args == json.loads(call.text or "{}")
+    if isinstance(events[-1], RunEnd):
+        assert events[-1].usage == end.usage
+        assert end.status == "completed"
+
+
+def finish_word(expected: Expected) -> str | None:
+    if expected.finish_reason is None:
+        return None
+    word = FINISHES[expected.finish_reason]
+    return "tool_calls" if expected.tool_calls and word == "stop" else word
+
+
+FINISHES = {
+    **dict.fromkeys(["stop", "end_turn", "completed", "STOP", "COMPLETE", "pause_turn"], "stop"),
+    **dict.fromkeys(["length", "max_tokens", "max_output_tokens"], "length"),
+    **dict.fromkeys(["tool_calls", "tool_use", "TOOL_CALL"], "tool_calls"),
+}
+
+
+# -- the tables -------------------------------------------------------------------------------
+
+
+async def test_what_is_not_played_says_why() -> None:
+    assert [entry["file"] for entry, reason in corpus.not_played() if reason is None] == []
+
+
+async def test_every_defect_is_still_met() -> None:
+    met = {name for it in RECORDINGS for v1 in (False, True) for name in it.defects(v1=v1)}
+    assert met == corpus.DEFECTS.keys()
+
+
+# -- the score --------------------------------------------------------------------------------
+
+FACTS = ("text", "tool_calls", "reasoning", "usage", "finish_reason", "server_tools", "citations")
+
+
+class Score:
+    """How many bodies came through exactly as they were recorded, by path and fact."""
+
+    def __init__(self) -> None:
+        self.bodies = Counter[str]()
+        self.said: dict[str, Counter[str]] = defaultdict(Counter)
+        self.exact: dict[str, Counter[str]] = defaultdict(Counter)
+
+    def add(self, path: str, recording: Recording, told: Expected) -> None:
+        self.bodies[path] += 1
+        for fact in FACTS:
+            value = getattr(recording.expected, fact)
+            self.said[path][fact] += bool(value)
+            self.exact[path][fact] += bool(value) and self._same(fact, value, getattr(told, fact))
+
+    @staticmethod
+    def _same(fact: str, value: Any, told: Any) -> bool:
+        return bool(value == (known_ids(value, told) if fact == "tool_calls" else told))
+
+    def lines(self) -> Iterator[str]:
+        yield f"{'':20}{'bodies':>8}" + "".join(f"{fact:>15}" for fact in FACTS)
+        for path, count in self.bodies.items():
+            exact, said = self.exact[path], self.said[path]
+            cells = (f"{exact[fact]} of {said[fact]}" for fact in FACTS)
+            yield f"{path:20}{count:>8}" + "".join(f"{cell:>15}" for cell in cells)
+        yield "what the clients lose:"
+        for v1 in (False, True):
+            met = Counter(name for it in RECORDINGS for name in it.defects(v1=v1))
+            for name, defect in corpus.DEFECTS.items():
+                if met[name] and (not v1 or defect.v1):
+                    yield f"{met[name]:5} {name}: {defect.reason}"
+
+
+@pytest.fixture(scope="module")
+def score(request: pytest.FixtureRequest) -> Iterator[Score]:
+    score = Score()
+    yield score
+    plugin = request.config.pluginmanager.get_plugin
+    with plugin("capturemanager").global_and_fixture_disabled():
+        plugin("terminalreporter").write_line("\n" + "\n".join(score.lines()))
