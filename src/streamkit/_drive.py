@@ -306,7 +306,7 @@ async def _awaited(stop: Stop) -> None:
 
 
 @overload
-def normalize(  # noqa: PLR0913  (a source has many sides)
+def normalize(
     source: AsyncIterable[Any],
     *stages: AnyStage[Event, Event],
     dialect: str | None = ...,
@@ -319,7 +319,7 @@ def normalize(  # noqa: PLR0913  (a source has many sides)
 
 
 @overload
-def normalize(  # noqa: PLR0913  (a source has many sides)
+def normalize(
     source: Iterable[Any],
     *stages: AnyStage[Event, Event],
     dialect: str | None = ...,

@@ -12,7 +12,7 @@ in any other stream.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from .._assembly import error_info
 from .._payload import kind_of
@@ -31,13 +31,11 @@ class BatchReader(Reader):
 
     def read(self, raw: object) -> None:
         """Tell the assembly what one pair means."""
-        if not isinstance(raw, tuple) or len(cast("tuple[object, ...]", raw)) != 2:  # noqa: PLR2004
-            raise MalformedItem(f"expected (index, output), got {raw!r:.200}", raw)
-        index, output = cast("tuple[object, object]", raw)
-        if not isinstance(index, int):
-            raise MalformedItem(f"expected (index, output), got {raw!r:.200}", raw)
+        pair: Any = raw
+        if not isinstance(raw, tuple) or len(pair) != 2 or not isinstance(pair[0], int):  # noqa: PLR2004
+            raise MalformedItem(f"expected (index, output), got {pair!r:.200}", raw)
         self.assembly.start_run()
-        self._show(index, output)
+        self._show(*pair)
 
     def _show(self, index: int, output: Any) -> None:
         if isinstance(output, Exception):
