@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextvars import Context, copy_context
 from typing import Any, NamedTuple
 
-from ._confluence import HeldNote
+from ._confluence import Note
 from ._origin import checkpoint_ns
 
 __all__ = ["Bell"]
@@ -42,7 +42,7 @@ class Bell:
             self._look_for_rope(event)
         return self._rope is not None
 
-    def ring(self, note: HeldNote) -> bool:
+    def ring(self, note: Note) -> bool:
         """Send a note's sign, in any thread, and tell whether it went."""
         if self._rope is None:
             return False
@@ -53,10 +53,10 @@ class Bell:
             return False
         return True
 
-    def sign_in(self, item: Any) -> HeldNote | None:
+    def sign_in(self, item: Any) -> Note | None:
         """Give the note whose sign an item of the stream is, if it is one."""
         _, mode, payload = item
-        return payload if mode == "custom" and payload.__class__ is HeldNote else None
+        return payload if mode == "custom" and payload.__class__ is Note else None
 
     def _look_for_rope(self, event: dict[str, Any]) -> None:
         """Find the writer, if this was noted inside a node of the outermost graph.

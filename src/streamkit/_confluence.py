@@ -12,20 +12,19 @@ Laws of this file:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
-__all__ = ["Confluence", "HeldNote"]
+__all__ = ["Confluence", "Note"]
 
 
-class HeldNote:
-    """A note that waits for its sign, and whether it still does."""
+class Note:
+    """One note, and whether it waits for its sign."""
 
     __slots__ = ("event", "is_held")
 
     def __init__(self, event: dict[str, Any]) -> None:
         self.event = event
-        self.is_held = True
+        self.is_held = False
 
 
 class Confluence:
@@ -33,12 +32,15 @@ class Confluence:
 
     def __init__(self) -> None:
         self.is_over = False
-        self._notes: deque[dict[str, Any] | HeldNote] = deque()
-        self.add_note: Callable[[dict[str, Any] | HeldNote], None] = self._notes.append
+        self._notes: deque[Note] = deque()
         self._yielded: Any = None
-        self._released: HeldNote | None = None
+        self._released: Note | None = None
 
-    def add_sign(self, note: HeldNote) -> None:
+    def add_note(self, note: Note) -> None:
+        """Take a note."""
+        self._notes.append(note)
+
+    def add_sign(self, note: Note) -> None:
         """The sign of a note has come: nothing holds it, nor what was noted before it."""
         if note.is_held:
             self._released = note
@@ -49,20 +51,14 @@ class Confluence:
 
     def take(self) -> Any:
         """Give what comes next, or None where it is not known yet."""
-        if self._notes:
-            first = self._notes[0]
-            if first.__class__ is dict:
-                return self._notes.popleft()
-            if self._may_pass(cast("HeldNote", first)):
-                return self._pass(cast("HeldNote", self._notes.popleft()))
+        if self._notes and self._may_pass(self._notes[0]):
+            note = self._notes.popleft()
+            note.is_held = False
+            if note is self._released:
+                self._released = None
+            return note.event
         item, self._yielded = self._yielded, None
         return item
 
-    def _may_pass(self, first: HeldNote) -> bool:
+    def _may_pass(self, first: Note) -> bool:
         return not first.is_held or self._released is not None or self.is_over
-
-    def _pass(self, note: HeldNote) -> dict[str, Any]:
-        note.is_held = False
-        if note is self._released:
-            self._released = None
-        return note.event

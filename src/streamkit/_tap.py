@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ._bell import Bell
-from ._confluence import Confluence, HeldNote
+from ._confluence import Confluence, Note
 
 if TYPE_CHECKING:
     from ._worker import Worker
@@ -45,17 +45,13 @@ class Wire(Confluence):
 
     def post(self, event: dict[str, Any], is_token: bool) -> None:
         """Take a note, in any thread."""
+        note = Note(event)
         bell = None if is_token and not self._tokens_ring else self._bell
-        if bell and bell.is_near(event):
-            self._ring(bell, HeldNote(event))
-        else:
-            self.add_note(event)
-        self.wake()
-
-    def _ring(self, bell: Bell, note: HeldNote) -> None:
+        note.is_held = bell is not None and bell.is_near(event)
         self.add_note(note)
-        if not bell.ring(note):
+        if bell and note.is_held and not bell.ring(note):
             note.is_held = False
+        self.wake()
 
     def put(self, item: Any) -> None:
         """Take what the call yielded."""
@@ -114,21 +110,15 @@ class AsyncTap(AsyncIterator[Any]):
         self._worker: Worker | None = None
 
     async def __anext__(self) -> Any:
+        worker = self._worker or self._start()
         while (raw := self._wire.take()) is None:
-            worker = self._worker or self._start()
             if self._wire.is_over:
                 worker.raise_error()
                 raise StopAsyncIteration
             if worker.is_done:
                 self._wire.is_over = True
-                continue
-            try:
+            else:
                 await worker.work()
-            except GeneratorExit:  # nothing may be awaited any more
-                raise
-            except BaseException:  # the reader is cancelled
-                await worker.stop()
-                raise
         return raw
 
     def _start(self) -> Worker:

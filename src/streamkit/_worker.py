@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -23,10 +23,10 @@ class Sleeper:
         self._thread = threading.get_ident()
         self._asleep: asyncio.Future[None] | None = None
 
-    def sleep(self) -> Awaitable[None]:
-        """Give what is to be awaited: it is done when somebody wakes."""
+    async def sleep(self) -> None:
+        """Sleep until woken."""
         self._asleep = self._loop.create_future()
-        return self._asleep
+        await self._asleep
 
     def wake(self) -> None:
         """Wake whoever sleeps by the time the loop hears of it."""
@@ -65,12 +65,16 @@ class Worker:
         """Whether the call is over."""
         return self._task.done()
 
-    def work(self) -> Awaitable[None]:
-        """Let the call go on, until something was noted, or yielded, or it is over."""
+    async def work(self) -> None:
+        """Let the call go on until something was noted, or yielded, or it is over."""
         turn, self._turn = self._turn, None
         if turn and not turn.done():
             turn.set_result(None)
-        return self._reader.sleep()
+        try:
+            await self._reader.sleep()
+        except asyncio.CancelledError:
+            await self.stop()
+            raise
 
     def raise_error(self) -> None:
         """Raise what the call raised, as it was."""

@@ -32,7 +32,8 @@ class BatchReader(Reader):
     def read(self, raw: object) -> None:
         """Tell the assembly what one pair means."""
         pair: Any = raw
-        if not isinstance(raw, tuple) or len(pair) != 2 or not isinstance(pair[0], int):  # noqa: PLR2004
+        is_pair = pair.__class__ is tuple and len(pair) == 2  # noqa: PLR2004
+        if not is_pair or not isinstance(pair[0], int):
             raise MalformedItem(f"expected (index, output), got {pair!r:.200}", raw)
         self.assembly.start_run()
         self._show(*pair)
