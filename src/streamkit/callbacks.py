@@ -88,7 +88,7 @@ class _LiveRun(AsyncIterator[Any]):
 
         if self._sleeper is None:
             self._sleeper = Sleeper()
-            self._sleepers.add(self._sleeper)
+            self._sleepers.append(self._sleeper)
         await self._sleeper.sleep()
 
     def _leave(self) -> None:
