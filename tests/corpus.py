@@ -1,7 +1,7 @@
 """Recorded bodies of real providers: where they are, which client plays each, what is known.
 
-The recordings are no part of this repository. They are found through ``STREAMKIT_CORPUS``, or
-beside it in ``../shared/corpus``; their ``index.json`` says of each where it comes from.
+The recordings are no part of this repository: ``STREAMKIT_CORPUS`` names their folder, whose
+``index.json`` says of each where it comes from.
 """
 
 from __future__ import annotations
@@ -33,8 +33,7 @@ from providers.wire import join, sse
 
 Edit: TypeAlias = Callable[[Json], "Json | None"]
 
-BESIDE = Path(__file__).parents[2] / "shared" / "corpus"
-ROOT = Path(os.environ.get("STREAMKIT_CORPUS") or BESIDE)
+ROOT = Path(os.environ.get("STREAMKIT_CORPUS") or "/nonexistent")
 
 
 # -- which client plays what ------------------------------------------------------------------

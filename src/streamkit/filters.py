@@ -73,7 +73,7 @@ class Filter:
     __slots__ = ("keeps",)
 
     def __init__(self, keeps: Test) -> None:
-        self.keeps = keeps
+        self.keeps: Test = keeps
 
     def __and__(self, other: Filter) -> Filter:
         return Filter(lambda event, now: self.keeps(event, now) and other.keeps(event, now))
@@ -263,7 +263,7 @@ def depth(most: int) -> Filter:
     return where(lambda event: len(event.origin.namespace) <= most)
 
 
-inside_tools = Filter(lambda event, now: now.has_tool_around(event))
+inside_tools: Filter = Filter(lambda event, now: now.has_tool_around(event))
 """Keeps what happens inside a tool, such as the messages of a model that a tool calls.
 
 By ``parent_ids`` where the API has them. In ``messages`` mode, a message of the node ``"tools"``.

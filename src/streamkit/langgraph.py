@@ -30,10 +30,10 @@ from .events import Event
 
 try:
     from langgraph.stream import ProtocolEvent, StreamChannel, StreamTransformer
-except ImportError as error:
+except ImportError as _missing:
     raise UsageError(
         "streamkit.langgraph needs a langgraph with v3 streams: 1.2 or later"
-    ) from error
+    ) from _missing
 
 __all__ = ["StreamkitTransformer"]
 

@@ -22,10 +22,10 @@ from streamkit import (
     UsageError,
     normalize,
 )
-from streamkit.demo.graph import RESUME, demo_input
+from streamkit.demo._graph import RESUME, demo_input
 
 if TYPE_CHECKING:
-    from streamkit.demo.graph import TripGraph
+    from streamkit.demo._graph import TripGraph
 
 Source: TypeAlias = AsyncIterable[Any] | Iterable[Any]
 Start: TypeAlias = "Callable[[TripGraph, Any, RunnableConfig], Source]"
@@ -62,7 +62,7 @@ class Play:
     """
 
     def __init__(self, graph: "TripGraph", start: Start, audience: Audience) -> None:
-        self.failed = False
+        self.failed: bool = False
         self._graph = graph
         self._start = start
         self._audience = audience
@@ -121,7 +121,7 @@ class Play:
 
     def _feed(self, event: Event) -> None:
         self._was_asked |= isinstance(event, Interrupt)
-        self.failed |= isinstance(event, RunError)
+        self.failed = self.failed or isinstance(event, RunError)
         self._audience.feed(event)
 
 

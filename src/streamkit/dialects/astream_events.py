@@ -53,8 +53,8 @@ class Run:
     __slots__ = ("kind", "message", "origin", "tool_call_id")
 
     def __init__(self, origin: Origin, kind: StepKind | None) -> None:
-        self.origin = origin
-        self.kind = kind
+        self.origin: Origin = origin
+        self.kind: StepKind | None = kind
         self.message: Message | None = None
         self.tool_call_id: str | None = None
 

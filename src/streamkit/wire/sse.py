@@ -112,7 +112,7 @@ class FrameDecoder:
     """
 
     def __init__(self, *, max_line: int = MAX_LINE) -> None:
-        self.last_event_id = ""
+        self.last_event_id: str = ""
         """What to send as ``Last-Event-ID`` after the connection was lost."""
         self.retry: int | None = None
         """How many milliseconds the server asks to wait before that."""
