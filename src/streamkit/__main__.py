@@ -186,7 +186,7 @@ def _model(name: str) -> BaseChatModel:
 
 def _play(arguments: argparse.Namespace, audience: Audience, model: BaseChatModel | None) -> bool:
     """Play the demo to the audience, and tell whether it failed."""
-    from .demo.graph import build_graph  # noqa: PLC0415  (as above)
+    from .demo._graph import build_graph  # noqa: PLC0415  (as above)
     from .demo.run import Play  # noqa: PLC0415
 
     graph = build_graph(model, pace=0 if arguments.fast else _PACE)
