@@ -270,7 +270,7 @@ class Recorder(BaseCallbackHandler):
         self._post(note, False)
 
 
-class StreamingRecorder(Recorder, _StreamingCallbackHandler[Any]):
+class StreamingRecorder(Recorder, _StreamingCallbackHandler):  # type: ignore[type-arg]  # 0.3.40 has no parameter
     """A recorder whose presence makes models stream, also where they are invoked.
 
     A streaming chain lets it tap what its steps put out. A graph's nodes are not tapped: what a
