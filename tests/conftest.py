@@ -1,10 +1,17 @@
-"""How much the properties are tried: a little each time, a lot with ``STREAMKIT_FUZZ=1``."""
+"""How much the properties are tried: a little each time, a lot with ``STREAMKIT_FUZZ=1``.
+
+And the fixtures that several modules share.
+"""
 
 from __future__ import annotations
 
 import os
 
 from hypothesis import HealthCheck, settings
+
+from js_clients import clients
+
+__all__ = ["clients"]
 
 QUIET = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 

@@ -1,0 +1,37 @@
+// What useChat shows: the chat class under every AI SDK hook, over the real transport.
+// options: `major` (5, 6 or 7), `messages` to begin with, and `then`, what the user does after
+// each answer, as [method, argument] of the chat, such as ["addToolApprovalResponse", {...}].
+
+const MAJORS = { 5: () => import("ai5"), 6: () => import("ai6"), 7: () => import("ai7") };
+
+class State {
+  constructor(messages) {
+    this.messages = messages;
+    this.status = "ready";
+    this.error = undefined;
+  }
+  pushMessage = (message) => (this.messages = [...this.messages, message]);
+  popMessage = () => (this.messages = this.messages.slice(0, -1));
+  replaceMessage = (at, message) => (this.messages = this.messages.with(at, message));
+  snapshot = (value) => structuredClone(value);
+}
+
+export default async function read({ fetch, options }) {
+  const { major, messages = [], then = [] } = options;
+  const { AbstractChat, DefaultChatTransport } = await MAJORS[major]();
+  const seen = { data: [], toolCalls: [], finishes: [] };
+  class Chat extends AbstractChat {}
+  const chat = new Chat({
+    id: "chat",
+    generateId: (() => { let n = 0; return () => `generated-${n++}`; })(),
+    transport: new DefaultChatTransport({ api: "http://chat.test/", fetch }),
+    state: new State(messages),
+    onData: (part) => seen.data.push(part),
+    onToolCall: ({ toolCall }) => { seen.toolCalls.push(toolCall); },
+    onFinish: ({ isAbort, isError, isDisconnect, finishReason }) =>
+      seen.finishes.push({ isAbort, isError, isDisconnect, finishReason }),
+  });
+  await chat.sendMessage({ text: "Hi" });
+  for (const [method, argument] of then) await chat[method](argument);
+  return { messages: chat.messages, status: chat.status, error: chat.error?.message, ...seen };
+}

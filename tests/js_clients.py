@@ -1,0 +1,76 @@
+"""The real JavaScript clients: one Node process per test module reads streams and tells us.
+
+``tests/js`` holds the process and the clients; ``npm ci`` there installs what they need.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FOLDER = Path(__file__).parent / "js"
+
+
+class ClientError(Exception):
+    """What a client threw where its user would have to catch it."""
+
+
+class Clients:
+    """A Node process: it is told which client is to read which bytes, and tells what came of it."""
+
+    def __init__(self, node: str) -> None:
+        self._process = subprocess.Popen(
+            [node, "main.mjs"],
+            cwd=FOLDER,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        self.requests: list[dict[str, Any]] = []
+        """What the last client sent: url, method and body."""
+
+    def read(self, client: str, *bodies: bytes, **options: Any) -> Any:
+        """Give what ``clients/CLIENT.mjs`` makes of the bodies that answer its requests.
+
+        ``options`` go to the client; ``headers``, ``status`` and ``cut`` (how many bytes come at
+        once) make the response. Raises `ClientError` where the client throws.
+        """
+        order = {
+            "client": client,
+            "bodies": [b64encode(body).decode() for body in bodies],
+            "options": options,
+        }
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin
+        assert stdout
+        stdin.write(json.dumps(order).encode() + b"\n")
+        stdin.flush()
+        answer = json.loads(stdout.readline())
+        self.requests = answer["requests"]
+        if "error" in answer:
+            raise ClientError(answer["error"])
+        return answer["result"]
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate(timeout=10)
+
+
+@pytest.fixture(scope="module")
+def clients() -> Iterator[Clients]:
+    """The module's Node process; a skip where there is no Node, or no ``npm ci`` was run."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not installed")
+    if not (FOLDER / "node_modules").is_dir():
+        pytest.skip("the JavaScript clients are not installed; run: npm ci --prefix tests/js")
+    running = Clients(node)
+    yield running
+    running.close()
