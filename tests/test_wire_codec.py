@@ -42,7 +42,7 @@ from streamkit import (
 )
 from streamkit.wire import from_dict, to_dict
 from streamkit.wire._json import loads
-from streamkit.wire.codec import Writer, read
+from streamkit.wire.codec import Reader, Writer
 from wire_events import CLASSES, EVENTS, JSON, events_of
 
 HUSH = "hush"
@@ -59,7 +59,7 @@ def test_an_event_comes_back_as_it_was(cls, data):
     event = data.draw(events_of(cls))
     written = to_dict(event, private=True)
     assert from_dict(written) == event
-    assert read(Writer(private=True).write(event)) == event
+    assert Reader().read(Writer(private=True).write(event)) == event
     assert json.loads(json.dumps(written)) == written
 
 
@@ -244,7 +244,7 @@ def test_garbage_is_an_event_or_a_malformed_item(data):
 @given(st.binary() | st.text())
 def test_no_text_raises_anything_else(text):
     with pytest.raises(MalformedItem):
-        read(text)
+        Reader().read(text)
 
 
 # --- privacy

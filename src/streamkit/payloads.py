@@ -13,20 +13,18 @@ for event in normalize(graph.stream(inputs, stream_mode=["custom", "messages"]),
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, TypeAlias, cast, get_origin
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
 
-import msgspec
 from msgspec.structs import replace
 
 from ._payload import dict_or_empty
 from ._protocols import Stage
+from ._reading import Read, reader_of
 from .errors import UsageError
 from .events import Custom, Event, Unrecognized
 
 __all__ = ["typed_payloads"]
-
-Read: TypeAlias = Callable[[Any], Any]
 
 
 def typed_payloads(
@@ -63,7 +61,7 @@ def typed_payloads(
     """
     if on_error not in {"event", "pass"}:
         raise UsageError(f"on_error must be 'event' or 'pass', not {on_error!r}")
-    readers: dict[str | None, Read] = {name: _reader(it) for name, it in types.items()}
+    readers: dict[str | None, Read] = {name: reader_of(it) for name, it in types.items()}
 
     def stage(event: Event) -> Iterable[Event]:
         if not isinstance(event, Custom):
@@ -87,22 +85,3 @@ def _misfit(event: Custom, name: object, error: Exception) -> Event:
         raw=event.data,
         reason=f"the payload of custom event {name!r} does not fit: {error}",
     )
-
-
-def _reader(kind: Any) -> Read:
-    """Give what reads a payload as ``kind``. No pydantic is imported but the caller's own."""
-    if hasattr(kind, "model_validate"):
-        return cast("Read", kind.model_validate)
-    if hasattr(kind, "__pydantic_validator__"):
-        from pydantic import TypeAdapter  # noqa: PLC0415  (importing streamkit stays light)
-
-        return TypeAdapter(kind).validate_python
-    if callable(kind) and not isinstance(kind, type) and get_origin(kind) is None:
-        return cast("Read", kind)
-    try:
-        is_data = not isinstance(msgspec.inspect.type_info(kind), msgspec.inspect.CustomType)
-    except TypeError:
-        is_data = False
-    if not is_data:
-        raise UsageError(f"cannot read payloads as {kind!r}; name a type of data, or a function")
-    return lambda data: data if kind in type(data).__mro__ else msgspec.convert(data, kind)

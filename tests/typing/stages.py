@@ -30,6 +30,7 @@ from streamkit.mapping import ToolEvent, per_run
 from streamkit.payloads import typed_payloads
 from streamkit.presets import tokens, tools, ui
 from streamkit.views import by_agent, by_message, by_namespace, merge_runs, split, tee
+from streamkit.wire import ndjson, sse
 
 
 @dataclass
@@ -136,3 +137,8 @@ class MyReader(Reader):
 
 
 register("mine", MyReader, detect=lambda raw: raw is None)
+
+
+assert_type(ndjson.Decoder().feed(b""), list[Event])
+assert_type(sse.Decoder[Token](types=[Token]).close(), list[Event | Token])
+assert_type(normalize(["a"]).map(mapper).pipe(sse.encoder()), EventStream[bytes])

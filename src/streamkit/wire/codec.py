@@ -10,17 +10,21 @@
   ``response_metadata``, and items that were not recognised.
 - An exception object never leaves. `Unrecognized` takes the place of an event type that is not
   known here, and fields that are not known are skipped.
+- What a mapper made of an event is written by the same conversion, with the ``type`` of its class.
+  Readers that are told of that class, by ``types=``, give it back.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import Any, cast, get_args
+from typing import Any, Generic, cast, get_args
 
 import msgspec
 from msgspec.structs import asdict
+from typing_extensions import Never, TypeVar
 
+from .._reading import Read
 from ..errors import MalformedItem
 from ..events import (
     Event,
@@ -34,10 +38,16 @@ from ..events import (
 from ..values import Origin
 from ._json import dump_fields, dump_scalars, loads
 from ._records import event_fields, origin_form, payloads_in, tag_of
+from ._types import Types, dump_own, readers_of
 
-__all__ = ["Inbox", "Writer", "from_dict", "read", "to_dict"]
+__all__ = ["Inbox", "Own", "Reader", "Writer", "from_dict", "to_dict"]
 
-_CLASSES: dict[str, type[Event]] = {tag_of(cls): cls for cls in get_args(Event)}
+Own = TypeVar("Own", default=Never)
+"""The application's own events."""
+
+_EVENTS: tuple[type[Event], ...] = get_args(Event)
+_KNOWN = frozenset(_EVENTS)
+_CLASSES: dict[str, type[Event]] = {tag_of(cls): cls for cls in _EVENTS}
 _SCALAR = frozenset({TextStart, TextDelta, ReasoningStart, ReasoningDelta, ToolCallDelta})
 """Events of texts and numbers alone, all of them required: most of a stream."""
 _MAX_ORIGINS = 256
@@ -64,15 +74,7 @@ def from_dict(data: object) -> Event:
     >>> from_dict({"type": "custom", "timestamp": 0.5, "data": [1, 2]}).data
     [1, 2]
     """
-    given = cast("Any", data)
-    if not isinstance(data, dict) or not isinstance(given.get("type"), str):
-        raise MalformedItem(f"expected a dict with a type, got a {type(given).__name__}", given)
-    tag: str = given["type"]
-    cls = _CLASSES.get(tag)
-    try:
-        return msgspec.convert(_filled(given), cls) if cls else _unknown(given, tag)
-    except (msgspec.ValidationError, RecursionError) as error:
-        raise MalformedItem(f"no {tag} event of this schema: {error}", given) from error
+    return _READER.convert(data)
 
 
 def _filled(fields: dict[str, Any]) -> dict[str, Any]:
@@ -94,47 +96,89 @@ def _unknown(fields: dict[str, Any], tag: str) -> Unrecognized:
     return msgspec.convert(_filled(known), Unrecognized)
 
 
-def read(data: bytes | str) -> Event:
-    """Give the event that a JSON text holds.
+class Reader(Generic[Own]):
+    """Reads events, the application's own among them: see `streamkit.wire.ndjson.Decoder`.
 
     Raises:
-        MalformedItem: It is no JSON, or no event.
+        UsageError: ``types`` cannot be told apart, or are no types of data.
 
-    >>> read(b'{"type":"custom","timestamp":0.5,"data":1}').data
+    >>> Reader().read(b'{"type":"custom","timestamp":0.5,"data":1}').data
     1
     """
+
+    def __init__(self, types: Types = ()) -> None:
+        self._own = readers_of(types)
+
+    def read(self, data: bytes | str) -> Event | Own:
+        """Give the event that a JSON text holds.
+
+        Raises:
+            MalformedItem: It is no JSON, or no event.
+        """
+        try:
+            value = loads(data)
+        except ValueError as error:
+            raise MalformedItem(f"no JSON: {error}; got {data[:80]!r}", data) from error
+        return self.convert(value)
+
+    def convert(self, data: object) -> Event | Own:
+        """Give the event that a dict holds.
+
+        Raises:
+            MalformedItem: It is no dict, has no ``type``, or does not fit its type.
+        """
+        given = cast("Any", data)
+        if not isinstance(data, dict) or not isinstance(given.get("type"), str):
+            raise MalformedItem(f"expected a dict with a type, got a {type(given).__name__}", given)
+        tag: str = given["type"]
+        read = self._own.get(tag)
+        return _own(given, tag, read) if read else _event(given, tag)
+
+
+def _own(fields: dict[str, Any], tag: str, read: Read) -> Any:
     try:
-        value = loads(data)
-    except ValueError as error:
-        raise MalformedItem(f"no JSON: {error}; got {data[:80]!r}", data) from error
-    return from_dict(value)
+        return read(fields)
+    except Exception as error:  # (validators may raise anything)
+        raise MalformedItem(f"no {tag} event: {error}", fields) from error
 
 
-class Inbox:
+def _event(fields: dict[str, Any], tag: str) -> Event:
+    cls = _CLASSES.get(tag)
+    try:
+        return msgspec.convert(_filled(fields), cls) if cls else _unknown(fields, tag)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise MalformedItem(f"no {tag} event of this schema: {error}", fields) from error
+
+
+_READER = Reader()
+
+
+class Inbox(Generic[Own]):
     """What was read and not yet handed out: texts of events, and errors in their places.
 
     An error is raised in its turn: what came before it is handed out first, and the next call goes
     on behind it. So the outcome is the same wherever the bytes were split.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, types: Types = ()) -> None:
+        self._read = Reader[Own](types).read
         self._items: deque[bytes | str | MalformedItem] = deque()
 
     def add(self, items: Iterable[bytes | str | MalformedItem]) -> None:
         """Add what was read; blank texts are no events."""
         self._items.extend(it for it in items if isinstance(it, MalformedItem) or it.strip())
 
-    def take(self) -> list[Event]:
+    def take(self) -> list[Event | Own]:
         """Give the events up to the next error.
 
         Raises:
             MalformedItem: The next item is one, or is no event.
         """
-        events: list[Event] = []
+        events: list[Event | Own] = []
         while self._items:
             item = self._items.popleft()
             try:
-                events.append(_read_or_raise(item))
+                events.append(self._read_or_raise(item))
             except MalformedItem as error:
                 if not events:
                     raise
@@ -142,11 +186,10 @@ class Inbox:
                 break
         return events
 
-
-def _read_or_raise(item: bytes | str | MalformedItem) -> Event:
-    if isinstance(item, MalformedItem):
-        raise item
-    return read(item)
+    def _read_or_raise(self, item: bytes | str | MalformedItem) -> Event | Own:
+        if isinstance(item, MalformedItem):
+            raise item
+        return self._read(item)
 
 
 class Writer:
@@ -167,8 +210,14 @@ class Writer:
         self._origin: Origin | None = None
         self._heads: dict[type, bytes] = {}
 
-    def write(self, event: Event) -> bytes:
-        """Give an event as one line of JSON, without a line end of its own. Never raises."""
+    def write(self, event: Any) -> bytes:
+        """Give an event as one line of JSON, without a line end of its own.
+
+        Raises:
+            UsageError: It is no event of ours, and goes by the ``type`` of one.
+        """
+        if event.__class__ not in _KNOWN and not isinstance(event, _EVENTS):
+            return self._before + dump_own(event, private=self._private) + self._after
         if event.origin is not self._origin:
             self._turn_to(event.origin)
         cls = event.__class__

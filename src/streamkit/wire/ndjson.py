@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final, Generic, overload
+
+from typing_extensions import Never
 
 from ..events import Event
 from ._lines import MAX_LINE, Lines
-from .codec import Inbox, Writer
+from ._types import Types
+from .codec import Inbox, Own, Writer
 
 __all__ = ["HEADERS", "Decoder", "encode", "encoder"]
 
@@ -27,10 +30,14 @@ HEADERS: Final[Mapping[str, str]] = MappingProxyType(
 """The headers of a response that streams such lines and is not to be held up on its way."""
 
 
-def encode(event: Event, *, private: bool = False) -> bytes:
+def encode(event: object, *, private: bool = False) -> bytes:
     r"""Give an event as one line of UTF-8, LF included.
 
-    Never raises. ``private=True`` also writes what otherwise stays in the process: see `to_dict`.
+    What is no event of ours, such as what a mapper gave, is written with the ``type`` of its class.
+    ``private=True`` also writes what otherwise stays in the process: see `to_dict`.
+
+    Raises:
+        UsageError: an object of your own goes by the ``type`` of an event of ours.
 
     >>> from streamkit import Custom, Origin
     >>> encode(Custom(origin=Origin(), timestamp=0.5, data={"done": 0.7}))
@@ -39,7 +46,7 @@ def encode(event: Event, *, private: bool = False) -> bytes:
     return Writer(private=private, after=b"\n").write(event)
 
 
-def encoder(*, private: bool = False) -> Callable[[Event], tuple[bytes]]:
+def encoder(*, private: bool = False) -> Callable[[Any], tuple[bytes]]:
     r"""Give a stage that does the same for a whole stream, and in less time.
 
     >>> from streamkit import normalize
@@ -51,12 +58,20 @@ def encoder(*, private: bool = False) -> Callable[[Event], tuple[bytes]]:
     return lambda event: (write(event),)
 
 
-class Decoder:
+class Decoder(Generic[Own]):
     """Gives the events in chunks of bytes, wherever those were cut.
 
     Lines end with LF or CRLF, and blank ones are skipped. A line that is no event raises
     `MalformedItem`, after the events before it were handed out; the next call goes on behind it.
     ``max_line`` is how many bytes a line may have.
+
+    Events of your own come back too, where ``types`` names their classes: dataclasses, TypedDicts,
+    attrs classes, msgspec structs and pydantic models that say their ``type`` (a default, a
+    ``Literal``, a tag), or else go by their class's name. To say it for them, or to give a function
+    in place of a class, pass a mapping. A ``type`` that nobody knows makes an `Unrecognized`.
+
+    Raises:
+        UsageError: ``types`` cannot be told apart, from each other or from streamkit's own.
 
     >>> decoder = Decoder()
     >>> decoder.feed(b'{"type":"custom","timestamp":0.5,"da')
@@ -65,11 +80,17 @@ class Decoder:
     [1]
     """
 
-    def __init__(self, *, max_line: int = MAX_LINE) -> None:
-        self._lines = Lines(max_line)
-        self._inbox = Inbox()
+    @overload
+    def __init__(self: Decoder[Never], *, max_line: int = ...) -> None: ...
 
-    def feed(self, data: bytes) -> list[Event]:
+    @overload
+    def __init__(self, *, types: Types, max_line: int = ...) -> None: ...
+
+    def __init__(self, *, types: Types = (), max_line: int = MAX_LINE) -> None:
+        self._lines = Lines(max_line)
+        self._inbox = Inbox[Own](types)
+
+    def feed(self, data: bytes) -> list[Event | Own]:
         """Give the events that ``data`` completes.
 
         Raises:
@@ -78,7 +99,7 @@ class Decoder:
         self._inbox.add(self._lines.feed(data))
         return self._inbox.take()
 
-    def close(self) -> list[Event]:
+    def close(self) -> list[Event | Own]:
         """Give the events that are left: there are no more bytes, so the last line is whole.
 
         Raises:

@@ -22,14 +22,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final, Generic, overload
 
 import msgspec
+from typing_extensions import Never
 
 from ..errors import MalformedItem, UsageError
 from ..events import Event
 from ._lines import MAX_LINE, Lines, too_long
-from .codec import Inbox, Writer
+from ._types import Types
+from .codec import Inbox, Own, Writer
 
 __all__ = ["HEADERS", "HEARTBEAT", "Decoder", "Frame", "FrameDecoder", "encode", "encoder"]
 
@@ -48,14 +50,16 @@ HEARTBEAT: Final = b":\n\n"
 """A comment: every reader skips it, and every proxy sees that the connection is alive."""
 
 
-def encode(event: Event, *, id: str | int | None = None, private: bool = False) -> bytes:
+def encode(event: object, *, id: str | int | None = None, private: bool = False) -> bytes:
     r"""Give an event as one frame.
 
     A reader that loses the connection sends the last ``id`` it saw as ``Last-Event-ID``.
+    What is no event of ours, such as what a mapper gave, is written with the ``type`` of its class.
     ``private=True`` also writes what otherwise stays in the process: see `to_dict`.
 
     Raises:
-        UsageError: ``id`` holds a line end or a NUL, which no frame can carry.
+        UsageError: ``id`` holds a line end or a NUL, which no frame can carry; or an object of your
+            own goes by the ``type`` of an event of ours.
 
     >>> from streamkit import Custom, Origin
     >>> encode(Custom(origin=Origin(), timestamp=0.5, data=1), id=7)
@@ -71,9 +75,7 @@ def _checked(id: str) -> bytes:
     return id.encode(errors="replace")
 
 
-def encoder(
-    *, private: bool = False, first_id: int | None = None
-) -> Callable[[Event], tuple[bytes]]:
+def encoder(*, private: bool = False, first_id: int | None = None) -> Callable[[Any], tuple[bytes]]:
     r"""Give a stage that does the same for a whole stream, and in less time.
 
     With ``first_id``, frames are numbered from there on.
@@ -170,12 +172,20 @@ class FrameDecoder:
         self._forget()
 
 
-class Decoder:
+class Decoder(Generic[Own]):
     """Gives the events in chunks of bytes, wherever those were cut.
 
     A frame whose data is no event raises `MalformedItem`, after the events before it were handed
     out; the next call goes on behind it. Frames with blank data are skipped. ``max_line`` is how
     many bytes the data of a frame may have.
+
+    Events of your own come back too, where ``types`` names their classes: dataclasses, TypedDicts,
+    attrs classes, msgspec structs and pydantic models that say their ``type`` (a default, a
+    ``Literal``, a tag), or else go by their class's name. To say it for them, or to give a function
+    in place of a class, pass a mapping. A ``type`` that nobody knows makes an `Unrecognized`.
+
+    Raises:
+        UsageError: ``types`` cannot be told apart, from each other or from streamkit's own.
 
     >>> decoder = Decoder()
     >>> decoder.feed(b'data: {"type":"custom","timestamp":0.5,"da')
@@ -184,9 +194,15 @@ class Decoder:
     [1]
     """
 
-    def __init__(self, *, max_line: int = MAX_LINE) -> None:
+    @overload
+    def __init__(self: Decoder[Never], *, max_line: int = ...) -> None: ...
+
+    @overload
+    def __init__(self, *, types: Types, max_line: int = ...) -> None: ...
+
+    def __init__(self, *, types: Types = (), max_line: int = MAX_LINE) -> None:
         self._frames = FrameDecoder(max_line=max_line)
-        self._inbox = Inbox()
+        self._inbox = Inbox[Own](types)
 
     @property
     def last_event_id(self) -> str:
@@ -198,7 +214,7 @@ class Decoder:
         """How many milliseconds the server asks to wait before that."""
         return self._frames.retry
 
-    def feed(self, data: bytes) -> list[Event]:
+    def feed(self, data: bytes) -> list[Event | Own]:
         """Give the events that ``data`` completes.
 
         Raises:
@@ -208,7 +224,7 @@ class Decoder:
         self._inbox.add(it.data if isinstance(it, Frame) else it for it in frames)
         return self._inbox.take()
 
-    def close(self) -> list[Event]:
+    def close(self) -> list[Event | Own]:
         """Give the events that are left: a frame that was not ended is none.
 
         Raises:

@@ -1,0 +1,70 @@
+"""What makes an object of an application's own type out of plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias, cast, get_origin
+
+import msgspec
+
+from .errors import UsageError
+
+__all__ = ["Read", "json_reader_of", "reader_of"]
+
+Read: TypeAlias = Callable[[Any], Any]
+
+
+def reader_of(kind: Any) -> Read:
+    """Give what reads data as ``kind``, and gives an object of that kind back as it is.
+
+    ``kind`` is a dataclass, TypedDict, attrs class, msgspec struct, pydantic model or dataclass,
+    or a function that raises where the data does not fit. No pydantic is imported but the caller's.
+
+    Raises:
+        UsageError: it is neither a type of data nor a function.
+    """
+    if is_pydantic(kind):
+        return cast("Read", _adapter(kind).validate_python)
+    if _is_function(kind):
+        return cast("Read", kind)
+    _require_data(kind)
+    return lambda data: data if kind in type(data).__mro__ else msgspec.convert(data, kind)
+
+
+def json_reader_of(kind: Any) -> Read:
+    """Do the same for data that came out of JSON: keys are text, and so are dates and bytes.
+
+    Raises:
+        UsageError: it is neither a type of data nor a function.
+    """
+    if is_pydantic(kind):
+        validate = _adapter(kind).validate_json  # a strict model takes text for dates only here
+        return lambda data: validate(msgspec.json.encode(data))
+    if _is_function(kind):
+        return cast("Read", kind)
+    _require_data(kind)
+    return lambda data: msgspec.convert(data, kind, str_keys=True)
+
+
+def is_pydantic(kind: Any) -> bool:
+    """Tell a pydantic model or dataclass."""
+    return hasattr(kind, "__pydantic_validator__")
+
+
+def _adapter(kind: Any) -> Any:
+    from pydantic import TypeAdapter  # noqa: PLC0415  (importing streamkit stays light)
+
+    return TypeAdapter(kind)
+
+
+def _is_function(kind: Any) -> bool:
+    return callable(kind) and not isinstance(kind, type) and get_origin(kind) is None
+
+
+def _require_data(kind: Any) -> None:
+    try:
+        is_data = not isinstance(msgspec.inspect.type_info(kind), msgspec.inspect.CustomType)
+    except TypeError:
+        is_data = False
+    if not is_data:
+        raise UsageError(f"cannot read payloads as {kind!r}; name a type of data, or a function")
