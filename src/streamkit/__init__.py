@@ -16,6 +16,7 @@ from ._facts import Fact
 from .callbacks import CallbackSource
 from .dialects import register
 from .errors import (
+    BadRequest,
     BrokenMapper,
     MalformedItem,
     SourceError,
@@ -69,6 +70,7 @@ from .values import ErrorInfo, FinishReason, Origin, Status, StepKind, ToolCall,
 __all__ = [
     "AsyncEventStream",
     "AsyncMapper",
+    "BadRequest",
     "BatchItem",
     "BrokenMapper",
     "CallbackSource",

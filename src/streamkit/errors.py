@@ -4,6 +4,7 @@
      ├── SourceError          the stream's fault
      │    └── MalformedItem   an item its dialect cannot read (only with ``strict=True``)
      └── UsageError           the caller's fault; the message says what to write instead
+          ├── BadRequest      a client sent what cannot be answered: an HTTP status of 4xx
           ├── BrokenMapper    a mapping function of the caller's raised
           └── UnknownSource   nothing in the first item proves where it comes from
 
@@ -13,6 +14,7 @@ An exception that the source itself raises is no error of ours: it is re-raised 
 from __future__ import annotations
 
 __all__ = [
+    "BadRequest",
     "BrokenMapper",
     "MalformedItem",
     "SourceError",
@@ -43,6 +45,17 @@ class MalformedItem(SourceError):
 
 class UsageError(StreamkitError):
     """streamkit was called in a way that cannot work."""
+
+
+class BadRequest(UsageError):
+    """A client sent what cannot be answered; ``status`` is the HTTP status to tell it by.
+
+    The message may be shown to the client: it tells of the request, and of nothing else.
+    """
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class BrokenMapper(UsageError):
