@@ -34,7 +34,6 @@ from graphs import (
     run,
     says,
     source,
-    wrong,
 )
 from streamkit import MessageEnd, MessageStart, StateUpdate, StepEnd, StepStart, normalize
 
@@ -122,9 +121,7 @@ def test_sync_equals_async() -> None:
 # --- one after the other
 
 
-@pytest.mark.parametrize(
-    "api", wrong(ALL_APIS, *MESSAGES, why="closed last to first at the end", when=UNTIL_CORE_1)
-)
+@pytest.mark.parametrize("api", ALL_APIS)
 def test_two_models_in_one_node(api: str) -> None:
     async def acall(state: Any, config: RunnableConfig) -> Any:
         said = [await says(text).ainvoke("hi", config) for text in ("one", "two")]
@@ -138,7 +135,6 @@ def test_two_models_in_one_node(api: str) -> None:
 
 
 @pytest.mark.parametrize("api", MESSAGES)
-@pytest.mark.xfail(UNTIL_CORE_1, reason="closed last to first at the end", strict=True)
 def test_the_last_words_are_the_answer(api: str) -> None:
     def call(state: Any, config: RunnableConfig) -> Any:
         return {"messages": [says(text).invoke("hi", config) for text in ("one", "two")]}
@@ -197,9 +193,7 @@ def test_parallel_nodes_of_different_pace(api: str) -> None:
 # --- subgraphs
 
 
-@pytest.mark.parametrize(
-    "api", wrong(ALL_APIS, *MESSAGES, why="ends after its successor", when=LANGGRAPH < (0, 6))
-)
+@pytest.mark.parametrize("api", ALL_APIS)
 def test_a_subgraph_and_a_node_after_it(api: str) -> None:
     inner = chain(asks(says(answer("inner words", 1, 1))))
     events = run(chain(inner, asks(says(answer("outer words", 2, 2)))), api)
@@ -263,7 +257,7 @@ def jump(state: Any, config: RunnableConfig) -> Any:
 
 @pytest.mark.parametrize(
     "api",
-    wrong(APIS, *MESSAGES, why="ends after its successor", when=LANGGRAPH < (0, 6)),
+    APIS,
 )
 def test_a_jump_to_the_parent_graph(api: str) -> None:
     """A jump's update does not reach ``messages`` mode, and its nodes have no ends in events."""
@@ -276,14 +270,12 @@ def test_a_jump_to_the_parent_graph(api: str) -> None:
 OWN = Command(graph=Command.PARENT, goto="b", update={"messages": [AIMessage("bye", id="x")]})
 
 
-@pytest.mark.xfail(strict=True, reason="the root's chunk alone has it, and that is not read")
 def test_what_a_jump_writes_is_shown() -> None:
     events = run(jumper(lambda _: OWN), EVENTS)
     assert facts(events) == Facts(messages=["bye", "landed"])
     assert [it.node for it in of(events, StateUpdate)] == ["a", "b"]
 
 
-@pytest.mark.xfail(strict=True, reason="it is open until the graph ends")
 def test_a_node_that_jumped_ends_before_its_successor_starts() -> None:
     events = run(jumper(jump), EVENTS)
     ends = {(it.origin.name, it.origin.namespace) for it in of(before(events, "b"), StepEnd)}

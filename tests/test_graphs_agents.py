@@ -26,7 +26,6 @@ from graphs import (
     of,
     parallel,
     run,
-    wrong,
 )
 from streamkit import MessageEnd, StepStart, ToolStart
 
@@ -69,9 +68,7 @@ class TestReactAgent:
             **DONE,
         )
 
-    @pytest.mark.parametrize(
-        "api", wrong(APIS, EVENTS, why="the node's input is a list", when=LANGGRAPH < (1,))
-    )
+    @pytest.mark.parametrize("api", APIS)
     def test_identical_calls(self, api: str) -> None:
         model = calling(*((id, "whose", '{"x": 1}') for id in ("c1", "c2", "c3")))
         graph = create_react_agent(model, [LastFirst.from_function(whose)], version="v2")
@@ -129,7 +126,7 @@ class TestCreateAgent:
             model, tools, middleware=[wrap_tool_call(it) for it in around], **options
         )
 
-    @pytest.mark.parametrize("api", wrong(APIS, EVENTS, why="the node's input is a list"))
+    @pytest.mark.parametrize("api", APIS)
     def test_identical_calls(self, api: str) -> None:
         model = calling(*((id, "whose", '{"x": 1}') for id in ("c1", "c2", "c3")))
         graph = self.create(model, [LastFirst.from_function(whose)])
@@ -180,9 +177,7 @@ class TestCreateAgent:
             **DONE,
         )
 
-    @pytest.mark.parametrize(
-        "api", wrong((ASYNC, EVENTS), EVENTS, why="matched by the arguments that were changed")
-    )
+    @pytest.mark.parametrize("api", [ASYNC, EVENTS])
     def test_arguments_that_are_changed_on_the_way(self, api: str) -> None:
         async def change(request: Any, handler: Any) -> Any:
             request.tool_call["args"] = {"a": 10, "b": 20}
@@ -201,9 +196,7 @@ class TestCreateAgent:
             calls=[("c1", *SUM)], tools=[("c1", "add", "skipped")], **DONE
         )
 
-    @pytest.mark.parametrize(
-        "api", wrong((ASYNC, EVENTS), EVENTS, why="only the first run is matched")
-    )
+    @pytest.mark.parametrize("api", [ASYNC, EVENTS])
     def test_a_call_whose_tool_is_tried_twice(self, api: str) -> None:
         """Both runs answer the same call; ``messages`` mode shows only what came of it."""
 

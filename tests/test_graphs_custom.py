@@ -133,7 +133,6 @@ def test_what_the_writer_wrote_in_events(mode: Any, subgraphs: bool, depth: int)
     assert customs(events) == ([(None, {"w": 1}), (None, "text")] if is_heard else [])
 
 
-@pytest.mark.xfail(strict=True, reason="whatever the root graph streams is taken for an update")
 @pytest.mark.parametrize("mode", ["custom", "values"])
 def test_what_a_single_mode_yields_in_events(mode: str) -> None:
     """Nothing tells what it is, so it is passed on as the graph's own output."""

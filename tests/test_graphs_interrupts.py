@@ -37,7 +37,6 @@ from graphs import (
     pause,
     run,
     says,
-    wrong,
 )
 from streamkit import Interrupt, RunStart, StepEnd, ToolEnd
 
@@ -118,9 +117,7 @@ def test_a_node_waits_twice(api: str) -> None:
     assert len(ids) == (2 if LANGGRAPH >= (1, 2) else 1)  # older ones name the task, not the pause
 
 
-@pytest.mark.parametrize(
-    "api", wrong(TELLING, MODES, ASYNC_MODES, why="ends after its successor", when=CORE < (1,))
-)
+@pytest.mark.parametrize("api", TELLING)
 def test_a_model_speaks_before_its_node_waits(api: str) -> None:
     def wait(state: Any, config: RunnableConfig) -> Any:
         said = says(answer("before it", 1, 1)).invoke("hi", config)
@@ -183,9 +180,7 @@ def test_a_breakpoint(where: Any, api: str) -> None:
 # --- in a subgraph
 
 
-@pytest.mark.parametrize(
-    "api", wrong(TELLING, EVENTS, EVENTS_1, why="a subgraph's own message is shown twice")
-)
+@pytest.mark.parametrize("api", TELLING)
 @pytest.mark.parametrize("depth", [1, 2])
 def test_a_subgraph_goes_on(depth: int, api: str) -> None:
     _, second = runs(nested(depth), api, Command(resume="yes"))
@@ -237,7 +232,7 @@ def test_a_tool_waits(api: str) -> None:
 
 @pytest.mark.parametrize(
     "api",
-    wrong((EVENTS, MODES, ASYNC_MODES), EVENTS, why="the call is in the state, not in the stream"),
+    [EVENTS, MODES, ASYNC_MODES],
 )
 def test_a_tool_goes_on(api: str) -> None:
     _, second = runs(agent(calling(*ONE), [hold], **saved()), api, Command(resume="yes"))
@@ -245,7 +240,6 @@ def test_a_tool_goes_on(api: str) -> None:
     assert facts(second) == Facts(messages=["all done"], tools=tools, usage=(7, 7))
 
 
-@pytest.mark.xfail(CORE >= (1,), reason="both have one id, and the last one counts", strict=True)
 def test_two_tools_wait() -> None:
     """One of them is asked for at a time; the other one waits as well."""
 

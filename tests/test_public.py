@@ -21,6 +21,7 @@ FLOORS: list[set[str]] = [
     {"values", "errors", "events"},
     {"_payload", "_origin", "_protocols", "_calls", "_usage", "_finish", "_growing"},
     {"_message"},
+    {"_echoes"},
     {"_ledger"},
     {"_assembly"},
     {"dialects"},

@@ -11,7 +11,7 @@ Laws of this file:
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any
+from typing import Any, cast
 
 from ._ledger import Ledger
 from ._message import Message, Outlet
@@ -126,10 +126,16 @@ class Assembly:
         # The source says what failed, not where. Only where everything open is one chain is
         # the innermost surely the one.
         at_fault = self._unblamed(error) if self._is_chain() else None
-        for key in reversed(list(self._open)):
+        for key in self._inside_out(self._open):
             is_message = self.message(key) is not None
             self._leave(key, status, at_fault)
             at_fault = at_fault if is_message else None
+
+    def _inside_out(self, keys: Iterable[Hashable]) -> list[Hashable]:
+        """Give the order to close in: messages enclose nothing and end as they began."""
+        keys = list(keys)
+        messages = [key for key in keys if self.message(key)]
+        return [*messages, *(key for key in reversed(keys) if key not in messages)]
 
     def _unblamed(self, error: ErrorInfo | None) -> ErrorInfo | None:
         """Give an error once: what encloses the thing at fault only passes it on."""
@@ -167,10 +173,14 @@ class Assembly:
 
     def close_inside(self, run_id: str, status: Status) -> None:
         """Close what a run encloses, innermost first."""
-        for key, bracket in reversed(list(self._open.items())):
+        for key in self._inside_out(self._keys_inside(run_id)):
+            self._leave(key, status)
+
+    def _keys_inside(self, run_id: str) -> Iterable[Hashable]:
+        for key, bracket in self._open.items():
             origin = bracket.origin
             if run_id in origin.parent_ids or (origin.run_id == run_id and key != run_id):
-                self._leave(key, status)
+                yield key
 
     def _begin(self, key: Hashable, bracket: _Bracket | Message) -> None:
         self._leave(key, "incomplete")  # upstream repeats an id: what had it before is abandoned
@@ -244,20 +254,20 @@ class Assembly:
     def whole_message(self, value: object, origin: Origin) -> None:
         """Show a message that came whole: its own events, a tool's result, or an addition."""
         kind, fields = kind_of(value), fields_of(value)
-        id = fields.get("id")
-        if id in self.ledger.message_ids:
+        is_removal = fields.get("type") == "remove"  # its id is that of what it removes
+        if self.ledger.is_known(fields, origin) and not is_removal:
             return
+        self.ledger.mark_seen([value])
+        self.ledger.echoes.record_nameless(fields, origin)
         if kind == "tool":
             self._tool_message(fields, origin)
         elif kind in {"ai", "chunk"}:
             self._whole_answer(fields, origin)
         else:
             self.show(MessageAdded, origin, message=value)
-        if id:
-            self.ledger.message_ids.add(id)
 
     def _whole_answer(self, fields: Fields, origin: Origin) -> None:
-        if self.ledger.is_copy(fields, origin):
+        if self.ledger.echoes.is_copy(fields, origin):
             return
         message = self.start_message("whole", origin, fields.get("id"))
         message.add_whole(fields)
@@ -280,11 +290,20 @@ class Assembly:
         bracket = self._open.get(key)
         if bracket is None or isinstance(bracket, Message):
             return
+        bracket = self._set_right(key, bracket, output)
         message = _own_message(output, bracket.fields["tool_call_id"])
         if message:
             self._end(key, status, **_tool_result(message))
         else:
             self._end(key, status, output=output)
+
+    def _set_right(self, key: Hashable, bracket: _Bracket, output: object) -> _Bracket:
+        """Of equal calls at once any may have been meant; the result says which one it was."""
+        for answer in _answers_in(output):
+            other = self._tool_running(answer["tool_call_id"])
+            if other not in {None, key}:
+                self._open[key], self._open[other] = self._open[other], bracket
+        return cast("_Bracket", self._open[key])
 
     def tool_delta(self, key: Hashable, delta: object) -> None:
         """Pass on a piece of a running tool's output."""
@@ -340,7 +359,7 @@ class Assembly:
         """Show what a node wrote, after the messages it holds that were not shown yet."""
         for message in messages_in(values):
             self.whole_message(message, origin)
-        self.ledger.forget_task(origin)
+        self.ledger.echoes.end_task(origin)
         self.show(StateUpdate, origin, node=node, values=values)
 
     def interrupt(
@@ -351,7 +370,7 @@ class Assembly:
         if interrupt_id in self.ledger.interrupt_ids:
             return
         self.ledger.interrupt_ids.add(interrupt_id)
-        call = self.ledger.tool_of_interrupt.get(interrupt_id)
+        call = self.ledger.tool_waiting(interrupt_id, value)
         fields = {"interrupt_id": interrupt_id, "value": value, "tool_call_id": call}
         self.show(Interrupt, origin, **fields, **details)
 
@@ -363,9 +382,13 @@ class Assembly:
 
 def _own_message(output: object, tool_call_id: str) -> Fields | None:
     """Give the ToolMessage (as its fields) that answers the call, wherever it is in the output."""
-    tools = [fields_of(it) for it in messages_in([output]) if kind_of(it) == "tool"]
+    tools = _answers_in(output)
     own = (fields for fields in tools if fields["tool_call_id"] == tool_call_id)
-    return next(own, tools[0] if kind_of(output) == "tool" else None)
+    return next(own, tools[0] if len(tools) == 1 else None)
+
+
+def _answers_in(output: object) -> list[Fields]:
+    return [fields_of(it) for it in messages_in([output]) if kind_of(it) == "tool"]
 
 
 def _tool_result(message: Fields) -> dict[str, Any]:

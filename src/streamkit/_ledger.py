@@ -1,8 +1,8 @@
 """What a run has shown so far, so that nothing is shown twice and every tool finds its call.
 
 LangGraph shows one model message up to three times (chunks, node output, state), one tool result
-twice and one interrupt once per graph around it. The ledger remembers ids, never contents, apart
-from the last message of each node task that is still running.
+twice and one interrupt once per graph around it. The ledger remembers ids, and `Echoes` what was
+said, as hashes.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from ._echoes import Echoes
 from ._message import Message
-from ._origin import checkpoint_ns
-from ._payload import Fields, fields_of, text_in
+from ._payload import Fields, fields_of
 from .values import Origin
 
 __all__ = ["Ledger"]
@@ -26,24 +26,17 @@ class _Pending(NamedTuple):
     namespace: tuple[str, ...]
 
 
-class _Said(NamedTuple):
-    """What a message amounts to, for telling a copy of it under another id."""
-
-    text: str
-    tool_call_ids: tuple[str, ...]
-
-
 class Ledger:
     """The memory of one run."""
 
     def __init__(self) -> None:
+        self.echoes = Echoes()
         self.message_ids: set[str] = set()
         self.interrupt_ids: set[str] = set()
-        self.tool_of_interrupt: dict[str, str] = {}
+        self._waiting: list[tuple[str, Any, str]] = []
         self._checkpoint_ids: set[str] = set()
         self._answered: set[str] = set()
         self._pending: dict[str, _Pending] = {}
-        self._said: dict[str, _Said] = {}
 
     # --- messages
 
@@ -51,10 +44,7 @@ class Ledger:
         """Remember a message that ended, and the calls it made."""
         self.message_ids.update(filter(None, (message.message_id, message.stored_id)))
         calls = [call.done for call in message.calls if call.done]
-        task = checkpoint_ns(message.origin.metadata)
-        if task:
-            said = _Said("".join(message.texts), tuple(call.id for call in calls))
-            self._said[task] = said
+        self.echoes.record_answer(message, tuple(call.id for call in calls))
         for call in calls:
             if not call.provider_executed:
                 self._answered.discard(call.id)
@@ -70,29 +60,12 @@ class Ledger:
         ids = (fields_of(message).get("id") for message in messages)
         self.message_ids.update(id for id in ids if id)
 
-    def is_copy(self, fields: Fields, origin: Origin) -> bool:
-        """Tell whether a whole message under a new id says what its node's model just said.
-
-        Where nothing tells its node, as in a graph's state, any node of the graph will do.
-        """
-        calls = tuple(call.get("id") for call in fields.get("tool_calls") or ())
-        copy = _Said(text_in(fields["content"]), calls)
-        task = checkpoint_ns(origin.metadata)
-        tasks = [task] if task else self._tasks_of(origin.namespace)
-        return any(copy) and copy in map(self._said.get, tasks)
-
-    def forget_task(self, origin: Origin) -> None:
-        """Drop what a node task said, once its output has been seen."""
-        self._said.pop(checkpoint_ns(origin.metadata), None)
-
-    def forget_tasks_of(self, namespace: tuple[str, ...]) -> None:
-        """Drop what a graph's node tasks said, once the state after them has been seen."""
-        for task in self._tasks_of(namespace):
-            del self._said[task]
-
-    def _tasks_of(self, namespace: tuple[str, ...]) -> list[str]:
-        path = "|".join(namespace)
-        return [task for task in self._said if task.rpartition("|")[0] == path]
+    def is_known(self, fields: Fields, origin: Origin) -> bool:
+        """Tell whether a message was shown: under its id, or before it had one."""
+        id = fields.get("id")
+        if id not in self.message_ids and self.echoes.had_no_id(fields, origin):
+            self.message_ids.add(id)
+        return id in self.message_ids
 
     # --- tools
 
@@ -105,12 +78,32 @@ class Ledger:
         """
         named = [(id, call) for id, call in self._pending.items() if call.name == name]
         here = [(id, call) for id, call in named if call.namespace == namespace] or named
-        for fits in (_equal, _part_of, _unknown):
+        for fits in (_equal, _part_of, _unknown, _unreadable):
             for id, call in here:
                 if fits(call.args, input):
                     del self._pending[id]
                     return id
         return None
+
+    def expect_calls(self, messages: Iterable[object], namespace: tuple[str, ...]) -> None:
+        """Make the calls pending that a node is given, where an earlier run's model made them."""
+        calls: dict[str, _Pending] = {}
+        for message in messages:
+            fields = fields_of(message)
+            if fields.get("id") not in self.message_ids:
+                for call in fields.get("tool_calls") or ():
+                    calls[call["id"]] = _Pending(call["name"], call["args"], namespace)
+            calls.pop(fields.get("tool_call_id") or "", None)
+        self._pending.update(calls)
+
+    def note_waiting(self, interrupt_id: str, value: object, tool_call_id: str) -> None:
+        """Remember that a tool asks something. Those of one node may all have the same id."""
+        self._waiting.append((interrupt_id, value, tool_call_id))
+
+    def tool_waiting(self, interrupt_id: str, value: object) -> str | None:
+        """Give the call whose tool asks this."""
+        asked = (call for id, it, call in self._waiting if id == interrupt_id and it == value)
+        return next(asked, None)
 
     def strike_call(self, tool_call_id: str) -> tuple[str, Any]:
         """Take a call off the list of pending ones, and give its name and arguments."""
@@ -143,6 +136,10 @@ def _equal(args: object, input: object) -> bool:
 
 def _part_of(args: object, input: object) -> bool:
     return isinstance(args, dict) and isinstance(input, dict) and args.items() <= input.items()
+
+
+def _unreadable(args: object, _input: object) -> bool:
+    return args is None
 
 
 def _unknown(_args: object, input: object) -> bool:

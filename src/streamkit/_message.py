@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ._calls import Call
 from ._finish import finish_reason
+from ._origin import is_models_own
 from ._payload import Fields, read_chunk, read_message, usage_of
 from ._usage import UsageReports
 from .events import (
@@ -53,14 +54,20 @@ class Outlet(Protocol):
 class _Words:
     """A block of text or of reasoning."""
 
-    __slots__ = ("block_id", "parts", "reasoning", "redacted", "signature")
+    __slots__ = ("block_id", "index", "parts", "reasoning", "redacted", "signature")
 
     def __init__(self, block_id: int, *, reasoning: bool) -> None:
         self.block_id = block_id
         self.reasoning = reasoning
+        self.index: object = None
         self.parts: list[str] = []
         self.signature: str | None = None
         self.redacted = False
+
+    def is_over(self, index: object, signature: str | None) -> bool:
+        """Tell whether another block has begun: at another index, or under a seal of its own."""
+        moved = index is not None and self.index is not None and index != self.index
+        return moved or (signature is not None and self.signature not in {None, signature})
 
 
 class Message:
@@ -107,7 +114,7 @@ class Message:
         else:
             read_chunk(fields, self)
         if "chunk_position" in fields:  # langchain-core 1.0 and later
-            self.marks_its_end = True
+            self.marks_its_end = is_models_own(self.origin.metadata)
             self.has_last_chunk = bool(fields["chunk_position"] == "last")
 
     def add_whole(self, fields: Fields) -> None:
@@ -131,13 +138,11 @@ class Message:
 
     # --- what _payload says it means (the Sink)
 
-    def text(self, text: str) -> None:
+    def text(self, text: str, index: object = None) -> None:
         """Add text."""
         if not text:
             return
-        words = self._words
-        if words is None or words.reasoning:
-            words = self._begin_words(reasoning=False)
+        words = self._words_at(index, reasoning=False)
         words.parts.append(text)
         outlet = self._outlet
         outlet.emit(
@@ -150,16 +155,20 @@ class Message:
             )
         )
 
-    def reasoning(self, text: str, *, signature: str | None = None, redacted: bool = False) -> None:
+    def reasoning(
+        self,
+        text: str,
+        index: object = None,
+        *,
+        signature: str | None = None,
+        redacted: bool = False,
+    ) -> None:
         """Add reasoning, or only its seal."""
         if not (text or signature or redacted):
             return
-        words = self._words
-        if words is None or not words.reasoning or (redacted and not words.redacted):
-            words = self._begin_words(reasoning=True)
+        words = self._words_at(index, reasoning=True, signature=signature)
         words.redacted = redacted
-        if signature:
-            words.signature = signature
+        words.signature = signature or words.signature
         if text:
             words.parts.append(text)
             self._emit(ReasoningDelta, block_id=words.block_id, text=text)
@@ -191,12 +200,12 @@ class Message:
         """Pass on a block that arrived whole."""
         self._emit(Content, block_id=self._begin_block(), block=block)
 
-    def citation(self, citation: object, block_id: int | None = None) -> None:
+    def citation(
+        self, citation: object, block_id: int | None = None, *, index: object = None
+    ) -> None:
         """Pass on an annotation on the text so far, or on a block that may have ended."""
         if block_id is None:
-            block_id = self.words_id
-        if block_id is None:
-            block_id = self._begin_words(reasoning=False).block_id
+            block_id = self._words_at(index, reasoning=False).block_id
         self._emit(Citation, block_id=block_id, citation=citation)
 
     def usage(self, usage: Usage) -> None:
@@ -257,6 +266,15 @@ class Message:
         self._end_complete_calls()
         self._blocks += 1
         return self._blocks - 1
+
+    def _words_at(self, index: object, *, reasoning: bool, signature: str | None = None) -> _Words:
+        """Give the block that words at ``index`` belong to, which they may begin."""
+        words = self._words
+        if words is None or words.reasoning is not reasoning or words.is_over(index, signature):
+            words = self._begin_words(reasoning=reasoning)
+        if index is not None:
+            words.index = index
+        return words
 
     def _begin_words(self, *, reasoning: bool) -> _Words:
         self._words = words = _Words(self._begin_block(), reasoning=reasoning)

@@ -7,7 +7,7 @@ from typing import Any
 
 from .values import Origin
 
-__all__ = ["checkpoint_ns", "is_node", "origin_from", "origin_in", "task_ids"]
+__all__ = ["checkpoint_ns", "is_models_own", "is_node", "origin_from", "origin_in", "task_ids"]
 
 
 def checkpoint_ns(metadata: Mapping[str, Any]) -> str:
@@ -27,6 +27,11 @@ def is_node(run: Mapping[str, Any]) -> bool:
     node = metadata.get("langgraph_node")
     in_graph = any(tag.startswith("graph:step:") for tag in run.get("tags") or ())
     return in_graph and bool(node == run["name"])
+
+
+def is_models_own(metadata: Mapping[str, Any]) -> bool:
+    """Tell whether a model said this; else it is what a LangGraph node returned."""
+    return "ls_model_type" in metadata or "langgraph_node" not in metadata
 
 
 def origin_from(

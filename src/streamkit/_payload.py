@@ -52,11 +52,18 @@ _KINDS: dict[str, Kind] = {
 class Sink(Protocol):
     """Whoever wants to know what a chunk says."""
 
-    def text(self, text: str) -> None:
-        """Some text."""
+    def text(self, text: str, index: object = None) -> None:
+        """Some text, of the block at ``index`` where blocks have one."""
         ...
 
-    def reasoning(self, text: str, *, signature: str | None = None, redacted: bool = False) -> None:
+    def reasoning(
+        self,
+        text: str,
+        index: object = None,
+        *,
+        signature: str | None = None,
+        redacted: bool = False,
+    ) -> None:
         """Some reasoning, or only its seal."""
         ...
 
@@ -80,8 +87,8 @@ class Sink(Protocol):
         """A block that is whole as it is."""
         ...
 
-    def citation(self, citation: object) -> None:
-        """An annotation on the text so far."""
+    def citation(self, citation: object, *, index: object = None) -> None:
+        """An annotation on the text of the block at ``index``, or on the text so far."""
         ...
 
     def usage(self, usage: Usage) -> None:
@@ -226,23 +233,32 @@ def text_in(content: str | list[Any]) -> str:
 
 
 def _text(block: Fields, sink: Sink) -> None:
-    sink.text(block.get("text") or "")
+    index = block.get("index")
+    sink.text(block.get("text") or "", index)
     for citation in block.get("annotations") or block.get("citations") or ():
-        sink.citation(citation)
+        sink.citation(citation, index=index)
+    _seal(block, sink)
+
+
+def _seal(block: Fields, sink: Sink) -> None:
+    """Gemini seals texts and calls, too."""
+    if "extras" in block:
+        sink.reasoning("", signature=seal_of(block))
 
 
 def _thinking(block: Fields, sink: Sink) -> None:
     # Mistral's `thinking` is a list of text blocks; everybody else's is a str.
-    sink.reasoning(_joined(block.get("thinking")), signature=block.get("signature"))
+    text = _joined(block.get("thinking"))
+    sink.reasoning(text, block.get("index"), signature=block.get("signature"))
 
 
 def _redacted(block: Fields, sink: Sink) -> None:
-    sink.reasoning("", signature=block.get("data"), redacted=True)
+    sink.reasoning("", block.get("index"), signature=block.get("data"), redacted=True)
 
 
 def _reasoning(block: Fields, sink: Sink) -> None:
     text = block.get("reasoning") or _joined(block.get("summary")) or _joined(block.get("content"))
-    sink.reasoning(text or "", signature=seal_of(block))
+    sink.reasoning(text or "", block.get("index"), signature=seal_of(block))
 
 
 def seal_of(block: Fields) -> str | None:
@@ -254,7 +270,8 @@ def seal_of(block: Fields) -> str | None:
 
 def _bedrock_reasoning(block: Fields, sink: Sink) -> None:
     inner: Fields = block.get("reasoning_content") or {}
-    sink.reasoning(inner.get("text") or "", signature=inner.get("signature"))
+    text = inner.get("text") or ""
+    sink.reasoning(text, block.get("index"), signature=inner.get("signature"))
 
 
 def _joined(parts: str | list[Any] | None) -> str:
@@ -264,7 +281,7 @@ def _joined(parts: str | list[Any] | None) -> str:
 
 
 def _server_call(block: Fields, sink: Sink) -> None:
-    args = block.get("args") or block.get("input") or ""
+    args = block.get("args") or block.get("input") or _none_yet(block)
     text = args if isinstance(args, str) else json_text(args)
     sink.tool_call(
         ("server", block.get("index")),
@@ -273,10 +290,19 @@ def _server_call(block: Fields, sink: Sink) -> None:
         text,
         provider_executed=True,
     )
+    _seal(block, sink)
+
+
+def _none_yet(block: Fields) -> str:
+    """What no arguments mean: of a block that is whole, that there are none."""
+    return "{}" if block.get("type") == "server_tool_call" else ""
 
 
 def _server_item(block: Fields, sink: Sink) -> None:
     """The Responses API's own tools: a call and its result in one block, which stays whole."""
+    if block.get("call_id"):  # a tool search that the caller is to answer
+        sink.content(block)
+        return
     kind: str = block["type"]
     given: Any = block.get(_SERVER_ITEMS[kind])
     is_object = isinstance(given, dict) or kind == "mcp_call"
@@ -289,6 +315,13 @@ def _server_item(block: Fields, sink: Sink) -> None:
         provider_executed=True,
     )
     sink.content(block)
+
+
+def _executable_code(block: Fields, sink: Sink) -> None:
+    """Google's own tool; its result is a block of its own."""
+    args = json_text({"code": block.get("executable_code"), "language": block.get("language")})
+    id = block.get("id")
+    sink.tool_call(("server", id), id, "code_execution", args, provider_executed=True)
 
 
 def _input_delta(block: Fields, sink: Sink) -> None:
@@ -304,7 +337,7 @@ def _non_standard(block: Fields, sink: Sink) -> None:
     value = dict_or_empty(block.get("value"))
     read = _BLOCKS.get(value.get("type"))
     if read:
-        read(value, sink)
+        read({"index": block.get("index"), **value}, sink)
     else:
         sink.content(block)
 
@@ -320,6 +353,7 @@ _SERVER_ITEMS = {
     "code_interpreter_call": "code",
     "image_generation_call": "revised_prompt",
     "mcp_call": "arguments",
+    "tool_search_call": "arguments",
 }
 
 _BLOCKS: dict[str | None, Callable[[Any, Sink], None]] = {
@@ -338,6 +372,7 @@ _BLOCKS: dict[str | None, Callable[[Any, Sink], None]] = {
     "tool_call_chunk": _read_elsewhere,
     "invalid_tool_call": _read_elsewhere,
     "function_call": _read_elsewhere,
+    "executable_code": _executable_code,
     "non_standard": _non_standard,
     **dict.fromkeys(_SERVER_ITEMS, _server_item),
 }
@@ -356,6 +391,24 @@ def _read_additional(fields: Fields, sink: Sink) -> None:
         sink.reasoning(reasoning)
     if additional.get("refusal"):
         sink.content({"type": "refusal", "refusal": additional["refusal"]})
+
+    if not _is_v1(fields):
+        for tool in additional.get("executed_tools") or ():
+            _executed_tool(tool, sink)
+
+
+def _is_v1(fields: Fields) -> bool:
+    return bool(fields["response_metadata"].get("output_version") == "v1")
+
+
+def _executed_tool(tool: Fields, sink: Sink) -> None:
+    """Groq's own tools: first the call, then under the same index its output, and only that."""
+    if "output" in tool:
+        sink.content({"type": "executed_tool", **tool})
+    else:
+        index = ("server", tool.get("index"))
+        name, args = tool.get("type"), tool.get("arguments") or ""
+        sink.tool_call(index, None, name, args, provider_executed=True)
 
 
 def _has_reasoning(content: str | list[Any]) -> bool:

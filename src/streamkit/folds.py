@@ -194,7 +194,8 @@ class RunFold:
         match event:
             case MessageEnd():
                 result.tool_calls.extend(event.tool_calls)
-                result.text = event.text or result.text
+                if event.status == "completed" or not result.text:
+                    result.text = event.text or result.text
             case ToolStart(tool_call_id=id, name=name, input=input):
                 run = ToolRun(tool_call_id=id, name=name, input=input)
                 self._running[id] = run

@@ -132,12 +132,12 @@ class BlockEvents:
 
     def _text(self, block: _Block, text: str) -> None:
         block.said.append(text)
-        self.message.text(text)
+        self.message.text(text, block)
         block.words_id = self.message.words_id if text else block.words_id
 
     def _reasoning(self, block: _Block, text: str) -> None:
         block.said.append(text)
-        self.message.reasoning(text)
+        self.message.reasoning(text, block)
         block.words_id = self.message.words_id if text else block.words_id
 
     def _args(self, block: _Block, args: str) -> None:

@@ -94,7 +94,7 @@ class ModePayloads:
             if fields_of(message).get("id") and not ledger.knows(message):
                 self._messages.settle(message)
                 self._assembly.whole_message(message, origin)
-        ledger.forget_tasks_of(origin.namespace)
+        ledger.echoes.end_superstep(origin.namespace)
 
     def _custom(self, namespace: Path, payload: object) -> None:
         self._assembly.show(Custom, Origin(namespace=namespace), data=payload)
@@ -117,7 +117,8 @@ class ModePayloads:
         ledger, messages = self._assembly.ledger, list(messages_in(values))
         for message in messages:
             self._messages.settle(message)
-        known = [number for number, it in enumerate(messages) if ledger.knows(it)]
+        history = [fields_of(it).get("type") != "remove" and ledger.knows(it) for it in messages]
+        known = [number for number, is_known in enumerate(history) if is_known]
         if known:
             ledger.mark_seen(messages[: known[-1] + 1])
         self._assembly.state_update(origin, node, values)

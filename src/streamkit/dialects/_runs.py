@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from .._origin import checkpoint_ns, is_node
 from .._payload import dict_or_empty, fields_of, kind_of
 from ..values import Origin, StepKind
 
-__all__ = ["answer_in", "kind_of_step", "sent_tool_call_id", "takes_place_of"]
+__all__ = ["Completion", "answer_in", "kind_of_step", "sent_tool_call_id", "takes_place_of"]
 
 
 def kind_of_step(event: dict[str, Any]) -> StepKind:
@@ -48,12 +48,21 @@ def _is_same_task(new: Origin, old: Origin) -> bool:
 
 def sent_tool_call_id(given: object) -> str | None:
     """Give the call that a node was sent to run: agents send each call to a task of its own."""
+    if isinstance(given, list) and len(cast("list[object]", given)) == 1:
+        (given,) = cast("list[object]", given)
     sent = dict_or_empty(dict_or_empty(given).get("tool_call", given))
     return sent.get("id") if "name" in sent and "args" in sent else None
 
 
-def answer_in(output: object) -> Mapping[str, Any] | str | None:
-    """Give a model's whole answer: a message's fields, or a completion's text."""
+class Completion(NamedTuple):
+    """What a model without messages answered."""
+
+    text: str
+    info: dict[str, Any]
+
+
+def answer_in(output: object) -> Mapping[str, Any] | Completion | None:
+    """Give a model's whole answer: a message's fields, or a completion."""
     if kind_of(output):
         return fields_of(output)
     default: object = getattr(output, "generations", None)
@@ -63,4 +72,6 @@ def answer_in(output: object) -> Mapping[str, Any] | str | None:
     first: object = generations[0][0]
     fields = dict_or_empty(first) or fields_of(first)
     message = fields.get("message")
-    return fields_of(message) if kind_of(message) else fields.get("text")
+    if kind_of(message):
+        return fields_of(message)
+    return Completion(fields.get("text") or "", dict_or_empty(fields.get("generation_info")))

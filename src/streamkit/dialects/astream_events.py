@@ -20,6 +20,7 @@ What upstream leaves out, and how it is made up for:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeGuard, cast
 
@@ -34,7 +35,7 @@ from ..events import Custom, StepDelta
 from ..values import ErrorInfo, Origin, Status, StepKind
 from ._interrupts import interrupt_id, is_bubble_up, show_interrupts
 from ._reader import Reader
-from ._runs import answer_in, kind_of_step, sent_tool_call_id, takes_place_of
+from ._runs import Completion, answer_in, kind_of_step, sent_tool_call_id, takes_place_of
 from .chunks import is_cumulative
 
 __all__ = ["EventsReader", "Run", "is_event"]
@@ -67,6 +68,9 @@ class EventsReader(Reader):
         self._runs: dict[str, Run] = {}
         self._root: str | None = None
         self._root_ended = False
+        self._ended: Counter[tuple[str, str]] = Counter()
+        self._jumped: dict[str, Any] = {}
+        self._nodes: set[str] = set()
         self._is_first = True
         self._is_flat = False
         self._handlers = self._table()
@@ -140,7 +144,8 @@ class EventsReader(Reader):
         )
         if run_id in self._runs:
             self._leave(run_id)
-        self._abandon_predecessor(origin)
+        if event.get("parent_ids"):  # version 1 shows the end of every attempt by itself
+            self._abandon_predecessor(origin)
         run = self._runs[run_id] = Run(origin, kind)
         return run
 
@@ -179,13 +184,24 @@ class EventsReader(Reader):
         is_own = run.origin.run_id == self._root or not self._is_first
         given = data.get("input") if is_own else None
         if kind == "node":
+            self._end_jumps()
+            self._nodes.add(event["name"])
             self._mark_graph(run.origin.parent_ids)
-            self.assembly.ledger.mark_seen(messages_in(given))
+            seen = list(messages_in(given))
+            self.assembly.ledger.expect_calls(seen, run.origin.namespace)
+            self.assembly.ledger.mark_seen(seen)
             run.tool_call_id = sent_tool_call_id(given)
         self.assembly.start_step(event["run_id"], kind, run.origin, given)
 
     def _kind_of(self, event: dict[str, Any]) -> StepKind:
         return kind_of_step(event)
+
+    def _end_jumps(self) -> None:
+        """End the nodes that left for the one that starts now."""
+        while self._jumped:
+            run_id, values = self._jumped.popitem()
+            self._leave(run_id)
+            self.assembly.end_step(run_id, values)
 
     def _mark_graph(self, around: tuple[str, ...]) -> None:
         """A run that encloses a node is a graph, under whatever name it was compiled."""
@@ -198,6 +214,7 @@ class EventsReader(Reader):
         run_id, output = event["run_id"], event["data"].get("output")
         self._leave(run_id, output)
         if run.kind == "node":
+            self._ended[run.origin.parent_ids[-1], event["name"]] += 1
             self._node_end(run.origin, output.update if is_command(output) else output)
         # A graph that waits ends like one that is done.
         status: Status = self.final_status() if run_id == self._root else "completed"
@@ -210,10 +227,16 @@ class EventsReader(Reader):
     def _chain_stream(self, event: dict[str, Any]) -> None:
         run = self._known(event)
         chunk = event["data"]["chunk"]
-        if run.kind == "graph" or _is_interrupt(chunk):
+        if _is_interrupt(chunk) or (run.kind == "graph" and self._is_known_shape(chunk)):
             self._graph_chunk(run, chunk)
-        elif run.kind == "chain":
+        elif run.kind in {"chain", "graph"}:
             self._step_delta(event)
+
+    def _is_known_shape(self, chunk: object) -> bool:
+        """Tell an update, or a labelled item, from the bare payload of any other mode."""
+        names = dict_or_empty(chunk)
+        is_update = all(it in self._nodes or it.startswith("__") for it in names)
+        return isinstance(chunk, tuple) or (bool(names) and is_update)
 
     def _step_delta(self, event: dict[str, Any]) -> None:
         run, chunk = self._known(event), event["data"]["chunk"]
@@ -234,6 +257,20 @@ class EventsReader(Reader):
         elif "__interrupt__" in (update := dict_or_empty(chunk)):
             paused_at = self._paused_at(run.origin)
             show_interrupts(self.assembly, paused_at, update["__interrupt__"])
+        else:
+            for node, values in update.items():
+                self._updated(run.origin.run_id or "", node, values)
+
+    def _updated(self, graph: str, node: str, values: object) -> None:
+        """End a node that left for another graph's node: this update is all there is of its end."""
+        if self._ended[graph, node]:
+            self._ended[graph, node] -= 1
+            return
+        origins = [run.origin for run in self._runs.values() if run.kind == "node"]
+        left = [it for it in origins if it.name == node and it.parent_ids[-1] == graph]
+        if len(left) == 1:
+            self.assembly.state_update(left[0], node, values)
+            self._jumped[left[0].run_id or ""] = values
 
     def _paused_at(self, root: Origin) -> Origin:
         """Give the node that waits: the innermost one left open, where there is just one."""
@@ -267,13 +304,17 @@ class EventsReader(Reader):
         output = event["data"].get("output")
         answer = answer_in(output)
         message = run.message
-        if isinstance(answer, str):
+        if isinstance(answer, Completion):
             if message is None:
-                self._start_message(run, None).text(answer)
+                message = self._start_message(run, None)
+                message.text(answer.text)
+            message.response(answer.info)
         elif answer:
             message = message or self._start_message(run, answer.get("id"))
             message.finish(answer)
-        self.assembly.end_message(("message", run.origin.run_id))
+        # Version 1 shows an end of a model that failed, too.
+        status: Status = "completed" if answer is not None else "incomplete"
+        self.assembly.end_message(("message", run.origin.run_id), status)
         self._step_end(event)
 
     # --- tools
@@ -295,8 +336,10 @@ class EventsReader(Reader):
             return call.get("id") or event["run_id"], call["args"]
         for parent in reversed(run.origin.parent_ids):
             around = self._runs.get(parent)
-            if around and around.tool_call_id:
+            if around and around.tool_call_id and around.kind == "node":
                 return around.tool_call_id, given
+            if around and around.tool_call_id:
+                break  # a tool: nobody has asked for the one in it, unless it asks a model
         ledger = self.assembly.ledger
         id = ledger.call_for(event["name"], given, run.origin.namespace)
         return id or event["run_id"], given
@@ -325,7 +368,8 @@ class EventsReader(Reader):
         interrupts: Any = error.args[0] if error.args else ()
         if isinstance(interrupts, (list, tuple)) and run.tool_call_id:
             for item in cast("list[object]", interrupts):
-                self.assembly.ledger.tool_of_interrupt[interrupt_id(item)] = run.tool_call_id
+                value = getattr(item, "value", None)
+                self.assembly.ledger.note_waiting(interrupt_id(item), value, run.tool_call_id)
 
     # --- retrievers and custom events
 
@@ -338,9 +382,11 @@ class EventsReader(Reader):
     def _retriever_end(self, event: dict[str, Any]) -> None:
         self._known(event)
         found = event["data"].get("output")
-        found = dict_or_empty(found).get("documents", found)  # a dict in version 1
+        if isinstance(found, dict):  # in version 1, and an empty one where it failed
+            found = dict_or_empty(found).get("documents")
+        status: Status = "completed" if found is not None else "incomplete"
         self._leave(event["run_id"], found)
-        self.assembly.end_retrieval(event["run_id"], found or ())
+        self.assembly.end_retrieval(event["run_id"], found or (), status)
 
     def _custom(self, event: dict[str, Any]) -> None:
         around = self._runs.get(event["run_id"])

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import Any, TypeGuard
 
 from .._assembly import Assembly
-from .._origin import origin_from
+from .._origin import checkpoint_ns, is_models_own, origin_from
 from .._payload import fields_of, kind_of
 from ..errors import MalformedItem
 from ..values import Origin, Status
@@ -89,7 +89,14 @@ class MessagePairs:
 
     def _read_whole(self, message: object, origin: Origin) -> None:
         self.settle(message)
+        if not is_models_own(origin.metadata):  # its node returned it: its models are done
+            self._end_models_of(checkpoint_ns(origin.metadata))
         self._assembly.whole_message(message, origin)
+
+    def _end_models_of(self, task: str) -> None:
+        for message, origin in self._tracks:
+            if task and f"{checkpoint_ns(origin.metadata)}|".startswith(f"{task}|"):
+                self._tracks.end(message)
 
 
 def _is_before(earlier: Origin, later: Origin) -> bool:
