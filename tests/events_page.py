@@ -19,6 +19,9 @@ seconds read once per raw item.
 
 A new event type, or a new field with a default, is a minor version. Renaming, removing or
 retyping is a major one. Readers skip fields they do not know.
+
+For other programs, `streamkit schema --json` prints the same as [JSON Schema](schema.json), and
+`streamkit schema --typescript` as [declarations for TypeScript](schema.d.ts).
 """
 
 CHAPTERS = {

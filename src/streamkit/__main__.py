@@ -3,6 +3,7 @@
     streamkit demo                      watch the demo graph, live
     streamkit demo --api messages       the same run through another API
     streamkit demo --format lines       every event, one per line
+    streamkit schema --typescript       the events' types, for another program
     streamkit --version
 
 Exit codes: 0 if all went well, 1 if the run or the check failed, 2 for a wrong command line,
@@ -128,6 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(command=_help)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_demo(commands.add_parser("demo", help="run a small graph and watch its events"))
+    _add_schema(commands.add_parser("schema", help="print the events' types for other programs"))
     return parser
 
 
@@ -148,6 +150,22 @@ def _add_demo(demo: argparse.ArgumentParser) -> None:
     demo.add_argument("--model", metavar="PROVIDER:NAME", help="let a real model speak")
     demo.add_argument("--check", action="store_true", help="check the events' grammar as well")
     demo.add_argument("--no-color", action="store_true", help="show text without colours")
+
+
+def _add_schema(schema: argparse.ArgumentParser) -> None:
+    schema.description = "Print what events look like as JSON, for other programs and languages."
+    schema.set_defaults(command=_schema)
+    forms = schema.add_mutually_exclusive_group(required=True)
+    forms.add_argument("--json", action="store_true", help="as JSON Schema")
+    forms.add_argument("--typescript", action="store_true", help="as declarations for TypeScript")
+
+
+def _schema(arguments: argparse.Namespace) -> int:
+    from .wire.schema import json_schema, typescript  # noqa: PLC0415  (not for the demo)
+
+    schema = json.dumps(json_schema(), indent=2) + "\n" if arguments.json else typescript()
+    print(schema, end="")
+    return 0
 
 
 def _version(_arguments: argparse.Namespace) -> int:

@@ -25,6 +25,7 @@ from ..events import (
 from ..values import ErrorInfo, Origin, ToolCall, Usage
 
 __all__ = [
+    "SECRETS",
     "error_form",
     "event_fields",
     "event_form",
@@ -37,7 +38,7 @@ __all__ = [
 
 Record: TypeAlias = dict[str, Any]
 
-_SECRETS: dict[type, tuple[str, ...]] = {
+SECRETS: dict[type, tuple[str, ...]] = {
     RunStart: ("input",),
     StepStart: ("input",),
     MessageEnd: ("response_metadata",),
@@ -71,7 +72,7 @@ def _plan(cls: type[msgspec.Struct]) -> _Plan:
     foreign = [it.name for it in fields if "Any" in str(it.type) or it.name == "tool_calls"]
     return _Plan(
         optional=tuple((it.name, _default(it)) for it in fields if not it.required),
-        secrets=_SECRETS.get(cls, ()),
+        secrets=SECRETS.get(cls, ()),
         nested=tuple(it.name for it in fields if it.name in _NESTED),
         payloads=tuple(foreign),
     )
