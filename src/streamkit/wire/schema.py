@@ -69,7 +69,9 @@ def _as_written(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     """Give a field's schema without its default: what equals it is left out, null above all."""
     kept: dict[str, Any] = {key: value for key, value in schema.items() if key != "default"}
-    arms = [arm for arm in kept.pop("anyOf", ()) if arm != _NULL or "default" not in schema]
+    arms: list[dict[str, Any]] = [
+        arm for arm in kept.pop("anyOf", ()) if arm != _NULL or "default" not in schema
+    ]
     if len(arms) == 1:
         return kept | arms[0]
     return kept | {"anyOf": arms} if arms else kept
