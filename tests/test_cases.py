@@ -18,7 +18,7 @@ from langchain_core.outputs import GenerationChunk
 from langchain_core.runnables.utils import AddableDict
 
 from streamkit import normalize
-from streamkit._describe import transcript
+from streamkit.terminal import transcript
 from streamkit.testing import check_stream
 from streams import ToolBroke, event, last
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import FunctionType
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -19,48 +20,57 @@ SOURCE = Path(streamkit.__file__).parent
 # From the ground up. What stands on one floor imports only from the floors below it.
 FLOORS: list[set[str]] = [
     {"values", "errors", "events"},
-    {"_payload", "_origin", "_protocols", "_calls", "_usage", "_finish", "_growing"},
-    {"_message"},
-    {"_echoes"},
-    {"_ledger"},
-    {"_assembly"},
+    {"_protocols", "_growing"},
+    {"_core"},
     {"dialects"},
     {"_pipeline"},
     {"_drive"},
-    {"run", "callbacks", "views"},
+    {"run", "views"},
+    {"callbacks"},
     {"__init__"},
     {"demo"},
     {"__main__"},
 ]
 
 
-def room_of(path: Path) -> str:
-    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+def module_of(path: Path) -> tuple[str, ...]:
+    return path.relative_to(SOURCE).with_suffix("").parts
 
 
-def imports_of(path: Path) -> set[str]:
-    """The rooms of ours that a file needs when it is imported itself."""
-    depth = len(path.relative_to(SOURCE).parts)
-    found = set()
+def imports_of(path: Path) -> set[tuple[str, ...]]:
+    """The modules of ours that a file needs when it is imported itself."""
+    package, found = module_of(path)[:-1], set()
     for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.ImportFrom) and node.level == depth:
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = package[: len(package) - node.level + 1]
             names = [node.module] if node.module else [alias.name for alias in node.names]
-            found.update(name.split(".")[0] for name in names if name)
-    return found - {room_of(path)}
+            found.update((*base, *name.split(".")) for name in names)
+    return found
 
 
-NEEDS: dict[str, set[str]] = {}
-for _path in sorted(SOURCE.rglob("*.py")):
-    NEEDS.setdefault(room_of(_path), set()).update(imports_of(_path))
+NEEDS = {module_of(path): imports_of(path) for path in sorted(SOURCE.rglob("*.py"))}
+ROOMS: dict[str, set[str]] = {}
+for _module, _needed in NEEDS.items():
+    ROOMS.setdefault(_module[0], set()).update({it[0] for it in _needed} - {_module[0]})
 
 
-@pytest.mark.parametrize("room", sorted(NEEDS))
-def test_imports_go_down(room: str) -> None:
-    """Whatever a room needs, directly or not, lies below it, and never needs it back."""
-    needed, ahead = set(), set(NEEDS[room])
+def everything_under(start: Any, needs: Mapping[Any, set[Any]]) -> set[Any]:
+    needed, ahead = set(), set(needs[start])
     while ahead:
         needed |= ahead
-        ahead = set().union(*(NEEDS[name] for name in ahead)) - needed
+        ahead = set().union(*(needs.get(it, set()) for it in ahead)) - needed
+    return needed
+
+
+@pytest.mark.parametrize("module", sorted(NEEDS))
+def test_no_module_needs_itself(module: tuple[str, ...]) -> None:
+    assert module not in everything_under(module, NEEDS)
+
+
+@pytest.mark.parametrize("room", sorted(ROOMS))
+def test_imports_go_down(room: str) -> None:
+    """Whatever a room needs, directly or not, lies below it, and never needs it back."""
+    needed = everything_under(room, ROOMS)
     assert room not in needed, f"{room} needs itself"
     floors = {name: number for number, rooms in enumerate(FLOORS) for name in rooms}
     if room in floors:
@@ -68,10 +78,10 @@ def test_imports_go_down(room: str) -> None:
         assert not above or floors[room] <= 1, f"{room} needs {above}, which lie no lower"
 
 
-def test_only_the_loops_know_sources_and_only_payload_knows_messages() -> None:
-    assert not {"_drive", "_pipeline"} & NEEDS["dialects"]
-    assert NEEDS["_payload"] <= {"values", "_finish"}
-    assert not {"dialects", "_assembly"} & NEEDS["wire"]
+def test_only_the_loops_know_sources() -> None:
+    assert not {"_drive", "_pipeline"} & ROOMS["dialects"]
+    assert ROOMS["_core"] <= {"values", "events"}
+    assert not {"dialects", "_core"} & ROOMS["wire"]
 
 
 @pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")))

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from streamkit import Origin, Usage, normalize
 from streamkit import events as ev
-from streamkit._paragraphs import whole
-from streamkit._screen import clean, columns, wrap
 from streamkit.terminal import TerminalView, wants_color
+from streamkit.terminal._paragraphs import whole
+from streamkit.terminal._screen import clean, columns, wrap
 from streamkit.values import ErrorInfo
 
 MARGIN = " " * 17

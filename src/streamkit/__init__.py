@@ -12,7 +12,6 @@ lo
 """
 
 from ._drive import AsyncEventStream, EventStream, normalize
-from ._facts import Fact
 from .callbacks import CallbackSource
 from .dialects import register
 from .errors import (
@@ -64,7 +63,7 @@ from .events import (
 from .filters import Filter
 from .folds import MessageFold, Result, RunFold, ToolRun
 from .mapping import AsyncMapper, Mapper, map_events
-from .run import astream, stream
+from .run import Fact, astream, stream
 from .values import ErrorInfo, FinishReason, Origin, Status, StepKind, ToolCall, Usage
 
 __all__ = [

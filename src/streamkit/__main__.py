@@ -25,10 +25,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from typing_extensions import override
 
-from ._describe import Transcript
 from .errors import UsageError
 from .events import Event, RunStart
-from .terminal import TerminalView
+from .terminal import TerminalView, Transcript
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -279,7 +279,7 @@ class AsyncEventStream(_Stream[T_co], AsyncIterator[T_co]):
         stage = mapped(mapper)
         if not hasattr(stage, "astage"):
             return self.pipe(stage)
-        from ._relay import Awaiting  # noqa: PLC0415  (it is made of what is here)
+        from .views._relay import Awaiting  # noqa: PLC0415  (it is made of what is here)
 
         return Awaiting(self, stage.astage())
 

@@ -23,15 +23,15 @@ from time import time
 from typing import TYPE_CHECKING, Any
 
 from ._drive import AsyncEventStream, EventStream
-from ._facts import Fact, filter_of, wanted
 from ._pipeline import Pipeline
 from .errors import UsageError
 from .events import Event
+from .run._facts import Fact, filter_of, wanted
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import BaseCallbackHandler
 
-    from ._worker import Sleeper
+    from .run._worker import Sleeper
 
 __all__ = ["CallbackSource"]
 
@@ -84,7 +84,7 @@ class _LiveRun(AsyncIterator[Any]):
         return self._run.notes.popleft()
 
     async def _sleep(self) -> None:
-        from ._worker import Sleeper  # noqa: PLC0415  (importing streamkit imports no asyncio)
+        from .run._worker import Sleeper  # noqa: PLC0415  (importing streamkit imports no asyncio)
 
         if self._sleeper is None:
             self._sleeper = Sleeper()
@@ -133,7 +133,7 @@ class CallbackSource:
         strict: bool = False,
         clock: Callable[[], float] = time,
     ) -> None:
-        from ._recorder import recorder_for  # noqa: PLC0415  (it imports LangChain)
+        from .run._recorder import recorder_for  # noqa: PLC0415  (it imports LangChain)
 
         self._facts = wanted(include, exclude)
         self._strict = strict

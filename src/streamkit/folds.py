@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from ._payload import dict_or_empty
+from ._core.fields import dict_or_empty
 from .events import (
     Content,
     Event,

@@ -18,8 +18,11 @@ from __future__ import annotations
 
 import json
 
-from .._message import Message
-from .._payload import Fields, dict_or_empty, json_text, read_block, seal_of, usage_of
+from .._core.blocks import read_block
+from .._core.fields import Fields, dict_or_empty, json_text
+from .._core.message import Message
+from .._core.payload import usage_of
+from .._core.words import seal_of
 from ..errors import MalformedItem
 
 __all__ = ["BlockEvents"]

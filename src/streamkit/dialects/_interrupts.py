@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from .._assembly import Assembly
+from .._core.assembly import Assembly
 from ..values import Origin
 
 __all__ = ["interrupt_id", "is_bubble_up", "show_interrupts"]

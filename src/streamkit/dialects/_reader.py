@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
-from .._assembly import Assembly, error_info
+from .._core.assembly import Assembly
+from .._core.results import error_info
 from .._protocols import RunOver
 from ..errors import MalformedItem
 from ..events import Event

@@ -5,11 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
-from .._origin import checkpoint_ns, is_node
-from .._payload import dict_or_empty, fields_of, kind_of
+from .._core.fields import dict_or_empty
+from .._core.message import Message
+from .._core.origin import checkpoint_ns, is_node
+from .._core.payload import fields_of, kind_of
 from ..values import Origin, StepKind
 
-__all__ = ["Completion", "answer_in", "kind_of_step", "sent_tool_call_id", "takes_place_of"]
+__all__ = ["Completion", "Run", "answer_in", "kind_of_step", "sent_tool_call_id", "takes_place_of"]
+
+
+class Run:
+    """What is known of one upstream run while it lasts."""
+
+    __slots__ = ("kind", "message", "origin", "tool_call_id")
+
+    def __init__(self, origin: Origin, kind: StepKind | None) -> None:
+        self.origin: Origin = origin
+        self.kind: StepKind | None = kind
+        self.message: Message | None = None
+        self.tool_call_id: str | None = None
 
 
 def kind_of_step(event: dict[str, Any]) -> StepKind:

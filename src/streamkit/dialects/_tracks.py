@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
-from .._assembly import Assembly
-from .._message import Message
-from .._payload import Fields, fields_of
+from .._core.assembly import Assembly
+from .._core.fields import Fields
+from .._core.message import Message
+from .._core.payload import fields_of
 from ..errors import MalformedItem
 from ..values import Origin, Status
 

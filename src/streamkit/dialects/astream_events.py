@@ -26,19 +26,20 @@ from typing import Any, TypeGuard, cast
 
 from msgspec.structs import replace
 
-from .._assembly import error_info
-from .._message import Message
-from .._origin import origin_from
-from .._payload import dict_or_empty, fields_of, is_command, kind_of, messages_in
+from .._core.fields import dict_or_empty
+from .._core.message import Message
+from .._core.origin import origin_from
+from .._core.payload import fields_of, is_command, kind_of, messages_in
+from .._core.results import error_info
 from ..errors import MalformedItem
 from ..events import Custom, StepDelta
 from ..values import ErrorInfo, Origin, Status, StepKind
 from ._interrupts import interrupt_id, is_bubble_up, show_interrupts
 from ._reader import Reader
-from ._runs import Completion, answer_in, kind_of_step, sent_tool_call_id, takes_place_of
+from ._runs import Completion, Run, answer_in, kind_of_step, sent_tool_call_id, takes_place_of
 from .chunks import is_cumulative
 
-__all__ = ["EventsReader", "Run", "is_event"]
+__all__ = ["EventsReader", "is_event"]
 
 _KEYS = ("event", "name", "run_id", "data")
 
@@ -46,18 +47,6 @@ _KEYS = ("event", "name", "run_id", "data")
 def is_event(raw: object) -> TypeGuard[dict[str, Any]]:
     """Tell whether ``raw`` is a dict with the keys every ``astream_events`` item has."""
     return isinstance(raw, dict) and all(key in raw for key in _KEYS)
-
-
-class Run:
-    """What is known of one upstream run while it lasts."""
-
-    __slots__ = ("kind", "message", "origin", "tool_call_id")
-
-    def __init__(self, origin: Origin, kind: StepKind | None) -> None:
-        self.origin: Origin = origin
-        self.kind: StepKind | None = kind
-        self.message: Message | None = None
-        self.tool_call_id: str | None = None
 
 
 class EventsReader(Reader):

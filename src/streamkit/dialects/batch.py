@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._assembly import error_info
-from .._payload import kind_of
+from .._core.payload import kind_of
+from .._core.results import error_info
 from ..errors import MalformedItem
 from ..events import BatchItem
 from ..values import Origin

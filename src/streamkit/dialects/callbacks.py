@@ -24,15 +24,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
-from .._assembly import error_info
-from .._payload import messages_in
+from .._core.payload import messages_in
+from .._core.results import error_info
 from ..errors import MalformedItem
 from ..events import StepDelta
 from ..values import ErrorInfo, Origin, Status, StepKind
 from ._interrupts import is_bubble_up, show_interrupts
 from ._modes import ModePayloads
 from ._reader import Reader
-from .astream_events import EventsReader, Run
+from ._runs import Run
+from .astream_events import EventsReader
 from .chunks import ChunksReader, is_cumulative
 
 __all__ = ["CallbackReader", "Yielded"]

@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
-from .._payload import dict_or_empty
+from .._core.fields import dict_or_empty
 from ..errors import MalformedItem
 from ._modes import MODES, ModePayloads
 from ._reader import Reader

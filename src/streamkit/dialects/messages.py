@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from typing import Any, TypeGuard
 
-from .._assembly import Assembly
-from .._origin import checkpoint_ns, is_models_own, origin_from
-from .._payload import fields_of, kind_of
+from .._core.assembly import Assembly
+from .._core.origin import checkpoint_ns, is_models_own, origin_from
+from .._core.payload import fields_of, kind_of
 from ..errors import MalformedItem
 from ..values import Origin, Status
 from ._tracks import Tracks

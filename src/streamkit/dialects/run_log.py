@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
-from .._payload import dict_or_empty
+from .._core.fields import dict_or_empty
 from ..events import Event
 from .astream_events import EventsReader
 

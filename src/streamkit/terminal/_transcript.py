@@ -22,8 +22,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias, cast
 
-from ._brief import brief, path, quote, tokens
-from .events import (
+from ..events import (
     BatchItem,
     Checkpoint,
     Citation,
@@ -59,7 +58,8 @@ from .events import (
     ToolStart,
     Unrecognized,
 )
-from .values import ErrorInfo, Origin
+from ..values import ErrorInfo, Origin
+from ._brief import brief, path, quote, tokens
 
 __all__ = ["Transcript", "describe", "transcript"]
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
-from ._brief import brief, path
-from ._screen import Look, Paragraph, clean
-from .events import (
+from ..events import (
     BatchItem,
     Checkpoint,
     Citation,
@@ -28,7 +26,9 @@ from .events import (
     ToolError,
     Unrecognized,
 )
-from .values import Origin
+from ..values import Origin
+from ._brief import brief, path
+from ._screen import Look, Paragraph, clean
 
 __all__ = [
     "BUSY",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from .values import ToolCall
+from ..values import ToolCall
 
 __all__ = ["Call", "strict_args"]
 

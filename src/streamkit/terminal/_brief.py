@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, cast
 
-from .values import Origin, Usage
+from ..values import Origin, Usage
 
 __all__ = ["LIMIT", "brief", "path", "quote", "tokens"]
 

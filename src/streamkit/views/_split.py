@@ -15,20 +15,15 @@ Laws of this file:
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping
-from contextlib import AsyncExitStack, ExitStack
-from typing import Any, TypeVar, cast, overload
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar, overload
 from weakref import ref
 
-from ._drive import AsyncEventStream, EventStream
-from ._hub import Reader, cancelled, hub_of
-from ._relay import AsyncRelay, Relay
-from .errors import UsageError
-from .events import Event, MessageEnd
+from .._drive import AsyncEventStream, EventStream
+from ..events import Event, MessageEnd
+from ._hub import Reader, hub_of
 
-__all__ = ["by_agent", "by_message", "by_namespace", "merge_runs", "split", "tee"]
+__all__ = ["by_agent", "by_message", "by_namespace", "split", "tee"]
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -152,110 +147,3 @@ def by_namespace(event: Event) -> tuple[str, ...]:
     {()}
     """
     return event.origin.namespace
-
-
-# --- several sources, one reader
-
-
-@overload
-def merge_runs(streams: Mapping[K, EventStream[T]]) -> EventStream[tuple[K, T]]: ...
-@overload
-def merge_runs(streams: Mapping[K, AsyncEventStream[T]]) -> AsyncEventStream[tuple[K, T]]: ...
-def merge_runs(streams: Mapping[Any, Any]) -> Any:
-    """Give the items of several streams as ``(key, item)``, in the order in which they come.
-
-    Async streams run at once, sync ones take turns. If one raises, the others are closed, and the
-    exception is raised after all closing events.
-
-    Raises:
-        UsageError: some of ``streams`` are sync and some async, or no streams of ours.
-
-    >>> from streamkit import normalize
-    >>> runs = {"a": normalize(["Hel", "lo"]).text(), "b": normalize(["Bye"]).text()}
-    >>> list(merge_runs(runs))
-    [('a', 'Hel'), ('b', 'Bye'), ('a', 'lo')]
-    """
-    if all(isinstance(stream, AsyncEventStream) for stream in streams.values()):
-        return AsyncRelay[Any](_AsyncMerger(dict(streams)))
-    if all(isinstance(stream, EventStream) for stream in streams.values()):
-        return Relay(_Merger(dict(streams)))
-    raise UsageError("merge_runs() needs streams that are all sync or all async, from normalize()")
-
-
-class _Merger(Iterator[Any]):
-    """Pulls sync streams in turn."""
-
-    def __init__(self, streams: dict[Any, EventStream[Any]]) -> None:
-        self._turns = deque(streams.items())
-        self._error: Exception | None = None
-
-    def __next__(self) -> tuple[Any, Any]:
-        while self._turns:
-            key, stream = self._turns[0]
-            try:
-                item = next(stream)
-            except StopIteration:
-                self._turns.popleft()
-            except Exception as error:  # noqa: BLE001  (raised when all streams are at their end)
-                self._error = self._error or error
-                self.close()
-            else:
-                self._turns.rotate(-1)
-                return key, item
-        broken, self._error = self._error, None
-        raise broken or StopIteration
-
-    def close(self) -> None:
-        with ExitStack() as stack:
-            for _, stream in self._turns:
-                stack.callback(stream.close)
-
-
-class _AsyncMerger(AsyncIterator[Any]):
-    """Pulls async streams at once: one task for each, and for one item only."""
-
-    def __init__(self, streams: dict[Any, AsyncEventStream[Any]]) -> None:
-        self._streams = streams
-        self._tasks: dict[Any, asyncio.Task[Any]] = {}
-        self._ready: deque[Any] = deque()
-        self._error: Exception | None = None
-
-    async def __anext__(self) -> tuple[Any, Any]:
-        while not self._ready:
-            if not self._streams:
-                error, self._error = self._error, None
-                raise error or StopAsyncIteration
-            for key in self._streams.keys() - self._tasks.keys():
-                pull: Any = self._streams[key].__anext__()
-                self._tasks[key] = asyncio.ensure_future(pull)
-            try:
-                await asyncio.wait(self._tasks.values(), return_when=asyncio.FIRST_COMPLETED)
-            except asyncio.CancelledError:
-                await self.aclose()
-                raise
-            await self._gather()
-        return cast("tuple[Any, Any]", self._ready.popleft())
-
-    async def _gather(self) -> None:
-        """Take what the tasks that are done have brought."""
-        for key, task in [it for it in self._tasks.items() if it[1].done()]:
-            del self._tasks[key]
-            if task.cancelled():
-                continue  # its stream has its closing events ready
-            error = task.exception()
-            if error is None:
-                self._ready.append((key, task.result()))
-                continue
-            del self._streams[key]
-            if isinstance(error, StopAsyncIteration):
-                continue
-            if not isinstance(error, Exception):
-                raise error
-            self._error = self._error or error
-            await self.aclose()
-
-    async def aclose(self) -> None:
-        await cancelled(self._tasks.values())
-        async with AsyncExitStack() as stack:
-            for stream in self._streams.values():
-                stack.push_async_callback(stream.aclose)

@@ -20,14 +20,14 @@ from collections.abc import AsyncIterator, Callable, Collection
 from time import time
 from typing import TYPE_CHECKING, Any, get_args
 
+from .._drive import AsyncEventStream, EventStream, OnError
+from .._pipeline import Pipeline
+from ..dialects.callbacks import Yielded
+from ..errors import UsageError
+from ..events import Event
 from ._bell import Bell
-from ._drive import AsyncEventStream, EventStream, OnError
 from ._facts import Fact, filter_of, wanted
-from ._pipeline import Pipeline
 from ._tap import AsyncTap, SyncTap, Wire
-from .dialects.callbacks import Yielded
-from .errors import UsageError
-from .events import Event
 
 if TYPE_CHECKING:
     from langchain_core.runnables import Runnable, RunnableConfig

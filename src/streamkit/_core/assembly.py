@@ -13,10 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, cast
 
-from ._ledger import Ledger
-from ._message import Message, Outlet
-from ._payload import Fields, fields_of, kind_of, messages_in
-from .events import (
+from ..events import (
     Event,
     Interrupt,
     MessageAdded,
@@ -29,38 +26,20 @@ from .events import (
     StepEnd,
     StepStart,
     ToolDelta,
-    ToolEnd,
-    ToolError,
     ToolStart,
     Unrecognized,
 )
-from .values import ErrorInfo, Origin, Status, StepKind, Usage
+from ..values import ErrorInfo, Origin, Status, StepKind, Usage
+from .bracket import Bracket, tool_end
+from .fields import Fields
+from .ledger import Ledger
+from .message import Message
+from .payload import fields_of, kind_of, messages_in
+from .results import answers_in, own_message, tool_result
 
-__all__ = ["Assembly", "error_info"]
+__all__ = ["Assembly"]
 
 _NOWHERE = Origin()
-
-
-class _Bracket:
-    """Something open: whose it is, and the event that will end it."""
-
-    def __init__(self, end: Callable[..., Event], origin: Origin, **fields: Any) -> None:
-        self.origin = origin
-        self.fields = fields
-        self._end = end
-
-    def close(
-        self, outlet: Outlet, status: Status, error: ErrorInfo | None = None, **result: Any
-    ) -> None:
-        at = {"origin": self.origin, "timestamp": outlet.now}
-        outlet.emit(self._end(**at, **self.fields, status=status, error=error, **result))
-
-
-def _tool_end(*, status: Status, error: ErrorInfo | None, **fields: Any) -> Event:
-    if error is None:
-        return ToolEnd(**fields, status=status)
-    at = {name: fields[name] for name in ("origin", "timestamp", "tool_call_id", "name")}
-    return ToolError(**at, error=error)
 
 
 class Assembly:
@@ -74,7 +53,7 @@ class Assembly:
         self._clock = clock
         self._out: list[Event] = []
         self.emit: Callable[[Event], None] = self._out.append
-        self._open: dict[Hashable, _Bracket | Message] = {}
+        self._open: dict[Hashable, Bracket | Message] = {}
         self._run: Origin | None = None
         self._ended = False
         self._messages = 0
@@ -165,7 +144,7 @@ class Assembly:
     @property
     def has_open_brackets(self) -> bool:
         """Whether a step, a tool or a search is open."""
-        return any(isinstance(it, _Bracket) for it in self._open.values())
+        return any(isinstance(it, Bracket) for it in self._open.values())
 
     def open_messages(self) -> list[tuple[Hashable, Message]]:
         """Give the open messages, oldest first."""
@@ -182,7 +161,7 @@ class Assembly:
             if run_id in origin.parent_ids or (origin.run_id == run_id and key != run_id):
                 yield key
 
-    def _begin(self, key: Hashable, bracket: _Bracket | Message) -> None:
+    def _begin(self, key: Hashable, bracket: Bracket | Message) -> None:
         self._leave(key, "incomplete")  # upstream repeats an id: what had it before is abandoned
         self._open[key] = bracket
 
@@ -197,7 +176,7 @@ class Assembly:
 
     def _end(self, key: Hashable, status: Status, **result: Any) -> None:
         bracket = self._open.pop(key, None)
-        if isinstance(bracket, _Bracket):
+        if isinstance(bracket, Bracket):
             bracket.close(self, status, **result)
             self.ledger.record_answer(bracket.fields.get("tool_call_id"))
 
@@ -205,7 +184,7 @@ class Assembly:
 
     def start_step(self, step_id: str, kind: StepKind, origin: Origin, input: object) -> None:
         """Open a step."""
-        self._begin(step_id, _Bracket(StepEnd, origin, step_id=step_id, kind=kind))
+        self._begin(step_id, Bracket(StepEnd, origin, step_id=step_id, kind=kind))
         self.show(StepStart, origin, step_id=step_id, kind=kind, input=input)
 
     def end_step(
@@ -282,7 +261,7 @@ class Assembly:
         self.ledger.strike_call(tool_call_id)
         if self._tool_running(tool_call_id) not in {None, key}:
             tool_call_id = f"{tool_call_id}#{len(self._open)}"
-        self._begin(key, _Bracket(_tool_end, origin, tool_call_id=tool_call_id, name=name))
+        self._begin(key, Bracket(tool_end, origin, tool_call_id=tool_call_id, name=name))
         self.show(ToolStart, origin, tool_call_id=tool_call_id, name=name, input=input)
 
     def end_tool(self, key: Hashable, output: object, status: Status = "completed") -> None:
@@ -291,24 +270,24 @@ class Assembly:
         if bracket is None or isinstance(bracket, Message):
             return
         bracket = self._set_right(key, bracket, output)
-        message = _own_message(output, bracket.fields["tool_call_id"])
+        message = own_message(output, bracket.fields["tool_call_id"])
         if message:
-            self._end(key, status, **_tool_result(message))
+            self._end(key, status, **tool_result(message))
         else:
             self._end(key, status, output=output)
 
-    def _set_right(self, key: Hashable, bracket: _Bracket, output: object) -> _Bracket:
+    def _set_right(self, key: Hashable, bracket: Bracket, output: object) -> Bracket:
         """Of equal calls at once any may have been meant; the result says which one it was."""
-        for answer in _answers_in(output):
+        for answer in answers_in(output):
             other = self._tool_running(answer["tool_call_id"])
             if other not in {None, key}:
                 self._open[key], self._open[other] = self._open[other], bracket
-        return cast("_Bracket", self._open[key])
+        return cast("Bracket", self._open[key])
 
     def tool_delta(self, key: Hashable, delta: object) -> None:
         """Pass on a piece of a running tool's output."""
         bracket = self._open.get(key)
-        if isinstance(bracket, _Bracket):
+        if isinstance(bracket, Bracket):
             id = bracket.fields["tool_call_id"]
             self.show(ToolDelta, bracket.origin, tool_call_id=id, delta=delta)
 
@@ -327,11 +306,11 @@ class Assembly:
             key = ("tool", id)
             name, args = self.ledger.strike_call(id)
             self.start_tool(key, origin, id, fields.get("name") or name, args)
-        self._end(key, "completed", **_tool_result(fields))
+        self._end(key, "completed", **tool_result(fields))
 
     def _tool_running(self, tool_call_id: str) -> Hashable | None:
         for key, bracket in self._open.items():
-            fields = bracket.fields if isinstance(bracket, _Bracket) else {}
+            fields = bracket.fields if isinstance(bracket, Bracket) else {}
             if fields.get("tool_call_id") == tool_call_id:
                 return key
         return None
@@ -340,7 +319,7 @@ class Assembly:
 
     def start_retrieval(self, key: str, origin: Origin, name: str, query: object) -> None:
         """Open a search."""
-        self._begin(key, _Bracket(RetrievalEnd, origin, retrieval_id=key, name=name))
+        self._begin(key, Bracket(RetrievalEnd, origin, retrieval_id=key, name=name))
         self.show(RetrievalStart, origin, retrieval_id=key, name=name, query=query)
 
     def end_retrieval(
@@ -380,23 +359,6 @@ class Assembly:
         self.show(Unrecognized, self._run or _NOWHERE, raw=raw, reason=reason)
 
 
-def _own_message(output: object, tool_call_id: str) -> Fields | None:
-    """Give the ToolMessage (as its fields) that answers the call, wherever it is in the output."""
-    tools = _answers_in(output)
-    own = (fields for fields in tools if fields["tool_call_id"] == tool_call_id)
-    return next(own, tools[0] if len(tools) == 1 else None)
-
-
-def _answers_in(output: object) -> list[Fields]:
-    return [fields_of(it) for it in messages_in([output]) if kind_of(it) == "tool"]
-
-
-def _tool_result(message: Fields) -> dict[str, Any]:
-    if message.get("status") == "error":
-        return {"error": ErrorInfo(name="ToolError", message=str(message["content"]))}
-    return {"output": message["content"], "artifact": message.get("artifact")}
-
-
 def _status_when_left(message: Message, status: Status) -> Status:
     """Give how a message ended that was open when the stream was over."""
     if message.is_complete:
@@ -404,18 +366,3 @@ def _status_when_left(message: Message, status: Status) -> Status:
     if status in {"completed", "interrupted"}:
         return "incomplete" if message.marks_its_end else "completed"
     return status
-
-
-def error_info(error: BaseException) -> ErrorInfo:
-    """Give an exception as data; even a hostile ``__str__`` cannot raise."""
-    try:
-        message = str(error)
-    except Exception:  # noqa: BLE001  (whatever it is, the run must still end)
-        message = "<no message: its __str__ failed>"
-    code: object = getattr(error, "status_code", None) or getattr(error, "code", None)
-    return ErrorInfo(
-        name=type(error).__name__,
-        message=message,
-        code=code if isinstance(code, (str, int)) else None,
-        exception=error,
-    )

@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any
 from weakref import WeakSet
 
-from ._drive import AsyncEventStream, EventStream
+from .._drive import AsyncEventStream, EventStream
+from ..errors import UsageError
 from ._relay import AsyncRelay, Relay
-from .errors import UsageError
 
 __all__ = ["AsyncHub", "Hub", "Reader", "SyncHub", "cancelled", "hub_of"]
 

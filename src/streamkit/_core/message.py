@@ -14,12 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ._calls import Call
-from ._finish import finish_reason
-from ._origin import is_models_own
-from ._payload import Fields, read_chunk, read_message, usage_of
-from ._usage import UsageReports
-from .events import (
+from ..events import (
     Citation,
     Content,
     Event,
@@ -36,7 +31,13 @@ from .events import (
     ToolCallStart,
     Unrecognized,
 )
-from .values import Origin, Status, ToolCall, Usage
+from ..values import Origin, Status, ToolCall, Usage
+from .calls import Call
+from .fields import Fields
+from .finish import finish_reason
+from .origin import is_models_own
+from .payload import read_chunk, read_message, usage_of
+from .usage import UsageReports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +72,7 @@ class _Words:
 
 
 class Message:
-    """A message being written. It is the `Sink` that `_payload` tells what chunks say."""
+    """A message being written. It is the `Sink` that `payload` tells what chunks say."""
 
     def __init__(self, message_id: str, origin: Origin, outlet: Outlet, **said: str | None) -> None:
         self.message_id = message_id
@@ -136,7 +137,7 @@ class Message:
         self.has_last_chunk = True
         self.stored_id = fields.get("id")
 
-    # --- what _payload says it means (the Sink)
+    # --- what payload says it means (the Sink)
 
     def text(self, text: str, index: object = None) -> None:
         """Add text."""

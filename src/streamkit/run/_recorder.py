@@ -29,10 +29,10 @@ from langchain_core.tracers._streaming import (
     _StreamingCallbackHandler,  # pyright: ignore[reportPrivateUsage]  # as LangGraph does
 )
 
+from .._core.fields import dict_or_empty
+from .._core.origin import is_node
+from ..errors import UsageError
 from ._facts import TOKENS, Fact
-from ._origin import is_node
-from ._payload import dict_or_empty
-from .errors import UsageError
 
 if TYPE_CHECKING:
     from langchain_core.outputs import LLMResult

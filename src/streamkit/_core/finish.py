@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .values import FinishReason
+from ..values import FinishReason
 
 __all__ = ["finish_reason"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .values import Origin
+from ..values import Origin
 
 __all__ = ["checkpoint_ns", "is_models_own", "is_node", "origin_from", "origin_in", "task_ids"]
 

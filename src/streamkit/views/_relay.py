@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
-from ._drive import AsyncEventStream, EventStream
-from ._pipeline import Stages
+from .._drive import AsyncEventStream, EventStream
+from .._pipeline import Stages
 
 __all__ = ["AsyncRelay", "Awaiting", "Relay"]
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from ._echoes import Echoes
-from ._message import Message
-from ._payload import Fields, fields_of
-from .values import Origin
+from ..values import Origin
+from .echoes import Echoes
+from .fields import Fields
+from .message import Message
+from .payload import fields_of
 
 __all__ = ["Ledger"]
 
@@ -63,7 +64,7 @@ class Ledger:
     def is_known(self, fields: Fields, origin: Origin) -> bool:
         """Tell whether a message was shown: under its id, or before it had one."""
         id = fields.get("id")
-        if id not in self.message_ids and self.echoes.had_no_id(fields, origin):
+        if id and self.echoes.had_no_id(fields, origin):
             self.message_ids.add(id)
         return id in self.message_ids
 

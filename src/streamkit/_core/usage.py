@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .values import Usage
+from ..values import Usage
 
 __all__ = ["UsageReports"]
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from ._message import Message
-from ._origin import checkpoint_ns
-from ._payload import Fields, text_in
-from .values import Origin
+from ..values import Origin
+from .blocks import text_in
+from .fields import Fields
+from .message import Message
+from .origin import checkpoint_ns
 
 __all__ = ["Echoes"]
 

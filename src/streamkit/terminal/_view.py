@@ -22,10 +22,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
 
-from ._brief import brief
-from ._paragraphs import BUSY, CALL, NOTE, THOUGHT, TROUBLE, one_line, payload, speaker, whole
-from ._screen import Look, Paragraph, Screen, clean
-from .events import (
+from ..events import (
     Event,
     Interrupt,
     MessageEnd,
@@ -49,7 +46,10 @@ from .events import (
     ToolError,
     ToolStart,
 )
-from .values import Usage
+from ..values import Usage
+from ._brief import brief
+from ._paragraphs import BUSY, CALL, NOTE, THOUGHT, TROUBLE, one_line, payload, speaker, whole
+from ._screen import Look, Paragraph, Screen, clean
 
 if TYPE_CHECKING:
     from types import TracebackType

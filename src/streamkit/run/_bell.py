@@ -16,8 +16,8 @@ from collections.abc import Callable
 from contextvars import Context, copy_context
 from typing import Any, NamedTuple
 
+from .._core.origin import checkpoint_ns
 from ._confluence import Note
-from ._origin import checkpoint_ns
 
 __all__ = ["Bell"]
 

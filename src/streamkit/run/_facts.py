@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Literal, TypeAlias, get_args
 
-from .errors import UsageError
-from .events import (
+from ..errors import UsageError
+from ..events import (
     Checkpoint,
     Citation,
     Content,
@@ -27,7 +27,7 @@ from .events import (
     ToolStart,
     Unrecognized,
 )
-from .filters import Filter, where
+from ..filters import Filter, where
 
 __all__ = ["TOKENS", "Fact", "filter_of", "wanted"]
 

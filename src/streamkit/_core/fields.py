@@ -1,0 +1,21 @@
+"""Dicts from elsewhere, of which nothing is known for sure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, TypeAlias, cast
+
+__all__ = ["Fields", "dict_or_empty", "json_text"]
+
+Fields: TypeAlias = Mapping[str, Any]
+
+
+def dict_or_empty(value: object) -> dict[str, Any]:
+    """Give ``value`` if it is a dict, and an empty one if not."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def json_text(args: object) -> str:
+    """Give arguments that came parsed as the text they may have been."""
+    return json.dumps(args, ensure_ascii=False, default=str)

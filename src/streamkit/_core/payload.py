@@ -1,0 +1,167 @@
+"""What one chunk or message says, told piece by piece to a `Sink`.
+
+With `blocks`, all there is of LangChain's attributes. It imports none of LangChain: messages are told
+by the names of their classes, and read through the dict that holds their fields, because asking
+a pydantic object for an attribute that its version lacks costs microseconds.
+
+Where one fact stands in two places it is read once: client tool calls only from
+``tool_call_chunks`` (or ``tool_calls`` of a whole message), the provider's own tools only from
+``content``, and reasoning from wherever the provider puts it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, Literal, TypeAlias, cast
+
+from ..values import Usage
+from . import server_tools, words
+from .blocks import read_content
+from .fields import Fields, dict_or_empty, json_text
+from .sink import Sink
+
+__all__ = [
+    "Kind",
+    "fields_of",
+    "is_command",
+    "kind_of",
+    "messages_in",
+    "read_chunk",
+    "read_message",
+    "usage_of",
+]
+
+Kind: TypeAlias = Literal["chunk", "ai", "tool", "generation", "other"]
+"""An AIMessageChunk, a whole AIMessage, a ToolMessage, a GenerationChunk, any other message."""
+
+_KINDS: dict[str, Kind] = {
+    "langchain_core.messages.ai.AIMessageChunk": "chunk",
+    "langchain_core.messages.ai.AIMessage": "ai",
+    "langchain_core.messages.tool.ToolMessage": "tool",
+    "langchain_core.messages.base.BaseMessage": "other",
+    "langchain_core.outputs.generation.Generation": "generation",
+}
+
+
+def kind_of(value: object) -> Kind | None:
+    """Give what kind of message ``value`` is, or None where it is none."""
+    return _kind_of_class(type(value))  # type: ignore[arg-type]  # mypy: a class has no hash?
+
+
+@lru_cache(maxsize=1024)
+def _kind_of_class(cls: type) -> Kind | None:
+    for base in cls.__mro__:
+        kind = _KINDS.get(f"{base.__module__}.{base.__qualname__}")
+        if kind:
+            return kind
+    return None
+
+
+def fields_of(message: object) -> dict[str, Any]:
+    """Give the dict that holds a message's fields. It is the message's own: read it only."""
+    return vars(message)
+
+
+def is_command(value: object) -> bool:
+    """Tell whether ``value`` is LangGraph's ``Command``."""
+    cls = value.__class__
+    return cls.__name__ == "Command" and cls.__module__ == "langgraph.types"
+
+
+def messages_in(values: object) -> Iterator[Any]:
+    """Give the messages that a node's output holds, in order, whatever shape the output has."""
+    if is_command(values):
+        values = cast("Any", values).update
+    parts = dict_or_empty(values)
+    for value in parts.values() if parts else (values,):
+        yield from _messages(value)
+
+
+def _messages(value: object) -> Iterator[Any]:
+    if isinstance(value, (list, tuple)):
+        for item in cast("list[object]", value):
+            if is_command(item) or item.__class__ is dict:
+                yield from messages_in(item)
+            elif kind_of(item):
+                yield item
+    elif kind_of(value):
+        yield value
+
+
+def read_chunk(fields: Fields, sink: Sink) -> None:
+    """Tell ``sink`` what a chunk adds."""
+    _read_additional(fields, sink)
+    read_content(fields["content"], sink)
+    for call in fields["tool_call_chunks"]:
+        sink.tool_call(call.get("index"), call.get("id"), call.get("name"), call.get("args") or "")
+    _read_numbers(fields, sink)
+
+
+def read_message(fields: Fields, sink: Sink) -> None:
+    """Tell ``sink`` what a whole message says, as if it were one large chunk."""
+    if fields.get("tool_call_chunks"):  # merged chunks: the text of the calls, not a guess at it
+        read_chunk(fields, sink)
+        return
+    _read_additional(fields, sink)
+    read_content(fields["content"], sink)
+    for number, call in enumerate(fields["tool_calls"]):
+        index = ("whole", number)
+        sink.tool_call(index, call.get("id"), call.get("name"), json_text(call.get("args")))
+    for number, call in enumerate(fields["invalid_tool_calls"]):
+        index = ("invalid", number)
+        sink.tool_call(index, call.get("id"), call.get("name"), call.get("args") or "")
+    _read_numbers(fields, sink)
+
+
+def _read_numbers(fields: Fields, sink: Sink) -> None:
+    usage = usage_of(fields["usage_metadata"])
+    if usage:
+        sink.usage(usage)
+    if fields["response_metadata"]:
+        sink.response(fields["response_metadata"])
+
+
+def usage_of(metadata: Fields | None) -> Usage | None:
+    """Give LangChain's ``usage_metadata`` as a `Usage`; None where there is none."""
+    if not metadata:
+        return None
+    return Usage(
+        input_tokens=metadata.get("input_tokens") or 0,
+        output_tokens=metadata.get("output_tokens") or 0,
+        total_tokens=metadata.get("total_tokens", -1),
+        input_token_details=_counts(metadata.get("input_token_details")),
+        output_token_details=_counts(metadata.get("output_token_details")),
+    )
+
+
+def _counts(details: Fields | None) -> dict[str, int]:
+    return {key: count for key, count in (details or {}).items() if isinstance(count, int)}
+
+
+def _read_additional(fields: Fields, sink: Sink) -> None:
+    additional: Fields = fields["additional_kwargs"]
+    if not additional:
+        return
+    reasoning: Any = additional.get("reasoning_content") or additional.get("reasoning")
+    if _has_reasoning(fields["content"]):
+        pass  # said twice: content blocks of version 1 repeat it
+    elif isinstance(reasoning, dict):
+        words.reasoning(cast("Fields", reasoning), sink)
+    elif reasoning:
+        sink.reasoning(reasoning)
+    if additional.get("refusal"):
+        sink.content({"type": "refusal", "refusal": additional["refusal"]})
+
+    if not _is_v1(fields):
+        for tool in additional.get("executed_tools") or ():
+            server_tools.executed(tool, sink)
+
+
+def _is_v1(fields: Fields) -> bool:
+    return bool(fields["response_metadata"].get("output_version") == "v1")
+
+
+def _has_reasoning(content: str | list[Any]) -> bool:
+    blocks = () if isinstance(content, str) else content
+    return any(dict_or_empty(block).get("type") == "reasoning" for block in blocks)

@@ -1,0 +1,43 @@
+"""What became of a tool call: the message that answers it, or what was raised."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..values import ErrorInfo
+from .fields import Fields
+from .payload import fields_of, kind_of, messages_in
+
+__all__ = ["answers_in", "error_info", "own_message", "tool_result"]
+
+
+def own_message(output: object, tool_call_id: str) -> Fields | None:
+    """Give the ToolMessage (as its fields) that answers the call, wherever it is in the output."""
+    tools = answers_in(output)
+    own = (fields for fields in tools if fields["tool_call_id"] == tool_call_id)
+    return next(own, tools[0] if len(tools) == 1 else None)
+
+
+def answers_in(output: object) -> list[Fields]:
+    return [fields_of(it) for it in messages_in([output]) if kind_of(it) == "tool"]
+
+
+def tool_result(message: Fields) -> dict[str, Any]:
+    if message.get("status") == "error":
+        return {"error": ErrorInfo(name="ToolError", message=str(message["content"]))}
+    return {"output": message["content"], "artifact": message.get("artifact")}
+
+
+def error_info(error: BaseException) -> ErrorInfo:
+    """Give an exception as data; even a hostile ``__str__`` cannot raise."""
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001  (whatever it is, the run must still end)
+        message = "<no message: its __str__ failed>"
+    code: object = getattr(error, "status_code", None) or getattr(error, "code", None)
+    return ErrorInfo(
+        name=type(error).__name__,
+        message=message,
+        code=code if isinstance(code, (str, int)) else None,
+        exception=error,
+    )

@@ -1,0 +1,8 @@
+"""Views: one stream read in several ways, or several read as one."""
+
+from __future__ import annotations
+
+from ._merge_runs import merge_runs
+from ._split import by_agent, by_message, by_namespace, split, tee
+
+__all__ = ["by_agent", "by_message", "by_namespace", "merge_runs", "split", "tee"]
