@@ -5,11 +5,9 @@ A block is a dict as upstream gave it; whatever is not where it is looked for is
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from .._payload import dict_or_empty
-
-__all__ = ["File", "Source", "file_of", "result_of", "source_of"]
+__all__ = ["File", "Source", "as_dict", "file_of", "result_of", "source_of"]
 
 _MEDIA = {
     "image": "image/*",
@@ -37,19 +35,24 @@ class Source(NamedTuple):
     title: str | None
 
 
+def as_dict(value: object) -> dict[str, Any]:
+    """Give ``value`` if it is a dict, and an empty one if not."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
 def file_of(block: object) -> File | None:
     """Give the file that a block holds or points to.
 
     >>> file_of({"type": "image", "base64": "aGk=", "mime_type": "image/png"})
     File(url='data:image/png;base64,aGk=', media_type='image/png')
     """
-    fields = dict_or_empty(block)
+    fields = as_dict(block)
     kind = fields.get("type")
     if not isinstance(kind, str) or kind not in _MEDIA:
         return None
     fields = {
-        **dict_or_empty(fields.get("source")),
-        **dict_or_empty(fields.get("image_url")),
+        **as_dict(fields.get("source")),
+        **as_dict(fields.get("image_url")),
         **fields,
     }
     media_type = _text(fields, "mime_type", "media_type") or _MEDIA[kind]
@@ -64,10 +67,10 @@ def source_of(citation: object) -> Source:
     >>> source_of({"type": "url_citation", "url_citation": {"url": "u", "title": "t"}})
     Source(url='u', title='t')
     """
-    fields = dict_or_empty(citation)
+    fields = as_dict(citation)
     fields = {
-        **dict_or_empty(fields.get("url_citation")),
-        **dict_or_empty(fields.get("value")),
+        **as_dict(fields.get("url_citation")),
+        **as_dict(fields.get("value")),
         **fields,
     }
     return Source(_text(fields, "url"), _text(fields, "title", "document_title", "filename"))
@@ -79,15 +82,15 @@ def result_of(block: object) -> tuple[str | None, Any]:
     >>> result_of({"type": "web_search_tool_result", "tool_use_id": "s1", "content": []})
     ('s1', [])
     """
-    fields = dict_or_empty(block)
+    fields = as_dict(block)
     id = _text(fields, "tool_call_id", "tool_use_id", "id")
     return id, fields.get("output", fields.get("content", block))
 
 
 def _flat(block: object, *inner: str) -> dict[str, Any]:
     """Give a block's fields and those of the dicts in it that some providers put them into."""
-    fields = dict_or_empty(block)
-    flat = [(name, it) for key in inner for name, it in dict_or_empty(fields.get(key)).items()]
+    fields = as_dict(block)
+    flat = [(name, it) for key in inner for name, it in as_dict(fields.get(key)).items()]
     return dict(flat) | fields
 
 

@@ -21,7 +21,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from .._payload import dict_or_empty
 from ..events import (
     Citation,
     Content,
@@ -45,7 +44,7 @@ from ..values import Usage
 from . import sse
 from ._ai_sdk_calls import CallWriter, Continuation
 from ._ai_sdk_chunks import Chunks, Target, metadata_of, usage_form
-from ._blocks import file_of, result_of, source_of
+from ._blocks import as_dict, file_of, result_of, source_of
 from ._frames import DONE, delta, delta_head
 from .codec import to_dict
 
@@ -264,7 +263,7 @@ class Encoder:
     def _custom(self, event: Custom) -> Iterator[bytes]:
         """A payload with an ``id`` takes the place of the one before of its name and id."""
         name = re.sub(r"[^\w.-]+", "-", event.name or "custom")
-        id: object = dict_or_empty(event.data).get("id")
+        id: object = as_dict(event.data).get("id")
         yield self._chunks.data(name, event.data, id=id if isinstance(id, str) else None)
 
     def _step_delta(self, event: StepDelta) -> Iterator[bytes]:
