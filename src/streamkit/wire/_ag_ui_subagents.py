@@ -1,0 +1,103 @@
+"""Which subgraphs a run has been in, as AG-UI's subagents: each opens once, and ends once.
+
+A subgraph is known by its namespace, and opens when the first event comes out of it. It ends with
+the graph's own step where the source has steps, and else with the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+from typing import Any, TypeAlias
+
+from ..events import Interrupt, StepEnd, StepStart
+from ..values import Origin, Status
+
+__all__ = ["Fields", "Subagents", "tag_of"]
+
+Fields: TypeAlias = dict[str, Any]
+"""An AG-UI event, or some of its fields."""
+Namespace: TypeAlias = tuple[str, ...]
+
+
+def tag_of(origin: Origin) -> Fields:
+    """Give what an AG-UI event says about the subgraph it comes from.
+
+    >>> tag_of(Origin(namespace=("hotel:1", "book:2")))
+    {'subagentRunId': 'hotel:1|book:2'}
+    """
+    return {"subagentRunId": "|".join(origin.namespace)} if origin.namespace else {}
+
+
+class Subagents:
+    """The subagents of one run."""
+
+    def __init__(self) -> None:
+        self._seen: set[Namespace] = set()
+        self._open: dict[Namespace, str | None] = {}
+        self._graphs: set[str] = set()
+        self._tools: dict[str, str] = {}
+        self._pauses: dict[Namespace, list[str]] = {}
+
+    def graph_starts(self, event: StepStart) -> None:
+        """Take note of a graph that may be a subgraph: what is inside of it ends with it."""
+        self._graphs.add(event.step_id)
+
+    def tool_starts(self, origin: Origin, tool_call_id: str) -> None:
+        """Take note of a tool that may run a subgraph."""
+        if origin.run_id:
+            self._tools[origin.run_id] = tool_call_id
+
+    def pause(self, event: Interrupt) -> None:
+        """Take note of what a subgraph waits for, and whatever is around it."""
+        for namespace in _around(event.origin):
+            self._pauses.setdefault(namespace, []).append(event.interrupt_id)
+
+    def enter(self, origin: Origin) -> Iterator[Fields]:
+        """Give the starts of the subgraphs around an event, of those that are new."""
+        for namespace in _around(origin):
+            if namespace not in self._seen:
+                self._seen.add(namespace)
+                self._open[namespace] = _innermost(origin, self._graphs)
+                yield self._start(namespace, origin)
+
+    def leave(self, event: StepEnd) -> Iterator[Fields]:
+        """Give the ends of the subgraphs that were inside a graph's step, innermost first."""
+        self._graphs.discard(event.step_id)
+        inside = [it for it, graph in self._open.items() if graph == event.step_id]
+        for namespace in reversed(inside):
+            del self._open[namespace]
+            yield self._end(namespace, event.status)
+
+    def leave_all(self, status: Status) -> Iterator[Fields]:
+        """Give the ends of all that are open, innermost first."""
+        while self._open:
+            yield self._end(self._open.popitem()[0], status)
+
+    def _start(self, namespace: Namespace, origin: Origin) -> Fields:
+        agent = origin.agent if namespace == origin.namespace else None
+        start: Fields = {
+            "type": "SUBAGENT_STARTED",
+            "subagentRunId": "|".join(namespace),
+            "name": agent or namespace[-1].partition(":")[0],
+        }
+        if len(namespace) > 1:
+            start["parentSubagentRunId"] = "|".join(namespace[:-1])
+        run = _innermost(origin, self._tools)
+        return start | ({"parentToolCallId": self._tools[run]} if run else {})
+
+    def _end(self, namespace: Namespace, status: Status) -> Fields:
+        tag = {"subagentRunId": "|".join(namespace)}
+        if status == "failed":
+            return {"type": "SUBAGENT_ERROR", **tag, "message": "failed"}
+        end: Fields = {"type": "SUBAGENT_FINISHED", **tag}
+        ids = self._pauses.get(namespace)
+        return end | ({"outcome": {"type": "suspended", "interruptIds": ids}} if ids else {})
+
+
+def _around(origin: Origin) -> Iterator[Namespace]:
+    """Give the namespaces of the subgraphs around an event, the outermost first."""
+    return (origin.namespace[:depth] for depth in range(1, len(origin.namespace) + 1))
+
+
+def _innermost(origin: Origin, known: Container[str]) -> str | None:
+    return next((id for id in reversed(origin.parent_ids) if id in known), None)

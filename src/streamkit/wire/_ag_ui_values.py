@@ -1,0 +1,134 @@
+"""What AG-UI has for the values inside of our events: outcomes, usage, errors, tool results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias, cast
+
+from .._payload import dict_or_empty
+from ..events import Custom, Interrupt, RunEnd, RunError
+from ..values import ErrorInfo, Status, Usage
+from ._flat import flat
+from ._json import dumps, jsonable
+
+__all__ = ["Fields", "custom_name", "error_text", "outcome", "result_content", "run_error", "usage"]
+
+Fields: TypeAlias = dict[str, Any]
+"""An AG-UI event, or some of its fields."""
+
+_COUNTS = {"reasoning": "reasoningTokens"}
+_INPUT_COUNTS = {"cache_read": "cachedInputTokens", "cache_creation": "cacheWriteInputTokens"}
+_MEDIA = {"image": "image", "audio": "audio", "video": "video", "file": "document"}
+
+
+def custom_name(event: Custom) -> str:
+    """Give the name of a custom event, which one of a stream writer has in its payload, if at all.
+
+    >>> from streamkit import Origin
+    >>> custom_name(Custom(origin=Origin(), timestamp=0.5, data={"type": "progress"}))
+    'progress'
+    """
+    kind = dict_or_empty(event.data).get("type")
+    return event.name or (kind if isinstance(kind, str) else "custom")
+
+
+def error_text(error: ErrorInfo, *, private: bool) -> str:
+    """Give what may be said of an error: its class, or its own words."""
+    return error.message if private else error.name
+
+
+def run_error(error: ErrorInfo, *, private: bool) -> Fields:
+    """Give the event that ends a run that failed."""
+    end: Fields = {"type": "RUN_ERROR", "message": error_text(error, private=private)}
+    return end if error.code is None else end | {"code": str(error.code)}
+
+
+def outcome(status: Status, interrupts: Iterable[Interrupt], *, private: bool) -> Fields:
+    """Give how a run ended that did not fail."""
+    if status == "cancelled":
+        return {"type": "cancelled"}
+    asked = [_interrupt(it, private=private) for it in interrupts]
+    if status == "interrupted" and asked:
+        return {"type": "interrupt", "interrupts": asked}
+    return {"type": "success"}
+
+
+def _interrupt(event: Interrupt, *, private: bool) -> Fields:
+    """Give an interrupt. AG-UI has a text for people, and no place for any other value."""
+    asked = flat(event.value, private=private)
+    reason = "breakpoint" if event.static else "input_required"
+    form: Fields = {"id": event.interrupt_id, "reason": reason, "metadata": {"value": asked}}
+    if isinstance(asked, str):
+        form["message"] = asked
+    if event.tool_call_id:
+        form |= {"reason": "tool_call", "toolCallId": event.tool_call_id}
+    schema = jsonable(event.response_schema)
+    if isinstance(schema, dict):
+        form["responseSchema"] = schema
+    return form
+
+
+def usage(event: RunEnd | RunError) -> Fields:
+    """Give the tokens of a run, model by model where they are known so."""
+    if event.usage is None:
+        return {}
+    if not event.usage_by_model:
+        return {"usage": [_tokens(event.usage)]}
+    return {
+        "usage": [{"model": model, **_tokens(it)} for model, it in event.usage_by_model.items()]
+    }
+
+
+def _tokens(usage: Usage) -> Fields:
+    return {
+        "inputTokens": usage.input_tokens,
+        "outputTokens": usage.output_tokens,
+        "totalTokens": usage.total_tokens,
+        **_renamed(usage.input_token_details, _INPUT_COUNTS),
+        **_renamed(usage.output_token_details, _COUNTS),
+    }
+
+
+def _renamed(counts: Mapping[str, int], names: Mapping[str, str]) -> Fields:
+    return {name: counts[key] for key, name in names.items() if key in counts}
+
+
+def result_content(output: object, *, private: bool) -> str | list[Fields]:
+    """Give a tool's output as text; with parts where it holds pictures, sound or files.
+
+    >>> result_content([{"type": "text", "text": "Look: "}, "here"], private=False)
+    'Look: here'
+    >>> result_content({"sky": "sunny"}, private=False)
+    '{"sky":"sunny"}'
+    """
+    value = flat(output, private=private)
+    if isinstance(value, str):
+        return value
+    parts = [_part(it) for it in cast("list[Any]", value)] if isinstance(value, list) else []
+    if not parts or not all(parts):
+        return dumps(value, private=private).decode()
+    if any(part["type"] != "text" for part in parts):
+        return parts
+    return "".join(part["text"] for part in parts)
+
+
+def _part(block: Any) -> Fields:
+    """Give a content block as a part; an empty one where there is no part for it."""
+    if isinstance(block, str):
+        return {"type": "text", "text": block}
+    fields = dict_or_empty(block)
+    kind, text = fields.get("type"), fields.get("text")
+    if kind == "text" and isinstance(text, str):
+        return {"type": "text", "text": text}
+    source = _source(fields)
+    return {"type": _MEDIA[kind], "source": source} if kind in _MEDIA and source else {}
+
+
+def _source(block: Mapping[str, Any]) -> Fields:
+    """Give where the bytes of a block are: in LangChain's own form, old or new."""
+    mime = block.get("mime_type")
+    said = {"mimeType": mime} if isinstance(mime, str) else {}
+    url, data = block.get("url"), block.get("base64") or block.get("data")
+    if isinstance(url, str):
+        return {"type": "url", "value": url, **said}
+    return {"type": "data", "value": data, **said} if isinstance(data, str) and said else {}

@@ -1,0 +1,40 @@
+"""LangChain's messages as LangGraph's server writes them: flat, wherever in a value they stand.
+
+`streamkit.wire.dumps` writes a message in LangChain's stored form, ``{"type": "ai", "data": {…}}``.
+Frontends know the other one, ``{"type": "ai", "content": …, "id": …}``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from ._json import jsonable
+
+__all__ = ["flat"]
+
+
+def flat(value: object, *, private: bool = False) -> Any:
+    """Give any value as JSON data, with its messages flat.
+
+    Never raises. Without ``private``, what `streamkit.wire.dumps` leaves out is left out here.
+
+    >>> from langchain_core.messages import HumanMessage
+    >>> flat({"messages": [HumanMessage("Hi", id="h1")]})
+    {'messages': [{'type': 'human', 'content': 'Hi', 'id': 'h1'}]}
+    """
+    return _flat(jsonable(value, private=private))
+
+
+def _flat(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_flat(it) for it in cast("list[Any]", value)]
+    if not isinstance(value, dict):
+        return value
+    fields = cast("dict[str, Any]", value)
+    if len(fields) == 2 and _is_stored(fields.get("type"), fields.get("data")):  # noqa: PLR2004
+        return {"type": fields["type"], **_flat(fields["data"])}
+    return {key: _flat(it) for key, it in fields.items()}
+
+
+def _is_stored(kind: object, data: object) -> bool:
+    return isinstance(kind, str) and isinstance(data, dict) and "content" in data
