@@ -27,7 +27,7 @@ def flat(value: object, *, private: bool = False) -> Any:
 
 def _flat(value: Any) -> Any:
     if isinstance(value, list):
-        return [_flat(it) for it in cast("list[Any]", value)]
+        return [_flat(it) for it in value]
     if not isinstance(value, dict):
         return value
     fields = cast("dict[str, Any]", value)

@@ -27,7 +27,8 @@ def _changes(old: Any, new: Any, path: str) -> Iterator[dict[str, Any]]:
     elif isinstance(new, dict):
         yield from _in_dict(old, cast("dict[str, Any]", new), path)
     elif isinstance(new, list):
-        yield from _in_list(old, cast("list[Any]", new), path)
+        items: list[Any] = new
+        yield from _in_list(old, items, path)
     elif old != new:
         yield {"op": "replace", "path": path, "value": new}
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 from typing import Any, TypeAlias
 
-from ..events import Interrupt, StepEnd, StepStart
-from ..values import Origin, Status
+from ...events import Interrupt, StepEnd, StepStart
+from ...values import Origin, Status
 
 __all__ = ["Fields", "Subagents", "tag_of"]
 

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, TypeAlias, cast
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
-from .._payload import dict_or_empty
-from ..events import Custom, Interrupt, RunEnd, RunError
-from ..values import ErrorInfo, Status, Usage
-from ._flat import flat
-from ._json import dumps, jsonable
+from ..._payload import dict_or_empty
+from ...events import Custom, Interrupt, RunEnd, RunError
+from ...values import ErrorInfo, Status, Usage
+from .._flat import flat
+from .._json import dumps, jsonable
 
-__all__ = ["Fields", "custom_name", "error_text", "outcome", "result_content", "run_error", "usage"]
+__all__ = [
+    "Fields",
+    "answered_call",
+    "custom_name",
+    "error_text",
+    "interrupt",
+    "outcome",
+    "result_content",
+    "run_error",
+    "usage",
+]
 
 Fields: TypeAlias = dict[str, Any]
 """An AG-UI event, or some of its fields."""
@@ -43,17 +53,16 @@ def run_error(error: ErrorInfo, *, private: bool) -> Fields:
     return end if error.code is None else end | {"code": str(error.code)}
 
 
-def outcome(status: Status, interrupts: Iterable[Interrupt], *, private: bool) -> Fields:
+def outcome(status: Status, interrupts: list[Fields]) -> Fields:
     """Give how a run ended that did not fail."""
     if status == "cancelled":
         return {"type": "cancelled"}
-    asked = [_interrupt(it, private=private) for it in interrupts]
-    if status == "interrupted" and asked:
-        return {"type": "interrupt", "interrupts": asked}
+    if status == "interrupted" and interrupts:
+        return {"type": "interrupt", "interrupts": interrupts}
     return {"type": "success"}
 
 
-def _interrupt(event: Interrupt, *, private: bool) -> Fields:
+def interrupt(event: Interrupt, *, private: bool) -> Fields:
     """Give an interrupt. AG-UI has a text for people, and no place for any other value."""
     asked = flat(event.value, private=private)
     reason = "breakpoint" if event.static else "input_required"
@@ -93,6 +102,13 @@ def _renamed(counts: Mapping[str, int], names: Mapping[str, str]) -> Fields:
     return {name: counts[key] for key, name in names.items() if key in counts}
 
 
+def answered_call(block: object) -> str:
+    """Give the id of the call that a block answers, or nothing: a provider's own tool did."""
+    fields = dict_or_empty(block)
+    is_result = str(fields.get("type")).endswith("_result")
+    return str(fields.get("tool_use_id") or fields.get("tool_call_id") or "") if is_result else ""
+
+
 def result_content(output: object, *, private: bool) -> str | list[Fields]:
     """Give a tool's output as text; with parts where it holds pictures, sound or files.
 
@@ -101,10 +117,11 @@ def result_content(output: object, *, private: bool) -> str | list[Fields]:
     >>> result_content({"sky": "sunny"}, private=False)
     '{"sky":"sunny"}'
     """
-    value = flat(output, private=private)
+    value: Any = flat(output, private=private)
     if isinstance(value, str):
         return value
-    parts = [_part(it) for it in cast("list[Any]", value)] if isinstance(value, list) else []
+    blocks: list[Any] = value if isinstance(value, list) else []
+    parts = [_part(it) for it in blocks]
     if not parts or not all(parts):
         return dumps(value, private=private).decode()
     if any(part["type"] != "text" for part in parts):

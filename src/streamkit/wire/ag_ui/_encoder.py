@@ -1,0 +1,372 @@
+"""The events of one run as AG-UI's: what is open, what is known, and what to write of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, NamedTuple, TypeAlias
+from uuid import uuid4
+
+from ...events import (
+    Content,
+    Custom,
+    Event,
+    Interrupt,
+    MessageEnd,
+    MessageStart,
+    ReasoningDelta,
+    ReasoningEnd,
+    ReasoningStart,
+    RunEnd,
+    RunError,
+    RunStart,
+    StateSnapshot,
+    StepDelta,
+    StepEnd,
+    StepStart,
+    TextDelta,
+    TextEnd,
+    TextStart,
+    ToolCallDelta,
+    ToolCallEnd,
+    ToolCallStart,
+    ToolEnd,
+    ToolError,
+    ToolStart,
+)
+from ...values import Status
+from .._flat import flat
+from .._frames import delta, delta_head, frame
+from .._json import dumps
+from .._patch import patch
+from ..codec import to_dict
+from ._request import Request
+from ._subagents import Subagents, tag_of
+from ._values import (
+    Fields,
+    answered_call,
+    custom_name,
+    error_text,
+    interrupt,
+    outcome,
+    result_content,
+    run_error,
+    usage,
+)
+
+__all__ = ["PROTOCOL_VERSION", "Encoder"]
+
+PROTOCOL_VERSION: Final = "1.0"
+"""The version of AG-UI that is written here."""
+
+_ROLES = {"human": "user", "user": "user", "system": "system", "developer": "developer"}
+_CUT_OFF = {"type": "RUN_ERROR", "message": "the run was cut off", "code": "incomplete"}
+
+Frames: TypeAlias = Iterable[bytes]
+PartStart: TypeAlias = TextStart | ReasoningStart | ToolCallStart
+
+
+class _Part(NamedTuple):
+    """What is open: what its deltas begin with, and the frames that end it."""
+
+    head: bytes
+    end: Frames
+
+
+class Encoder:
+    r"""Writes the events of one run as AG-UI frames.
+
+    Args:
+        request: what the client sent. It names thread and run, and the calls that it knows.
+        private: also write what otherwise stays in the process, such as exception texts.
+        subagents: write subgraphs as subagents, which clients before 1.0 refuse.
+
+    >>> from streamkit import Origin
+    >>> part = {"origin": Origin(), "timestamp": 0.5, "message_id": "m", "block_id": 0}
+    >>> write = Encoder()
+    >>> write.feed(TextStart(**part))
+    [b'data: {"type":"TEXT_MESSAGE_START","messageId":"m","role":"assistant"}\n\n']
+    >>> write.feed(TextDelta(**part, text="Hi"))
+    [b'data: {"type":"TEXT_MESSAGE_CONTENT","messageId":"m","delta":"Hi"}\n\n']
+    """
+
+    def __init__(
+        self, request: Request | None = None, *, private: bool = False, subagents: bool = True
+    ) -> None:
+        self._request = request
+        self._private = private
+        self._subagents = Subagents() if subagents else None
+        self._run: Fields = {"threadId": "", "runId": ""}
+        self._named: Counter[str] = Counter()
+        self._calls: dict[str, str] = {}
+        self._roles: dict[str, str] = {}
+        self._open: dict[tuple[str, int | None], _Part] = {}
+        self._steps: dict[str, Fields] = {}
+        self._interrupts: list[Fields] = []
+        self._state: tuple[Any] | None = None
+        self._is_over = False
+        for id in request.tool_call_ids if request else ():
+            self._new_call(id)
+
+    def feed(self, event: Event) -> list[bytes]:
+        """Give the frames that an event is worth, mostly one."""
+        if self._is_over:
+            return []
+        frames = _RULES.get(event.__class__, Encoder.other)(self, event)
+        if event.origin.namespace and self._subagents:
+            return [*map(frame, self._subagents.enter(event.origin)), *frames]
+        return list(frames)
+
+    def close(self) -> list[bytes]:
+        """Give what is missing where no more events come: the ends, and a ``RUN_ERROR``."""
+        return [] if self._is_over else list(self._finish(_CUT_OFF, "incomplete"))
+
+    # --- the run
+
+    def run_start(self, event: RunStart) -> Frames:
+        wanted = self._request
+        self._run = {
+            "threadId": wanted.thread_id if wanted else event.origin.thread_id or uuid4().hex,
+            "runId": wanted.run_id if wanted else event.run_id or uuid4().hex,
+        }
+        yield frame({"type": "RUN_STARTED", **self._run, "protocolVersion": PROTOCOL_VERSION})
+
+    def run_end(self, event: RunEnd) -> Frames:
+        if event.status == "incomplete":
+            return self._finish({**_CUT_OFF, **usage(event)}, event.status)
+        end: Fields = {"type": "RUN_FINISHED", **self._run}
+        if event.output is not None:
+            end["result"] = flat(event.output, private=self._private)
+        end["outcome"] = outcome(event.status, self._interrupts)
+        return self._finish({**end, **usage(event)}, event.status)
+
+    def run_error(self, event: RunError) -> Frames:
+        end = run_error(event.error, private=self._private)
+        return self._finish({**end, **usage(event)}, "failed")
+
+    def _finish(self, end: Fields, status: Status) -> Frames:
+        """End what is open, innermost first, and then the run."""
+        self._is_over = True
+        for part in reversed(self._open.values()):
+            yield from part.end
+        if self._subagents:
+            yield from map(frame, self._subagents.leave_all(status))
+        yield frame(end)
+
+    # --- steps
+
+    def step_start(self, event: StepStart) -> Frames:
+        if event.kind == "graph" and self._subagents:
+            self._subagents.graph_starts(event)
+        if event.kind != "node":
+            return
+        step = self._steps[event.step_id] = self._step(event)
+        self._open[event.step_id, None] = _Part(b"", (frame({"type": "STEP_FINISHED", **step}),))
+        yield frame({"type": "STEP_STARTED", **step})
+
+    def _step(self, event: StepStart) -> Fields:
+        """Give the node's name, with a number where a task of that name is open already."""
+        tag, name = self._tag(event), event.origin.node or event.origin.name or event.kind
+        names = (name, *(f"{name}#{number}" for number in range(2, len(self._steps) + 2)))
+        steps = ({**tag, "stepName": name} for name in names)
+        return next(step for step in steps if step not in self._steps.values())
+
+    def step_end(self, event: StepEnd) -> Frames:
+        self._steps.pop(event.step_id, None)
+        if event.kind == "graph" and self._subagents:
+            return map(frame, self._subagents.leave(event))
+        return self._end(event.step_id, None)
+
+    def step_delta(self, event: StepDelta) -> Frames:
+        return () if event.step_id else self.other(event)
+
+    # --- messages
+
+    def message_start(self, event: MessageStart) -> Frames:
+        if event.role in _ROLES:
+            self._roles[event.message_id] = _ROLES[event.role]
+        return ()
+
+    def message_end(self, event: MessageEnd) -> Frames:
+        self._roles.pop(event.message_id, None)
+        return ()
+
+    def text_start(self, event: TextStart) -> Frames:
+        id = {"messageId": event.message_id}
+        self._begin(event, "TEXT_MESSAGE_CONTENT", id, "TEXT_MESSAGE_END")
+        role = self._roles.get(event.message_id, "assistant")
+        yield frame({"type": "TEXT_MESSAGE_START", **id, "role": role, **self._whence(event)})
+
+    def text_end(self, event: TextEnd) -> Frames:
+        return self._end(event.message_id, event.block_id)
+
+    def reasoning_start(self, event: ReasoningStart) -> Frames:
+        id = _reasoning_id(event)
+        ends = ("REASONING_MESSAGE_END", "REASONING_END")
+        self._begin(event, "REASONING_MESSAGE_CONTENT", id, *ends)
+        start = {"type": "REASONING_MESSAGE_START", **id, "role": "reasoning"}
+        yield frame({"type": "REASONING_START", **id, **self._tag(event)})
+        yield frame({**start, **self._whence(event)})
+
+    def reasoning_end(self, event: ReasoningEnd) -> Frames:
+        yield from self._end(event.message_id, event.block_id)
+        if event.signature:
+            about = {"subtype": "message", "entityId": _reasoning_id(event)["messageId"]}
+            sealed = {"encryptedValue": event.signature}
+            yield frame({"type": "REASONING_ENCRYPTED_VALUE", **about, **sealed})
+
+    def call_start(self, event: ToolCallStart) -> Frames:
+        id = {"toolCallId": self._new_call(event.tool_call_id)}
+        self._begin(event, "TOOL_CALL_ARGS", id, "TOOL_CALL_END")
+        start = {"type": "TOOL_CALL_START", **id, "toolCallName": event.name}
+        about = {"metadata": {"providerExecuted": True}} if event.provider_executed else {}
+        tag = self._tag(event)
+        yield frame({**start, "parentMessageId": event.message_id, **about, **tag})
+
+    def call_end(self, event: ToolCallEnd) -> Frames:
+        if event.error is None:
+            return self._end(event.message_id, event.block_id)
+        del self._open[event.message_id, event.block_id]
+        end = {"type": "TOOL_CALL_END", "toolCallId": self._calls[event.tool_call_id]}
+        return [frame({**end, "metadata": {"error": event.error}})]
+
+    def text(self, event: TextDelta | ReasoningDelta) -> Frames:
+        return (delta(self._open[event.message_id, event.block_id].head, event.text),)
+
+    def args(self, event: ToolCallDelta) -> Frames:
+        return (delta(self._open[event.message_id, event.block_id].head, event.args),)
+
+    # --- tools
+
+    def tool_start(self, event: ToolStart) -> Frames:
+        is_known = event.tool_call_id in self._calls
+        call = self._calls[event.tool_call_id] if is_known else self._new_call(event.tool_call_id)
+        if self._subagents:
+            self._subagents.tool_starts(event.origin, call)
+        if is_known:
+            return
+        id, args = {"toolCallId": call}, dumps(event.input or {}, private=self._private).decode()
+        start = {"type": "TOOL_CALL_START", **id, "toolCallName": event.name}
+        yield frame({**start, **self._tag(event)})
+        yield frame({"type": "TOOL_CALL_ARGS", **id, "delta": args})
+        yield frame({"type": "TOOL_CALL_END", **id})
+
+    def tool_end(self, event: ToolEnd) -> Frames:
+        if event.status != "completed":
+            return ()
+        call = self._calls.get(event.tool_call_id, event.tool_call_id)
+        content = result_content(event.output, private=self._private)
+        if event.artifact is None:
+            return self._result(event, call, content)
+        artifact = flat(event.artifact, private=self._private)
+        return self._result(event, call, content, artifact=artifact)
+
+    def tool_error(self, event: ToolError) -> Frames:
+        call = self._calls.get(event.tool_call_id, event.tool_call_id)
+        said = error_text(event.error, private=self._private)
+        return self._result(event, call, f"error: {said}", status="error")
+
+    def content(self, event: Content) -> Frames:
+        """Give the result of a tool that the provider ran, or whatever else it is."""
+        answered = self._calls.get(answered_call(event.block))
+        if answered is None:
+            return self.other(event)
+        return self._result(event, answered, result_content(event.block, private=self._private))
+
+    def _result(self, event: Event, call: str, content: Any, **metadata: Any) -> Frames:
+        result = {"messageId": self._unique(f"{call}:result"), "toolCallId": call, "role": "tool"}
+        about = {"metadata": metadata} if metadata else {}
+        tag = self._tag(event)
+        yield frame({"type": "TOOL_CALL_RESULT", **result, "content": content, **about, **tag})
+
+    def _new_call(self, tool_call_id: str) -> str:
+        """Give the call's id on this wire, where no other call of the run has it."""
+        self._calls[tool_call_id] = self._unique(tool_call_id)
+        return self._calls[tool_call_id]
+
+    def _unique(self, id: str) -> str:
+        self._named[id] += 1
+        return id if self._named[id] == 1 else f"{id}#{self._named[id]}"
+
+    # --- all else
+
+    def state_snapshot(self, event: StateSnapshot) -> Frames:
+        """Give the state, or what changed in it, whichever is shorter. A subgraph's is custom."""
+        if event.origin.namespace:
+            return self.other(event)
+        state, last = flat(event.values, private=self._private), self._state
+        self._state = (state,)
+        whole = frame({"type": "STATE_SNAPSHOT", "snapshot": state})
+        if last is None:
+            return (whole,)
+        changes = patch(last[0], state)
+        delta = frame({"type": "STATE_DELTA", "delta": changes})
+        return (min(delta, whole, key=len),) if changes else ()
+
+    def interrupt(self, event: Interrupt) -> Frames:
+        asked = interrupt(event, private=self._private)
+        self._interrupts.append({**asked, **self._tag(event)})
+        if self._subagents:
+            self._subagents.pause(event)
+        return ()
+
+    def custom(self, event: Custom) -> Frames:
+        value = {"name": custom_name(event), "value": flat(event.data, private=self._private)}
+        yield frame({"type": "CUSTOM", **value, **self._tag(event)})
+
+    def other(self, event: Event) -> Frames:
+        value = to_dict(event, private=self._private)
+        tag = self._tag(event)
+        yield frame({"type": "CUSTOM", "name": f"streamkit.{event.type}", "value": value, **tag})
+
+    # --- parts
+
+    def _begin(self, event: PartStart, delta: str, id: dict[str, str], *ends: str) -> None:
+        """Note how to go on with a part, and how to end it."""
+        head = delta_head({"type": delta, **id}, "delta")
+        frames = tuple(frame({"type": end, **id}) for end in ends)
+        self._open[event.message_id, event.block_id] = _Part(head, frames)
+
+    def _end(self, id: str, block_id: int | None) -> Frames:
+        part = self._open.pop((id, block_id), None)
+        return part.end if part else ()
+
+    def _tag(self, event: Event) -> Fields:
+        return tag_of(event.origin) if self._subagents else {}
+
+    def _whence(self, event: Event) -> Fields:
+        node = event.origin.node
+        return {**self._tag(event), **({"metadata": {"node": node}} if node else {})}
+
+
+def _reasoning_id(event: ReasoningStart | ReasoningEnd) -> dict[str, str]:
+    """Give the id of reasoning, which is a message of its own in AG-UI."""
+    return {"messageId": f"{event.message_id}:{event.block_id}"}
+
+
+_RULES: Mapping[type, Callable[[Encoder, Any], Frames]] = {
+    RunStart: Encoder.run_start,
+    RunEnd: Encoder.run_end,
+    RunError: Encoder.run_error,
+    StepStart: Encoder.step_start,
+    StepDelta: Encoder.step_delta,
+    StepEnd: Encoder.step_end,
+    MessageStart: Encoder.message_start,
+    MessageEnd: Encoder.message_end,
+    TextStart: Encoder.text_start,
+    TextDelta: Encoder.text,
+    TextEnd: Encoder.text_end,
+    ReasoningStart: Encoder.reasoning_start,
+    ReasoningDelta: Encoder.text,
+    ReasoningEnd: Encoder.reasoning_end,
+    ToolCallStart: Encoder.call_start,
+    ToolCallDelta: Encoder.args,
+    ToolCallEnd: Encoder.call_end,
+    Content: Encoder.content,
+    ToolStart: Encoder.tool_start,
+    ToolEnd: Encoder.tool_end,
+    ToolError: Encoder.tool_error,
+    StateSnapshot: Encoder.state_snapshot,
+    Interrupt: Encoder.interrupt,
+    Custom: Encoder.custom,
+}

@@ -1,0 +1,186 @@
+"""The way back: what an AG-UI client sends, and what a graph is called with for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import msgspec
+
+from ..._payload import dict_or_empty
+from ...errors import BadRequest
+
+if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
+    from langgraph.types import Command
+
+__all__ = ["Request", "Resume", "graph_input", "read_request", "to_messages"]
+
+Record: TypeAlias = dict[str, Any]
+
+_BREAKPOINT = "static-"
+"""What the ids of breakpoints begin with, which are no interrupts of LangGraph's."""
+_BLOCKS = {"image": "image", "audio": "audio", "video": "video", "document": "file"}
+_SOURCES = {"data": "base64", "url": "url", "file": "file_id"}
+
+
+class Resume(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The answer to an interrupt."""
+
+    interrupt_id: str
+    """The interrupt that it answers."""
+    status: Literal["resolved", "cancelled"]
+    """Whether somebody answered."""
+    payload: Any = None
+    """The answer."""
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a client sends to have a run: AG-UI's ``RunAgentInput``."""
+
+    thread_id: str
+    """The conversation."""
+    run_id: str
+    """The run, by a name of the client's choice."""
+    parent_run_id: str | None = None
+    """The run that it goes on from."""
+    messages: list[Record] = []
+    """The whole conversation as the client knows it, the newest message last: see `to_messages`."""
+    resume: list[Resume] = []
+    """The answers to what the last run asked."""
+    state: Any = None
+    """The state as the client has it, which may be as it likes it: check it before you use it."""
+    tools: list[Record] = []
+    """The tools that the client itself can run: ``name``, ``description`` and ``parameters``."""
+    context: list[Record] = []
+    """What else the client wants known: ``description`` and ``value``."""
+    forwarded_props: Any = None
+    """Whatever else it sent."""
+
+    @property
+    def tool_call_ids(self) -> list[str]:
+        """The calls in the client's history."""
+        return [str(call.get("id")) for it in self.messages for call in it.get("toolCalls") or ()]
+
+
+def read_request(body: bytes | str | Mapping[str, Any]) -> Request:
+    """Give what the body of a request asks for.
+
+    Raises:
+        BadRequest: It is no AG-UI request.
+
+    >>> read_request('{"threadId": "t", "runId": "r", "messages": []}').thread_id
+    't'
+    """
+    try:
+        if isinstance(body, Mapping):
+            return msgspec.convert(body, Request)
+        return msgspec.json.decode(body, type=Request)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise BadRequest(f"no AG-UI request: {error}") from error
+
+
+def graph_input(request: Request, *, stateful: bool = True) -> Any:
+    """Give what to call a graph with.
+
+    Args:
+        request: what the client sent.
+        stateful: whether the graph has a checkpointer. Then it knows the conversation, and gets
+            only the messages since its own last one.
+
+    Answers become a ``Command(resume={…})`` by the interrupts' ids. A cancelled interrupt is
+    answered with None, and what continues after a breakpoint is None itself. All else is a dict
+    with the messages. What the client says of the state is left to you: ``request.state``.
+
+    >>> asked = {"id": "h1", "role": "user", "content": "Hi"}
+    >>> graph_input(Request(thread_id="t", run_id="r", messages=[asked]))
+    {'messages': [HumanMessage(content='Hi', ..., id='h1')]}
+    """
+    if request.resume:
+        return _resumed(request.resume)
+    messages = _since_the_answer(request.messages) if stateful else request.messages
+    return {"messages": to_messages(messages)}
+
+
+def _resumed(answers: Sequence[Resume]) -> Command[Any] | None:
+    given = {it.interrupt_id: it.payload if it.status == "resolved" else None for it in answers}
+    asked = {id: answer for id, answer in given.items() if not id.startswith(_BREAKPOINT)}
+    if not asked:
+        return None
+    from langgraph.types import Command  # noqa: PLC0415  (only who has it gets here)
+
+    return Command(resume=asked)
+
+
+def _since_the_answer(messages: Sequence[Record]) -> Sequence[Record]:
+    last = max((at for at, it in enumerate(messages) if it.get("role") == "assistant"), default=-1)
+    return messages[last + 1 :]
+
+
+def to_messages(messages: Iterable[Record]) -> list[BaseMessage]:
+    """Give AG-UI's messages as LangChain's. Activities and reasoning are for people, and left out.
+
+    Raises:
+        BadRequest: One of them is none.
+
+    >>> to_messages([{"id": "t1", "role": "tool", "toolCallId": "c1", "content": "42"}])
+    [ToolMessage(content='42', id='t1', tool_call_id='c1')]
+    """
+    return [made for it in messages for made in _message(it)]
+
+
+def _message(message: Record) -> Iterator[BaseMessage]:
+    from langchain_core import messages as lc  # noqa: PLC0415  (half a second to import)
+
+    try:
+        common: Record = {"id": message["id"], "content": _content(message.get("content"))}
+        match message["role"]:
+            case "user":
+                yield lc.HumanMessage(**common, name=message.get("name"))
+            case "system" | "developer":
+                yield lc.SystemMessage(**common)
+            case "assistant":
+                yield lc.AIMessage(**common, **_calls(message.get("toolCalls") or ()))
+            case "tool":
+                status = "error" if _has_failed(message) else "success"
+                yield lc.ToolMessage(**common, tool_call_id=message["toolCallId"], status=status)
+            case _:
+                pass
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadRequest(f"no AG-UI message: {type(error).__name__}: {error}") from error
+
+
+def _has_failed(message: Record) -> bool:
+    return "error" in message or dict_or_empty(message.get("metadata")).get("status") == "error"
+
+
+def _content(content: Any) -> Any:
+    parts: Any = content
+    return [_block(it) for it in parts] if isinstance(content, list) else parts or ""
+
+
+def _block(part: Record) -> Record:
+    """Give a content part as LangChain's own block."""
+    if part["type"] == "text":
+        return {"type": "text", "text": part["text"]}
+    source = part["source"]
+    block = {"type": _BLOCKS[part["type"]], _SOURCES[source["type"]]: source["value"]}
+    return block | ({"mime_type": source["mimeType"]} if "mimeType" in source else {})
+
+
+def _calls(calls: Iterable[Record]) -> Record:
+    """Give the calls, those whose arguments are no JSON object apart from the others."""
+    read: Record = {"tool_calls": [], "invalid_tool_calls": []}
+    for call in calls:
+        name, text = call["function"]["name"], call["function"]["arguments"]
+        args = _args(text)
+        kind = "invalid_tool_calls" if args is None else "tool_calls"
+        read[kind].append({"id": call["id"], "name": name, "args": text if args is None else args})
+    return read
+
+
+def _args(text: str) -> Record | None:
+    try:
+        return msgspec.json.decode(text or "{}", type=dict[str, Any])
+    except msgspec.MsgspecError:
+        return None
