@@ -60,7 +60,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     @property
     def tool_call_ids(self) -> list[str]:
         """The calls in the client's history."""
-        return [str(call.get("id")) for it in self.messages for call in it.get("toolCalls") or ()]
+        calls = (call for it in self.messages for call in _list(it.get("toolCalls")))
+        return [str(dict_or_empty(call).get("id")) for call in calls]
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def read_request(body: bytes | str | Mapping[str, Any]) -> Request:
