@@ -22,6 +22,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict, overload
 
 from ..events import Event, RunEnd, RunError, TextDelta, ToolCallEnd, ToolEnd, ToolError
+from . import ndjson
 from ._json import dump_scalars, dumps
 
 if TYPE_CHECKING:
@@ -30,7 +31,10 @@ if TYPE_CHECKING:
     from .._drive import AsyncEventStream, EventStream, OnError
     from .._protocols import AnyStage
 
-__all__ = ["chat_lines", "lines"]
+__all__ = ["HEADERS", "chat_lines", "encoder", "lines"]
+
+HEADERS = ndjson.HEADERS
+"""The headers of a response that streams such lines."""
 
 
 class Options(TypedDict, total=False):
@@ -71,6 +75,16 @@ def lines(event: Event, *, private: bool = False) -> Iterable[bytes]:
             return (_line("usage", private, **tokens),)
         case _:
             return ()
+
+
+def encoder(*, private: bool = False) -> Callable[[Event], Iterable[bytes]]:
+    """Give `lines` as a stage, with or without what failed tools said.
+
+    >>> from streamkit import normalize
+    >>> len(list(normalize(["Hel", "lo"]).pipe(encoder(private=True))))
+    2
+    """
+    return partial(lines, private=private)
 
 
 def _line(type: str, private: bool, **fields: Any) -> bytes:
@@ -119,4 +133,4 @@ def chat_lines(
     """
     from .._drive import normalize  # noqa: PLC0415  (the loops are a floor above this one)
 
-    return normalize(source, *stages, **options).pipe(partial(lines, private=private))
+    return normalize(source, *stages, **options).pipe(encoder(private=private))

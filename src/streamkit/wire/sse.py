@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import count
+from time import time
 from types import MappingProxyType
 from typing import Any, Final, Generic, overload
 
@@ -28,12 +29,13 @@ import msgspec
 from typing_extensions import Never
 
 from ..errors import MalformedItem, UsageError
-from ..events import Event
+from ..events import Custom, Event
+from ..values import Origin
 from ._lines import MAX_LINE, Lines, too_long
 from ._types import Types
 from .codec import Inbox, Own, Writer
 
-__all__ = ["HEADERS", "HEARTBEAT", "Decoder", "Frame", "FrameDecoder", "encode", "encoder"]
+__all__ = ["HEADERS", "HEARTBEAT", "Decoder", "Frame", "FrameDecoder", "encode", "encoder", "gap"]
 
 HEADERS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -90,6 +92,18 @@ def encoder(*, private: bool = False, first_id: int | None = None) -> Callable[[
         return lambda event: (write(event),)
     ids = count(first_id)
     return lambda event: (b"id: %d\n%b" % (next(ids), write(event)),)
+
+
+def gap(missed: int) -> bytes:
+    """Give the frame that tells a client what `streamkit.wire.replay` no longer has for it.
+
+    It is a `Custom` event with the name ``gap``. A message's end still tells all of its text.
+
+    >>> [event] = Decoder().feed(gap(3))
+    >>> event.name, event.data
+    ('gap', {'missed': 3})
+    """
+    return encode(Custom(origin=Origin(), timestamp=time(), name="gap", data={"missed": missed}))
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,86 @@
+"""What a client that comes again is told: all it missed, or how much of it is gone."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamkit import BadRequest, UsageError, normalize
+from streamkit.wire import sse
+from streamkit.wire.replay import Replay
+
+SIZES = st.lists(st.integers(0, 40), max_size=30)
+
+
+def numbered(frames: list[bytes]) -> list[bytes]:
+    return [b"id: %d\n%b" % (number, frame) for number, frame in enumerate(frames, 1)]
+
+
+@given(SIZES, st.integers(1, 12), st.integers(1, 200))
+def test_the_newest_are_kept_and_the_rest_is_counted(sizes, max_frames, max_bytes):
+    replay = Replay(max_frames=max_frames, max_bytes=max_bytes)
+    frames = [b"data: %b\n\n" % (b"x" * size) for size in sizes]
+    for frame in frames:
+        replay.add(frame)
+    all_of_them = numbered(frames)
+    assert replay.last == len(frames)
+    for seen in range(len(frames) + 1):
+        missed, rest = replay.after(seen)
+        assert list(rest) == all_of_them[seen + missed :]
+        assert missed == 0 or len(rest) == len(replay.after(0).frames)
+    kept = replay.after(0).frames
+    assert len(kept) <= max_frames
+    assert sum(map(len, kept)) <= max_bytes or len(kept) == 1
+    assert kept or not frames
+
+
+@given(SIZES, st.integers(1, 12), st.integers(1, 200))
+def test_no_more_is_forgotten_than_must_be(sizes, max_frames, max_bytes):
+    replay = Replay(max_frames=max_frames, max_bytes=max_bytes)
+    frames = [b"data: %b\n\n" % (b"x" * size) for size in sizes]
+    for frame in frames:
+        replay.add(frame)
+    missed, kept = replay.after(0)
+    if missed:
+        one_more = [*numbered(frames)[missed - 1 : missed], *kept]
+        assert len(one_more) > max_frames or sum(map(len, one_more)) > max_bytes
+
+
+def test_a_stream_that_was_cut_anywhere_is_made_whole():
+    replay = Replay()
+    for frame in normalize(["Hel", "lo"], clock=lambda: 0.5).pipe(sse.encoder()):
+        replay.add(frame)
+    data = b"".join(replay.after(0).frames)
+    events = list(normalize(["Hel", "lo"], clock=lambda: 0.5))
+    for cut in range(len(data)):
+        first, again = sse.Decoder(), sse.Decoder()
+        seen = first.feed(data[:cut])
+        missed, rest = replay.after(replay.place(first.last_event_id))
+        assert missed == 0
+        assert seen + again.feed(b"".join(rest)) == events
+
+
+@pytest.mark.parametrize("said", ["seven", "-1", "3", "1.0", "²", "9" * 10_000, " 1", "0x1", "1\n"])
+def test_an_id_that_never_was_is_refused(said):
+    replay = Replay()
+    replay.add(b"data: a\n\n")
+    replay.add(b"data: b\n\n")
+    with pytest.raises(BadRequest, match="no frame has the id") as caught:
+        replay.place(said)
+    assert caught.value.status == 400
+    assert len(str(caught.value)) < 60
+
+
+@pytest.mark.parametrize(("said", "place"), [(None, 0), ("", 0), ("0", 0), ("1", 1), ("2", 2)])
+def test_an_id_that_was_is_a_place(said, place):
+    replay = Replay()
+    replay.add(b"data: a\n\n")
+    replay.add(b"data: b\n\n")
+    assert replay.place(said) == place
+
+
+@pytest.mark.parametrize("bounds", [{"max_frames": 0}, {"max_bytes": 0}, {"max_frames": -1}])
+def test_a_bound_that_keeps_nothing_is_refused(bounds):
+    with pytest.raises(UsageError, match="at least 1"):
+        Replay(**bounds)
