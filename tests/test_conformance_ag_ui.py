@@ -10,7 +10,7 @@ from langchain_core.messages import ToolMessage
 
 from expected import Expected, Said, expected, results
 from js_clients import Clients
-from scenes import SCENES, HUSHED, an_interrupted_graph, run
+from scenes import HUSHED, SCENES, an_interrupted_graph, run
 from streamkit import Event, RunEnd, normalize
 from streamkit.sequential import sequential
 from streamkit.wire import ag_ui, jsonable
@@ -184,7 +184,7 @@ def test_one_id_for_two_calls(clients: Clients) -> None:
     said, answers = shown(told["messages"])
     assert [it.calls for it in said.values()] == [
         [("c1", "look", '{"n":1}')],
-        [("c1#2", "look", '{"n":2}')],
+        [("c1~2", "look", '{"n":2}')],
     ]
-    assert answers == {"c1": "1", "c1#2": "2"}
+    assert answers == {"c1": "1", "c1~2": "2"}
     assert isinstance(events[-1], RunEnd)

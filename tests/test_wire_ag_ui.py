@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
 import streams
-from scenes import SCENES, HUSHED
+from scenes import HUSHED, SCENES
 from streamkit import (
     BadRequest,
     Citation,
@@ -148,8 +148,8 @@ def test_any_cut(items: list[Any], data: Any) -> None:
     size = data.draw(st.integers(1, len(events)))
     frames = [frame for event in events[:size] for frame in write.feed(event)]
     check(read([*frames, *write.close()]))
-    assert write.close() == []
-    assert [*map(write.feed, events)] == [[]] * len(events)
+    assert write.close() == ()
+    assert [*map(write.feed, events)] == [()] * len(events)
 
 
 @pytest.mark.parametrize("name", [*CASES, *SCENES])
@@ -312,7 +312,7 @@ def test_it_is_much_faster_than_models() -> None:
     assert 5 * best(write.feed, deltas) < best(theirs, deltas)
 
 
-def _only(frames: list[bytes]) -> bytes:
+def _only(frames: tuple[bytes, ...]) -> bytes:
     (frame,) = frames
     return frame
 

@@ -5,9 +5,10 @@ A block is a dict as upstream gave it; whatever is not where it is looked for is
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple, cast
 
-__all__ = ["File", "Source", "as_dict", "file_of", "result_of", "source_of"]
+__all__ = ["File", "Source", "as_dict", "as_list", "file_of", "result_of", "source_of"]
 
 _MEDIA = {
     "image": "image/*",
@@ -38,6 +39,11 @@ class Source(NamedTuple):
 def as_dict(value: object) -> dict[str, Any]:
     """Give ``value`` if it is a dict, and an empty one if not."""
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def as_list(value: object) -> list[Any]:
+    """Give a copy of ``value`` if it is a list, and an empty one if not."""
+    return [*cast("Iterable[Any]", value)] if isinstance(value, list) else []
 
 
 def file_of(block: object) -> File | None:

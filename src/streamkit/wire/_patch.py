@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, cast
 
+from ._blocks import as_list
+
 __all__ = ["patch"]
 
 
@@ -27,8 +29,7 @@ def _changes(old: Any, new: Any, path: str) -> Iterator[dict[str, Any]]:
     elif isinstance(new, dict):
         yield from _in_dict(old, cast("dict[str, Any]", new), path)
     elif isinstance(new, list):
-        items: list[Any] = new
-        yield from _in_list(old, items, path)
+        yield from _in_list(old, as_list(new), path)
     elif old != new:
         yield {"op": "replace", "path": path, "value": new}
 

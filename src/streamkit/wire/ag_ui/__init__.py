@@ -18,29 +18,23 @@ Laws of this file:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, overload
+from collections.abc import Mapping
+from typing import Final
 
 from ...events import Event
+from ...mapping import PerRun, per_run
 from .. import sse
 from ._encoder import PROTOCOL_VERSION, Encoder
 from ._request import Request, Resume, graph_input, read_request, to_messages
 
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
-    from ..._drive import AsyncEventStream, EventStream
-    from ..._protocols import AnyStage
-    from ..chat import Options
-
 __all__ = [
     "HEADERS",
+    "HEARTBEAT",
     "PROTOCOL_VERSION",
     "Encoder",
     "Request",
     "Resume",
     "encoder",
-    "frames",
     "graph_input",
     "read_request",
     "to_messages",
@@ -50,72 +44,26 @@ HEADERS: Final[Mapping[str, str]] = sse.HEADERS
 """The headers of a response that streams such frames and is not to be held up on its way."""
 
 
+HEARTBEAT: Final = sse.HEARTBEAT
+"""A comment: every reader skips it, and every proxy sees that the connection is alive."""
+
+
 def encoder(
     request: Request | None = None, *, private: bool = False, subagents: bool = True
-) -> Callable[[Event], list[bytes]]:
-    r"""Give a stage from the events of one run to AG-UI frames: see `Encoder`.
+) -> PerRun[Event, bytes]:
+    r"""Give a stage from events to frames.
+
+    Args:
+        request: what the client sent. It names thread and run, and the calls that it knows.
+        private: also write what otherwise stays in the process, such as exception texts.
+        subagents: write subgraphs as subagents, which clients before 1.0 refuse.
 
     >>> from streamkit import normalize
     >>> wanted = Request(thread_id="t", run_id="r")
-    >>> print(b"".join(normalize(["Hi"]).pipe(encoder(wanted))).decode())
-    data: {"type":"RUN_STARTED","threadId":"t","runId":"r","protocolVersion":"1.0"}
-    <BLANKLINE>
-    data: {"type":"TEXT_MESSAGE_START","messageId":"...","role":"assistant"}
-    <BLANKLINE>
-    data: {"type":"TEXT_MESSAGE_CONTENT","messageId":"...","delta":"Hi"}
-    <BLANKLINE>
-    data: {"type":"TEXT_MESSAGE_END","messageId":"..."}
-    <BLANKLINE>
-    data: {"type":"RUN_FINISHED","threadId":"t","runId":"r","outcome":{"type":"success"}}
-    <BLANKLINE>
-    <BLANKLINE>
-    """
-    return Encoder(request, private=private, subagents=subagents).feed
-
-
-@overload
-def frames(
-    source: AsyncIterable[Any],
-    *stages: AnyStage[Event, Event],
-    request: Request | None = ...,
-    private: bool = ...,
-    **options: Unpack[Options],
-) -> AsyncEventStream[bytes]: ...
-
-
-@overload
-def frames(
-    source: Iterable[Any],
-    *stages: AnyStage[Event, Event],
-    request: Request | None = ...,
-    private: bool = ...,
-    **options: Unpack[Options],
-) -> EventStream[bytes]: ...
-
-
-def frames(
-    source: AsyncIterable[Any] | Iterable[Any],
-    *stages: AnyStage[Event, Event],
-    request: Request | None = None,
-    private: bool = False,
-    **options: Unpack[Options],
-) -> AsyncEventStream[bytes] | EventStream[bytes]:
-    r"""Give any LangChain or LangGraph stream as AG-UI frames.
-
-    Args:
-        source: what ``.stream()``, ``.astream()`` or ``.astream_events()`` returned.
-        stages: what chooses or changes events before they are written, as for `normalize`.
-        request: what the client sent: see `read_request`.
-        private: also write what otherwise stays in the process, such as exception texts.
-        options: whatever else `normalize` may be told, such as ``dialect`` and ``on_error``.
-
-    Raises:
-        UsageError: as `normalize` does.
-
-    >>> [*_, end] = frames(["Hi"], request=Request(thread_id="t", run_id="r"))
+    >>> start, *_, end = normalize(["Hel", "lo"]).pipe(encoder(wanted))
+    >>> start
+    b'data: {"type":"RUN_STARTED","threadId":"t","runId":"r","protocolVersion":"1.0"}\n\n'
     >>> end
     b'data: {"type":"RUN_FINISHED","threadId":"t","runId":"r","outcome":{"type":"success"}}\n\n'
     """
-    from ..._drive import normalize  # noqa: PLC0415  (the loops are a floor above this one)
-
-    return normalize(source, *stages, **options).pipe(encoder(request, private=private))
+    return per_run(lambda: Encoder(request, private=private, subagents=subagents).feed)

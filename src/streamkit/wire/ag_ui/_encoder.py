@@ -35,6 +35,7 @@ from ...events import (
     ToolStart,
 )
 from ...values import Status
+from .._call_ids import CallIds
 from .._flat import flat
 from .._frames import delta, delta_head, frame
 from .._json import dumps
@@ -85,9 +86,9 @@ class Encoder:
     >>> part = {"origin": Origin(), "timestamp": 0.5, "message_id": "m", "block_id": 0}
     >>> write = Encoder()
     >>> write.feed(TextStart(**part))
-    [b'data: {"type":"TEXT_MESSAGE_START","messageId":"m","role":"assistant"}\n\n']
+    (b'data: {"type":"TEXT_MESSAGE_START","messageId":"m","role":"assistant"}\n\n',)
     >>> write.feed(TextDelta(**part, text="Hi"))
-    [b'data: {"type":"TEXT_MESSAGE_CONTENT","messageId":"m","delta":"Hi"}\n\n']
+    (b'data: {"type":"TEXT_MESSAGE_CONTENT","messageId":"m","delta":"Hi"}\n\n',)
     """
 
     def __init__(
@@ -97,29 +98,27 @@ class Encoder:
         self._private = private
         self._subagents = Subagents() if subagents else None
         self._run: Fields = {"threadId": "", "runId": ""}
-        self._named: Counter[str] = Counter()
-        self._calls: dict[str, str] = {}
+        self._calls = CallIds(request.tool_call_ids if request else ())
+        self._results: Counter[str] = Counter()
         self._roles: dict[str, str] = {}
         self._open: dict[tuple[str, int | None], _Part] = {}
         self._steps: dict[str, Fields] = {}
         self._interrupts: list[Fields] = []
         self._state: tuple[Any] | None = None
         self._is_over = False
-        for id in request.tool_call_ids if request else ():
-            self._new_call(id)
 
-    def feed(self, event: Event) -> list[bytes]:
-        """Give the frames that an event is worth, mostly one."""
+    def feed(self, event: Event) -> tuple[bytes, ...]:
+        """Give the frames that an event is worth: mostly one, often none."""
         if self._is_over:
-            return []
+            return ()
         frames = _RULES.get(event.__class__, Encoder.other)(self, event)
         if event.origin.namespace and self._subagents:
-            return [*map(frame, self._subagents.enter(event.origin)), *frames]
-        return list(frames)
+            return (*map(frame, self._subagents.enter(event.origin)), *frames)
+        return tuple(frames)
 
-    def close(self) -> list[bytes]:
-        """Give what is missing where no more events come: the ends, and a ``RUN_ERROR``."""
-        return [] if self._is_over else list(self._finish(_CUT_OFF, "incomplete"))
+    def close(self) -> tuple[bytes, ...]:
+        """Give what ends a stream whose events stopped before its run did; else nothing."""
+        return () if self._is_over else tuple(self._finish(_CUT_OFF, "incomplete"))
 
     # --- the run
 
@@ -216,7 +215,7 @@ class Encoder:
             yield frame({"type": "REASONING_ENCRYPTED_VALUE", **about, **sealed})
 
     def call_start(self, event: ToolCallStart) -> Frames:
-        id = {"toolCallId": self._new_call(event.tool_call_id)}
+        id = {"toolCallId": self._calls.begin(event.tool_call_id, event.name).id}
         self._begin(event, "TOOL_CALL_ARGS", id, "TOOL_CALL_END")
         start = {"type": "TOOL_CALL_START", **id, "toolCallName": event.name}
         about = {"metadata": {"providerExecuted": True}} if event.provider_executed else {}
@@ -227,7 +226,7 @@ class Encoder:
         if event.error is None:
             return self._end(event.message_id, event.block_id)
         del self._open[event.message_id, event.block_id]
-        end = {"type": "TOOL_CALL_END", "toolCallId": self._calls[event.tool_call_id]}
+        end = {"type": "TOOL_CALL_END", "toolCallId": self._calls[event.tool_call_id].id}
         return [frame({**end, "metadata": {"error": event.error}})]
 
     def text(self, event: TextDelta | ReasoningDelta) -> Frames:
@@ -239,13 +238,14 @@ class Encoder:
     # --- tools
 
     def tool_start(self, event: ToolStart) -> Frames:
-        is_known = event.tool_call_id in self._calls
-        call = self._calls[event.tool_call_id] if is_known else self._new_call(event.tool_call_id)
+        known = self._calls.get(event.tool_call_id)
+        call = known or self._calls.begin(event.tool_call_id, event.name)
         if self._subagents:
-            self._subagents.tool_starts(event.origin, call)
-        if is_known:
+            self._subagents.tool_starts(event.origin, call.id)
+        if known:
             return
-        id, args = {"toolCallId": call}, dumps(event.input or {}, private=self._private).decode()
+        args = dumps(event.input or {}, private=self._private).decode()
+        id = {"toolCallId": call.id}
         start = {"type": "TOOL_CALL_START", **id, "toolCallName": event.name}
         yield frame({**start, **self._tag(event)})
         yield frame({"type": "TOOL_CALL_ARGS", **id, "delta": args})
@@ -254,39 +254,31 @@ class Encoder:
     def tool_end(self, event: ToolEnd) -> Frames:
         if event.status != "completed":
             return ()
-        call = self._calls.get(event.tool_call_id, event.tool_call_id)
         content = result_content(event.output, private=self._private)
         if event.artifact is None:
-            return self._result(event, call, content)
+            return self._result(event, event.tool_call_id, content)
         artifact = flat(event.artifact, private=self._private)
-        return self._result(event, call, content, artifact=artifact)
+        return self._result(event, event.tool_call_id, content, artifact=artifact)
 
     def tool_error(self, event: ToolError) -> Frames:
-        call = self._calls.get(event.tool_call_id, event.tool_call_id)
         said = error_text(event.error, private=self._private)
-        return self._result(event, call, f"error: {said}", status="error")
+        return self._result(event, event.tool_call_id, f"error: {said}", status="error")
 
     def content(self, event: Content) -> Frames:
         """Give the result of a tool that the provider ran, or whatever else it is."""
-        answered = self._calls.get(answered_call(event.block))
-        if answered is None:
+        answered = answered_call(event.block)
+        if answered not in self._calls:
             return self.other(event)
         return self._result(event, answered, result_content(event.block, private=self._private))
 
-    def _result(self, event: Event, call: str, content: Any, **metadata: Any) -> Frames:
-        result = {"messageId": self._unique(f"{call}:result"), "toolCallId": call, "role": "tool"}
+    def _result(self, event: Event, answered: str, content: Any, **metadata: Any) -> Frames:
+        call = self._calls.id_of(answered)
+        self._results[answered] += 1
+        id = f"{answered}:result{self._results[answered]}"
+        result = {"messageId": id, "toolCallId": call, "role": "tool"}
         about = {"metadata": metadata} if metadata else {}
         tag = self._tag(event)
         yield frame({"type": "TOOL_CALL_RESULT", **result, "content": content, **about, **tag})
-
-    def _new_call(self, tool_call_id: str) -> str:
-        """Give the call's id on this wire, where no other call of the run has it."""
-        self._calls[tool_call_id] = self._unique(tool_call_id)
-        return self._calls[tool_call_id]
-
-    def _unique(self, id: str) -> str:
-        self._named[id] += 1
-        return id if self._named[id] == 1 else f"{id}#{self._named[id]}"
 
     # --- all else
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
 
-from ..._payload import dict_or_empty
 from ...errors import BadRequest
+from .._blocks import as_dict, as_list
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -60,12 +60,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     @property
     def tool_call_ids(self) -> list[str]:
         """The calls in the client's history."""
-        calls = (call for it in self.messages for call in _list(it.get("toolCalls")))
-        return [str(dict_or_empty(call).get("id")) for call in calls]
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
+        calls = (call for it in self.messages for call in as_list(it.get("toolCalls")))
+        return [str(as_dict(call).get("id")) for call in calls]
 
 
 def read_request(body: bytes | str | Mapping[str, Any]) -> Request:
@@ -156,12 +152,11 @@ def _message(message: Record) -> Iterator[BaseMessage]:
 
 
 def _has_failed(message: Record) -> bool:
-    return "error" in message or dict_or_empty(message.get("metadata")).get("status") == "error"
+    return "error" in message or as_dict(message.get("metadata")).get("status") == "error"
 
 
 def _content(content: Any) -> Any:
-    parts: Any = content
-    return [_block(it) for it in parts] if isinstance(content, list) else parts or ""
+    return [_block(it) for it in as_list(content)] or content or ""
 
 
 def _block(part: Record) -> Record:

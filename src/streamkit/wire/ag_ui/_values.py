@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from ..._payload import dict_or_empty
 from ...events import Custom, Interrupt, RunEnd, RunError
 from ...values import ErrorInfo, Status, Usage
+from .._blocks import as_dict, as_list
 from .._flat import flat
 from .._json import dumps, jsonable
 
@@ -38,7 +38,7 @@ def custom_name(event: Custom) -> str:
     >>> custom_name(Custom(origin=Origin(), timestamp=0.5, data={"type": "progress"}))
     'progress'
     """
-    kind = dict_or_empty(event.data).get("type")
+    kind = as_dict(event.data).get("type")
     return event.name or (kind if isinstance(kind, str) else "custom")
 
 
@@ -104,7 +104,7 @@ def _renamed(counts: Mapping[str, int], names: Mapping[str, str]) -> Fields:
 
 def answered_call(block: object) -> str:
     """Give the id of the call that a block answers, or nothing: a provider's own tool did."""
-    fields = dict_or_empty(block)
+    fields = as_dict(block)
     is_result = str(fields.get("type")).endswith("_result")
     return str(fields.get("tool_use_id") or fields.get("tool_call_id") or "") if is_result else ""
 
@@ -117,11 +117,10 @@ def result_content(output: object, *, private: bool) -> str | list[Fields]:
     >>> result_content({"sky": "sunny"}, private=False)
     '{"sky":"sunny"}'
     """
-    value: Any = flat(output, private=private)
+    value: object = flat(output, private=private)
     if isinstance(value, str):
         return value
-    blocks: list[Any] = value if isinstance(value, list) else []
-    parts = [_part(it) for it in blocks]
+    parts = [_part(it) for it in as_list(value)]
     if not parts or not all(parts):
         return dumps(value, private=private).decode()
     if any(part["type"] != "text" for part in parts):
@@ -133,7 +132,7 @@ def _part(block: Any) -> Fields:
     """Give a content block as a part; an empty one where there is no part for it."""
     if isinstance(block, str):
         return {"type": "text", "text": block}
-    fields = dict_or_empty(block)
+    fields = as_dict(block)
     kind, text = fields.get("type"), fields.get("text")
     if kind == "text" and isinstance(text, str):
         return {"type": "text", "text": text}
