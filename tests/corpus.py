@@ -1,7 +1,7 @@
 """Recorded bodies of real providers: where they are, which client plays each, what is known.
 
-The recordings are no part of this repository: ``STREAMKIT_CORPUS`` names their folder, whose
-``index.json`` says of each where it comes from.
+The recordings are no part of this repository. They are found through ``STREAMKIT_CORPUS``, or
+beside it in ``../shared/corpus``; their ``index.json`` says of each where it comes from.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ from providers.wire import join, sse
 
 Edit: TypeAlias = Callable[[Json], "Json | None"]
 
-ROOT = Path(os.environ.get("STREAMKIT_CORPUS") or "/nonexistent")
+BESIDE = Path(__file__).parents[2] / "shared" / "corpus"
+ROOT = Path(os.environ.get("STREAMKIT_CORPUS") or BESIDE)
 
 
 # -- which client plays what ------------------------------------------------------------------
@@ -302,7 +303,7 @@ def _groq_v1(chunk: Json) -> Json:
 
 def _google_v1(chunk: Json) -> Json:
     for candidate in chunk.get("candidates", ()):
-        for part in candidate["content"]["parts"]:
+        for part in candidate.get("content", {}).get("parts", ()):
             if part.pop("executableCode", None):
                 part["toolCall"] = {"toolType": "code_interpreter"}
     return chunk
@@ -321,12 +322,12 @@ DEFECTS = {
     "every choice is the first": Defect(
         (OPENAI, AZURE),
         _each_choice,
-        "the first choice of each chunk is read, whatever its index: with n=2 two texts mingle",
+        "each chunk's first choice is read, whatever its index: with n=2 two texts mingle",
     ),
-    "reasoning is OpenAI's secret": Defect(
+    "only OpenAI's fields": Defect(
         (OPENAI,),
         _without_in_delta("reasoning", "reasoning_content", "executed_tools"),
-        "only the fields of OpenAI's own API are read",
+        "reasoning and tools that another provider adds to OpenAI's API are not read",
     ),
     "usage elsewhere": Defect(
         (OPENAI,), _without("x_groq"), "Groq counts in a field that is not OpenAI's"
@@ -340,7 +341,7 @@ DEFECTS = {
     "details by tier": Defect(
         (RESPONSES,),
         _without_tier,
-        "the parts of the usage are renamed (flex_reasoning), and nothing says to what",
+        "with a service tier the parts of the usage are called by it, such as flex_reasoning",
     ),
     "counts of the start": Defect(
         (ANTHROPIC,),

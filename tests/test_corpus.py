@@ -69,7 +69,7 @@ async def messages(model: Any) -> AsyncIterator[Any]:
     return builder.compile().astream({"messages": [("human", "hi")]}, stream_mode="messages")
 
 
-# Version 3 of `astream_events` belongs here as soon as there is a dialect for it:
+# Version 3 of `astream_events` has its place here, with what it tells late, or not at all:
 # `return await model.astream_events("hi", version="v3")`.
 PATHS = {
     "stream": Path(stream),

@@ -141,10 +141,6 @@ class Facts:
         if len(self._calls.calls) > before:
             self._part("call")
 
-    def aside(self) -> None:
-        """Something that is no part, but comes between two: words after it are another part."""
-        self._at = None
-
     def counts(self, read: int, written: int, **details: int | None) -> None:
         self.usage = read, written
         self.details = {name: count for name, count in details.items() if count}
