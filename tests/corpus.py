@@ -34,7 +34,7 @@ from providers.wire import join, sse
 Edit: TypeAlias = Callable[[Json], "Json | None"]
 
 BESIDE = Path(__file__).parents[2] / "shared" / "corpus"
-ROOT = Path(os.environ.get("STREAMKIT_CORPUS") or BESIDE)
+ROOT = Path(os.environ.get("STREAMKIT_CORPUS", BESIDE))
 
 
 # -- which client plays what ------------------------------------------------------------------
