@@ -24,14 +24,12 @@ class _Rules(NamedTuple):
     """Whether the start of a call may carry metadata, and an abort its reason."""
     approval_reasons: bool
     """Whether an approval may say what it is about."""
-    interrupted: str
-    """The finish reason of a run that waits for somebody."""
 
 
 _RULES: Mapping[int, _Rules] = {
-    5: _Rules(approvals=False, notes=False, approval_reasons=False, interrupted="other"),
-    6: _Rules(approvals=True, notes=True, approval_reasons=False, interrupted="other"),
-    7: _Rules(approvals=True, notes=True, approval_reasons=True, interrupted="interrupted"),
+    5: _Rules(approvals=False, notes=False, approval_reasons=False),
+    6: _Rules(approvals=True, notes=True, approval_reasons=False),
+    7: _Rules(approvals=True, notes=True, approval_reasons=True),
 }
 
 

@@ -52,15 +52,10 @@ def file_of(block: object) -> File | None:
     >>> file_of({"type": "image", "base64": "aGk=", "mime_type": "image/png"})
     File(url='data:image/png;base64,aGk=', media_type='image/png')
     """
-    fields = as_dict(block)
+    fields = _flat(block, "source", "image_url")
     kind = fields.get("type")
     if not isinstance(kind, str) or kind not in _MEDIA:
         return None
-    fields = {
-        **as_dict(fields.get("source")),
-        **as_dict(fields.get("image_url")),
-        **fields,
-    }
     media_type = _text(fields, "mime_type", "media_type") or _MEDIA[kind]
     data = _text(fields, "base64", "data")
     url = _text(fields, "url", "image_url") or (data and f"data:{media_type};base64,{data}")
@@ -73,12 +68,7 @@ def source_of(citation: object) -> Source:
     >>> source_of({"type": "url_citation", "url_citation": {"url": "u", "title": "t"}})
     Source(url='u', title='t')
     """
-    fields = as_dict(citation)
-    fields = {
-        **as_dict(fields.get("url_citation")),
-        **as_dict(fields.get("value")),
-        **fields,
-    }
+    fields = _flat(citation, "url_citation", "value")
     return Source(_text(fields, "url"), _text(fields, "title", "document_title", "filename"))
 
 

@@ -173,14 +173,15 @@ class Encoder:
                 yield self._chunks.data("interrupt", data, id=id)
 
     def _run_end(self, event: RunEnd) -> Iterator[bytes]:
-        say, rules = self._chunks.say, self._chunks.rules
+        say = self._chunks.say
         match event.status:
             case "completed":
                 last = say("finish", finishReason=self._finish_reason)
             case "interrupted":
-                last = say("finish", finishReason=rules.interrupted)
+                # Not "interrupted": that says a model was cut off, and stops automatic answers.
+                last = say("finish", finishReason="other")
             case "cancelled":
-                last = say("abort", reason="cancelled" if rules.notes else None)
+                last = say("abort", reason="cancelled" if self._chunks.rules.notes else None)
             case _:
                 last = say("error", errorText=event.status)
         return self._end(last, event.usage)

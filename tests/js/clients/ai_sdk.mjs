@@ -1,6 +1,7 @@
 // What useChat shows: the chat class under every AI SDK hook, over the real transport.
-// options: `major` (5, 6 or 7), `messages` to begin with, and `then`, what the user does after
-// each answer, as [method, argument] of the chat, such as ["addToolApprovalResponse", {...}].
+// options: `major` (5, 6 or 7); `messages` to begin with; `then`, what the user does after the
+// answer, as [method, ...arguments], such as ["addToolApprovalResponse", {...}]; and `auto`, the name
+// of the package's own function that tells when to send by itself.
 
 const MAJORS = { 5: () => import("ai5"), 6: () => import("ai6"), 7: () => import("ai7") };
 
@@ -17,8 +18,8 @@ class State {
 }
 
 export default async function read({ fetch, options }) {
-  const { major, messages = [], then = [] } = options;
-  const { AbstractChat, DefaultChatTransport } = await MAJORS[major]();
+  const { major, messages = [], then = [], auto } = options;
+  const { AbstractChat, DefaultChatTransport, [auto]: sendAutomaticallyWhen } = await MAJORS[major]();
   const seen = { data: [], toolCalls: [], finishes: [] };
   class Chat extends AbstractChat {}
   const chat = new Chat({
@@ -26,12 +27,14 @@ export default async function read({ fetch, options }) {
     generateId: (() => { let n = 0; return () => `generated-${n++}`; })(),
     transport: new DefaultChatTransport({ api: "http://chat.test/", fetch }),
     state: new State(messages),
+    sendAutomaticallyWhen,
     onData: (part) => seen.data.push(part),
     onToolCall: ({ toolCall }) => { seen.toolCalls.push(toolCall); },
     onFinish: ({ isAbort, isError, isDisconnect, finishReason }) =>
       seen.finishes.push({ isAbort, isError, isDisconnect, finishReason }),
   });
   await chat.sendMessage({ text: "Hi" });
-  for (const [method, argument] of then) await chat[method](argument);
+  for (const [method, ...args] of then) await chat[method](...args);
+  while (chat.status !== "ready" && chat.status !== "error") await new Promise((go) => setTimeout(go));
   return { messages: chat.messages, status: chat.status, error: chat.error?.message, ...seen };
 }

@@ -1,0 +1,98 @@
+"""What a user answered in the AI SDK's last message, and to which interrupts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from ..errors import BadRequest
+from ._ai_sdk_calls import Continuation
+from ._ai_sdk_messages import Tool, UIMessage, tools_in
+from ._approvals import Approval, questions_in, resume_value
+from ._blocks import as_dict
+
+__all__ = ["answers_in", "continuation_of"]
+
+
+class _Asked(msgspec.Struct, rename="camel"):
+    """What a ``data-interrupt`` part holds."""
+
+    interrupt_id: str
+    value: Any = None
+    tool_call_id: str | None = None
+    answered: bool = False
+
+
+def answers_in(message: UIMessage) -> dict[str, Any]:
+    """Give what to resume each interrupt with that was answered, by its id.
+
+    Raises:
+        BadRequest: a part is broken, or an interrupt was answered only in part.
+    """
+    tools = tools_in(message.parts)
+    given = sorted(_approvals(tools), key=_place)
+    outputs = {it.tool_call_id: it.output for it in tools if it.state == "output-available"}
+    answers: dict[str, Any] = {}
+    for part in _asked_in(message):
+        asked = _read(part)
+        approvals = [it for id, _, it in given if id == asked.interrupt_id]
+        if approvals:
+            answers[asked.interrupt_id] = _resume_value(asked, approvals)
+        elif asked.tool_call_id in outputs:
+            answers[asked.interrupt_id] = outputs[asked.tool_call_id]
+    return answers
+
+
+def _approvals(tools: Sequence[Tool]) -> Iterator[tuple[str, str, Approval]]:
+    """Give an interrupt's id, a question's number in it, and the answer to that."""
+    for tool in tools:
+        approval = tool.approval
+        if approval and tool.state == "approval-responded":
+            id, _, number = approval.id.rpartition("/")
+            answer = Approval(approved=bool(approval.approved), reason=approval.reason)
+            yield id, number, answer
+
+
+def _place(approval: tuple[str, str, Approval]) -> tuple[int, str]:
+    """Order numbers as such: the client may have made a long or a strange one."""
+    number = approval[1]
+    return len(number), number
+
+
+def _resume_value(asked: _Asked, approvals: Sequence[Approval]) -> Any:
+    count = len(questions_in(asked.value, asked.tool_call_id))
+    if len(approvals) != count:
+        raise BadRequest(f"{len(approvals)} of {count} questions of an interrupt were answered")
+    return resume_value(asked.value, approvals)
+
+
+def _asked_in(message: UIMessage) -> Iterator[dict[str, Any]]:
+    for part in message.parts:
+        if part.get("type") == "data-interrupt":
+            data = as_dict(part.get("data"))
+            if not data.get("answered"):
+                yield data
+
+
+def _read(data: dict[str, Any]) -> _Asked:
+    try:
+        return msgspec.convert(data, _Asked)
+    except msgspec.ValidationError as error:
+        raise BadRequest(f"a 'data-interrupt' part is broken: {error}") from None
+
+
+def continuation_of(message: UIMessage, resume: Mapping[str, Any]) -> Continuation:
+    """Give what the client already shows of the message that goes on."""
+    tools = tools_in(message.parts)
+    return Continuation(
+        message_id=message.id,
+        calls=tuple(it.tool_call_id for it in tools),
+        denied=frozenset(it.tool_call_id for it in tools if _is_denied(it)),
+        answered=tuple(it for it in _asked_in(message) if it.get("interruptId") in resume),
+    )
+
+
+def _is_denied(tool: Tool) -> bool:
+    return tool.state == "approval-responded" and bool(tool.approval and not tool.approval.approved)

@@ -1,0 +1,201 @@
+"""The AI SDK's UI messages as LangChain's messages.
+
+What a client sends is not trusted: of every part only the fields that are needed are read, they
+must have their types, and a URL must be one of the web or hold its file itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import msgspec
+
+from ..errors import BadRequest
+from ._blocks import as_dict
+from ._json import dumps
+
+if TYPE_CHECKING:
+    from langchain_core.messages import AnyMessage
+
+__all__ = ["Tool", "UIMessage", "langchain_messages", "tools_in"]
+
+_DATA_URL = re.compile(r"data:[^,]*;base64,(.*)", re.DOTALL)
+
+
+class _Part(msgspec.Struct, rename="camel"):
+    """What all parts have in common is their type alone."""
+
+
+P = TypeVar("P", bound=_Part)
+
+
+class UIMessage(msgspec.Struct):
+    """A message as the client keeps it."""
+
+    role: Literal["user", "assistant"]
+    parts: list[dict[str, Any]]
+    id: str = ""
+
+
+class _Text(_Part):
+    text: str
+
+
+class _File(_Part):
+    url: str
+    media_type: str
+    filename: str | None = None
+
+
+class _Approval(_Part):
+    id: str
+    approved: bool | None = None
+    reason: str | None = None
+
+
+class Tool(_Part):
+    """A call, and what became of it."""
+
+    type: str
+    tool_call_id: str
+    state: str
+    tool_name: str = ""
+    input: Any = None
+    output: Any = None
+    error_text: str | None = None
+    approval: _Approval | None = None
+    provider_executed: bool | None = None
+    preliminary: bool | None = None
+
+    @property
+    def name(self) -> str:
+        """The tool's name, which a tool that the client knows has in its type."""
+        return self.tool_name or self.type.partition("-")[2]
+
+    @property
+    def result(self) -> str | None:
+        """What the model is to be told, where there is something to tell."""
+        if self.state == "output-available" and not self.preliminary:
+            return self.output if isinstance(self.output, str) else dumps(self.output).decode()
+        if self.state == "output-error":
+            return self.error_text or "error"
+        return "denied by the user" if self.state == "output-denied" else None
+
+
+def tools_in(parts: Sequence[dict[str, Any]]) -> list[Tool]:
+    """Give the calls among some parts, whether or not the client knows their tools.
+
+    Raises:
+        BadRequest: one of them is not as it must be.
+    """
+    return [_converted(part, Tool) for part in parts if _is_tool(part)]
+
+
+def _is_tool(part: dict[str, Any]) -> bool:
+    kind = part.get("type")
+    return isinstance(kind, str) and (kind == "dynamic-tool" or kind.startswith("tool-"))
+
+
+def _converted(part: dict[str, Any], cls: type[P]) -> P:
+    try:
+        return msgspec.convert(part, cls)
+    except msgspec.ValidationError as error:
+        raise BadRequest(f"a {part['type']!r} part is broken: {error}") from None
+
+
+def langchain_messages(messages: Sequence[UIMessage]) -> Iterator[AnyMessage]:
+    """Give LangChain's messages: of an answer one for each step, with the results of its tools.
+
+    Calls without a result are left out, since no provider takes them, and so are reasoning and
+    what the provider ran, which it would only take back with its own seal.
+
+    Raises:
+        BadRequest: a part is not as it must be.
+    """
+    for message in messages:
+        if message.role == "user":
+            yield _human(message)
+        else:
+            for step in _steps(message.parts):
+                yield from _answer(step)
+
+
+def _human(message: UIMessage) -> AnyMessage:
+    from langchain_core.messages import HumanMessage  # noqa: PLC0415  (half a second to import)
+
+    blocks: list[Any] = []
+    for part in message.parts:
+        if part.get("type") == "text":
+            blocks.append(_text_block(part))
+        elif part.get("type") == "file":
+            blocks.append(_file_block(_converted(part, _File)))
+    return HumanMessage(_content(blocks), id=message.id or None)
+
+
+def _content(blocks: list[Any]) -> Any:
+    """Give blocks, or as a mere text what is no more than that."""
+    match blocks:
+        case []:
+            return ""
+        case [{"type": "text", "text": text}]:
+            return text
+        case _:
+            return blocks
+
+
+def _text_block(part: dict[str, Any]) -> dict[str, str]:
+    return {"type": "text", "text": _converted(part, _Text).text}
+
+
+def _file_block(file: _File) -> dict[str, Any]:
+    if not file.url.startswith(("https://", "http://", "data:")):
+        raise BadRequest("a file's url must begin with https:, http: or data:")
+    if file.media_type.startswith("image/"):
+        return {"type": "image_url", "image_url": {"url": file.url}}
+    kind = file.media_type.partition("/")[0]
+    block = {"type": kind if kind in {"audio", "video"} else "file", "mime_type": file.media_type}
+    if file.filename:
+        block["filename"] = file.filename
+    return block | _place(file.url)
+
+
+def _place(url: str) -> dict[str, str]:
+    if not url.startswith("data:"):
+        return {"url": url}
+    held = _DATA_URL.match(url)
+    if held is None:
+        raise BadRequest("a data: url must be base64")
+    return {"base64": held[1]}
+
+
+def _steps(parts: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    step: list[dict[str, Any]] = []
+    for part in parts:
+        if part.get("type") == "step-start":
+            yield step
+            step = []
+        else:
+            step.append(part)
+    yield step
+
+
+def _answer(step: Sequence[dict[str, Any]]) -> Iterator[AnyMessage]:
+    from langchain_core.messages import AIMessage, ToolMessage  # noqa: PLC0415  (as above)
+
+    texts = [_text_block(part) for part in step if part.get("type") == "text"]
+    tools = [it for it in tools_in(step) if not it.provider_executed and it.result is not None]
+    calls: list[Any] = [
+        {"id": it.tool_call_id, "name": it.name, "args": as_dict(it.input), "type": "tool_call"}
+        for it in tools
+    ]
+    if texts or calls:
+        yield AIMessage(_content(texts), tool_calls=calls)
+    for it in tools:
+        yield ToolMessage(
+            it.result or "",
+            tool_call_id=it.tool_call_id,
+            name=it.name,
+            status="success" if it.state == "output-available" else "error",
+        )
