@@ -7,19 +7,19 @@ must have their types, and a URL must be one of the web or hold its file itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
 
-from ..errors import BadRequest
-from ._blocks import as_dict
-from ._json import dumps
+from ...errors import BadRequest
+from .._blocks import as_dict
+from .._json import dumps
 
 if TYPE_CHECKING:
     from langchain_core.messages import AnyMessage
 
-__all__ = ["Tool", "UIMessage", "langchain_messages", "tools_in"]
+__all__ = ["Tool", "UIMessage", "to_messages", "tools_in"]
 
 _DATA_URL = re.compile(r"data:[^,]*;base64,(.*)", re.DOTALL)
 
@@ -105,21 +105,28 @@ def _converted(part: dict[str, Any], cls: type[P]) -> P:
         raise BadRequest(f"a {part['type']!r} part is broken: {error}") from None
 
 
-def langchain_messages(messages: Sequence[UIMessage]) -> Iterator[AnyMessage]:
-    """Give LangChain's messages: of an answer one for each step, with the results of its tools.
+def to_messages(messages: Iterable[UIMessage]) -> list[AnyMessage]:
+    """Give the AI SDK's messages as LangChain's: of an answer one for each step, and its results.
 
     Calls without a result are left out, since no provider takes them, and so are reasoning and
     what the provider ran, which it would only take back with its own seal.
 
     Raises:
         BadRequest: a part is not as it must be.
+
+    >>> said = UIMessage(role="user", id="u1", parts=[{"type": "text", "text": "Hi"}])
+    >>> to_messages([said])
+    [HumanMessage(content='Hi', ..., id='u1')]
     """
-    for message in messages:
-        if message.role == "user":
-            yield _human(message)
-        else:
-            for step in _steps(message.parts):
-                yield from _answer(step)
+    return [made for it in messages for made in _made_of(it)]
+
+
+def _made_of(message: UIMessage) -> Iterator[AnyMessage]:
+    if message.role == "user":
+        yield _human(message)
+    else:
+        for step in _steps(message.parts):
+            yield from _answer(step)
 
 
 def _human(message: UIMessage) -> AnyMessage:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from ..errors import UsageError
-from ..values import ErrorInfo, Origin, Usage
-from ._frames import frame
+from ...errors import UsageError
+from ...values import ErrorInfo, Origin, Usage
+from .._frames import frame
 
 __all__ = ["Chunks", "Target", "metadata_of", "usage_form"]
 

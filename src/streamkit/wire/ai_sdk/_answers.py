@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from ..errors import BadRequest
-from ._ai_sdk_calls import Continuation
-from ._ai_sdk_messages import Tool, UIMessage, tools_in
-from ._approvals import Approval, questions_in, resume_value
-from ._blocks import as_dict
+from ...errors import BadRequest
+from .._approvals import Approval, questions_in, resume_value
+from .._blocks import as_dict
+from ._calls import Continuation
+from ._messages import Tool, UIMessage, tools_in
 
 __all__ = ["answers_in", "continuation_of"]
 

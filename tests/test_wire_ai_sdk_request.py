@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from js_clients import Clients
 from reading import read as awhole
 from streamkit import BadRequest, UsageError, normalize
-from streamkit.wire import ai_sdk, ai_sdk_request
+from streamkit.wire import ai_sdk
 from wire_events import JSON
 
 pytest.importorskip("langgraph")
@@ -51,10 +51,10 @@ def pay(sum: int, config: RunnableConfig) -> str:
     return f"asked for {sum}: {json.dumps(pause(config, 'Sure?'))}"
 
 
-async def told(graph: Any, input: Any, **options: Any) -> bytes:
+async def told(graph: Any, input: Any, request: Any, target: Any) -> bytes:
     """What a server sends."""
     events = normalize(source(graph, EVENTS, input, THREAD))
-    return b"".join(await awhole(events.pipe(ai_sdk.encoder(**options))))
+    return b"".join(await awhole(events.pipe(ai_sdk.encoder(request, target=target))))
 
 
 def approvals(result: Any) -> list[Any]:
@@ -77,17 +77,15 @@ class Chat:
         self.clients, self.graph, self.major = clients, graph, major
 
     async def ask(self) -> Any:
-        self.first = await told(self.graph, ASK, target=self.major)
+        self.first = await told(self.graph, ASK, None, self.major)
         return self._read(self.first, major=self.major)
 
     async def act(self, *actions: Any, **options: Any) -> Any:
         options |= {"major": self.major, "then": actions}
         self.clients.read("ai_sdk", self.first, STOP, **options)
-        request = ai_sdk_request.read(self.clients.requests[-1]["body"])
+        request = ai_sdk.read_request(self.clients.requests[-1]["body"])
         self.resume = request.resume
-        second = await told(
-            self.graph, request.graph_input(), target=self.major, continues=request.continues
-        )
+        second = await told(self.graph, ai_sdk.graph_input(request), request, self.major)
         return self._read(self.first, second, **options)
 
     def _read(self, *bodies: bytes, **options: Any) -> Any:
@@ -218,7 +216,7 @@ def ran(id: str, state: str = "output-available", **fields: Any) -> dict[str, An
 
 
 def request(*messages: Any, **fields: Any) -> Any:
-    return ai_sdk_request.read({"id": "chat-1", "messages": list(messages), **fields})
+    return ai_sdk.read_request({"id": "chat-1", "messages": list(messages), **fields})
 
 
 def test_history_is_what_was_said_and_done() -> None:
@@ -238,7 +236,7 @@ def test_history_is_what_was_said_and_done() -> None:
         text("Done."),
     )
     given = request(user(text("Hi")), answer, user(text("And"), text("now?"), id="u2"))
-    human, asked, first, second, third, said, last = given.history()
+    human, asked, first, second, third, said, last = ai_sdk.to_messages(given.messages)
     assert (human.type, human.content, human.id) == ("human", "Hi", "u1")
     assert asked.content == [text("Let me "), text("look.")]
     calls = [(it["id"], it["name"], it["args"]) for it in asked.tool_calls]
@@ -248,8 +246,8 @@ def test_history_is_what_was_said_and_done() -> None:
     assert (third.content, third.status) == ("denied by the user", "error")
     assert (said.type, said.content) == ("ai", "Done.")
     assert last.content == [text("And"), text("now?")]
-    assert given.new_messages() == [last]
-    assert given.graph_input() == {"messages": [last]}
+    assert ai_sdk.graph_input(given) == {"messages": [last]}
+    assert len(ai_sdk.graph_input(given, stateful=False)["messages"]) == 7
     assert given.continues is None
 
 
@@ -265,7 +263,7 @@ def test_files_become_blocks() -> None:
             file("https://x.test/a.mp3", "audio/mpeg"),
         )
     )
-    (message,) = given.history()
+    (message,) = ai_sdk.to_messages(given.messages)
     assert message.content == [
         {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}},
         {
@@ -334,7 +332,7 @@ JUNK: list[tuple[Any, str]] = [
 @pytest.mark.parametrize(("body", "why"), JUNK)
 def test_junk_is_refused_and_told_of(body: Any, why: str) -> None:
     with pytest.raises(BadRequest, match=why) as refused:
-        ai_sdk_request.read(body).graph_input()
+        ai_sdk.graph_input(ai_sdk.read_request(body))
     assert isinstance(refused.value, UsageError)
     assert 400 <= refused.value.status < 500
     assert not {"streamkit", "msgspec", "_Body", "Traceback"} & set(str(refused.value).split())
@@ -352,14 +350,13 @@ MESSAGE = st.fixed_dictionaries({"role": ROLE, "parts": st.lists(PART, max_size=
 @given(st.fixed_dictionaries({"messages": st.lists(MESSAGE, max_size=3)}))
 def test_whatever_comes_is_read_or_refused(body: Any) -> None:
     with suppress(BadRequest):
-        asked = ai_sdk_request.read(json.dumps(body))
-        asked.history()
-        asked.graph_input()
+        asked = ai_sdk.read_request(json.dumps(body))
+        ai_sdk.graph_input(asked, stateful=False)
 
 
 def test_a_large_body_is_not_even_parsed() -> None:
     with pytest.raises(BadRequest, match="more than 10 bytes") as refused:
-        ai_sdk_request.read(b" " * 11, max_bytes=10)
+        ai_sdk.read_request(b" " * 11, max_bytes=10)
     assert refused.value.status == 413
 
 

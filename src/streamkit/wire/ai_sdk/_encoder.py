@@ -1,27 +1,12 @@
-"""Events as the Vercel AI SDK's UI message stream, which `useChat` reads.
-
-    data: {"type":"text-delta","id":"run-1:0","delta":"Hel"}
-
-One run is one UI message. Its parts are told apart by message and block, so that models that talk
-at the same time never mix. What the protocol has no word for goes as ``data-…`` parts: see the
-table in ``docs/wire.md``.
-
-Laws of this file:
-
-1. ``start`` comes first, once. One of ``finish``, ``abort`` and ``error`` comes last, then
-   ``[DONE]``, and nothing after that.
-2. Every part that starts ends, and no step ends while one of its messages or tools is open.
-3. No chunk goes out, and no key, that the target's strictest client refuses.
-"""
+"""The events of one run as chunks: what is open, and what to write of each event."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import Any, NamedTuple
 
-from ..events import (
+from ...events import (
     Citation,
     Content,
     Custom,
@@ -39,24 +24,15 @@ from ..events import (
     TextEnd,
     TextStart,
 )
-from ..mapping import PerRun, per_run
-from ..values import Usage
-from . import sse
-from ._ai_sdk_calls import CallWriter, Continuation
-from ._ai_sdk_chunks import Chunks, Target, metadata_of, usage_form
-from ._blocks import as_dict, file_of, result_of, source_of
-from ._frames import DONE, delta, delta_head
-from .codec import to_dict
+from ...values import Usage
+from .._blocks import as_dict, file_of, result_of, source_of
+from .._frames import DONE, delta, delta_head
+from ..codec import to_dict
+from ._calls import CallWriter, Continuation
+from ._chunks import Chunks, Target, metadata_of, usage_form
+from ._request import Request
 
-__all__ = ["HEADERS", "HEARTBEAT", "Continuation", "Encoder", "Target", "encoder"]
-
-HEADERS: Final[Mapping[str, str]] = MappingProxyType(
-    {**sse.HEADERS, "x-vercel-ai-ui-message-stream": "v1"}
-)
-"""The headers of a response that streams such frames and is not to be held up on its way."""
-
-HEARTBEAT: Final = sse.HEARTBEAT
-"""A comment: every reader skips it, and every proxy sees that the connection is alive."""
+__all__ = ["Encoder"]
 
 
 class _Part(NamedTuple):
@@ -67,39 +43,8 @@ class _Part(NamedTuple):
     head: bytes
 
 
-def encoder(
-    *,
-    target: Target = 6,
-    private: bool = False,
-    message_id: str | None = None,
-    continues: Continuation | None = None,
-    also: Collection[EventType] = (),
-) -> PerRun[Event, bytes]:
-    r"""Give a stage from events to frames.
-
-    Args:
-        target: the major version of the ``ai`` package that reads.
-        private: also write what exceptions say; without it, only their class names go out.
-        message_id: the UI message's id; where it is left out, the client makes one up.
-        continues: the message to go on with, as the request of an answer names it.
-        also: types of events that are to reach ``onData`` as well, in transient ``data-event``
-            parts, as `to_dict` gives them.
-
-    Raises:
-        UsageError: there is no such target.
-
-    >>> from streamkit import normalize
-    >>> frames = list(normalize(["Hel", "lo"]).pipe(encoder(target=7)))
-    >>> frames[0], frames[-2:]
-    (b'data: {"type":"start"}\n\n', [b'data: {"type":"finish"}\n\n', b'data: [DONE]\n\n'])
-    """
-    options: dict[str, Any] = {"message_id": message_id, "continues": continues, "also": also}
-    Chunks(target, private=private)  # what is wrong is said here, and not in the run
-    return per_run(lambda: Encoder(target=target, private=private, **options).feed)
-
-
 class Encoder:
-    """One run's state machine; `encoder` says what it may be told.
+    """Writes the events of one run; `streamkit.wire.ai_sdk.encoder` says what it may be told.
 
     >>> from streamkit import Origin, RunStart
     >>> machine = Encoder(message_id="m1")
@@ -110,15 +55,15 @@ class Encoder:
 
     def __init__(
         self,
+        request: Request | None = None,
         *,
         target: Target = 6,
         private: bool = False,
         message_id: str | None = None,
-        continues: Continuation | None = None,
         also: Collection[EventType] = (),
     ) -> None:
         self._chunks = Chunks(target, private=private)
-        self._continues = continues or Continuation(message_id or "")
+        self._continues = (request and request.continues) or Continuation(message_id or "")
         self._also = frozenset(also)
         self._calls = CallWriter(self._chunks, self._continues)
         self._parts: dict[tuple[str, int], _Part] = {}

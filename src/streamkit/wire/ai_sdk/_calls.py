@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ..events import (
+from ...events import (
     Interrupt,
     ToolCallDelta,
     ToolCallEnd,
@@ -19,11 +19,11 @@ from ..events import (
     ToolError,
     ToolStart,
 )
-from ..values import Origin
-from ._ai_sdk_chunks import Chunks, metadata_of
-from ._approvals import Question, questions_in
-from ._call_ids import Call, CallIds
-from ._frames import delta, delta_head
+from ...values import Origin
+from .._approvals import Question, questions_in
+from .._call_ids import Call, CallIds
+from .._frames import delta, delta_head
+from ._chunks import Chunks, metadata_of
 
 __all__ = ["CallWriter", "Continuation"]
 

@@ -14,88 +14,59 @@ calls. There are three ways to answer it:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from ..errors import BadRequest
-from ._ai_sdk_answers import answers_in, continuation_of
-from ._ai_sdk_calls import Continuation
-from ._ai_sdk_messages import UIMessage, langchain_messages
-from ._json import loads
+from ...errors import BadRequest
+from .._json import loads
+from ._answers import answers_in, continuation_of
+from ._calls import Continuation
+from ._messages import UIMessage, to_messages
 
 if TYPE_CHECKING:
-    from langchain_core.messages import AnyMessage
     from langgraph.types import Command
 
-__all__ = ["MAX_BYTES", "MAX_MESSAGES", "ChatRequest", "read"]
+__all__ = ["Request", "graph_input", "read_request"]
 
-MAX_BYTES: Final = 2**24
+_MAX_BYTES: Final = 2**24
 """How large a body may be, unless the caller says otherwise."""
-MAX_MESSAGES: Final = 1000
+_MAX_MESSAGES: Final = 1000
 """How many messages it may hold, unless the caller says otherwise."""
 
 
-class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a client asks for."""
+Trigger: TypeAlias = Literal["submit-message", "regenerate-message"]
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client sends to have an answer."""
 
     chat_id: str | None
     """The chat's id: use it as the thread's, if the user may see that thread."""
-    trigger: Literal["submit-message", "regenerate-message"]
+    trigger: Trigger
     """Whether there is something new, or the last answer is to be given anew."""
+    messages: tuple[UIMessage, ...]
+    """The whole chat as the client knows it, the newest message last: see `to_messages`."""
     resume: dict[str, Any]
     """Answers to interrupts, by interrupt id; empty where nothing was asked."""
     continues: Continuation | None
-    """The message that the run goes on with, for the encoder; None for a new one."""
-    ui_messages: tuple[UIMessage, ...]
-    """The whole chat, as the client keeps it."""
-
-    def history(self) -> list[AnyMessage]:
-        """Give the whole chat as LangChain's messages, for a graph that remembers nothing.
-
-        A client can make up whatever it likes of what was said before.
-
-        Raises:
-            BadRequest: a part of a message is not as it must be.
-        """
-        return list(langchain_messages(self.ui_messages))
-
-    def new_messages(self) -> list[AnyMessage]:
-        """Give what the user said since the last answer, for a graph with a checkpointer.
-
-        Raises:
-            BadRequest: a part of a message is not as it must be.
-        """
-        answers = [n for n, it in enumerate(self.ui_messages) if it.role == "assistant"]
-        return list(langchain_messages(self.ui_messages[answers[-1] + 1 if answers else 0 :]))
-
-    def graph_input(self) -> dict[str, Any] | Command[Any]:
-        """Give what to call a graph with a checkpointer with: new messages, or the answers.
-
-        Raises:
-            BadRequest: a part of a message is not as it must be.
-        """
-        if not self.resume:
-            return {"messages": self.new_messages()}
-        from langgraph.types import Command  # noqa: PLC0415  (an extra)
-
-        return Command(resume=self.resume)
+    """The message that the run goes on with; None where it begins a new one."""
 
 
 class _Body(msgspec.Struct, rename="camel"):
     messages: list[UIMessage]
     id: str | None = None
-    trigger: Literal["submit-message", "regenerate-message"] = "submit-message"
+    trigger: Trigger = "submit-message"
     resume: dict[str, Any] = {}
 
 
-def read(
+def read_request(
     body: bytes | str | Mapping[str, Any],
     *,
-    max_bytes: int = MAX_BYTES,
-    max_messages: int = MAX_MESSAGES,
-) -> ChatRequest:
+    max_bytes: int = _MAX_BYTES,
+    max_messages: int = _MAX_MESSAGES,
+) -> Request:
     """Give what a client asks for in the body of its POST.
 
     Args:
@@ -108,9 +79,8 @@ def read(
             message says where, and nothing that the client did not send.
 
     >>> part = {"type": "text", "text": "Hi"}
-    >>> request = read({"id": "chat-1", "messages": [{"role": "user", "parts": [part]}]})
-    >>> request.chat_id, request.graph_input()["messages"][0].content
-    ('chat-1', 'Hi')
+    >>> read_request({"id": "chat-1", "messages": [{"role": "user", "parts": [part]}]}).chat_id
+    'chat-1'
     """
     given = _converted(_parsed(body, max_bytes), _Body)
     if not given.messages:
@@ -122,13 +92,44 @@ def read(
     resume = given.resume or (answers_in(last) if is_answer else {})
     if is_answer and not resume:
         raise BadRequest("the last message is the assistant's, and answers no interrupt")
-    return ChatRequest(
+    return Request(
         chat_id=given.id,
         trigger=given.trigger,
         resume=resume,
         continues=continuation_of(last, resume) if is_answer else None,
-        ui_messages=tuple(given.messages),
+        messages=tuple(given.messages),
     )
+
+
+def graph_input(request: Request, *, stateful: bool = True) -> dict[str, Any] | Command[Any]:
+    """Give what to call a graph with.
+
+    Args:
+        request: what the client sent.
+        stateful: whether the graph has a checkpointer. Then it knows the chat, and gets only the
+            messages since its own last one. Otherwise the client may make up what was said before.
+
+    Answers become a ``Command(resume={…})`` by the interrupts' ids; all else is a dict with the
+    messages.
+
+    Raises:
+        BadRequest: a part of a message is not as it must be.
+
+    >>> part = {"type": "text", "text": "Hi"}
+    >>> graph_input(read_request({"messages": [{"role": "user", "parts": [part]}]}))
+    {'messages': [HumanMessage(content='Hi', ...)]}
+    """
+    if request.resume:
+        from langgraph.types import Command  # noqa: PLC0415  (only who has it gets here)
+
+        return Command(resume=request.resume)
+    messages = _since_the_answer(request.messages) if stateful else request.messages
+    return {"messages": to_messages(messages)}
+
+
+def _since_the_answer(messages: Sequence[UIMessage]) -> Sequence[UIMessage]:
+    last = max((at for at, it in enumerate(messages) if it.role == "assistant"), default=-1)
+    return messages[last + 1 :]
 
 
 def _parsed(body: bytes | str | Mapping[str, Any], max_bytes: int) -> object:

@@ -1,0 +1,84 @@
+"""Events as the Vercel AI SDK's UI message stream, which `useChat` reads.
+
+    data: {"type":"text-delta","id":"run-1:0","delta":"Hel"}
+
+One run is one UI message. Its parts are told apart by message and block, so that models that talk
+at the same time never mix. What the protocol has no word for goes as ``data-…`` parts: see the
+table in ``docs/wire.md``.
+
+Laws of this file:
+
+1. ``start`` comes first, once. One of ``finish``, ``abort`` and ``error`` comes last, then
+   ``[DONE]``, and nothing after that.
+2. Every part that starts ends, and no step ends while one of its messages or tools is open.
+3. No chunk goes out, and no key, that the target's strictest client refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from ...events import Event, EventType
+from ...mapping import PerRun, per_run
+from .. import sse
+from ._chunks import Chunks, Target
+from ._encoder import Encoder
+from ._messages import UIMessage, to_messages
+from ._request import Request, graph_input, read_request
+
+__all__ = [
+    "HEADERS",
+    "HEARTBEAT",
+    "Encoder",
+    "Request",
+    "Target",
+    "UIMessage",
+    "encoder",
+    "graph_input",
+    "read_request",
+    "to_messages",
+]
+
+HEADERS: Final[Mapping[str, str]] = MappingProxyType(
+    {**sse.HEADERS, "x-vercel-ai-ui-message-stream": "v1"}
+)
+"""The headers of a response that streams such frames and is not to be held up on its way."""
+
+HEARTBEAT: Final = sse.HEARTBEAT
+"""A comment: every reader skips it, and every proxy sees that the connection is alive."""
+
+
+def encoder(
+    request: Request | None = None,
+    *,
+    target: Target = 6,
+    private: bool = False,
+    message_id: str | None = None,
+    also: Collection[EventType] = (),
+) -> PerRun[Event, bytes]:
+    r"""Give a stage from events to frames.
+
+    Args:
+        request: what the client sent. Where it answers an interrupt, its last message goes on.
+        target: the major version of the ``ai`` package that reads.
+        private: also write what exceptions say; without it, only their class names go out.
+        message_id: the id of a new UI message; where it is left out, the client makes one up.
+        also: types of events that are to reach ``onData`` as well, in transient ``data-event``
+            parts, as `to_dict` gives them.
+
+    Raises:
+        UsageError: there is no such target.
+
+    >>> from streamkit import normalize
+    >>> frames = list(normalize(["Hel", "lo"]).pipe(encoder(target=7)))
+    >>> frames[0], frames[-2:]
+    (b'data: {"type":"start"}\n\n', [b'data: {"type":"finish"}\n\n', b'data: [DONE]\n\n'])
+    """
+    Chunks(target, private=private)  # what is wrong is said here, and not in the run
+    return per_run(
+        lambda: (
+            Encoder(request, target=target, private=private, message_id=message_id, also=also).feed
+        )
+    )
