@@ -12,15 +12,18 @@ import msgspec
 
 from ._core.fields import dict_or_empty
 from .events import (
+    Citation,
     Content,
     Event,
     Interrupt,
+    MessageAdded,
     MessageEnd,
     ReasoningEnd,
     RunEnd,
     RunError,
     TextDelta,
     TextEnd,
+    ToolCallEnd,
     ToolEnd,
     ToolError,
     ToolStart,
@@ -67,7 +70,8 @@ class Result(msgspec.Struct, kw_only=True):
     """A whole run."""
 
     messages: list[Any] = msgspec.field(default_factory=list[Any])
-    """The AIMessages and ToolMessages, in the order they were complete."""
+    """The transcript: what models and tools said, in the order they were complete, and what nodes
+    added; without what nodes removed."""
     tool_calls: list[ToolCall] = msgspec.field(default_factory=list[ToolCall])
     """Every call that a model wrote."""
     tools: list[ToolRun] = msgspec.field(default_factory=list[ToolRun])
@@ -89,30 +93,77 @@ class Result(msgspec.Struct, kw_only=True):
 
 
 class MessageFold:
-    """Makes LangChain's messages out of events: a stage from events to messages."""
+    """Makes LangChain's messages out of events: a stage from events to messages.
+
+    Texts have their citations as ``annotations``, and a call of a tool that the provider runs
+    stands among the blocks, as LangChain's standard content has them. A message that is nothing
+    but text has a str as its content.
+
+    >>> from streamkit import normalize
+    >>> [message.content for message in normalize(["Hel", "lo"]).pipe(MessageFold())]
+    ['Hello']
+    """
 
     def __init__(self) -> None:
-        self._blocks: dict[str, list[Any]] = {}
+        self._drafts: dict[str, _Draft] = {}
 
     def __call__(self, event: Event) -> Iterable[AIMessage | ToolMessage]:
         """Give the message that ``event`` completes, if it does."""
         match event:
-            case TextEnd(message_id=id, text=text):
-                self._add(id, {"type": "text", "text": text})
-            case ReasoningEnd(message_id=id):
-                self._add(id, _reasoning_block(event))
-            case Content(message_id=id, block=block):
-                self._add(id, block)
+            case TextEnd() | ReasoningEnd() | Content() | Citation() | ToolCallEnd():
+                self._drafts.setdefault(event.message_id, _Draft()).add(event)
             case MessageEnd():
-                return (_ai_message(event, self._blocks.pop(event.message_id, [])),)
+                return (_ai_message(event, self._drafts.pop(event.message_id, _Draft()).content()),)
             case ToolEnd() | ToolError():
                 return (_tool_message(event),)
             case _:
                 pass
         return ()
 
-    def _add(self, message_id: str, block: object) -> None:
-        self._blocks.setdefault(message_id, []).append(block)
+
+class _Draft:
+    """The blocks of a message that is being written."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[int, Any] = {}
+        self._citations: dict[int, list[Any]] = {}
+        self._server_calls: dict[str, int] = {}
+
+    def add(self, event: TextEnd | ReasoningEnd | Content | Citation | ToolCallEnd) -> None:
+        match event:
+            case TextEnd():
+                self._blocks[event.block_id] = {"type": "text", "text": event.text}
+            case ReasoningEnd():
+                self._blocks[event.block_id] = _reasoning_block(event)
+            case Content():
+                self._add_content(event)
+            case Citation():
+                self._citations.setdefault(event.block_id, []).append(event.citation)
+            case ToolCallEnd() if event.provider_executed:
+                self._server_calls[event.tool_call_id] = event.block_id
+                self._blocks[event.block_id] = _server_call_block(event)
+            case ToolCallEnd():
+                pass  # the end of the message has them all
+
+    def _add_content(self, event: Content) -> None:
+        """Add a block that came whole: with a call's id, it is the call in the provider's words."""
+        call = self._server_calls.get(dict_or_empty(event.block).get("id", ""))
+        if call is not None:
+            del self._blocks[call]
+        self._blocks[event.block_id] = event.block
+
+    def content(self) -> str | list[Any]:
+        for block_id, citations in self._citations.items():
+            if block_id in self._blocks:
+                self._blocks[block_id]["annotations"] = citations
+        blocks = list(self._blocks.values())
+        is_text = all(dict_or_empty(it).keys() == {"type", "text"} for it in blocks)
+        return "".join(it["text"] for it in blocks) if is_text else blocks
+
+
+def _server_call_block(event: ToolCallEnd) -> dict[str, Any]:
+    call = {"id": event.tool_call_id, "name": event.name, "args": event.args or event.text}
+    return {"type": "server_tool_call", **call}
 
 
 def _reasoning_block(event: ReasoningEnd) -> dict[str, Any]:
@@ -122,13 +173,12 @@ def _reasoning_block(event: ReasoningEnd) -> dict[str, Any]:
     return block
 
 
-def _ai_message(event: MessageEnd, blocks: list[Any]) -> AIMessage:
+def _ai_message(event: MessageEnd, content: str | list[Any]) -> AIMessage:
     from langchain_core.messages import AIMessage  # noqa: PLC0415  (half a second to import)
 
-    is_text = all(dict_or_empty(block).get("type") == "text" for block in blocks)
     calls = [call for call in event.tool_calls if not call.provider_executed]
     return AIMessage(
-        content=event.text if is_text else blocks,
+        content=content,
         id=event.stored_id or event.message_id,
         tool_calls=[
             {"id": call.id, "name": call.name, "args": call.args, "type": "tool_call"}
@@ -202,6 +252,8 @@ class RunFold:
                 result.tools.append(run)
             case ToolEnd() | ToolError():
                 self._end_tool(event)
+            case MessageAdded(message=message):
+                _add_message(result.messages, message)
             case Interrupt():
                 result.interrupts.append(event)
             case RunEnd() | RunError():
@@ -229,3 +281,14 @@ class RunFold:
             result.status, result.error = "failed", event.error
         else:
             result.status, result.output = event.status, event.output
+
+
+def _add_message(messages: list[Any], message: Any) -> None:
+    """Add a message as LangGraph's ``add_messages`` does, which also removes them."""
+    fields = vars(message)
+    if fields.get("type") != "remove":
+        messages.append(message)
+    elif fields["id"] == "__remove_all__":
+        messages.clear()
+    else:
+        messages[:] = [it for it in messages if it.id != fields["id"]]

@@ -1,8 +1,8 @@
 """What one chunk or message says, told piece by piece to a `Sink`.
 
 With `blocks`, all there is to know of LangChain's attributes. It imports none of LangChain:
-messages are told by the names of their classes, and read through the dict that holds their fields, because
-asking a pydantic object for an attribute that its version lacks costs microseconds.
+messages are told by the names of their classes, and read through the dict that holds their fields,
+because asking a pydantic object for an attribute that its version lacks costs microseconds.
 
 Where one fact stands in two places it is read once: client tool calls only from
 ``tool_call_chunks`` (or ``tool_calls`` of a whole message), the provider's own tools only from
