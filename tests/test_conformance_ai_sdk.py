@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from js_clients import Clients
+from scenes import SCENES
 from streamkit import (
     Citation,
     Content,
@@ -120,6 +121,12 @@ def blocks(events: list[Event], start: Any, end: Any) -> list[str]:
 def test_every_case(clients: Clients, name: str, major: int) -> None:
     dialect = "chunks" if name.startswith("objects") else None
     shown(clients, read(CASES[name](), dialect=dialect), major)
+
+
+@pytest.mark.parametrize("major", MAJORS)
+@pytest.mark.parametrize("name", SCENES)
+def test_every_scene(clients: Clients, name: str, major: int) -> None:
+    shown(clients, SCENES[name](), major)
 
 
 # --- what the cases do not hold

@@ -1,4 +1,5 @@
-// What OpenAI's own client makes of chat-completion chunks: one completion, and its text as it came.
+// What OpenAI's own client makes of chat-completion chunks: one completion, and what it does not add
+// up itself, the deltas of a field that OpenAI has not.
 
 import OpenAI from "openai";
 
@@ -9,7 +10,9 @@ export default async function read({ fetch }) {
     messages: [{ role: "user", content: "Hi" }],
     stream_options: { include_usage: true },
   });
-  const texts = [];
-  stream.on("content", (delta) => texts.push(delta));
-  return { completion: await stream.finalChatCompletion(), texts };
+  const reasoning = [];
+  stream.on("chunk", ({ choices }) => {
+    for (const { delta } of choices) reasoning.push(delta.reasoning_content ?? "");
+  });
+  return { completion: await stream.finalChatCompletion(), reasoning: reasoning.join("") };
 }

@@ -1,0 +1,267 @@
+"""Events as OpenAI's chat-completion chunks, which every OpenAI client reads. Much is lost.
+
+    data: {"id":"chatcmpl-1","object":"chat.completion.chunk",…,"delta":{"content":"Hel"},…}
+
+A completion is one message. So the texts of all messages of a run become one text, a blank line
+between them, and models that talk at the same time come one after the other. What the protocol
+has no word for is left out: tools that ran here and what came of them, files, custom data, steps,
+state and interrupts.
+
+Laws of this file:
+
+1. The first delta has the role. The last chunk with a choice has the finish reason, and then come
+   the usage, if there is any, and ``[DONE]``. A run that did not end well ends in an error.
+2. A call that was run here, or that somebody was asked about, is not shown: a client would run it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from time import time
+from typing import Any, Final, Literal, TypeAlias
+from uuid import uuid4
+
+from ..events import (
+    Citation,
+    Content,
+    Event,
+    MessageEnd,
+    MessageStart,
+    ReasoningDelta,
+    RunEnd,
+    RunError,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallEnd,
+    ToolCallStart,
+    ToolStart,
+)
+from ..mapping import PerRun, per_run
+from ..sequential import sequential
+from ..values import Origin, Usage
+from . import sse
+from ._blocks import as_dict, source_of
+from ._frames import DONE, frame
+from ._json import dump_scalars, dump_text
+
+__all__ = ["HEADERS", "HEARTBEAT", "Encoder", "encoder"]
+
+HEADERS: Final[Mapping[str, str]] = sse.HEADERS
+"""The headers of a response that streams such frames and is not to be held up on its way."""
+
+HEARTBEAT: Final = sse.HEARTBEAT
+"""A comment: every reader skips it, and every proxy sees that the connection is alive."""
+
+Calls: TypeAlias = Literal["unanswered", "all"]
+
+
+def encoder(
+    *,
+    model: str | None = None,
+    calls: Calls = "unanswered",
+    usage: bool = True,
+    private: bool = False,
+) -> PerRun[Event, bytes]:
+    r"""Give a stage from events to frames.
+
+    Args:
+        model: the name to answer under; by default the first model's own.
+        calls: ``"unanswered"`` shows, at the end, the calls that nobody ran here. ``"all"`` is for
+            a model alone, whose calls are all the client's: they are shown as they are written.
+        usage: whether to tell it, as a client asks for with ``stream_options.include_usage``.
+        private: also write what exceptions say; without it, only their class names go out.
+
+    >>> from streamkit import normalize
+    >>> frames = list(normalize(["Hel", "lo"]).pipe(encoder(model="m")))
+    >>> len(frames), frames[-1]
+    (5, b'data: [DONE]\n\n')
+    """
+    return per_run(lambda: Encoder(model=model, calls=calls, usage=usage, private=private).feed)
+
+
+class Encoder:
+    r"""Writes the events of one run; `encoder` says what it may be told.
+
+    >>> machine = Encoder()
+    >>> machine.close()[0]
+    b'data: {"error":{"message":"incomplete","type":"incomplete","param":null,"code":null}}\n\n'
+    """
+
+    def __init__(
+        self,
+        *,
+        model: str | None = None,
+        calls: Calls = "unanswered",
+        usage: bool = True,
+        private: bool = False,
+    ) -> None:
+        self._chunks = _Chunks(model)
+        self._writes_calls = calls == "all"
+        self._tells_usage = usage
+        self._private = private
+        self._in_turn = sequential.stage()
+        self._speaker: str | None = None
+        self._indexes: dict[str, int] = {}
+        self._unanswered: dict[str, ToolCallEnd] = {}
+        self._finish_reason: str = "stop"
+        self._over = False
+        self._writers: dict[type, Callable[[Any], Iterable[bytes]]] = {
+            MessageStart: self._chunks.begin,
+            TextDelta: self._text,
+            ReasoningDelta: self._reasoning,
+            Content: self._content,
+            Citation: self._citation,
+            ToolCallStart: self._call_start,
+            ToolCallDelta: self._call_delta,
+            ToolCallEnd: self._call_end,
+            MessageEnd: self._message_end,
+            ToolStart: self._tool_start,
+            RunEnd: self._run_end,
+            RunError: self._run_error,
+        }
+
+    def feed(self, event: Event) -> tuple[bytes, ...]:
+        """Give the frames that an event is worth: those of a message that has its turn."""
+        frames = [frame for it in self._in_turn(event) for frame in self._frames_of(it)]
+        return tuple(frames)
+
+    def close(self) -> tuple[bytes, ...]:
+        """Give what ends a stream whose events stopped before its run did; else nothing."""
+        return self.feed(RunEnd(origin=Origin(), timestamp=time(), status="incomplete"))
+
+    def _frames_of(self, event: Event) -> Iterable[bytes]:
+        write = self._writers.get(event.__class__)
+        return write(event) if write and not self._over else ()
+
+    # --- messages
+
+    def _text(self, event: TextDelta) -> Iterator[bytes]:
+        if self._speaker not in {event.message_id, None}:
+            yield self._chunks.text("content", "\n\n")
+        self._speaker = event.message_id
+        yield self._chunks.text("content", event.text)
+
+    def _reasoning(self, event: ReasoningDelta) -> Iterator[bytes]:
+        yield self._chunks.text("reasoning_content", event.text)
+
+    def _content(self, event: Content) -> Iterator[bytes]:
+        refusal: object = as_dict(event.block).get("refusal")
+        if isinstance(refusal, str):
+            yield self._chunks.text("refusal", refusal)
+
+    def _citation(self, event: Citation) -> Iterator[bytes]:
+        url, title = source_of(event.citation)
+        if url:
+            cited = {"url": url, "title": title or url}
+            annotation = {"type": "url_citation", "url_citation": cited}
+            yield self._chunks.delta({"annotations": [annotation]})
+
+    def _message_end(self, event: MessageEnd) -> Iterable[bytes]:
+        cut = event.finish_reason in {"length", "content_filter"}
+        self._finish_reason = (event.finish_reason if cut else None) or "stop"
+        return ()
+
+    # --- calls
+
+    def _call_start(self, event: ToolCallStart) -> Iterator[bytes]:
+        if self._writes_calls and not event.provider_executed:
+            yield self._new_call(event.tool_call_id, event.name, "")
+
+    def _call_delta(self, event: ToolCallDelta) -> Iterator[bytes]:
+        index = self._indexes.get(event.tool_call_id)
+        if index is not None:
+            more = {"index": index, "function": {"arguments": event.args}}
+            yield self._chunks.delta({"tool_calls": [more]})
+
+    def _call_end(self, event: ToolCallEnd) -> Iterable[bytes]:
+        is_whole = event.error is None and not event.provider_executed
+        if is_whole and event.tool_call_id not in self._indexes:
+            self._unanswered[event.tool_call_id] = event
+        return ()
+
+    def _tool_start(self, event: ToolStart) -> Iterable[bytes]:
+        self._unanswered.pop(event.tool_call_id, None)
+        return ()
+
+    def _new_call(self, id: str, name: str, arguments: str) -> bytes:
+        index = self._indexes[id] = len(self._indexes)
+        function = {"name": name, "arguments": arguments}
+        call = {"index": index, "id": id, "type": "function", "function": function}
+        return self._chunks.delta({"tool_calls": [call]})
+
+    # --- the run
+
+    def _run_end(self, event: RunEnd) -> Iterator[bytes]:
+        if event.status not in {"completed", "interrupted"}:
+            return self._fail(event.status, event.status, None)
+        return self._finish(event)
+
+    def _finish(self, event: RunEnd) -> Iterator[bytes]:
+        self._over = True
+        yield from self._chunks.begin(event)
+        if event.status == "completed":
+            for call in self._unanswered.values():
+                yield self._new_call(call.tool_call_id, call.name, call.text or "{}")
+        asks = self._indexes and self._finish_reason == "stop"
+        yield self._chunks.delta({}, "tool_calls" if asks else self._finish_reason)
+        if event.usage and self._tells_usage:
+            yield self._chunks.usage(event.usage)
+        yield DONE
+
+    def _run_error(self, event: RunError) -> Iterator[bytes]:
+        error = event.error
+        said = error.message if self._private else error.name
+        return self._fail(said, error.name, error.code)
+
+    def _fail(self, message: str, type: str, code: str | int | None) -> Iterator[bytes]:
+        self._over = True
+        yield frame({"error": {"message": message, "type": type, "param": None, "code": code}})
+        yield DONE
+
+
+class _Chunks:
+    """Writes the chunks of one completion, which all begin alike."""
+
+    def __init__(self, model: str | None) -> None:
+        self._model = model
+        self._head = b""
+
+    def begin(self, event: MessageStart | RunEnd) -> Iterator[bytes]:
+        """Give the chunk that says who speaks, once."""
+        if self._head:
+            return
+        model = self._model or (event.model if isinstance(event, MessageStart) else None)
+        about = {
+            "id": f"chatcmpl-{uuid4().hex}",
+            "object": "chat.completion.chunk",
+            "created": int(event.timestamp),
+            "model": model or "streamkit",
+        }
+        self._head = b"data: %b" % dump_scalars(about)[:-1]
+        yield self.delta({"role": "assistant", "content": ""})
+
+    def text(self, key: str, text: str) -> bytes:
+        """Give a chunk whose delta is one text."""
+        return self._with(b'{"%b":%b}' % (key.encode(), dump_text(text)), b"null")
+
+    def delta(self, delta: dict[str, Any], finish_reason: str | None = None) -> bytes:
+        """Give a chunk."""
+        reason = b"null" if finish_reason is None else dump_text(finish_reason)
+        return self._with(dump_scalars(delta), reason)
+
+    def _with(self, delta: bytes, finish_reason: bytes) -> bytes:
+        choice = b'{"index":0,"delta":%b,"finish_reason":%b}' % (delta, finish_reason)
+        return b'%b,"choices":[%b]}\n\n' % (self._head, choice)
+
+    def usage(self, usage: Usage) -> bytes:
+        """Give the chunk that has no choice."""
+        form: dict[str, Any] = {
+            "prompt_tokens": usage.input_tokens,
+            "completion_tokens": usage.output_tokens,
+            "total_tokens": usage.total_tokens,
+        }
+        cached = usage.input_token_details.get("cache_read", 0)
+        reasoning = usage.output_token_details.get("reasoning", 0)
+        form["prompt_tokens_details"] = {"cached_tokens": cached}
+        form["completion_tokens_details"] = {"reasoning_tokens": reasoning}
+        return b'%b,"choices":[],"usage":%b}\n\n' % (self._head, dump_scalars(form))
