@@ -22,8 +22,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from time import time
 from typing import TYPE_CHECKING, Any
 
-from ._drive import AsyncEventStream, EventStream
-from ._pipeline import Pipeline
+from ._drive import AsyncEventStream, EventStream, Pipeline
 from .errors import UsageError
 from .events import Event
 from .run._facts import Fact, filter_of, wanted

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Sequence
 from time import time
 from typing import Any, ClassVar
 
-from ._pipeline import Pipeline
+from ._drive import Pipeline
 from ._protocols import AnyStage
 from .errors import UsageError
 from .events import Event

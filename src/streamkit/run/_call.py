@@ -20,8 +20,7 @@ from collections.abc import AsyncIterator, Callable, Collection
 from time import time
 from typing import TYPE_CHECKING, Any, get_args
 
-from .._drive import AsyncEventStream, EventStream, OnError
-from .._pipeline import Pipeline
+from .._drive import AsyncEventStream, EventStream, OnError, Pipeline
 from ..dialects.callbacks import Yielded
 from ..errors import UsageError
 from ..events import Event

@@ -11,9 +11,8 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any
 from weakref import WeakSet
 
-from .._drive import AsyncEventStream, EventStream
+from .._drive import AsyncEventStream, AsyncRelay, EventStream, Relay
 from ..errors import UsageError
-from ._relay import AsyncRelay, Relay
 
 __all__ = ["AsyncHub", "Hub", "Reader", "SyncHub", "cancelled", "hub_of"]
 

@@ -14,10 +14,9 @@ from collections.abc import AsyncIterator, Hashable, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack
 from typing import Any, TypeVar, cast, overload
 
-from .._drive import AsyncEventStream, EventStream
+from .._drive import AsyncEventStream, AsyncRelay, EventStream, Relay
 from ..errors import UsageError
 from ._hub import cancelled
-from ._relay import AsyncRelay, Relay
 
 __all__ = ["merge_runs"]
 

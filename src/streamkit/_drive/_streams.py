@@ -1,4 +1,4 @@
-"""The two loops, and nothing else: no other file pulls from a source.
+"""The two loops: no other file pulls from a source.
 
 Both are iterator classes and no generators. A generator between the source and its reader would
 close the source late and in another task; a class closes it at once, in the caller's.
@@ -12,21 +12,23 @@ Laws of this file:
    source is closed, and never swallowed.
 """
 
+# A stream may reach into another of its own family.
+# ruff: noqa: SLF001
+
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, ExitStack
-from time import time
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, cast, overload
 
-from ._pipeline import Pipeline, Stages
-from ._protocols import AnyStage, AsyncStageMaker, RunOver, StageMaker
-from ._source import Stop, require_stream, stops
-from .errors import UsageError
-from .events import Event
-from .folds import MessageFold, Result, RunFold, text_of
-from .mapping import mapped
+from .._protocols import AnyStage, AsyncStageMaker, RunOver, StageMaker
+from ..errors import UsageError
+from ..events import Event
+from ..folds import MessageFold, Result, RunFold, text_of
+from ..mapping import mapped
+from ._pipeline import Stages
+from ._source import Stop, stops
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, ToolMessage
     from typing_extensions import Self
 
-__all__ = ["AsyncEventStream", "EventStream", "OnError", "normalize"]
+__all__ = ["AsyncEventStream", "AsyncRelay", "EventStream", "OnError", "Relay"]
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -165,6 +167,7 @@ class EventStream(_Stream[T_co], Iterator[T_co]):
         A stage is any callable from one item to any number of them, or what makes one, such as
         a filter. The stream itself is extended: go on with what `pipe` returns.
 
+        >>> from streamkit import normalize
         >>> shout = normalize(["Hel", "lo"]).text().pipe(lambda text: [text.upper()])
         >>> list(shout)
         ['HEL', 'LO']
@@ -176,6 +179,7 @@ class EventStream(_Stream[T_co], Iterator[T_co]):
 
         Where the function raises, the stream raises `BrokenMapper`.
 
+        >>> from streamkit import normalize
         >>> sizes = normalize(["Hel", "lo"]).text().map(len)
         >>> list(sizes)
         [3, 2]
@@ -185,6 +189,7 @@ class EventStream(_Stream[T_co], Iterator[T_co]):
     def text(self: EventStream[Event]) -> EventStream[str]:
         """Give only the text, piece by piece.
 
+        >>> from streamkit import normalize
         >>> "".join(normalize(["Hel", "lo"]).text())
         'Hello'
         """
@@ -193,6 +198,7 @@ class EventStream(_Stream[T_co], Iterator[T_co]):
     def messages(self: EventStream[Event]) -> EventStream[AIMessage | ToolMessage]:
         """Give only the finished messages, as LangChain's own, each when it is complete.
 
+        >>> from streamkit import normalize
         >>> [message.content for message in normalize(["Hel", "lo"]).messages()]
         ['Hello']
         """
@@ -203,6 +209,7 @@ class EventStream(_Stream[T_co], Iterator[T_co]):
 
         Raises whatever the source raises; with ``on_error="event"`` it is in ``result.error``.
 
+        >>> from streamkit import normalize
         >>> normalize(["Hel", "lo"]).collect().text
         'Hello'
         """
@@ -279,8 +286,6 @@ class AsyncEventStream(_Stream[T_co], AsyncIterator[T_co]):
         stage = mapped(mapper)
         if not hasattr(stage, "astage"):
             return self.pipe(stage)
-        from .views._relay import Awaiting  # noqa: PLC0415  (it is made of what is here)
-
         return Awaiting(self, stage.astage())
 
     def text(self: AsyncEventStream[Event]) -> AsyncEventStream[str]:
@@ -305,83 +310,65 @@ async def _awaited(stop: Stop) -> None:
         await stopping
 
 
-@overload
-def normalize(
-    source: AsyncIterable[Any],
-    *stages: AnyStage[Event, Event],
-    dialect: str | None = ...,
-    mode: str | None = ...,
-    subgraphs: bool | None = ...,
-    strict: bool = ...,
-    on_error: OnError = ...,
-    clock: Callable[[], float] = ...,
-) -> AsyncEventStream[Event]: ...
+# --- streams over a stream of ours, which keeps the laws and closes itself
+#
+# So a relay is done only when its source is: after `close`, or an error of a stage, it still hands
+# out what the source gives to the end.
 
 
-@overload
-def normalize(
-    source: Iterable[Any],
-    *stages: AnyStage[Event, Event],
-    dialect: str | None = ...,
-    mode: str | None = ...,
-    subgraphs: bool | None = ...,
-    strict: bool = ...,
-    on_error: OnError = ...,
-    clock: Callable[[], float] = ...,
-) -> EventStream[Event]: ...
+class Relay(EventStream[T_co]):
+    """A sync stream over ``source``, which has a ``close`` that keeps the laws."""
+
+    def __init__(self, source: Iterator[T_co]) -> None:
+        super().__init__(source, source.__next__, Stages(), "raise")
+
+    def close(self) -> None:
+        """Stop: close the source. What is still to be read are the closing events."""
+        self._close_source()
+
+    def _fail(self, error: BaseException) -> None:
+        self._error = self._error or _only_exception(error)
 
 
-def normalize(  # noqa: PLR0913  (a source has many sides)
-    source: AsyncIterable[Any] | Iterable[Any],
-    *stages: AnyStage[Event, Event],
-    dialect: str | None = None,
-    mode: str | None = None,
-    subgraphs: bool | None = None,
-    strict: bool = False,
-    on_error: OnError = "raise",
-    clock: Callable[[], float] = time,
-) -> AsyncEventStream[Event] | EventStream[Event]:
-    """Give any LangChain or LangGraph stream as one stream of events.
+class AsyncRelay(AsyncEventStream[T_co]):
+    """An async stream over ``source``, which has an ``aclose`` that keeps the laws."""
 
-    Args:
-        source: what ``.stream()``, ``.astream()`` or ``.astream_events()`` returned. A sync
-            source gives an `EventStream`, an async one an `AsyncEventStream`.
-        stages: callables behind the reader, each from one event to any number of events.
-        dialect: what the source is, where its first item does not prove it: ``"chunks"``,
-            ``"events"``, ``"graph"`` or ``"messages"``.
-        mode: the one ``stream_mode`` that a graph was asked for, where it was a single one other
-            than ``"messages"``: such items do not say what they are.
-        subgraphs: whether a graph with that one mode was asked for ``subgraphs=True``; needed
-            only for ``custom``, whose payload may look like anything.
-        strict: raise `MalformedItem` for an item that cannot be read, instead of passing it on
-            as an `Unrecognized` event.
-        on_error: ``"raise"`` hands an exception of the source on after the closing events;
-            ``"event"`` ends with the `RunError` event alone.
-        clock: gives the events' timestamps, in unix seconds; called once per item.
+    def __init__(self, source: AsyncIterator[Any]) -> None:
+        super().__init__(source, source.__anext__, Stages(), "raise")
 
-    Raises:
-        UsageError: at once if ``source`` is no stream; at the first item (as `UnknownSource`)
-            if nothing proves what it is.
+    async def aclose(self) -> None:
+        """Stop: close the source. What is still to be read are the closing events."""
+        await self._close_source()
 
-    >>> for event in normalize(["Hel", "lo"]):
-    ...     print(event.type)
-    run.start
-    message.start
-    text.start
-    text.delta
-    text.delta
-    text.end
-    message.end
-    run.end
-    """
-    require_stream(source)
-    if mode is not None or subgraphs is not None:
-        dialect = dialect or "graph"
-    pipeline = Pipeline(dialect, mode=mode, subgraphs=subgraphs, strict=strict, clock=clock)
-    for stage in stages:
-        pipeline.add_stage(stage)
-    if isinstance(source, AsyncIterable):
-        items = source.__aiter__()
-        return AsyncEventStream(items, items.__anext__, pipeline, on_error, source)
-    iterator = iter(source)
-    return EventStream(iterator, iterator.__next__, pipeline, on_error, source)
+    def _fail(self, error: BaseException) -> None:
+        self._error = self._error or _only_exception(error)
+
+
+class Awaiting(AsyncRelay[T_co]):
+    """An async stream behind a stage that awaits: its own pull awaits both, and no task is made."""
+
+    def __init__(
+        self, inner: AsyncEventStream[T], stage: Callable[[T], Awaitable[Iterable[T_co]]]
+    ) -> None:
+        super().__init__(inner)
+        self._inner = inner
+        self._stage = stage
+        self._pull = self._staged
+        self._feed = self._pipeline.through
+        self._on_error = inner._on_error
+        self._is_quiet = False
+
+    async def _staged(self) -> Iterable[T_co]:
+        return await self._stage(await self._inner.__anext__())
+
+    def _fail(self, error: BaseException) -> None:
+        inner = self._inner
+        if not inner._done:
+            inner._fail(error)
+            self._is_quiet = self._on_error == "event"
+        elif isinstance(error, Exception) and not self._is_quiet:
+            self._error = self._error or inner._error or error
+
+
+def _only_exception(error: BaseException) -> Exception | None:
+    return error if isinstance(error, Exception) else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from .errors import UsageError
+from ..errors import UsageError
 
 __all__ = ["Stop", "require_stream", "stops"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ._protocols import Adapter, AnyStage, Stage, stage_of
-from .dialects import detect, reader_for
+from .._protocols import Adapter, AnyStage, Stage, stage_of
+from ..dialects import detect, reader_for
 
 __all__ = ["Pipeline", "Stages"]
 

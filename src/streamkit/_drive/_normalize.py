@@ -1,0 +1,97 @@
+"""From whatever streams to events: the one call that most people need."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Callable, Iterable
+from time import time
+from typing import Any, overload
+
+from .._protocols import AnyStage
+from ..events import Event
+from ._pipeline import Pipeline
+from ._source import require_stream
+from ._streams import AsyncEventStream, EventStream, OnError
+
+__all__ = ["normalize"]
+
+
+@overload
+def normalize(
+    source: AsyncIterable[Any],
+    *stages: AnyStage[Event, Event],
+    dialect: str | None = ...,
+    mode: str | None = ...,
+    subgraphs: bool | None = ...,
+    strict: bool = ...,
+    on_error: OnError = ...,
+    clock: Callable[[], float] = ...,
+) -> AsyncEventStream[Event]: ...
+
+
+@overload
+def normalize(
+    source: Iterable[Any],
+    *stages: AnyStage[Event, Event],
+    dialect: str | None = ...,
+    mode: str | None = ...,
+    subgraphs: bool | None = ...,
+    strict: bool = ...,
+    on_error: OnError = ...,
+    clock: Callable[[], float] = ...,
+) -> EventStream[Event]: ...
+
+
+def normalize(  # noqa: PLR0913  (a source has many sides)
+    source: AsyncIterable[Any] | Iterable[Any],
+    *stages: AnyStage[Event, Event],
+    dialect: str | None = None,
+    mode: str | None = None,
+    subgraphs: bool | None = None,
+    strict: bool = False,
+    on_error: OnError = "raise",
+    clock: Callable[[], float] = time,
+) -> AsyncEventStream[Event] | EventStream[Event]:
+    """Give any LangChain or LangGraph stream as one stream of events.
+
+    Args:
+        source: what ``.stream()``, ``.astream()`` or ``.astream_events()`` returned. A sync
+            source gives an `EventStream`, an async one an `AsyncEventStream`.
+        stages: callables behind the reader, each from one event to any number of events.
+        dialect: what the source is, where its first item does not prove it: ``"chunks"``,
+            ``"events"``, ``"graph"`` or ``"messages"``.
+        mode: the one ``stream_mode`` that a graph was asked for, where it was a single one other
+            than ``"messages"``: such items do not say what they are.
+        subgraphs: whether a graph with that one mode was asked for ``subgraphs=True``; needed
+            only for ``custom``, whose payload may look like anything.
+        strict: raise `MalformedItem` for an item that cannot be read, instead of passing it on
+            as an `Unrecognized` event.
+        on_error: ``"raise"`` hands an exception of the source on after the closing events;
+            ``"event"`` ends with the `RunError` event alone.
+        clock: gives the events' timestamps, in unix seconds; called once per item.
+
+    Raises:
+        UsageError: at once if ``source`` is no stream; at the first item (as `UnknownSource`)
+            if nothing proves what it is.
+
+    >>> for event in normalize(["Hel", "lo"]):
+    ...     print(event.type)
+    run.start
+    message.start
+    text.start
+    text.delta
+    text.delta
+    text.end
+    message.end
+    run.end
+    """
+    require_stream(source)
+    if mode is not None or subgraphs is not None:
+        dialect = dialect or "graph"
+    pipeline = Pipeline(dialect, mode=mode, subgraphs=subgraphs, strict=strict, clock=clock)
+    for stage in stages:
+        pipeline.add_stage(stage)
+    if isinstance(source, AsyncIterable):
+        items = source.__aiter__()
+        return AsyncEventStream(items, items.__anext__, pipeline, on_error, source)
+    iterator = iter(source)
+    return EventStream(iterator, iterator.__next__, pipeline, on_error, source)
