@@ -190,7 +190,7 @@ async def test_to_stop_a_run_tells_its_clients_how_it_ended():
 
 async def test_a_run_that_nobody_reads_is_stopped_and_forgotten():
     words = Words()
-    async with running(words, linger=0.1) as (_, id, client):
+    async with running(words, linger=0.5) as (_, id, client):
         before = other_tasks()
         words.say("Hel")
         await Visit(client, id).until("Hel")
@@ -202,10 +202,10 @@ async def test_a_run_that_nobody_reads_is_stopped_and_forgotten():
 
 async def test_a_run_that_is_read_is_not_stopped():
     words = Words()
-    async with running(words, linger=0.05) as (_, id, client):
+    async with running(words, linger=1.0) as (_, id, client):
         reading = asyncio.ensure_future(Visit(client, id).until())
         words.say("Hel")
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(1.3)
         assert not words.is_closed
         words.say("lo", None)
         check_stream(await reading)
@@ -213,7 +213,7 @@ async def test_a_run_that_is_read_is_not_stopped():
 
 async def test_a_client_that_leaves_is_noticed_while_the_graph_is_silent():
     words = Words()
-    async with running(words, linger=0.05, heartbeat=None) as (_, id, client):
+    async with running(words, linger=0.5, heartbeat=None) as (_, id, client):
         words.say("Hel")
         await Visit(client, id).until("Hel")
         await until(lambda: words.is_closed)
