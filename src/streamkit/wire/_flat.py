@@ -6,8 +6,9 @@ Frontends know the other one, ``{"type": "ai", "content": …, "id": …}``.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
+from ._blocks import as_dict, as_list
 from ._json import jsonable
 
 __all__ = ["flat"]
@@ -26,11 +27,11 @@ def flat(value: object, *, private: bool = False) -> Any:
 
 
 def _flat(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_flat(it) for it in value]
-    if not isinstance(value, dict):
+    items, fields = as_list(value), as_dict(value)
+    if items:
+        return [_flat(it) for it in items]
+    if not fields:
         return value
-    fields = cast("dict[str, Any]", value)
     if len(fields) == 2 and _is_stored(fields.get("type"), fields.get("data")):  # noqa: PLR2004
         return {"type": fields["type"], **_flat(fields["data"])}
     return {key: _flat(it) for key, it in fields.items()}

@@ -24,12 +24,13 @@ def patch(old: object, new: object) -> list[dict[str, Any]]:
 
 
 def _changes(old: Any, new: Any, path: str) -> Iterator[dict[str, Any]]:
+    items = as_list(new)
     if type(old) is not type(new):
         yield {"op": "replace", "path": path, "value": new}
     elif isinstance(new, dict):
         yield from _in_dict(old, cast("dict[str, Any]", new), path)
     elif isinstance(new, list):
-        yield from _in_list(old, as_list(new), path)
+        yield from _in_list(old, items, path)
     elif old != new:
         yield {"op": "replace", "path": path, "value": new}
 

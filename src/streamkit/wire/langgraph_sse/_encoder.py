@@ -1,0 +1,312 @@
+"""The events of one run as a LangGraph server's: which stream mode each belongs to, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from itertools import count
+from typing import Any, Literal, TypeAlias
+from uuid import uuid4
+
+from ...events import (
+    Checkpoint,
+    Citation,
+    Content,
+    Custom,
+    Event,
+    Interrupt,
+    MessageAdded,
+    MessageEnd,
+    MessageStart,
+    ReasoningDelta,
+    ReasoningEnd,
+    ReasoningStart,
+    RunEnd,
+    RunError,
+    RunStart,
+    StateSnapshot,
+    StateUpdate,
+    StepDelta,
+    StepEnd,
+    StepStart,
+    TextDelta,
+    TextEnd,
+    TextStart,
+    ToolCallDelta,
+    ToolCallEnd,
+    ToolCallStart,
+    ToolDelta,
+    ToolEnd,
+    ToolError,
+    ToolStart,
+)
+from ...mapping import ToolEvent
+from ...values import ErrorInfo, Origin
+from .._blocks import as_dict, as_list
+from .._flat import flat
+from .._json import dumps
+from ..codec import to_dict
+from ._messages import Chunks, Fields, metadata
+
+__all__ = ["Encoder", "Mode"]
+
+Mode: TypeAlias = Literal[
+    "messages-tuple", "messages", "values", "updates", "custom", "tools", "tasks", "checkpoints"
+]
+"""A stream mode of a LangGraph server; both words for messages mean tuples here."""
+
+Frames: TypeAlias = Iterable[bytes]
+
+_CUT_OFF = {"error": "Incomplete", "message": "the run was cut off"}
+_STATUS = {"completed": "success", "interrupted": "interrupted", "cancelled": "interrupted"}
+_ROOT = Origin()
+
+
+class Encoder:
+    """One run's state machine; `encoder` says what it may be told.
+
+    >>> from streamkit import Origin, RunStart
+    >>> machine = Encoder(thread_id="t", run_id="r")
+    >>> machine.feed(RunStart(origin=Origin(), timestamp=0.5))[0].decode().split()[1]
+    'metadata'
+    >>> machine.close()[0].decode().split()[1]
+    'error'
+    """
+
+    def __init__(
+        self,
+        *,
+        thread_id: str | None = None,
+        run_id: str | None = None,
+        modes: Collection[Mode] | None = None,
+        private: bool = False,
+        first_id: int | None = None,
+    ) -> None:
+        self._ids = (run_id, thread_id)
+        self._modes = None if modes is None else {it.removesuffix("-tuple") for it in modes}
+        self._private = private
+        self._numbers = None if first_id is None else count(first_id)
+        self._messages: dict[str, tuple[Chunks, bytes]] = {}
+        self._tools: dict[str, str] = {}
+        self._state: Fields = {}
+        self._interrupts: list[Fields] | None = None
+        self._is_over = False
+
+    def feed(self, event: Event) -> tuple[bytes, ...]:
+        """Give the frames that an event is worth: mostly one, often none."""
+        if self._is_over:
+            return ()
+        return tuple(_RULES.get(event.__class__, Encoder.other)(self, event))
+
+    def close(self) -> tuple[bytes, ...]:
+        """Give what ends a stream whose events stopped before its run did; else nothing."""
+        return () if self._is_over else tuple(self._end("error", _CUT_OFF))
+
+    # --- the run
+
+    def run_start(self, event: RunStart) -> Frames:
+        run_id, thread_id = self._ids
+        run_id = run_id or event.run_id or str(uuid4())
+        thread_id = thread_id or event.origin.thread_id
+        self._ids = (run_id, thread_id)
+        ids = {"run_id": run_id, "thread_id": thread_id}
+        yield self._frame("metadata", _ROOT, dumps(ids))
+
+    def run_end(self, event: RunEnd) -> Frames:
+        """Give the end, and before it the state where only the end tells it."""
+        output = as_dict(flat(event.output, private=self._private))
+        if output and not self._state:
+            yield from self._values(output)
+        if event.status == "incomplete":
+            yield from self._end("error", _CUT_OFF)
+        else:
+            end = {"run_id": self._ids[0], "status": _STATUS[event.status]}
+            yield from self._end("end", end)
+
+    def run_error(self, event: RunError) -> Frames:
+        error = {"error": event.error.name, "message": self._said(event.error)}
+        return self._end("error", error)
+
+    def _end(self, name: str, data: Fields) -> Frames:
+        self._is_over = True
+        yield self._frame(name, _ROOT, dumps(data))
+
+    # --- messages
+
+    def message_start(self, event: MessageStart) -> Frames:
+        chunks = Chunks(event, private=self._private)
+        about = dumps(metadata(event.origin, private=self._private), private=True)
+        self._messages[event.message_id] = (chunks, about)
+        return ()
+
+    def chunk(self, event: Any) -> Frames:
+        chunks, about = self._messages[event.message_id]
+        chunk = chunks.feed(event)
+        return self._tell("messages", event.origin, b"[%b,%b]" % (chunk, about)) if chunk else ()
+
+    def message_end(self, event: MessageEnd) -> Frames:
+        last = self.chunk(event)
+        del self._messages[event.message_id]
+        return last
+
+    def message_added(self, event: MessageAdded) -> Frames:
+        return self._message(event, flat(event.message, private=self._private))
+
+    def _message(self, event: Event, message: Fields) -> Frames:
+        data = [message, metadata(event.origin, private=self._private)]
+        return self._tell("messages", event.origin, dumps(data, private=True))
+
+    # --- tools
+
+    def tool_start(self, event: ToolStart) -> Frames:
+        self._tools[event.tool_call_id] = event.name
+        asked = flat(event.input, private=self._private)
+        return self._tool("on_tool_start", event, event.name, input=asked)
+
+    def tool_delta(self, event: ToolDelta) -> Frames:
+        name = self._tools.get(event.tool_call_id, "")
+        return self._tool(
+            "on_tool_event", event, name, data=flat(event.delta, private=self._private)
+        )
+
+    def tool_end(self, event: ToolEnd) -> Frames:
+        output = flat(event.output, private=self._private)
+        yield from self._tool("on_tool_end", event, event.name, output=output)
+        if event.status == "completed":
+            artifact = flat(event.artifact, private=self._private)
+            more = {} if artifact is None else {"artifact": artifact}
+            yield from self._result(event, content=_content(output), status="success", **more)
+
+    def tool_error(self, event: ToolError) -> Frames:
+        said = self._said(event.error)
+        yield from self._tool("on_tool_error", event, event.name, error=said)
+        yield from self._result(event, content=f"error: {said}", status="error")
+
+    def _tool(self, kind: str, event: ToolEvent, name: str, **said: Any) -> Frames:
+        about = {"toolCallId": event.tool_call_id, "name": name}
+        return self._tell_json("tools", event, {"event": kind, **about, **said})
+
+    def _result(self, event: ToolEnd | ToolError, **said: Any) -> Frames:
+        """Give a tool's message. The id that it has in the state comes with the state."""
+        id = event.tool_call_id
+        about = {"type": "tool", "id": f"{id}:result", "tool_call_id": id, "name": event.name}
+        return self._message(event, {**about, **said})
+
+    # --- the state
+
+    def state_snapshot(self, event: StateSnapshot) -> Frames:
+        state = flat(event.values, private=self._private)
+        if event.origin.namespace:
+            return self._tell_json("values", event, state)
+        return self._values(as_dict(state))
+
+    def interrupt(self, event: Interrupt) -> Frames:
+        """Give what the graph waits for so far, which for a breakpoint alone is an empty list."""
+        waits = self._interrupts = self._interrupts or []
+        if not event.static:
+            asked = flat(event.value, private=self._private)
+            waits.append({"id": event.interrupt_id, "value": asked})
+        yield from self._tell("updates", _ROOT, dumps({"__interrupt__": waits}, private=True))
+        yield from self._values(self._state)
+
+    def _values(self, state: Fields) -> Frames:
+        self._state = state
+        waits = {} if self._interrupts is None else {"__interrupt__": self._interrupts}
+        return self._tell("values", _ROOT, dumps({**state, **waits}, private=True))
+
+    def state_update(self, event: StateUpdate) -> Frames:
+        return self._tell_json(
+            "updates", event, {event.node: flat(event.values, private=self._private)}
+        )
+
+    def checkpoint(self, event: Checkpoint) -> Frames:
+        names = ("values", "next", "config", "parent_config", "metadata")
+        said = to_dict(event, private=self._private)
+        data = {name: said.get(name) for name in names}
+        return self._tell_json("checkpoints", event, {**data, "tasks": []})
+
+    # --- all else
+
+    def step_start(self, event: StepStart) -> Frames:
+        asked = {"input": flat(event.input, private=True)} if self._private else {}
+        return self._task(event, triggers=[], **asked)
+
+    def step_end(self, event: StepEnd) -> Frames:
+        if event.error:
+            return self._task(event, error=self._said(event.error))
+        output = as_dict(flat(event.output, private=self._private))
+        return self._task(event, result=list(output.items()))
+
+    def _task(self, event: StepStart | StepEnd, **said: Any) -> Frames:
+        if event.kind != "node":
+            return ()
+        about: Fields = {"id": event.step_id, "name": event.origin.node, "interrupts": []}
+        return self._tell_json("tasks", event, {**about, **said})
+
+    def step_delta(self, event: StepDelta) -> Frames:
+        return () if event.step_id else self.other(event)
+
+    def custom(self, event: Custom) -> Frames:
+        data = flat(event.data, private=self._private)
+        named = data if event.name is None else {"name": event.name, "data": data}
+        return self._tell_json("custom", event, named)
+
+    def other(self, event: Event) -> Frames:
+        said = {**to_dict(event, private=self._private), "type": f"streamkit.{event.type}"}
+        return self._tell_json("custom", event, said)
+
+    def nothing(self, _event: Event) -> Frames:
+        return ()
+
+    # --- frames
+
+    def _said(self, error: ErrorInfo) -> str:
+        return error.message if self._private else error.name
+
+    def _tell_json(self, mode: str, event: Event, data: object) -> Frames:
+        return self._tell(mode, event.origin, dumps(data, private=True))
+
+    def _tell(self, mode: str, origin: Origin, data: bytes) -> Frames:
+        """Give the frame if the client asked for its mode."""
+        wanted = self._modes is None or mode in self._modes
+        return (self._frame(mode, origin, data),) if wanted else ()
+
+    def _frame(self, name: str, origin: Origin, data: bytes) -> bytes:
+        path = "|".join((name, *origin.namespace)) if origin.namespace else name
+        number = b"" if self._numbers is None else b"id: %d\n" % next(self._numbers)
+        return b"%bevent: %b\ndata: %b\n\n" % (
+            number,
+            " ".join(path.split()).encode(errors="replace"),
+            data,
+        )
+
+
+def _content(output: Any) -> Any:
+    """Give a tool's output as a message's content: a text, or blocks."""
+    blocks = [as_dict(it).get("type") for it in as_list(output)]
+    is_content = isinstance(output, str) or (blocks and all(blocks))
+    return output if is_content else dumps(output, private=True).decode()
+
+
+_RULES: Mapping[type, Callable[[Encoder, Any], Frames]] = {
+    RunStart: Encoder.run_start,
+    RunEnd: Encoder.run_end,
+    RunError: Encoder.run_error,
+    MessageStart: Encoder.message_start,
+    MessageEnd: Encoder.message_end,
+    MessageAdded: Encoder.message_added,
+    **dict.fromkeys((TextDelta, ReasoningDelta, ReasoningEnd, Content, Citation), Encoder.chunk),
+    **dict.fromkeys((ToolCallStart, ToolCallDelta, ToolCallEnd), Encoder.chunk),
+    **dict.fromkeys((TextStart, TextEnd, ReasoningStart), Encoder.nothing),
+    ToolStart: Encoder.tool_start,
+    ToolDelta: Encoder.tool_delta,
+    ToolEnd: Encoder.tool_end,
+    ToolError: Encoder.tool_error,
+    StateSnapshot: Encoder.state_snapshot,
+    StateUpdate: Encoder.state_update,
+    Checkpoint: Encoder.checkpoint,
+    Interrupt: Encoder.interrupt,
+    StepStart: Encoder.step_start,
+    StepDelta: Encoder.step_delta,
+    StepEnd: Encoder.step_end,
+    Custom: Encoder.custom,
+}

@@ -1,0 +1,149 @@
+"""The chunks of a message, such that a reader who adds them up has the message.
+
+`AIMessageChunk.concat` of LangChain.js adds texts to texts, and blocks to the block of their index.
+A message's content is a text as long as text is all there is of it, and blocks from then on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from ...events import (
+    Citation,
+    Content,
+    MessageEnd,
+    MessageStart,
+    ReasoningDelta,
+    ReasoningEnd,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallEnd,
+    ToolCallStart,
+)
+from ...values import Origin
+from .._blocks import as_dict
+from .._flat import flat
+from .._json import dump_text, dumps
+from .._records import usage_form
+
+__all__ = ["Chunks", "Fields", "metadata"]
+
+Fields: TypeAlias = dict[str, Any]
+"""A JSON object, or some of its fields."""
+
+_TYPES = {"human": "HumanMessageChunk", "user": "HumanMessageChunk", "system": "SystemMessageChunk"}
+
+
+def metadata(origin: Origin, *, private: bool) -> Fields:
+    """Give what stands beside a message: where it comes from, or all that upstream says of that.
+
+    >>> metadata(Origin(node="book", namespace=("hotel:1",)), private=False)
+    {'langgraph_node': 'book', 'langgraph_checkpoint_ns': 'hotel:1', 'tags': []}
+    """
+    tags = {"tags": list(origin.tags)}
+    if private:
+        return {**as_dict(flat(origin.metadata, private=True)), **tags}
+    found: Fields = {"langgraph_node": origin.node, "langgraph_step": origin.step}
+    found = {name: it for name, it in found.items() if it is not None}
+    within = origin.metadata.get("langgraph_checkpoint_ns")
+    path = within if isinstance(within, str) else "|".join(origin.namespace)
+    return {**found, "langgraph_checkpoint_ns": path, **tags}
+
+
+class Chunks:
+    """One message: each method gives a chunk of it as JSON."""
+
+    def __init__(self, start: MessageStart, *, private: bool) -> None:
+        self._private = private
+        self._fields = {"type": _TYPES.get(start.role, "AIMessageChunk"), "id": start.message_id}
+        self._head = dumps(self._fields)[:-1]
+        self._is_text = True
+        self._not_ours: set[int] = set()
+
+    def feed(self, event: Any) -> bytes:
+        """Give the chunk that an event is worth; nothing where it is worth none."""
+        return _RULES[event.__class__](self, event)
+
+    def text(self, event: TextDelta) -> bytes:
+        """Add to a text."""
+        text = dump_text(event.text)
+        if self._is_text:
+            return b'%b,"content":%b}' % (self._head, text)
+        return self._block(b'{"type":"text","index":%d,"text":%b}' % (event.block_id, text))
+
+    def reasoning(self, event: ReasoningDelta) -> bytes:
+        """Add to a block of reasoning."""
+        text = dump_text(event.text)
+        return self._block(
+            b'{"type":"reasoning","index":%d,"reasoning":%b}' % (event.block_id, text)
+        )
+
+    def reasoning_end(self, event: ReasoningEnd) -> bytes:
+        """Add the provider's seal."""
+        if not event.signature:
+            return b""
+        block = {"type": "reasoning", "index": event.block_id, "reasoning": ""}
+        return self._block(dumps({**block, "extras": {"signature": event.signature}}))
+
+    def content(self, event: Content) -> bytes:
+        """Add a block that arrived whole."""
+        block = as_dict(flat(event.block, private=self._private))
+        return self._block(dumps({**block, "index": event.block_id}, private=True))
+
+    def citation(self, event: Citation) -> bytes:
+        """Add an annotation, beside the content: texts have no place for one."""
+        said = {"block_id": event.block_id, "citation": flat(event.citation, private=self._private)}
+        return self._chunk(additional_kwargs={"citations": [said]})
+
+    def call_start(self, event: ToolCallStart) -> bytes:
+        """Begin a call, if it is for anybody here to answer."""
+        if event.provider_executed:
+            self._not_ours.add(event.block_id)
+            return b""
+        return self._call(event, id=event.tool_call_id, name=event.name, args="")
+
+    def call_delta(self, event: ToolCallDelta) -> bytes:
+        """Add to a call's arguments."""
+        return b"" if event.block_id in self._not_ours else self._call(event, args=event.args)
+
+    def call_end(self, event: ToolCallEnd) -> bytes:
+        """Add a call that the provider answers, which is a block of the content."""
+        if event.block_id not in self._not_ours:
+            return b""
+        block = {"type": "server_tool_call", "id": event.tool_call_id, "name": event.name}
+        args = flat(event.args, private=self._private)
+        return self._block(dumps({**block, "args": args, "index": event.block_id}, private=True))
+
+    def end(self, event: MessageEnd) -> bytes:
+        """Add what is known when a message is complete."""
+        said = {"finish_reason": event.raw_finish_reason, "model_name": event.model}
+        fields: Fields = {name: it for name, it in said.items() if it is not None}
+        if self._private:
+            fields = flat(event.response_metadata, private=True) | fields
+        usage = {"usage_metadata": usage_form(event.usage)} if event.usage else {}
+        return self._chunk(**usage, response_metadata=fields, chunk_position="last")
+
+    def _call(self, event: ToolCallStart | ToolCallDelta, **fields: str) -> bytes:
+        chunk = {"type": "tool_call_chunk", "index": event.block_id, **fields}
+        return self._chunk(tool_call_chunks=[chunk])
+
+    def _block(self, block: bytes) -> bytes:
+        self._is_text = False
+        return b'%b,"content":[%b]}' % (self._head, block)
+
+    def _chunk(self, **fields: Any) -> bytes:
+        return dumps({**self._fields, "content": "", **fields}, private=True)
+
+
+_RULES: Mapping[type, Callable[[Chunks, Any], bytes]] = {
+    TextDelta: Chunks.text,
+    ReasoningDelta: Chunks.reasoning,
+    ReasoningEnd: Chunks.reasoning_end,
+    ToolCallStart: Chunks.call_start,
+    ToolCallDelta: Chunks.call_delta,
+    ToolCallEnd: Chunks.call_end,
+    Content: Chunks.content,
+    Citation: Chunks.citation,
+    MessageEnd: Chunks.end,
+}

@@ -1,0 +1,87 @@
+"""The way back: what a LangGraph client sends, and what a graph is called with for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+import msgspec
+
+from ...errors import BadRequest
+from .._blocks import as_dict
+from ._encoder import Mode
+
+__all__ = ["Request", "graph_input", "read_request"]
+
+_SPELLINGS = {"streamSubgraphs": "stream_subgraphs", "streamMode": "stream_mode"}
+"""The SDK's client sends snake_case, and `useStream`'s transport its own options as they are."""
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client sends to have a run, be it `useStream`'s transport or the SDK's client."""
+
+    input: dict[str, Any] | None = None
+    """The input, or None where the run goes on."""
+    command: dict[str, Any] | None = None
+    """What to go on with."""
+    config: dict[str, Any] | None = None
+    """The config that the client wants: whatever it likes, so check it before you use it."""
+    context: Any = None
+    """The context, likewise."""
+    stream_mode: str | list[str] | None = None
+    """What it wants to read; None where it has no say."""
+    stream_subgraphs: bool | None = None
+    """Whether it wants to read of subgraphs too."""
+
+    @property
+    def thread_id(self) -> str | None:
+        """The conversation, where the body names it."""
+        id = as_dict(as_dict(self.config).get("configurable")).get("thread_id")
+        return id if isinstance(id, str) else None
+
+    @property
+    def modes(self) -> list[Mode] | None:
+        """The modes it asks for, of those that can be written; None where it does not ask."""
+        asked = [self.stream_mode] if isinstance(self.stream_mode, str) else self.stream_mode
+        return None if asked is None else [it for it in get_args(Mode) if it in asked]
+
+
+def read_request(body: bytes | str | Mapping[str, Any]) -> Request:
+    """Give what the body of a request asks for.
+
+    Raises:
+        BadRequest: It is no request for a run.
+
+    >>> read_request('{"input": null, "config": {"configurable": {"thread_id": "t"}}}').thread_id
+    't'
+    """
+    try:
+        given = (
+            body if isinstance(body, Mapping) else msgspec.json.decode(body, type=dict[str, Any])
+        )
+        fields = {_SPELLINGS.get(name, name): it for name, it in given.items()}
+        return msgspec.convert(fields, Request)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise BadRequest(f"no request for a run: {error}") from error
+
+
+def graph_input(request: Request) -> Any:
+    """Give what to call a graph with: the input, or a ``Command`` with the answer in it.
+
+    A client may answer what the graph asked. It may not jump, nor write to the state past the
+    graph's own nodes, unless you make that command of ``request.command`` yourself.
+
+    Raises:
+        BadRequest: It asks for more than that.
+
+    >>> graph_input(Request(input={"messages": []}))
+    {'messages': []}
+    """
+    asked = {name: it for name, it in (request.command or {}).items() if it is not None}
+    if not asked:
+        return request.input
+    if set(asked) != {"resume"}:
+        raise BadRequest(f"a command may only resume, not {sorted(asked)!r}", 403)
+    from langgraph.types import Command  # noqa: PLC0415  (only who has it gets here)
+
+    return Command(resume=asked["resume"])

@@ -1,0 +1,280 @@
+"""LangGraph's server frames: which mode, which namespace, what stays here, and the way back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scenes import HUSHED
+from streamkit import (
+    BadRequest,
+    Checkpoint,
+    Custom,
+    ErrorInfo,
+    Event,
+    Interrupt,
+    MessageAdded,
+    MessageEnd,
+    MessageStart,
+    Origin,
+    RetrievalStart,
+    RunEnd,
+    RunError,
+    StateSnapshot,
+    StateUpdate,
+    StepEnd,
+    StepStart,
+    TextDelta,
+    ToolDelta,
+    ToolEnd,
+    ToolError,
+    ToolStart,
+    normalize,
+)
+from streamkit.wire import langgraph_sse
+from test_wire_ag_ui import ITEMS
+from wire_events import JSON
+
+AT: dict[str, Any] = {"origin": Origin(node="n"), "timestamp": 0.5}
+INSIDE: dict[str, Any] = {"origin": Origin(namespace=("a:1", "b:2")), "timestamp": 0.5}
+TOOL: dict[str, Any] = {**AT, "tool_call_id": "c1", "name": "look"}
+ERROR = ErrorInfo(name="ValueError", message=HUSHED)
+
+
+def read(frames: Any) -> list[tuple[str, Any]]:
+    """Each frame's event and data: two lines, one blank line, and LF alone."""
+    told = []
+    for frame in frames:
+        name, data, *rest = frame.decode().split("\n")
+        assert rest == ["", ""]
+        assert "\r" not in frame.decode()
+        told.append((name.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
+    return told
+
+
+def written(*events: Event, **options: Any) -> list[tuple[str, Any]]:
+    write = langgraph_sse.Encoder(**options)
+    return read(frame for event in events for frame in write.feed(event))
+
+
+@given(ITEMS, st.data())
+def test_any_cut(items: list[Any], data: Any) -> None:
+    """One start, one end, whatever there is and wherever it stops."""
+    events = list(normalize(items, on_error="event"))
+    size = data.draw(st.integers(1, len(events)))
+    write = langgraph_sse.Encoder()
+    frames = [frame for event in events[:size] for frame in write.feed(event)]
+    names = [name for name, _ in read([*frames, *write.close()])]
+    assert names[0] == "metadata"
+    assert names[-1] in {"end", "error"}
+    assert not {"metadata", "end", "error"} & set(names[1:-1])
+    assert write.close() == ()
+    assert [*map(write.feed, events)] == [()] * len(events)
+
+
+def test_values_hold_the_interrupts_so_far() -> None:
+    state = {"n": 1}
+    told = written(
+        StateSnapshot(**AT, values=state),
+        Interrupt(**INSIDE, interrupt_id="i1", value="Sure?"),
+        Interrupt(**INSIDE, interrupt_id="i2", value={"a": 1}),
+        StateSnapshot(**INSIDE, values={"m": 2}),
+        StateSnapshot(**AT, values={"n": 2}),
+    )
+    first, second = {"id": "i1", "value": "Sure?"}, {"id": "i2", "value": {"a": 1}}
+    assert told == [
+        ("values", state),
+        ("updates", {"__interrupt__": [first]}),
+        ("values", {**state, "__interrupt__": [first]}),
+        ("updates", {"__interrupt__": [first, second]}),
+        ("values", {**state, "__interrupt__": [first, second]}),
+        ("values|a:1|b:2", {"m": 2}),
+        ("values", {"n": 2, "__interrupt__": [first, second]}),
+    ]
+
+
+def test_a_breakpoint_is_an_empty_list() -> None:
+    told = written(Interrupt(**AT, interrupt_id="static-0", static=True))
+    assert told[-1] == ("values", {"__interrupt__": []})
+
+
+def test_the_output_is_the_state_where_nothing_else_tells_it() -> None:
+    end = RunEnd(**AT, status="completed", output={"n": 2})
+    assert written(end, run_id="r") == [
+        ("values", {"n": 2}),
+        ("end", {"run_id": "r", "status": "success"}),
+    ]
+    assert [name for name, _ in written(StateSnapshot(**AT, values={"n": 2}), end)] == [
+        "values",
+        "end",
+    ]
+
+
+def test_tools_have_events_and_messages() -> None:
+    told = written(
+        ToolStart(**TOOL, input={"x": 1}),
+        ToolDelta(**AT, tool_call_id="c1", delta="half"),
+        ToolEnd(**TOOL, status="completed", output={"sky": "sunny"}, artifact=[1]),
+    )
+    about = {"toolCallId": "c1", "name": "look"}
+    assert told[:3] == [
+        ("tools", {"event": "on_tool_start", **about, "input": {"x": 1}}),
+        ("tools", {"event": "on_tool_event", **about, "data": "half"}),
+        ("tools", {"event": "on_tool_end", **about, "output": {"sky": "sunny"}}),
+    ]
+    name, (message, where) = told[3]
+    assert name == "messages"
+    assert where == {"langgraph_node": "n", "langgraph_checkpoint_ns": "", "tags": []}
+    assert message == {
+        "type": "tool",
+        "id": "c1:result",
+        "tool_call_id": "c1",
+        "name": "look",
+        "content": '{"sky":"sunny"}',
+        "status": "success",
+        "artifact": [1],
+    }
+
+
+@pytest.mark.parametrize(
+    ("output", "content"),
+    [
+        ("sunny", "sunny"),
+        ([{"type": "text", "text": "sunny"}], [{"type": "text", "text": "sunny"}]),
+        ([1, 2], "[1,2]"),
+        ([], "[]"),
+        (None, "null"),
+    ],
+)
+def test_what_a_tools_message_holds(output: Any, content: Any) -> None:
+    _, (_, (message, _)) = written(ToolEnd(**TOOL, status="completed", output=output))
+    assert message["content"] == content
+
+
+@pytest.mark.parametrize("status", ["interrupted", "cancelled", "incomplete"])
+def test_a_tool_that_was_stopped_has_no_message(status: Any) -> None:
+    assert [name for name, _ in written(ToolEnd(**TOOL, status=status))] == ["tools"]
+
+
+def test_secrets() -> None:
+    events: list[Event] = [
+        ToolError(**TOOL, error=ERROR),
+        StepStart(**AT, step_id="s", kind="node", input=HUSHED),
+        StepEnd(**AT, step_id="s", kind="node", status="failed", error=ERROR),
+        Checkpoint(
+            **AT, config={"configurable": {"key": HUSHED, "thread_id": "t"}}, metadata=HUSHED
+        ),
+        MessageStart(origin=Origin(metadata={"key": HUSHED}), timestamp=0.5, message_id="m"),
+        TextDelta(**AT, message_id="m", block_id=0, text="Hi"),
+        MessageEnd(
+            **AT, message_id="m", status="completed", text="Hi", response_metadata={"key": HUSHED}
+        ),
+        RunError(**AT, error=ERROR),
+    ]
+    assert HUSHED not in json.dumps(written(*events))
+    told = json.dumps(written(*events, private=True))
+    assert told.count(HUSHED) == 10
+
+
+def test_nodes_are_tasks() -> None:
+    told = written(
+        StepStart(**AT, step_id="s1", kind="node"),
+        StepStart(**AT, step_id="s2", kind="chain"),
+        StepEnd(**AT, step_id="s2", kind="chain", status="completed"),
+        StepEnd(**AT, step_id="s1", kind="node", status="completed", output={"a": 1}),
+    )
+    about = {"id": "s1", "name": "n", "interrupts": []}
+    assert told == [
+        ("tasks", {**about, "triggers": []}),
+        ("tasks", {**about, "result": [["a", 1]]}),
+    ]
+
+
+def test_custom_data() -> None:
+    told = written(
+        Custom(**AT, data={"type": "ui"}),
+        Custom(**INSIDE, name="progress", data=1),
+        RetrievalStart(**AT, retrieval_id="r", name="d", query="q"),
+    )
+    assert told[:2] == [
+        ("custom", {"type": "ui"}),
+        ("custom|a:1|b:2", {"name": "progress", "data": 1}),
+    ]
+    assert told[2][1]["type"] == "streamkit.retrieval.start"
+    assert told[2][1]["query"] == "q"
+
+
+def test_messages_that_nodes_add() -> None:
+    from langchain_core.messages import HumanMessage, RemoveMessage
+
+    told = written(
+        MessageAdded(**AT, message=HumanMessage("And?", id="h1")),
+        MessageAdded(**AT, message=RemoveMessage(id="m1")),
+    )
+    assert [data[0]["type"] for _, data in told] == ["human", "remove"]
+    assert [data[0]["id"] for _, data in told] == ["h1", "m1"]
+
+
+def test_modes_and_numbers() -> None:
+    events: list[Event] = [
+        StateUpdate(**AT, node="n", values=None),
+        Custom(**AT, data=1),
+        RunEnd(**AT, status="cancelled"),
+    ]
+    write = langgraph_sse.Encoder(modes=["custom"], first_id=3, run_id="r")
+    frames = b"".join(frame for event in events for frame in write.feed(event))
+    end = b'id: 4\nevent: end\ndata: {"run_id":"r","status":"interrupted"}\n\n'
+    assert frames == b"id: 3\nevent: custom\ndata: 1\n\n" + end
+
+
+def test_a_namespace_cannot_break_a_frame() -> None:
+    origin = Origin(namespace=("a\nevent: error\r\n:1",))
+    ((name, _),) = written(Custom(origin=origin, timestamp=0.5, data=1))
+    assert name == "custom|a event: error :1"
+
+
+# --- the way back
+
+
+@pytest.mark.parametrize(
+    "body", ["", "[]", b"\xff", {"input": 1}, {"command": []}, '{"config": 1}']
+)
+def test_bad_requests(body: Any) -> None:
+    with pytest.raises(BadRequest, match="no request for a run"):
+        langgraph_sse.read_request(body)
+
+
+def test_a_client_may_resume_and_no_more() -> None:
+    pytest.importorskip("langgraph")
+    request = langgraph_sse.read_request({"command": {"resume": False, "goto": None}})
+    assert langgraph_sse.graph_input(request).resume is False
+    request = langgraph_sse.read_request({"command": {"goto": "admin"}})
+    with pytest.raises(BadRequest, match="goto") as caught:
+        langgraph_sse.graph_input(request)
+    assert caught.value.status == 403
+
+
+@pytest.mark.parametrize(
+    ("asked", "modes"),
+    [
+        (None, None),
+        ("values", ["values"]),
+        (["events", "values", "messages-tuple"], ["messages-tuple", "values"]),
+    ],
+)
+def test_modes_that_can_be_written(asked: Any, modes: Any) -> None:
+    assert langgraph_sse.read_request({"stream_mode": asked}).modes == modes
+
+
+@given(JSON)
+def test_any_body_is_read_or_refused(value: Any) -> None:
+    try:
+        request = langgraph_sse.read_request(json.dumps(value))
+    except BadRequest:
+        return
+    assert isinstance(request.thread_id, (str, type(None)))
+    langgraph_sse.Encoder(modes=request.modes)
