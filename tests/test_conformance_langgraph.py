@@ -16,7 +16,7 @@ from streamkit.wire import jsonable, langgraph_sse
 from streamkit.wire._flat import flat
 from test_cases import CASES
 
-STREAMED = ["messages-tuple"]
+STREAMED = langgraph_sse.Request(stream_mode="messages-tuple")
 
 
 def body(events: list[Event], **options: Any) -> bytes:
@@ -72,7 +72,7 @@ def assert_streams(told: dict[str, Any], events: list[Event]) -> None:
 def test_cases(clients: Clients, name: str) -> None:
     dialect = "chunks" if name.startswith("objects") else None
     events = list(normalize(CASES[name](), dialect=dialect, on_error="event"))
-    assert_streams(clients.read("langgraph", body(events, modes=STREAMED)), events)
+    assert_streams(clients.read("langgraph", body(events, request=STREAMED)), events)
 
 
 def test_the_client_guesses_at_arguments_that_were_cut_off(clients: Clients) -> None:
@@ -88,7 +88,7 @@ def test_the_client_guesses_at_arguments_that_were_cut_off(clients: Clients) -> 
 def test_real_graphs(clients: Clients, name: str, cut: int) -> None:
     """The chunks alone say what the state says, and all modes together end in the state."""
     events = SCENES[name]()
-    assert_streams(clients.read("langgraph", body(events, modes=STREAMED), cut=cut), events)
+    assert_streams(clients.read("langgraph", body(events, request=STREAMED), cut=cut), events)
     told = clients.read("langgraph", body(events), cut=cut)
     states = [it.values for it in events if it.type == "state.snapshot" and not it.origin.namespace]
     values = {
@@ -191,5 +191,5 @@ def test_the_sdk_gets_what_it_asks_for(clients: Clients) -> None:
     request = langgraph_sse.read_request(clients.requests[0]["body"])
     assert request.stream_subgraphs
     assert langgraph_sse.graph_input(request) == {"messages": []}
-    parts = clients.read("langgraph_sdk", body(SCENES["the_demo"](), modes=request.modes))
+    parts = clients.read("langgraph_sdk", body(SCENES["the_demo"](), request=request))
     assert {it["event"] for it in parts} == {"metadata", "messages", "custom", "end"}

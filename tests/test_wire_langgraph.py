@@ -225,7 +225,9 @@ def test_modes_and_numbers() -> None:
         Custom(**AT, data=1),
         RunEnd(**AT, status="cancelled"),
     ]
-    write = langgraph_sse.Encoder(modes=["custom"], first_id=3, run_id="r")
+    write = langgraph_sse.Encoder(
+        langgraph_sse.Request(stream_mode=["custom"]), first_id=3, run_id="r"
+    )
     frames = b"".join(frame for event in events for frame in write.feed(event))
     end = b'id: 4\nevent: end\ndata: {"run_id":"r","status":"interrupted"}\n\n'
     assert frames == b"id: 3\nevent: custom\ndata: 1\n\n" + end
@@ -277,4 +279,4 @@ def test_any_body_is_read_or_refused(value: Any) -> None:
     except BadRequest:
         return
     assert isinstance(request.thread_id, (str, type(None)))
-    langgraph_sse.Encoder(modes=request.modes)
+    langgraph_sse.Encoder(request)

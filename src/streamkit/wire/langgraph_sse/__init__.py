@@ -16,14 +16,14 @@ Laws of this file:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from ...events import Event
 from ...mapping import PerRun, per_run
 from .. import sse
-from ._encoder import Encoder, Mode
-from ._request import Request, graph_input, read_request
+from ._encoder import Encoder
+from ._request import Mode, Request, graph_input, read_request
 
 __all__ = [
     "HEADERS",
@@ -44,19 +44,19 @@ HEARTBEAT: Final = sse.HEARTBEAT
 
 
 def encoder(
+    request: Request | None = None,
     *,
     thread_id: str | None = None,
     run_id: str | None = None,
-    modes: Collection[Mode] | None = None,
     private: bool = False,
     first_id: int | None = None,
 ) -> PerRun[Event, bytes]:
     r"""Give a stage from events to frames.
 
     Args:
-        thread_id: the conversation, if the source does not tell it.
-        run_id: the run, likewise.
-        modes: the stream modes that the client asked for; all of them where it cannot ask.
+        request: what the client sent. It may name the conversation, and the modes to write.
+        thread_id: the conversation, where the address names it.
+        run_id: the run, if the source does not tell it.
         private: also write what otherwise stays in the process, such as exception texts.
         first_id: number the frames from there on, for clients that come back for the rest.
 
@@ -67,10 +67,5 @@ def encoder(
     >>> frames[-1]
     b'event: end\ndata: {"run_id":"r","status":"success"}\n\n'
     """
-    return per_run(
-        lambda: (
-            Encoder(
-                thread_id=thread_id, run_id=run_id, modes=modes, private=private, first_id=first_id
-            ).feed
-        )
-    )
+    options = {"thread_id": thread_id, "run_id": run_id}
+    return per_run(lambda: Encoder(request, private=private, first_id=first_id, **options).feed)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import count
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 from uuid import uuid4
 
 from ...events import (
@@ -46,13 +46,9 @@ from .._flat import flat
 from .._json import dumps
 from ..codec import to_dict
 from ._messages import Chunks, Fields, metadata
+from ._request import Request
 
-__all__ = ["Encoder", "Mode"]
-
-Mode: TypeAlias = Literal[
-    "messages-tuple", "messages", "values", "updates", "custom", "tools", "tasks", "checkpoints"
-]
-"""A stream mode of a LangGraph server; both words for messages mean tuples here."""
+__all__ = ["Encoder"]
 
 Frames: TypeAlias = Iterable[bytes]
 
@@ -74,14 +70,16 @@ class Encoder:
 
     def __init__(
         self,
+        request: Request | None = None,
         *,
         thread_id: str | None = None,
         run_id: str | None = None,
-        modes: Collection[Mode] | None = None,
         private: bool = False,
         first_id: int | None = None,
     ) -> None:
-        self._ids = (run_id, thread_id)
+        wanted = request or Request()
+        modes = wanted.modes
+        self._ids = (run_id, thread_id or wanted.thread_id)
         self._modes = None if modes is None else {it.removesuffix("-tuple") for it in modes}
         self._private = private
         self._numbers = None if first_id is None else count(first_id)

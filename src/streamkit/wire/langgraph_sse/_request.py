@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
 
 from ...errors import BadRequest
 from .._blocks import as_dict
-from ._encoder import Mode
 
-__all__ = ["Request", "graph_input", "read_request"]
+__all__ = ["Mode", "Request", "graph_input", "read_request"]
+
+Mode: TypeAlias = Literal[
+    "messages-tuple", "messages", "values", "updates", "custom", "tools", "tasks", "checkpoints"
+]
+"""A stream mode of a LangGraph server; both words for messages mean tuples here."""
 
 _SPELLINGS = {"streamSubgraphs": "stream_subgraphs", "streamMode": "stream_mode"}
 """The SDK's client sends snake_case, and `useStream`'s transport its own options as they are."""
