@@ -172,9 +172,10 @@ class EventsReader(Reader):
         # The first event to arrive carries the root's input, whatever run it is about.
         is_own = run.origin.run_id == self._root or not self._is_first
         given = data.get("input") if is_own else None
+        if run.origin.node == event["name"]:  # a node, or a task of the functional API
+            self._nodes.add(event["name"])
         if kind == "node":
             self._end_jumps()
-            self._nodes.add(event["name"])
             self._mark_graph(run.origin.parent_ids)
             seen = list(messages_in(given))
             self.assembly.ledger.expect_calls(seen, run.origin.namespace)
