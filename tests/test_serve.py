@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import json
+import re
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
@@ -27,7 +30,7 @@ from serving import other_tasks, served, until
 from streamkit import Event, RunEnd, RunError, TextDelta, UsageError, normalize
 from streamkit.serve import EventResponse
 from streamkit.testing import check_stream
-from streamkit.wire import chat, ndjson, sse
+from streamkit.wire import ag_ui, ai_sdk, chat, ndjson, openai_chunks, sse
 
 
 def app(respond: Callable[[Request], Any], **options: Any) -> Starlette:
@@ -181,6 +184,23 @@ async def test_any_format_and_its_options_will_do():
         EventResponse("Hi")
 
 
+@pytest.mark.parametrize("wire", [ag_ui, ai_sdk, chat, ndjson, openai_chunks, sse])
+async def test_every_format_is_sent_as_its_encoder_writes_it(wire):
+    def events() -> Any:
+        return normalize(Source("Hel", "lo").stream(), clock=lambda: 0.5)
+
+    expected = [piece async for piece in events().pipe(wire.encoder())]
+    async with served(app(lambda _: EventResponse(events(), wire))) as client:
+        answer = await client.get("/")
+    assert without_ids(answer.content) == without_ids(b"".join(expected))
+    assert wire.HEADERS.items() <= dict(answer.headers).items()
+
+
+def without_ids(data: bytes) -> bytes:
+    """What is the same for every run of a format that makes up ids and times."""
+    return re.sub(rb"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{32}|\d{10,}", b"0", data)
+
+
 async def test_events_of_your_own_are_sent_too():
     @dataclass
     class Token:
@@ -299,6 +319,7 @@ async def test_a_request_for_the_headers_alone_runs_nothing():
     assert answer.headers["content-type"] == "text/event-stream"
     assert answer.content == b""
     assert source.pulled == 0
+    assert source.closed_by
 
 
 async def test_a_server_that_cancels_the_response_stops_the_graph():
@@ -378,3 +399,9 @@ async def test_a_sync_stream_is_closed_when_the_client_leaves():
         await asyncio.sleep(0.05)
         source.go.set()
         await until(lambda: source.closed)
+
+
+def test_without_starlette_the_error_says_what_to_install():
+    code = "import sys; sys.modules['starlette'] = None; import streamkit.serve"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "pip install 'langchain-streamkit[serve]'" in run.stderr

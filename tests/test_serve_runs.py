@@ -188,6 +188,20 @@ async def test_to_stop_a_run_tells_its_clients_how_it_ended():
     assert events[-1].status == "cancelled"
 
 
+async def test_a_run_may_be_stopped_before_it_began():
+    words = Words()
+    runs = Runs()
+    id = runs.start(words.stream())
+    await runs.stop(id)
+    async with served(app(runs)) as client:
+        data = (await client.get(f"/{id}")).content
+    await runs.aclose()
+    events = sse.Decoder().feed(data)
+    check_stream(events)
+    assert events[-1].status == "cancelled"
+    assert words.is_closed
+
+
 async def test_a_run_that_nobody_reads_is_stopped_and_forgotten():
     words = Words()
     async with running(words, linger=0.5) as (_, id, client):

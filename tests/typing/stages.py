@@ -29,8 +29,9 @@ from streamkit.filters import nodes, only
 from streamkit.mapping import ToolEvent, per_run
 from streamkit.payloads import typed_payloads
 from streamkit.presets import tokens, tools, ui
+from streamkit.serve import EventResponse, Runs
 from streamkit.views import by_agent, by_message, by_namespace, merge_runs, split, tee
-from streamkit.wire import ndjson, sse
+from streamkit.wire import ag_ui, ai_sdk, chat, ndjson, openai_chunks, sse
 
 
 @dataclass
@@ -142,3 +143,13 @@ register("mine", MyReader, detect=lambda raw: raw is None)
 assert_type(ndjson.Decoder().feed(b""), list[Event])
 assert_type(sse.Decoder[Token](types=[Token]).close(), list[Event | Token])
 assert_type(normalize(["a"]).map(mapper).pipe(sse.encoder()), EventStream[bytes])
+
+
+EventResponse(normalize(["a"]), ag_ui)
+EventResponse(normalize(["a"]), ai_sdk, target=7)
+EventResponse(normalize(["a"]), chat)
+EventResponse(normalize(["a"]), openai_chunks)
+EventResponse(normalize(["a"]), sse, first_id=1)
+EventResponse(normalize(["a"]), "sse")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+EventResponse(normalize(["a"]).map(mapper), ndjson, private=True)
+Runs(ai_sdk, target=7)

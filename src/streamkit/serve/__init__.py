@@ -8,6 +8,11 @@ The graph runs while the client reads, and stops when it leaves. `Runs` are for 
 on without their clients. Needs ``pip install 'langchain-streamkit[serve]'``.
 """
 
+from importlib.util import find_spec
+
+if not find_spec("starlette"):
+    raise ImportError("streamkit.serve needs starlette; pip install 'langchain-streamkit[serve]'")
+
 from ._body import Wire
 from ._requests import bad_request, read_body, read_json
 from ._responses import EventResponse

@@ -88,6 +88,7 @@ class Signal:
 async def stopped(task: asyncio.Task[Any]) -> None:
     """Cancel a task and wait for its end, also where the waiting task is being cancelled itself."""
     with CancelScope(shield=True):
+        await asyncio.sleep(0)  # a task that never began would not close its source
         task.cancel()
         await asyncio.wait({task})
 
