@@ -122,7 +122,9 @@ class Encoder:
 
     def feed(self, event: Event) -> tuple[bytes, ...]:
         """Give the frames that an event is worth: those of a message that has its turn."""
-        frames = [frame for it in self._in_turn(event) for frame in self._frames_of(it)]
+        frames: list[bytes] = []
+        for it in self._in_turn(event):
+            frames += self._frames_of(it)
         return tuple(frames)
 
     def close(self) -> tuple[bytes, ...]:
@@ -135,11 +137,12 @@ class Encoder:
 
     # --- messages
 
-    def _text(self, event: TextDelta) -> Iterator[bytes]:
-        if self._speaker not in {event.message_id, None}:
-            yield self._chunks.text("content", "\n\n")
-        self._speaker = event.message_id
-        yield self._chunks.text("content", event.text)
+    def _text(self, event: TextDelta) -> Iterable[bytes]:
+        frame = self._chunks.text("content", event.text)
+        if event.message_id == self._speaker:
+            return (frame,)
+        is_first, self._speaker = self._speaker is None, event.message_id
+        return (frame,) if is_first else (self._chunks.text("content", "\n\n"), frame)
 
     def _reasoning(self, event: ReasoningDelta) -> Iterator[bytes]:
         yield self._chunks.text("reasoning_content", event.text)
@@ -225,6 +228,7 @@ class _Chunks:
     def __init__(self, model: str | None) -> None:
         self._model = model
         self._head = b""
+        self._heads: dict[str, bytes] = {}
 
     def begin(self, event: MessageStart | RunEnd) -> Iterator[bytes]:
         """Give the chunk that says who speaks, once."""
@@ -241,17 +245,19 @@ class _Chunks:
         yield self.delta({"role": "assistant", "content": ""})
 
     def text(self, key: str, text: str) -> bytes:
-        """Give a chunk whose delta is one text."""
-        return self._with(b'{"%b":%b}' % (key.encode(), dump_text(text)), b"null")
+        """Give a chunk whose delta is one text: most of a stream."""
+        head = self._heads.get(key) or self._new_head(key)
+        return head + dump_text(text) + b'},"finish_reason":null}]}\n\n'
+
+    def _new_head(self, key: str) -> bytes:
+        start = b'%b,"choices":[{"index":0,"delta":{%b:'
+        head = self._heads[key] = start % (self._head, dump_text(key))
+        return head
 
     def delta(self, delta: dict[str, Any], finish_reason: str | None = None) -> bytes:
         """Give a chunk."""
-        reason = b"null" if finish_reason is None else dump_text(finish_reason)
-        return self._with(dump_scalars(delta), reason)
-
-    def _with(self, delta: bytes, finish_reason: bytes) -> bytes:
-        choice = b'{"index":0,"delta":%b,"finish_reason":%b}' % (delta, finish_reason)
-        return b'%b,"choices":[%b]}\n\n' % (self._head, choice)
+        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
+        return b'%b,"choices":[%b]}\n\n' % (self._head, dump_scalars(choice))
 
     def usage(self, usage: Usage) -> bytes:
         """Give the chunk that has no choice."""
