@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -342,6 +343,22 @@ def test_no_payload_breaks_the_stream(clients: Clients, trap: Any, major: int) -
     assert list(output) == [key.replace("__proto__", "$proto__") for key in trap]
     assert output.get("text") == trap.get("text")
     assert "hush" not in json.dumps(output)
+
+
+@dataclass
+class Stock:
+    symbol: str
+    id: str = "s1"
+    type: str = "app.stock"
+
+
+@pytest.mark.parametrize("major", MAJORS)
+def test_what_a_mapper_gave_goes_by_its_type(clients: Clients, major: Any) -> None:
+    own: list[Any] = [Stock("A"), Stock("B"), "bare"]
+    sent = wire(spoken(*own), target=major)
+    message = answer(clients.read("ai_sdk", sent, major=major))
+    assert data(message, "app.stock") == [{"symbol": "B", "id": "s1", "type": "app.stock"}]
+    assert data(message, "custom") == ["bare"]
 
 
 def test_there_is_no_other_target() -> None:

@@ -18,9 +18,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
-from ...events import Event, EventType
+from ...events import EventType
 from ...mapping import PerRun, per_run
 from .. import sse
 from ._chunks import Chunks, Target
@@ -57,8 +57,8 @@ def encoder(
     private: bool = False,
     message_id: str | None = None,
     also: Collection[EventType] = (),
-) -> PerRun[Event, bytes]:
-    r"""Give a stage from events to frames.
+) -> PerRun[Any, bytes]:
+    r"""Give a stage from events to frames. What a mapper gave is shown by its ``type``.
 
     Args:
         request: what the client sent. Where it answers an interrupt, its last message goes on.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import Any, NamedTuple
+from time import time
+from typing import Any, NamedTuple, get_args
 
 from ...events import (
     Citation,
@@ -24,15 +25,19 @@ from ...events import (
     TextEnd,
     TextStart,
 )
-from ...values import Usage
+from ...values import Origin, Usage
 from .._blocks import as_dict, file_of, result_of, source_of
 from .._frames import DONE, delta, delta_head
+from .._json import loads
+from .._types import dump_own
 from ..codec import to_dict
 from ._calls import CallWriter, Continuation
 from ._chunks import Chunks, Target, metadata_of, usage_form
 from ._request import Request
 
 __all__ = ["Encoder"]
+
+_EVENTS: tuple[type[Event], ...] = get_args(Event)
 
 
 class _Part(NamedTuple):
@@ -64,7 +69,7 @@ class Encoder:
     ) -> None:
         self._chunks = Chunks(target, private=private)
         self._continues = (request and request.continues) or Continuation(message_id or "")
-        self._also = frozenset(also)
+        self._also = frozenset(cls for cls in _EVENTS if cls.type in also)
         self._calls = CallWriter(self._chunks, self._continues)
         self._parts: dict[tuple[str, int], _Part] = {}
         self._speaking: set[str] = set()
@@ -90,32 +95,28 @@ class Encoder:
             RunError: self._run_error,
         }
 
-    def feed(self, event: Event) -> tuple[bytes, ...]:
-        """Give the frames that an event is worth: mostly one, often none."""
+    def feed(self, event: Any) -> tuple[bytes, ...]:
+        """Give the frames that an event is worth, ours or the application's: often none."""
         if self._over:
             return ()
         if not self._begun:
             return (*self._begin(), *self.feed(event))
-        write = self._writers.get(event.__class__)
-        frames = tuple(write(event)) if write else ()
-        return (self._whole(event), *frames) if event.type in self._also else frames
+        write = self._writers.get(event.__class__, self._other)
+        frames = tuple(write(event))
+        return (self._whole(event), *frames) if event.__class__ in self._also else frames
 
     def close(self) -> tuple[bytes, ...]:
         """Give what ends a stream whose events stopped before its run did; else nothing."""
-        if self._over:
-            return ()
-        error = self._chunks.say("error", errorText="incomplete")
-        return (*self._begin(), *self._end(error, None))
+        return self.feed(RunEnd(origin=Origin(), timestamp=time(), status="incomplete"))
 
     # --- the run
 
     def _begin(self) -> Iterator[bytes]:
-        if not self._begun:
-            self._begun = True
-            yield self._chunks.say("start", messageId=self._continues.message_id or None)
-            for asked in self._continues.answered:
-                data, id = {**asked, "answered": True}, asked["interruptId"]
-                yield self._chunks.data("interrupt", data, id=id)
+        self._begun = True
+        yield self._chunks.say("start", messageId=self._continues.message_id or None)
+        for asked in self._continues.answered:
+            data, id = {**asked, "answered": True}, asked["interruptId"]
+            yield self._chunks.data("interrupt", data, id=id)
 
     def _run_end(self, event: RunEnd) -> Iterator[bytes]:
         say = self._chunks.say
@@ -208,9 +209,18 @@ class Encoder:
 
     def _custom(self, event: Custom) -> Iterator[bytes]:
         """A payload with an ``id`` takes the place of the one before of its name and id."""
-        name = re.sub(r"[^\w.-]+", "-", event.name or "custom")
-        id: object = as_dict(event.data).get("id")
-        yield self._chunks.data(name, event.data, id=id if isinstance(id, str) else None)
+        yield self._named(event.name, event.data)
+
+    def _other(self, event: object) -> Iterator[bytes]:
+        """Show what a mapper gave by its type, and no event of ours that has no place here."""
+        if not isinstance(event, _EVENTS):
+            data = loads(dump_own(event, private=self._chunks.private))
+            yield self._named(as_dict(data).get("type"), data)
+
+    def _named(self, name: object, data: object) -> bytes:
+        kind = re.sub(r"[^\w.-]+", "-", name) if name and isinstance(name, str) else "custom"
+        id: object = as_dict(data).get("id")
+        return self._chunks.data(kind, data, id=id if isinstance(id, str) else None)
 
     def _step_delta(self, event: StepDelta) -> Iterator[bytes]:
         """Show what the run itself streams that is no text, but nothing of the steps inside it."""
