@@ -76,30 +76,33 @@ def test_any_cut(items: list[Any], data: Any) -> None:
     assert [*map(write.feed, events)] == [()] * len(events)
 
 
-def test_values_hold_the_interrupts_so_far() -> None:
-    state = {"n": 1}
+def test_the_last_values_hold_the_interrupts() -> None:
     told = written(
-        StateSnapshot(**AT, values=state),
+        StateSnapshot(**AT, values={"n": 1}),
         Interrupt(**INSIDE, interrupt_id="i1", value="Sure?"),
         Interrupt(**INSIDE, interrupt_id="i2", value={"a": 1}),
         StateSnapshot(**INSIDE, values={"m": 2}),
         StateSnapshot(**AT, values={"n": 2}),
+        RunEnd(**AT, status="interrupted"),
+        run_id="r",
     )
     first, second = {"id": "i1", "value": "Sure?"}, {"id": "i2", "value": {"a": 1}}
     assert told == [
-        ("values", state),
+        ("values", {"n": 1}),
         ("updates", {"__interrupt__": [first]}),
-        ("values", {**state, "__interrupt__": [first]}),
-        ("updates", {"__interrupt__": [first, second]}),
-        ("values", {**state, "__interrupt__": [first, second]}),
+        ("updates", {"__interrupt__": [second]}),
         ("values|a:1|b:2", {"m": 2}),
+        ("values", {"n": 2}),
         ("values", {"n": 2, "__interrupt__": [first, second]}),
+        ("end", {"run_id": "r", "status": "interrupted"}),
     ]
 
 
 def test_a_breakpoint_is_an_empty_list() -> None:
-    told = written(Interrupt(**AT, interrupt_id="static-0", static=True))
-    assert told[-1] == ("values", {"__interrupt__": []})
+    stop = Interrupt(**AT, interrupt_id="static-0", static=True)
+    told = written(stop, RunEnd(**AT, status="interrupted", output={"n": 1}))
+    assert told[0] == ("updates", {"__interrupt__": []})
+    assert told[1] == ("values", {"n": 1, "__interrupt__": []})
 
 
 def test_the_output_is_the_state_where_nothing_else_tells_it() -> None:

@@ -9,7 +9,7 @@ Laws of this file:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 from .events import Event, MessageEnd, MessageStart, RunEnd, RunError
 from .mapping import PerRun, per_run
@@ -24,28 +24,28 @@ class _Queue:
         self._open: str | None = None
         self._waiting: deque[Event] = deque()
 
-    def __call__(self, event: Event) -> Iterable[Event]:
-        if isinstance(event, (RunEnd, RunError)):
-            self._open = None
-            return (*self._waiting, event)
-        if not self._passes(event):
-            self._waiting.append(event)
-            return ()
-        return (event, *self._released()) if isinstance(event, MessageEnd) else (event,)
+    def __call__(self, event: Event) -> Iterator[Event]:
+        ahead = deque((event,))
+        while ahead:
+            event = ahead.popleft()
+            if not self._passes(event):
+                self._waiting.append(event)
+                continue
+            if isinstance(event, (RunEnd, RunError)):
+                yield from self._waiting
+            yield event
+            if isinstance(event, MessageEnd):
+                self._open = None
+                ahead.extendleft(reversed(self._waiting))
+                self._waiting.clear()
 
     def _passes(self, event: Event) -> bool:
         """Tell whether an event may come now, and take note of a message that it opens."""
-        if self._open is not None:
+        if self._open is not None and not isinstance(event, (RunEnd, RunError)):
             return getattr(event, "message_id", None) == self._open
         if isinstance(event, MessageStart):
             self._open = event.message_id
         return True
-
-    def _released(self) -> Iterable[Event]:
-        """Give what waited, up to where it has to wait for another message."""
-        waiting, self._waiting, self._open = self._waiting, deque(), None
-        for event in waiting:
-            yield from self(event)
 
 
 sequential: PerRun[Event, Event] = per_run(_Queue)

@@ -42,6 +42,7 @@ from .._json import dumps
 from .._patch import patch
 from ..codec import to_dict
 from ._request import Request
+from ._steps import Steps
 from ._subagents import Subagents, tag_of
 from ._values import (
     Fields,
@@ -102,7 +103,7 @@ class Encoder:
         self._results: Counter[str] = Counter()
         self._roles: dict[str, str] = {}
         self._open: dict[tuple[str, int | None], _Part] = {}
-        self._steps: dict[str, Fields] = {}
+        self._steps = Steps()
         self._interrupts: list[Fields] = []
         self._state: tuple[Any] | None = None
         self._is_over = False
@@ -159,19 +160,13 @@ class Encoder:
             self._subagents.graph_starts(event)
         if event.kind != "node":
             return
-        step = self._steps[event.step_id] = self._step(event)
+        tag = self._tag(event)
+        step = {**tag, "stepName": self._steps.begin(event, tag.get("subagentRunId"))}
         self._open[event.step_id, None] = _Part(b"", (frame({"type": "STEP_FINISHED", **step}),))
         yield frame({"type": "STEP_STARTED", **step})
 
-    def _step(self, event: StepStart) -> Fields:
-        """Give the node's name, with a number where a task of that name is open already."""
-        tag, name = self._tag(event), event.origin.node or event.origin.name or event.kind
-        names = (name, *(f"{name}#{number}" for number in range(2, len(self._steps) + 2)))
-        steps = ({**tag, "stepName": name} for name in names)
-        return next(step for step in steps if step not in self._steps.values())
-
     def step_end(self, event: StepEnd) -> Frames:
-        self._steps.pop(event.step_id, None)
+        self._steps.end(event.step_id)
         if event.kind == "graph" and self._subagents:
             return map(frame, self._subagents.leave(event))
         return self._end(event.step_id, None)

@@ -6,7 +6,7 @@ the graph's own step where the source has steps, and else with the run.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Any, TypeAlias
 
 from ...events import Interrupt, StepEnd, StepStart
@@ -52,8 +52,11 @@ class Subagents:
         for namespace in _around(event.origin):
             self._pauses.setdefault(namespace, []).append(event.interrupt_id)
 
-    def enter(self, origin: Origin) -> Iterator[Fields]:
+    def enter(self, origin: Origin) -> Iterable[Fields]:
         """Give the starts of the subgraphs around an event, of those that are new."""
+        return () if origin.namespace in self._seen else self._starts(origin)
+
+    def _starts(self, origin: Origin) -> Iterator[Fields]:
         for namespace in _around(origin):
             if namespace not in self._seen:
                 self._seen.add(namespace)

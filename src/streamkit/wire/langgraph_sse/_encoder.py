@@ -84,9 +84,10 @@ class Encoder:
         self._private = private
         self._numbers = None if first_id is None else count(first_id)
         self._messages: dict[str, tuple[Chunks, bytes]] = {}
+        self._heads: dict[tuple[str, tuple[str, ...]], bytes] = {}
         self._tools: dict[str, str] = {}
         self._state: Fields = {}
-        self._interrupts: list[Fields] | None = None
+        self._interrupts: list[Fields] = []
         self._is_over = False
 
     def feed(self, event: Event) -> tuple[bytes, ...]:
@@ -110,9 +111,12 @@ class Encoder:
         yield self._frame("metadata", _ROOT, dumps(ids))
 
     def run_end(self, event: RunEnd) -> Frames:
-        """Give the end, and before it the state where only the end tells it."""
+        """Give the end, and before it what only the end tells: the state, and what it waits for."""
         output = as_dict(flat(event.output, private=self._private))
-        if output and not self._state:
+        if event.status == "interrupted":
+            waits = {"__interrupt__": self._interrupts}
+            yield from self._values({**(self._state or output), **waits})
+        elif output and not self._state:
             yield from self._values(output)
         if event.status == "incomplete":
             yield from self._end("error", _CUT_OFF)
@@ -198,18 +202,15 @@ class Encoder:
         return self._values(as_dict(state))
 
     def interrupt(self, event: Interrupt) -> Frames:
-        """Give what the graph waits for so far, which for a breakpoint alone is an empty list."""
-        waits = self._interrupts = self._interrupts or []
-        if not event.static:
-            asked = flat(event.value, private=self._private)
-            waits.append({"id": event.interrupt_id, "value": asked})
-        yield from self._tell("updates", _ROOT, dumps({"__interrupt__": waits}, private=True))
-        yield from self._values(self._state)
+        """Give what the graph waits for: nothing to answer, and so no list, for a breakpoint."""
+        asked = flat(event.value, private=self._private)
+        waits = [] if event.static else [{"id": event.interrupt_id, "value": asked}]
+        self._interrupts.extend(waits)
+        return self._tell("updates", _ROOT, dumps({"__interrupt__": waits}, private=True))
 
     def _values(self, state: Fields) -> Frames:
         self._state = state
-        waits = {} if self._interrupts is None else {"__interrupt__": self._interrupts}
-        return self._tell("values", _ROOT, dumps({**state, **waits}, private=True))
+        return self._tell("values", _ROOT, dumps(state, private=True))
 
     def state_update(self, event: StateUpdate) -> Frames:
         return self._tell_json(
@@ -269,13 +270,15 @@ class Encoder:
         return (self._frame(mode, origin, data),) if wanted else ()
 
     def _frame(self, name: str, origin: Origin, data: bytes) -> bytes:
-        path = "|".join((name, *origin.namespace)) if origin.namespace else name
+        key = (name, origin.namespace)
+        head = self._heads.get(key) or self._heads.setdefault(key, _head(name, *origin.namespace))
         number = b"" if self._numbers is None else b"id: %d\n" % next(self._numbers)
-        return b"%bevent: %b\ndata: %b\n\n" % (
-            number,
-            " ".join(path.split()).encode(errors="replace"),
-            data,
-        )
+        return b"%b%b%b\n\n" % (number, head, data)
+
+
+def _head(*path: str) -> bytes:
+    """Give what a frame says before its data. No name breaks the line."""
+    return b"event: %b\ndata: " % " ".join("|".join(path).split()).encode(errors="replace")
 
 
 def _content(output: Any) -> Any:
