@@ -227,3 +227,7 @@ def v3_items(draw: Any) -> list[Any]:
             items.append(enveloped("lifecycle", {"event": "completed", **life}))
         streams.append(items)
     return draw(interleaved(streams))
+
+
+ITEMS = chunks() | messages_items() | chat_events() | agent_events() | v3_items()
+"""What any source may yield."""

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
 from langchain_core.messages import ToolMessage
 
 from expected import Expected, Said, expected, results
@@ -15,7 +16,7 @@ from streamkit import Event, RunEnd, normalize
 from streamkit.sequential import sequential
 from streamkit.wire import ag_ui, jsonable
 from streamkit.wire._flat import flat
-from streams import last
+from streams import ITEMS, last
 from test_cases import CASES, TOOLS, call, calls
 
 pytest.importorskip("langgraph")
@@ -90,6 +91,12 @@ def test_real_graphs(clients: Clients, name: str, cut: int) -> None:
     assert_shows(told, expected(events))
     states = [it.values for it in events if it.type == "state.snapshot" and not it.origin.namespace]
     assert told["state"] == flat(states[-1])
+
+
+@given(ITEMS)
+def test_random_streams(clients: Clients, items: list[Any]) -> None:
+    events = list(normalize(items, on_error="event"))
+    assert_shows(clients.read("ag_ui", body(events)), expected(events))
 
 
 def test_models_that_talk_at_once_do_so_here(clients: Clients) -> None:

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
 from langgraph.checkpoint.memory import InMemorySaver
 
 from expected import Expected, Said, expected, results
@@ -14,6 +15,7 @@ from scenes import HUSHED, SCENES, an_interrupted_graph, food, graph_of, run, th
 from streamkit import Event, normalize
 from streamkit.wire import jsonable, langgraph_sse
 from streamkit.wire._flat import flat
+from streams import ITEMS
 from test_cases import CASES
 
 STREAMED = langgraph_sse.Request(stream_mode="messages-tuple")
@@ -72,6 +74,12 @@ def assert_streams(told: dict[str, Any], events: list[Event]) -> None:
 def test_cases(clients: Clients, name: str) -> None:
     dialect = "chunks" if name.startswith("objects") else None
     events = list(normalize(CASES[name](), dialect=dialect, on_error="event"))
+    assert_streams(clients.read("langgraph", body(events, request=STREAMED)), events)
+
+
+@given(ITEMS)
+def test_random_streams(clients: Clients, items: list[Any]) -> None:
+    events = list(normalize(items, on_error="event"))
     assert_streams(clients.read("langgraph", body(events, request=STREAMED)), events)
 
 

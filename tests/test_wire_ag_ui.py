@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
-import streams
 from scenes import HUSHED, SCENES
 from streamkit import (
     BadRequest,
@@ -36,6 +35,7 @@ from streamkit import (
 )
 from streamkit.wire import ag_ui
 from streamkit.wire._patch import patch
+from streams import ITEMS
 from test_cases import CASES
 from wire_events import JSON
 
@@ -121,15 +121,6 @@ def validate(told: list[dict[str, Any]]) -> None:
 
 def stream(items: Any, cut: int | None = None) -> list[Event]:
     return list(normalize(items if cut is None else items[:cut], on_error="event"))
-
-
-ITEMS = (
-    streams.chunks()
-    | streams.messages_items()
-    | streams.chat_events()
-    | streams.agent_events()
-    | streams.v3_items()
-)
 
 
 @given(ITEMS, st.booleans())

@@ -36,7 +36,7 @@ from streamkit import (
     normalize,
 )
 from streamkit.wire import langgraph_sse
-from test_wire_ag_ui import ITEMS
+from streams import ITEMS
 from wire_events import JSON
 
 AT: dict[str, Any] = {"origin": Origin(node="n"), "timestamp": 0.5}

@@ -49,10 +49,10 @@ from ._values import (
     answered_call,
     custom_name,
     error_text,
-    interrupt,
+    interrupt_form,
     outcome,
     result_content,
-    run_error,
+    run_error_form,
     usage,
 )
 
@@ -69,10 +69,15 @@ PartStart: TypeAlias = TextStart | ReasoningStart | ToolCallStart
 
 
 class _Part(NamedTuple):
-    """What is open: what its deltas begin with, and the frames that end it."""
+    """What is open: what its deltas begin with, and how it ends."""
 
     head: bytes
-    end: Frames
+    fields: Fields
+    ends: tuple[str, ...]
+
+    def end(self, **more: Any) -> Frames:
+        """Give the frames that end it."""
+        return tuple(frame({"type": end, **self.fields, **more}) for end in self.ends)
 
 
 class Encoder:
@@ -141,14 +146,14 @@ class Encoder:
         return self._finish({**end, **usage(event)}, event.status)
 
     def run_error(self, event: RunError) -> Frames:
-        end = run_error(event.error, private=self._private)
+        end = run_error_form(event.error, private=self._private)
         return self._finish({**end, **usage(event)}, "failed")
 
     def _finish(self, end: Fields, status: Status) -> Frames:
         """End what is open, innermost first, and then the run."""
         self._is_over = True
         for part in reversed(self._open.values()):
-            yield from part.end
+            yield from part.end()
         if self._subagents:
             yield from map(frame, self._subagents.leave_all(status))
         yield frame(end)
@@ -162,7 +167,7 @@ class Encoder:
             return
         tag = self._tag(event)
         step = {**tag, "stepName": self._steps.begin(event, tag.get("subagentRunId"))}
-        self._open[event.step_id, None] = _Part(b"", (frame({"type": "STEP_FINISHED", **step}),))
+        self._open[event.step_id, None] = _Part(b"", step, ("STEP_FINISHED",))
         yield frame({"type": "STEP_STARTED", **step})
 
     def step_end(self, event: StepEnd) -> Frames:
@@ -218,11 +223,8 @@ class Encoder:
         yield frame({**start, "parentMessageId": event.message_id, **about, **tag})
 
     def call_end(self, event: ToolCallEnd) -> Frames:
-        if event.error is None:
-            return self._end(event.message_id, event.block_id)
-        del self._open[event.message_id, event.block_id]
-        end = {"type": "TOOL_CALL_END", "toolCallId": self._calls[event.tool_call_id].id}
-        return [frame({**end, "metadata": {"error": event.error}})]
+        wrong = {"metadata": {"error": event.error}} if event.error else {}
+        return self._end(event.message_id, event.block_id, **wrong)
 
     def text(self, event: TextDelta | ReasoningDelta) -> Frames:
         return (delta(self._open[event.message_id, event.block_id].head, event.text),)
@@ -267,9 +269,9 @@ class Encoder:
         return self._result(event, answered, result_content(event.block, private=self._private))
 
     def _result(self, event: Event, answered: str, content: Any, **metadata: Any) -> Frames:
-        call = self._calls.id_of(answered)
-        self._results[answered] += 1
-        id = f"{answered}:result{self._results[answered]}"
+        call = self._calls.id_of(answered) or answered
+        self._results[call] += 1
+        id = f"{call}:result" if self._results[call] == 1 else f"{call}:result{self._results[call]}"
         result = {"messageId": id, "toolCallId": call, "role": "tool"}
         about = {"metadata": metadata} if metadata else {}
         tag = self._tag(event)
@@ -291,7 +293,7 @@ class Encoder:
         return (min(delta, whole, key=len),) if changes else ()
 
     def interrupt(self, event: Interrupt) -> Frames:
-        asked = interrupt(event, private=self._private)
+        asked = interrupt_form(event, private=self._private)
         self._interrupts.append({**asked, **self._tag(event)})
         if self._subagents:
             self._subagents.pause(event)
@@ -311,12 +313,11 @@ class Encoder:
     def _begin(self, event: PartStart, delta: str, id: dict[str, str], *ends: str) -> None:
         """Note how to go on with a part, and how to end it."""
         head = delta_head({"type": delta, **id}, "delta")
-        frames = tuple(frame({"type": end, **id}) for end in ends)
-        self._open[event.message_id, event.block_id] = _Part(head, frames)
+        self._open[event.message_id, event.block_id] = _Part(head, id, ends)
 
-    def _end(self, id: str, block_id: int | None) -> Frames:
+    def _end(self, id: str, block_id: int | None, **more: Any) -> Frames:
         part = self._open.pop((id, block_id), None)
-        return part.end if part else ()
+        return part.end(**more) if part else ()
 
     def _tag(self, event: Event) -> Fields:
         return tag_of(event.origin) if self._subagents else {}

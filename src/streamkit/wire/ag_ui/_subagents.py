@@ -7,15 +7,14 @@ the graph's own step where the source has steps, and else with the run.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from ...events import Interrupt, StepEnd, StepStart
 from ...values import Origin, Status
+from ._values import Fields
 
-__all__ = ["Fields", "Subagents", "tag_of"]
+__all__ = ["Subagents", "tag_of"]
 
-Fields: TypeAlias = dict[str, Any]
-"""An AG-UI event, or some of its fields."""
 Namespace: TypeAlias = tuple[str, ...]
 
 

@@ -16,10 +16,10 @@ __all__ = [
     "answered_call",
     "custom_name",
     "error_text",
-    "interrupt",
+    "interrupt_form",
     "outcome",
     "result_content",
-    "run_error",
+    "run_error_form",
     "usage",
 ]
 
@@ -47,7 +47,7 @@ def error_text(error: ErrorInfo, *, private: bool) -> str:
     return error.message if private else error.name
 
 
-def run_error(error: ErrorInfo, *, private: bool) -> Fields:
+def run_error_form(error: ErrorInfo, *, private: bool) -> Fields:
     """Give the event that ends a run that failed."""
     end: Fields = {"type": "RUN_ERROR", "message": error_text(error, private=private)}
     return end if error.code is None else end | {"code": str(error.code)}
@@ -62,7 +62,7 @@ def outcome(status: Status, interrupts: list[Fields]) -> Fields:
     return {"type": "success"}
 
 
-def interrupt(event: Interrupt, *, private: bool) -> Fields:
+def interrupt_form(event: Interrupt, *, private: bool) -> Fields:
     """Give an interrupt. AG-UI has a text for people, and no place for any other value."""
     asked = flat(event.value, private=private)
     reason = "breakpoint" if event.static else "input_required"
