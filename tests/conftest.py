@@ -9,9 +9,9 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-from js_clients import clients
+from js_clients import clients, reader
 
-__all__ = ["clients"]
+__all__ = ["clients", "reader"]
 
 QUIET = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 

@@ -17,6 +17,9 @@ import pytest
 
 FOLDER = Path(__file__).parent / "js"
 
+AI_SDK = ("ai5", "ai6", "ai7-strict", "ai7")
+"""Packages by their names in ``tests/js``: of each major the last that refused unknown keys."""
+
 
 class ClientError(Exception):
     """What a client threw where its user would have to catch it."""
@@ -74,3 +77,26 @@ def clients() -> Iterator[Clients]:
     running = Clients(node)
     yield running
     running.close()
+
+
+class Reader:
+    """A version of the AI SDK."""
+
+    def __init__(self, clients: Clients, package: str) -> None:
+        self._clients, self._package = clients, package
+        self.major: Any = int(package[2])
+
+    def read(self, *bodies: bytes, **options: Any) -> Any:
+        """Give what the chat then shows, and how it ended: see ``clients/ai_sdk.mjs``."""
+        return self._clients.read("ai_sdk", *bodies, package=self._package, **options)
+
+    @property
+    def requests(self) -> list[Any]:
+        """The bodies that the client sent."""
+        return [request["body"] for request in self._clients.requests]
+
+
+@pytest.fixture(params=AI_SDK)
+def reader(request: pytest.FixtureRequest, clients: Clients) -> Reader:
+    """Each version of the AI SDK."""
+    return Reader(clients, request.param)

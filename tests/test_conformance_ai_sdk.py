@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
-from js_clients import Clients
+from js_clients import Reader
 from scenes import SCENES
 from streamkit import (
     Citation,
@@ -44,8 +43,6 @@ from streamkit.wire import ai_sdk, jsonable
 from test_cases import CASES, FOOD, SIGHTS, call, calls, chunk, last
 from test_laws import SOURCES
 
-MAJORS = (5, 6, 7)
-
 
 def read(source: Iterable[Any], **options: Any) -> list[Event]:
     events = list(normalize(source, on_error="event", **options))
@@ -58,9 +55,9 @@ def wire(events: Iterable[Event], **options: Any) -> bytes:
     return b"".join(frame for event in events for frame in machine.feed(event))
 
 
-def shown(clients: Clients, events: list[Event], major: Any, **options: Any) -> Any:
+def shown(reader: Reader, events: list[Event], **options: Any) -> Any:
     """What the client shows of these events; that it is what they say was compared."""
-    result = clients.read("ai_sdk", wire(events, target=major, **options), major=major)
+    result = reader.read(wire(events, target=reader.major, **options))
     fold = RunFold()
     for event in events:
         fold.feed(event)
@@ -77,12 +74,12 @@ def shown(clients: Clients, events: list[Event], major: Any, **options: Any) -> 
     for called in run.tool_calls:
         part = tool(message, called.id)
         assert part["toolName"] == called.name
-        assert part.get("input") == (called.text if called.error else doubles(called.args))
+        assert doubles(part.get("input")) == (called.text if called.error else doubles(called.args))
     for ran in run.tools:
         part = tool(message, ran.tool_call_id)
         if ran.status == "completed":
             assert part["state"] == "output-available"
-            assert part["output"] == doubles(jsonable(ran.output))
+            assert doubles(part["output"]) == doubles(jsonable(ran.output))
         elif ran.error:
             assert part["state"] == "output-error"
             assert part["errorText"] == ran.error.name
@@ -125,23 +122,21 @@ def blocks(events: list[Event], start: Any, end: Any) -> list[str]:
     return [whole[it.message_id, it.block_id] for it in events if isinstance(it, start)]
 
 
-@pytest.mark.parametrize("major", MAJORS)
 @pytest.mark.parametrize("name", CASES)
-def test_every_case(clients: Clients, name: str, major: int) -> None:
+def test_every_case(reader: Reader, name: str) -> None:
     dialect = "chunks" if name.startswith("objects") else None
-    shown(clients, read(CASES[name](), dialect=dialect), major)
+    shown(reader, read(CASES[name](), dialect=dialect))
 
 
-@pytest.mark.parametrize("major", MAJORS)
 @pytest.mark.parametrize("name", SCENES)
-def test_every_scene(clients: Clients, name: str, major: int) -> None:
-    shown(clients, SCENES[name](), major)
+def test_every_scene(reader: Reader, name: str) -> None:
+    shown(reader, SCENES[name]())
 
 
-@given(SOURCES, st.sampled_from(MAJORS))
-def test_any_stream(clients: Clients, source: Any, major: int) -> None:
+@given(source=SOURCES)
+def test_any_stream(reader: Reader, source: Any) -> None:
     dialect, items = source
-    shown(clients, read(items, dialect=dialect), major)
+    shown(reader, read(items, dialect=dialect))
 
 
 # --- what the cases do not hold
@@ -160,8 +155,7 @@ def spoken(*more: Event, end: Event | None = None) -> list[Event]:
     return [*events[:-1], *more, end or events[-1]]
 
 
-@pytest.mark.parametrize("major", MAJORS)
-def test_parallel_models_do_not_mix(clients: Clients, major: int) -> None:
+def test_parallel_models_do_not_mix(reader: Reader) -> None:
     events = run(
         (chunk("A", id="a"), FOOD),
         (chunk("B", id="b"), SIGHTS),
@@ -173,15 +167,14 @@ def test_parallel_models_do_not_mix(clients: Clients, major: int) -> None:
         (last(content="", id="a"), FOOD),
         (last(content="", id="b"), SIGHTS),
     )
-    message = answer(shown(clients, events, major))
+    message = answer(shown(reader, events))
     assert texts(message, "text") == ["A one", "B two"]
     assert [it["input"] for it in tools(message)] == [{"of": "a"}, {"of": "b"}]
     nodes = [it["providerMetadata"]["streamkit"]["node"] for it in message["parts"] if "text" in it]
     assert nodes == ["food", "sights"]
 
 
-@pytest.mark.parametrize("major", MAJORS)
-def test_a_step_is_what_happens_until_nothing_is_open(clients: Clients, major: int) -> None:
+def test_a_step_is_what_happens_until_nothing_is_open(reader: Reader) -> None:
     events = run(
         (chunk("A", id="a"), FOOD),
         (chunk("B", id="b"), SIGHTS),
@@ -189,51 +182,43 @@ def test_a_step_is_what_happens_until_nothing_is_open(clients: Clients, major: i
         (last(content="", id="b"), SIGHTS),
         (last(content="C", id="c"), FOOD),
     )
-    message = answer(shown(clients, events, major))
+    message = answer(shown(reader, events))
     kinds = [it.get("text") or it["type"] for it in message["parts"]]
     assert kinds == ["step-start", "A", "B", "step-start", "C"]
 
 
-@pytest.mark.parametrize("major", MAJORS)
 @pytest.mark.parametrize("private", [False, True])
-def test_an_error_ends_the_stream_and_says_its_class_alone(
-    clients: Clients, private: bool, major: Any
-) -> None:
+def test_an_error_ends_the_stream_and_says_its_class_alone(reader: Reader, private: bool) -> None:
     events = spoken(end=RunError(**AT, error=HUSH, usage=Usage(input_tokens=3, output_tokens=4)))
-    sent = wire(events, target=major, private=private)
+    sent = wire(events, target=reader.major, private=private)
     assert (b"hush" in sent) is private
-    result = clients.read("ai_sdk", sent, major=major)
+    result = reader.read(sent)
     assert (result["status"], result["error"]) == ("error", "hush" if private else "ValueError")
     assert texts(answer(result), "text") == ["Hello"]
     assert answer(result)["metadata"]["usage"]["totalTokens"] == 7
 
 
-@pytest.mark.parametrize("major", MAJORS)
-def test_a_failed_tool_says_its_class_alone(clients: Clients, major: int) -> None:
+def test_a_failed_tool_says_its_class_alone(reader: Reader) -> None:
     tool_call: dict[str, Any] = {**AT, "tool_call_id": "c1", "name": "pay"}
     events = spoken(ToolStart(**tool_call, input={"sum": 1}), ToolError(**tool_call, error=HUSH))
     assert b"hush" not in wire(events)
-    assert tool(answer(shown(clients, events, major)), "c1")["input"] == {"sum": 1}
+    assert tool(answer(shown(reader, events)), "c1")["input"] == {"sum": 1}
 
 
-@pytest.mark.parametrize("major", MAJORS)
 @pytest.mark.parametrize(
     ("status", "shows"),
     [("completed", "ready"), ("cancelled", "ready"), ("incomplete", "error")],
 )
-def test_however_a_run_ends_there_is_one_end(
-    clients: Clients, status: Any, shows: str, major: Any
-) -> None:
-    sent = wire(spoken(end=RunEnd(**AT, status=status)), target=major)
+def test_however_a_run_ends_there_is_one_end(reader: Reader, status: Any, shows: str) -> None:
+    sent = wire(spoken(end=RunEnd(**AT, status=status)), target=reader.major)
     frames = [json.loads(it[6:]) for it in sent.split(b"\n\n")[:-2]]
     ends = [it["type"] for it in frames if it["type"] in {"finish", "abort", "error"}]
     assert ends == [frames[-1]["type"]]
     assert sent.endswith(b"\n\ndata: [DONE]\n\n")
-    assert clients.read("ai_sdk", sent, major=major)["status"] == shows
+    assert reader.read(sent)["status"] == shows
 
 
-@pytest.mark.parametrize("major", MAJORS)
-def test_events_that_stop_before_their_run_are_closed(clients: Clients, major: Any) -> None:
+def test_events_that_stop_before_their_run_are_closed(reader: Reader) -> None:
     whole = run(
         (calls(call('{"a":', "c1", "look")), FOOD),
         (chunk("Hel", id="run-2"), SIGHTS),
@@ -241,10 +226,10 @@ def test_events_that_stop_before_their_run_are_closed(clients: Clients, major: A
     )
     tool_call: dict[str, Any] = {**AT, "tool_call_id": "c2", "name": "pay"}
     cut = whole[: next(n for n, it in enumerate(whole) if it.type.endswith(".end"))]
-    machine = ai_sdk.Encoder(target=major)
+    machine = ai_sdk.Encoder(target=reader.major)
     events = [*cut, ToolStart(**tool_call)]
     frames = [frame for event in events for frame in machine.feed(event)]
-    result = clients.read("ai_sdk", b"".join((*frames, *machine.close())), major=major)
+    result = reader.read(b"".join((*frames, *machine.close())))
     assert machine.close() == machine.feed(whole[-1]) == ()
     assert (result["status"], result["error"]) == ("error", "incomplete")
     (text,) = (it for it in answer(result)["parts"] if it["type"] == "text")
@@ -252,18 +237,16 @@ def test_events_that_stop_before_their_run_are_closed(clients: Clients, major: A
     assert {it["state"] for it in tools(answer(result))} == {"output-error"}
 
 
-@pytest.mark.parametrize("major", MAJORS)
-def test_what_the_provider_ran_has_its_result(clients: Clients, major: int) -> None:
+def test_what_the_provider_ran_has_its_result(reader: Reader) -> None:
     use = {"type": "server_tool_use", "id": "s1", "name": "search", "input": {"q": 1}, "index": 0}
     found = {"type": "web_search_tool_result", "tool_use_id": "s1", "content": [{"url": "u"}]}
     events = run(chunk([use]), chunk([{**found, "index": 1}]), last(content="", id="run-1"))
-    part = tool(answer(shown(clients, events, major)), "s1")
+    part = tool(answer(shown(reader, events)), "s1")
     assert part["providerExecuted"] is True
     assert (part["input"], part["output"]) == ({"q": 1}, [{"url": "u"}])
 
 
-@pytest.mark.parametrize("major", MAJORS)
-def test_files_sources_and_other_blocks(clients: Clients, major: int) -> None:
+def test_files_sources_and_other_blocks(reader: Reader) -> None:
     block: dict[str, Any] = {**AT, "message_id": "run-1", "block_id": 9}
     events = spoken(
         Content(**block, block={"type": "image", "base64": "aGk=", "mime_type": "image/png"}),
@@ -273,7 +256,7 @@ def test_files_sources_and_other_blocks(clients: Clients, major: int) -> None:
         Citation(**block, citation={"document_title": "Report", "cited_text": "so"}),
         Citation(**block, citation={"index": 7}),
     )
-    parts = answer(shown(clients, events, major))["parts"]
+    parts = answer(shown(reader, events))["parts"]
     files = [(it["url"], it["mediaType"]) for it in parts if it["type"] == "file"]
     assert files == [("data:image/png;base64,aGk=", "image/png"), ("https://x.test/i", "image/*")]
     link, document = (it for it in parts if it["type"].startswith("source-"))
@@ -285,58 +268,53 @@ def test_files_sources_and_other_blocks(clients: Clients, major: int) -> None:
     assert data({"parts": parts}, "citation") == [{"index": 7}]
 
 
-@pytest.mark.parametrize("major", MAJORS)
-def test_custom_data_is_kept_and_replaced_by_its_id(clients: Clients, major: int) -> None:
+def test_custom_data_is_kept_and_replaced_by_its_id(reader: Reader) -> None:
     events = spoken(
         Custom(**AT, name="my progress!", data={"id": "p", "done": 1}),
         Custom(**AT, name="my progress!", data={"id": "p", "done": 2}),
         Custom(**AT, data=None),
         Custom(**AT, data=[float("nan")]),
     )
-    message = answer(shown(clients, events, major))
+    message = answer(shown(reader, events))
     assert data(message, "my-progress-") == [{"id": "p", "done": 2}]
     assert data(message, "custom") == [None, [None]]
 
 
-@pytest.mark.parametrize("major", MAJORS)
-def test_what_a_tool_says_as_it_runs_reaches_on_data(clients: Clients, major: int) -> None:
+def test_what_a_tool_says_as_it_runs_reaches_on_data(reader: Reader) -> None:
     tool_call: dict[str, Any] = {**AT, "tool_call_id": "c1"}
     events = spoken(
         ToolStart(**tool_call, name="dig", input={}),
         ToolDelta(**tool_call, delta="half"),
         ToolEnd(**tool_call, name="dig", status="completed", output=None, artifact={"gold": 3}),
     )
-    result = shown(clients, events, major)
+    result = shown(reader, events)
     assert result["data"][0]["data"] == {"toolCallId": "c1", "delta": "half"}
     assert data(answer(result), "tool-delta") == []
     assert data(answer(result), "artifact") == [{"toolCallId": "c1", "artifact": {"gold": 3}}]
 
 
-@pytest.mark.parametrize("major", MAJORS)
-def test_other_events_reach_on_data_where_they_are_asked_for(clients: Clients, major: int) -> None:
+def test_other_events_reach_on_data_where_they_are_asked_for(reader: Reader) -> None:
     events = run({"n": 1}, {"n": 2}, mode="values")
-    assert shown(clients, events, major)["data"] == []
-    told = shown(clients, events, major, also=["state.snapshot"])["data"]
+    assert shown(reader, events)["data"] == []
+    told = shown(reader, events, also=["state.snapshot"])["data"]
     assert [it["data"]["values"] for it in told] == [{"n": 1}, {"n": 2}]
 
 
-@pytest.mark.parametrize("major", MAJORS)
-def test_an_id_that_comes_again_is_another_call(clients: Clients, major: int) -> None:
+def test_an_id_that_comes_again_is_another_call(reader: Reader) -> None:
     events = run(
         (calls(call('{"n":1}', "call_0", "look")), FOOD),
         (last(content="", id="run-1"), FOOD),
         (chunk(id="run-2", tool_call_chunks=[call('{"n":2}', "call_0", "look")]), SIGHTS),
         (last(content="", id="run-2"), SIGHTS),
     )
-    sent = wire(events, target=major)
-    parts = tools(answer(clients.read("ai_sdk", sent, major=major)))
+    sent = wire(events, target=reader.major)
+    parts = tools(answer(reader.read(sent)))
     assert [(it["toolCallId"], it["input"]) for it in parts] == [
         ("call_0", {"n": 1}),
         ("call_0~2", {"n": 2}),
     ]
 
 
-@pytest.mark.parametrize("major", MAJORS)
 @pytest.mark.parametrize(
     "trap",
     [
@@ -346,12 +324,12 @@ def test_an_id_that_comes_again_is_another_call(clients: Clients, major: int) ->
         {"big": 2**70, "nan": float("nan"), "none": None, "when": ValueError("hush")},
     ],
 )
-def test_no_payload_breaks_the_stream(clients: Clients, trap: Any, major: int) -> None:
+def test_no_payload_breaks_the_stream(reader: Reader, trap: Any) -> None:
     tool_call: dict[str, Any] = {**AT, "tool_call_id": "c1", "name": "trap"}
     events = spoken(
         ToolStart(**tool_call, input=trap), ToolEnd(**tool_call, status="completed", output=trap)
     )
-    result = clients.read("ai_sdk", wire(events, target=major), major=major)
+    result = reader.read(wire(events, target=reader.major))
     assert result["status"] == "ready", result["error"]
     output = tool(answer(result), "c1")["output"]
     assert list(output) == [key.replace("__proto__", "$proto__") for key in trap]
@@ -366,11 +344,10 @@ class Stock:
     type: str = "app.stock"
 
 
-@pytest.mark.parametrize("major", MAJORS)
-def test_what_a_mapper_gave_goes_by_its_type(clients: Clients, major: Any) -> None:
+def test_what_a_mapper_gave_goes_by_its_type(reader: Reader) -> None:
     own: list[Any] = [Stock("A"), Stock("B"), "bare"]
-    sent = wire(spoken(*own), target=major)
-    message = answer(clients.read("ai_sdk", sent, major=major))
+    sent = wire(spoken(*own), target=reader.major)
+    message = answer(reader.read(sent))
     assert data(message, "app.stock") == [{"symbol": "B", "id": "s1", "type": "app.stock"}]
     assert data(message, "custom") == ["bare"]
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from js_clients import Clients
+from js_clients import AI_SDK, Reader
 from reading import read as awhole
 from streamkit import BadRequest, UsageError, normalize
 from streamkit.wire import ai_sdk
@@ -39,6 +39,7 @@ from graphs import (
 
 THREAD: RunnableConfig = {"configurable": {"thread_id": "here"}}
 AUTO = "lastAssistantMessageIsCompleteWithApprovalResponses"
+with_approvals = pytest.mark.parametrize("reader", AI_SDK[1:], indirect=True)
 STOP = b'data: {"type":"error","errorText":"only the request counts"}\n\n'
 resumable = pytest.mark.skipif(
     LANGGRAPH < (0, 6), reason="interrupts have no ids to resume them by"
@@ -73,23 +74,23 @@ def calls_of(result: Any) -> list[Any]:
 class Chat:
     """A user, a client and a server: the server's second answer follows from the user's action."""
 
-    def __init__(self, clients: Clients, graph: Any, major: Any) -> None:
-        self.clients, self.graph, self.major = clients, graph, major
+    def __init__(self, reader: Reader, graph: Any) -> None:
+        self.reader, self.graph = reader, graph
 
     async def ask(self) -> Any:
-        self.first = await told(self.graph, ASK, None, self.major)
-        return self._read(self.first, major=self.major)
+        self.first = await told(self.graph, ASK, None, self.reader.major)
+        return self._read(self.first)
 
     async def act(self, *actions: Any, **options: Any) -> Any:
-        options |= {"major": self.major, "then": actions}
-        self.clients.read("ai_sdk", self.first, STOP, **options)
-        request = ai_sdk.read_request(self.clients.requests[-1]["body"])
+        options |= {"then": actions}
+        self.reader.read(self.first, STOP, **options)
+        request = ai_sdk.read_request(self.reader.requests[-1])
         self.resume = request.resume
-        second = await told(self.graph, ai_sdk.graph_input(request), request, self.major)
+        second = await told(self.graph, ai_sdk.graph_input(request), request, self.reader.major)
         return self._read(self.first, second, **options)
 
     def _read(self, *bodies: bytes, **options: Any) -> Any:
-        result = self.clients.read("ai_sdk", *bodies, **options)
+        result = self.reader.read(*bodies, **options)
         assert result["status"] == "ready", result["error"]
         return result
 
@@ -100,10 +101,10 @@ def paying() -> Any:
 
 
 @resumable
-@pytest.mark.parametrize("major", [6, 7])
+@with_approvals
 @pytest.mark.parametrize("approved", [True, False])
-async def test_a_tool_that_asks_is_approved(clients: Clients, approved: bool, major: int) -> None:
-    chat = Chat(clients, paying(), major)
+async def test_a_tool_that_asks_is_approved(reader: Reader, approved: bool) -> None:
+    chat = Chat(reader, paying())
     asked = await chat.ask()
     (approval,) = approvals(asked)
     assert interrupts(asked)[0]["value"] == "Sure?"
@@ -120,10 +121,9 @@ async def test_a_tool_that_asks_is_approved(clients: Clients, approved: bool, ma
 
 
 @resumable
-@pytest.mark.parametrize("major", [5, 6, 7])
-async def test_a_tool_that_asks_is_given_an_output(clients: Clients, major: int) -> None:
-    chat = Chat(clients, paying(), major)
-    method = "addToolResult" if major == 5 else "addToolOutput"
+async def test_a_tool_that_asks_is_given_an_output(reader: Reader) -> None:
+    chat = Chat(reader, paying())
+    method = "addToolResult" if reader.major == 5 else "addToolOutput"
     (asked,) = interrupts(await chat.ask())
     output = {"tool": "pay", "toolCallId": asked["toolCallId"], "output": {"pin": 42}}
     done = await chat.act([method, output], ["sendMessage"])
@@ -133,9 +133,8 @@ async def test_a_tool_that_asks_is_given_an_output(clients: Clients, major: int)
 
 
 @resumable
-@pytest.mark.parametrize("major", [5, 6, 7])
-async def test_anything_is_answered_with_a_message(clients: Clients, major: int) -> None:
-    chat = Chat(clients, paying(), major)
+async def test_anything_is_answered_with_a_message(reader: Reader) -> None:
+    chat = Chat(reader, paying())
     (asked,) = interrupts(await chat.ask())
     body = {"resume": {asked["interruptId"]: "go on"}}
     done = await chat.act(["sendMessage", {"text": "Go on."}, {"body": body}])
@@ -150,11 +149,9 @@ def look(at: str) -> str:
     return f"seen {at}"
 
 
-@pytest.mark.parametrize("major", [6, 7])
+@with_approvals
 @pytest.mark.parametrize("mode", ["batched", "per_call"])
-async def test_the_middleware_is_answered_call_by_call(
-    clients: Clients, mode: Any, major: int
-) -> None:
+async def test_the_middleware_is_answered_call_by_call(reader: Reader, mode: Any) -> None:
     agents = pytest.importorskip("langchain.agents", reason="langchain is not installed")
     from langchain.agents.middleware import HumanInTheLoopMiddleware
 
@@ -170,7 +167,7 @@ async def test_the_middleware_is_answered_call_by_call(
     graph = agents.create_agent(
         model, [look], middleware=[middleware], checkpointer=InMemorySaver()
     )
-    chat = Chat(clients, graph, major)
+    chat = Chat(reader, graph)
     first, second = approvals(await chat.ask())
     done = await chat.act(
         ["addToolApprovalResponse", {"id": second["id"], "approved": True}],
@@ -183,11 +180,10 @@ async def test_the_middleware_is_answered_call_by_call(
     assert done["messages"][-1]["parts"][-1]["text"] == "all done"
 
 
-@pytest.mark.parametrize("major", [5, 6, 7])
-async def test_a_breakpoint_is_left_by_any_answer(clients: Clients, major: int) -> None:
+async def test_a_breakpoint_is_left_by_any_answer(reader: Reader) -> None:
     model = asks(says("one")), asks(says("two"))
     graph = chain(*model, checkpointer=InMemorySaver(), interrupt_before=["b"])
-    chat = Chat(clients, graph, major)
+    chat = Chat(reader, graph)
     (asked,) = interrupts(await chat.ask())
     assert asked["static"] is True
     body = {"resume": {asked["interruptId"]: True}}

@@ -23,8 +23,6 @@ class Question(NamedTuple):
     """The call, where the interrupt names it."""
     name: str
     args: Any
-    reason: str | None
-    """What the user is to know."""
 
 
 class Approval(NamedTuple):
@@ -38,7 +36,7 @@ def questions_in(value: object, tool_call_id: str | None = None) -> list[Questio
     """Give what an interrupt's value asks; ``tool_call_id`` is the tool that raised it, if any.
 
     >>> questions_in({"action_requests": [{"name": "pay", "args": {"sum": 1}}]})
-    [Question(tool_call_id=None, name='pay', args={'sum': 1}, reason=None)]
+    [Question(tool_call_id=None, name='pay', args={'sum': 1})]
     """
     fields = as_dict(value)
     requests: object = fields.get("action_requests")
@@ -46,7 +44,7 @@ def questions_in(value: object, tool_call_id: str | None = None) -> list[Questio
         return [_question(as_dict(it), None) for it in cast("Sequence[object]", requests)]
     if fields.get("type") == "tool_approval":
         return [_question(fields, _text(fields, "tool_call_id"))]
-    return [Question(tool_call_id, "", None, None)] if tool_call_id else []
+    return [Question(tool_call_id, "", None)] if tool_call_id else []
 
 
 def resume_value(value: object, approvals: Sequence[Approval]) -> Any:
@@ -67,8 +65,7 @@ def resume_value(value: object, approvals: Sequence[Approval]) -> Any:
 
 
 def _question(fields: dict[str, Any], tool_call_id: str | None) -> Question:
-    name, reason = _text(fields, "name") or "", _text(fields, "description")
-    return Question(tool_call_id, name, fields.get("args"), reason)
+    return Question(tool_call_id, _text(fields, "name") or "", fields.get("args"))
 
 
 def _decision(approval: Approval) -> dict[str, str]:

@@ -1,9 +1,7 @@
 // What useChat shows: the chat class under every AI SDK hook, over the real transport.
-// options: `major` (5, 6 or 7); `messages` to begin with; `then`, what the user does after the
+// options: `package`, by its name here; `messages` to begin with; `then`, what the user does after the
 // answer, as [method, ...arguments], such as ["addToolApprovalResponse", {...}]; and `auto`, the name
 // of the package's own function that tells when to send by itself.
-
-const MAJORS = { 5: () => import("ai5"), 6: () => import("ai6"), 7: () => import("ai7") };
 
 class State {
   constructor(messages) {
@@ -18,8 +16,8 @@ class State {
 }
 
 export default async function read({ fetch, options }) {
-  const { major, messages = [], then = [], auto } = options;
-  const { AbstractChat, DefaultChatTransport, [auto]: sendAutomaticallyWhen } = await MAJORS[major]();
+  const { package: name, messages = [], then = [], auto } = options;
+  const { AbstractChat, DefaultChatTransport, [auto]: sendAutomaticallyWhen } = await import(name);
   const seen = { data: [], toolCalls: [], finishes: [] };
   class Chat extends AbstractChat {}
   const chat = new Chat({

@@ -181,7 +181,4 @@ class CallWriter:
         if call is None:
             call = self._calls.begin(question.tool_call_id or id, question.name)
             yield self._input(call, question.args, origin)
-        why = question.reason if self._chunks.rules.approval_reasons else None
-        yield self._chunks.say(
-            "tool-approval-request", approvalId=id, toolCallId=call.id, reason=why
-        )
+        yield self._chunks.say("tool-approval-request", approvalId=id, toolCallId=call.id)

@@ -22,14 +22,12 @@ class _Rules(NamedTuple):
     """Whether a call may be approved or denied."""
     notes: bool
     """Whether the start of a call may carry metadata, and an abort its reason."""
-    approval_reasons: bool
-    """Whether an approval may say what it is about."""
 
 
 _RULES: Mapping[int, _Rules] = {
-    5: _Rules(approvals=False, notes=False, approval_reasons=False),
-    6: _Rules(approvals=True, notes=True, approval_reasons=False),
-    7: _Rules(approvals=True, notes=True, approval_reasons=True),
+    5: _Rules(approvals=False, notes=False),
+    6: _Rules(approvals=True, notes=True),
+    7: _Rules(approvals=True, notes=True),
 }
 
 
