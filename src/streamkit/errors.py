@@ -2,7 +2,8 @@
 
     StreamkitError
      ├── SourceError          the stream's fault
-     │    └── MalformedItem   an item its dialect cannot read (only with ``strict=True``)
+     │    ├── MalformedItem   an item its dialect cannot read (only with ``strict=True``)
+     │    └── RunFailed       the run failed on a server, whose stream says so and does not raise
      └── UsageError           the caller's fault; the message says what to write instead
           ├── BadRequest      a client sent what cannot be answered: an HTTP status of 4xx
           ├── BrokenMapper    a mapping function of the caller's raised
@@ -17,6 +18,7 @@ __all__ = [
     "BadRequest",
     "BrokenMapper",
     "MalformedItem",
+    "RunFailed",
     "SourceError",
     "StreamkitError",
     "UnknownSource",
@@ -41,6 +43,18 @@ class MalformedItem(SourceError):
     def __init__(self, message: str, item: object) -> None:
         super().__init__(message)
         self.item = item
+
+
+class RunFailed(SourceError):
+    """The run failed on a server, whose stream says so and ends without raising.
+
+    ``name`` is the class of the exception there, and ``message`` what the server tells of it.
+    """
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(f"the run failed on its server: {name}: {message}")
+        self.name = name
+        self.message = message
 
 
 class UsageError(StreamkitError):

@@ -7,7 +7,7 @@ said, as hashes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from ..values import Origin
@@ -60,6 +60,16 @@ class Ledger:
         """Remember messages that are no news: a node's input, or the history it returns."""
         ids = (fields_of(message).get("id") for message in messages)
         self.message_ids.update(id for id in ids if id)
+
+    def mark_history(self, messages: Sequence[object]) -> None:
+        """Remember what a node returns of earlier turns: all up to the last message known.
+
+        A subgraph that shares its messages with the graph around it returns the whole of them.
+        """
+        history = [fields_of(it).get("type") != "remove" and self.knows(it) for it in messages]
+        known = [number for number, is_known in enumerate(history) if is_known]
+        if known:
+            self.mark_seen(messages[: known[-1] + 1])
 
     def is_known(self, fields: Fields, origin: Origin) -> bool:
         """Tell whether a message was shown: under its id, or before it had one."""

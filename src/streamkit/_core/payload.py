@@ -13,27 +13,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, cast
 
 from ..values import Usage
 from . import server_tools, words
 from .blocks import read_content
+from .dumped import Dumped, Kind, dumped
 from .fields import Fields, dict_or_empty, json_text
 from .sink import Sink
 
 __all__ = [
     "Kind",
     "fields_of",
-    "is_command",
     "kind_of",
+    "message_in",
     "messages_in",
     "read_chunk",
     "read_message",
     "usage_of",
+    "written_in",
 ]
-
-Kind: TypeAlias = Literal["chunk", "ai", "tool", "generation", "other"]
-"""An AIMessageChunk, a whole AIMessage, a ToolMessage, a GenerationChunk, any other message."""
 
 _KINDS: dict[str, Kind] = {
     "langchain_core.messages.ai.AIMessageChunk": "chunk",
@@ -51,6 +50,8 @@ def kind_of(value: object) -> Kind | None:
 
 @lru_cache(maxsize=1024)
 def _kind_of_class(cls: type) -> Kind | None:
+    if issubclass(cls, Dumped):
+        return cls.kind
     for base in cls.__mro__:
         kind = _KINDS.get(f"{base.__module__}.{base.__qualname__}")
         if kind:
@@ -58,22 +59,39 @@ def _kind_of_class(cls: type) -> Kind | None:
     return None
 
 
+def message_in(value: object) -> Any:
+    """Give ``value`` if it is a message, also one that came as JSON, and None if not."""
+    return value if kind_of(value) else dumped(value)
+
+
 def fields_of(message: object) -> dict[str, Any]:
     """Give the dict that holds a message's fields. It is the message's own: read it only."""
     return vars(message)
 
 
-def is_command(value: object) -> bool:
-    """Tell whether ``value`` is LangGraph's ``Command``."""
+def written_in(output: object) -> Any:
+    """Give what an output writes to the state: the update of a ``Command``, or the output itself.
+
+    A server sends a ``Command`` as a dict of its fields.
+    """
+    if _is_command(output):
+        return cast("Any", output).update
+    fields = dict_or_empty(output)
+    return fields["update"] if fields.keys() == _COMMAND else output
+
+
+_COMMAND = frozenset({"graph", "update", "resume", "goto"})
+
+
+def _is_command(value: object) -> bool:
     cls = value.__class__
     return cls.__name__ == "Command" and cls.__module__ == "langgraph.types"
 
 
 def messages_in(values: object) -> Iterator[Any]:
     """Give the messages that a node's output holds, in order, whatever shape the output has."""
-    if is_command(values):
-        values = cast("Any", values).update
-    parts = dict_or_empty(values)
+    values = written_in(values)
+    parts = {} if message_in(values) else dict_or_empty(values)
     for value in parts.values() if parts else (values,):
         yield from _messages(value)
 
@@ -81,12 +99,12 @@ def messages_in(values: object) -> Iterator[Any]:
 def _messages(value: object) -> Iterator[Any]:
     if isinstance(value, (list, tuple)):
         for item in cast("list[object]", value):
-            if is_command(item) or item.__class__ is dict:
+            if _is_command(item) or item.__class__ is dict:
                 yield from messages_in(item)
             elif kind_of(item):
                 yield item
-    elif kind_of(value):
-        yield value
+    elif message := message_in(value):
+        yield message
 
 
 def read_chunk(fields: Fields, sink: Sink) -> None:

@@ -20,6 +20,7 @@ from .callbacks import CallbackReader
 from .chunks import ChunksReader, is_chunk
 from .graph import GraphReader, is_graph_item
 from .protocol_v3 import V3Reader, is_v3
+from .remote import RemoteReader, is_remote
 from .run_log import RunLogReader, is_run_log
 
 __all__ = ["DIALECTS", "MODES", "Reader", "detect", "reader_for", "register"]
@@ -32,7 +33,17 @@ DIALECTS: dict[str, Callable[..., Adapter]] = {
     "graph": GraphReader,
     "log": RunLogReader,
     "messages": partial(GraphReader, mode="messages"),
+    "remote": RemoteReader,
     "v3": V3Reader,
+}
+
+_PROOFS: dict[str, Callable[[object], bool]] = {
+    "events": is_event,
+    "remote": is_remote,
+    "graph": is_graph_item,
+    "v3": is_v3,
+    "log": is_run_log,
+    "chunks": is_chunk,
 }
 
 
@@ -47,16 +58,9 @@ def detect(raw: object) -> str:
     >>> detect({"event": "on_tool_start", "name": "t", "run_id": "r", "data": {}})
     'events'
     """
-    if is_event(raw):
-        return "events"
-    if is_graph_item(raw):
-        return "graph"
-    if is_v3(raw):
-        return "v3"
-    if is_run_log(raw):
-        return "log"
-    if is_chunk(raw):
-        return "chunks"
+    for dialect, is_known in _PROOFS.items():
+        if is_known(raw):
+            return dialect
     plugin = plugin_that_knows(raw, DIALECTS)
     if plugin:
         return plugin

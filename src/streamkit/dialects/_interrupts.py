@@ -41,6 +41,14 @@ def _fields(item: object) -> Mapping[str, Any]:
     return {name: getattr(item, name, None) for name in names}
 
 
+_BUBBLE_UP = ("GraphBubbleUp", "GraphInterrupt", "NodeInterrupt", "ParentCommand")
+
+
 def is_bubble_up(error: object) -> bool:
-    """Tell whether an exception is LangGraph's way of pausing or jumping, and so no failure."""
+    """Tell whether an exception is LangGraph's way of pausing or jumping, and so no failure.
+
+    It may be one as JSON, of which a server tells the class and the text.
+    """
+    if isinstance(error, dict):
+        return cast("dict[str, Any]", error).get("error") in _BUBBLE_UP
     return any(base.__name__ == "GraphBubbleUp" for base in type(error).__mro__)

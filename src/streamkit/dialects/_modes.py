@@ -76,12 +76,16 @@ class ModePayloads:
         if "__interrupt__" in state:
             interrupts = state["__interrupt__"]
             payload = {key: value for key, value in state.items() if key != "__interrupt__"}
-        self._news(origin, payload)
-        if namespace == self._root:
-            self._assembly.output = payload
-        self._assembly.show(StateSnapshot, origin, values=payload)
+        if payload or not interrupts:  # some servers tell of a pause by itself
+            self._state(origin, payload)
         if interrupts:
             show_interrupts(self._assembly, origin, interrupts)
+
+    def _state(self, origin: Origin, state: object) -> None:
+        self._news(origin, state)
+        if origin.namespace == self._root:
+            self._assembly.output = state
+        self._assembly.show(StateSnapshot, origin, values=state)
 
     def _news(self, origin: Origin, state: object) -> None:
         """Show the messages of a state that nothing else has shown, such as tools' results in v3.
@@ -112,17 +116,10 @@ class ModePayloads:
                 self._update(Origin(namespace=namespace, node=node), node, values)
 
     def _update(self, origin: Origin, node: str, values: object) -> None:
-        """Show a node's update. Messages up to the last known one are history.
-
-        A subgraph that shares its messages returns the whole conversation, earlier turns too.
-        """
-        ledger, messages = self._assembly.ledger, list(messages_in(values))
+        messages = list(messages_in(values))
         for message in messages:
             self._messages.settle(message)
-        history = [fields_of(it).get("type") != "remove" and ledger.knows(it) for it in messages]
-        known = [number for number, is_known in enumerate(history) if is_known]
-        if known:
-            ledger.mark_seen(messages[: known[-1] + 1])
+        self._assembly.ledger.mark_history(messages)
         self._assembly.state_update(origin, node, values)
 
     def _tasks(self, namespace: Path, payload: Mapping[str, Any]) -> None:

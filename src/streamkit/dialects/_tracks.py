@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
 
 from .._core.assembly import Assembly
@@ -48,8 +48,11 @@ def _is_langchain_id(id: str | None) -> bool:
 class Tracks:
     """The open messages, and the way from a chunk to its message."""
 
-    def __init__(self, assembly: Assembly) -> None:
+    def __init__(
+        self, assembly: Assembly, before_end: Callable[[Message], None] | None = None
+    ) -> None:
         self._assembly = assembly
+        self._before_end = before_end
         self._open: list[_Track] = []
         self._count = 0
 
@@ -102,6 +105,8 @@ class Tracks:
 
     def _end(self, track: _Track, left: Status = "incomplete") -> None:
         message = track.message
+        if self._before_end:
+            self._before_end(message)
         self._open.remove(track)
         # A chunk of before langchain-core 1.0 does not say whether it is the last.
         is_cut = not message.is_complete and (message.marks_its_end or left == "failed")

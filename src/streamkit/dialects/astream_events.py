@@ -29,12 +29,12 @@ from msgspec.structs import replace
 from .._core.fields import dict_or_empty
 from .._core.message import Message
 from .._core.origin import origin_from
-from .._core.payload import fields_of, is_command, kind_of, messages_in
-from .._core.results import error_info
+from .._core.payload import fields_of, kind_of, messages_in, written_in
 from ..errors import MalformedItem
 from ..events import Custom, StepDelta
-from ..values import ErrorInfo, Origin, Status, StepKind
+from ..values import Origin, Status, StepKind
 from ._interrupts import interrupt_id, is_bubble_up, show_interrupts
+from ._modes import error_of
 from ._reader import Reader
 from ._runs import Completion, Run, answer_in, kind_of_step, sent_tool_call_id, takes_place_of
 from .chunks import is_cumulative
@@ -205,7 +205,7 @@ class EventsReader(Reader):
         self._leave(run_id, output)
         if run.kind == "node":
             self._ended[run.origin.parent_ids[-1], event["name"]] += 1
-            self._node_end(run.origin, output.update if is_command(output) else output)
+            self._node_end(run.origin, written_in(output))
         # A graph that waits ends like one that is done.
         status: Status = self.final_status() if run_id == self._root else "completed"
         self.assembly.end_step(run_id, output, status)
@@ -352,10 +352,10 @@ class EventsReader(Reader):
             self._note_interrupts(run, error)
             self.assembly.end_tool(run_id, None, "interrupted")
         else:
-            self.assembly.fail_tool(run_id, _error(error))
+            self.assembly.fail_tool(run_id, error_of(error))
 
-    def _note_interrupts(self, run: Run, error: BaseException) -> None:
-        interrupts: Any = error.args[0] if error.args else ()
+    def _note_interrupts(self, run: Run, error: object) -> None:
+        interrupts: Any = next(iter(getattr(error, "args", ())), ())
         if isinstance(interrupts, (list, tuple)) and run.tool_call_id:
             for item in cast("list[object]", interrupts):
                 value = getattr(item, "value", None)
@@ -389,9 +389,3 @@ class EventsReader(Reader):
 
 def _is_interrupt(chunk: object) -> bool:
     return list(dict_or_empty(chunk)) == ["__interrupt__"]
-
-
-def _error(error: object) -> ErrorInfo:
-    if isinstance(error, BaseException):
-        return error_info(error)
-    return ErrorInfo(name="ToolError", message=str(error))

@@ -15,8 +15,9 @@ from __future__ import annotations
 from typing import Any, TypeGuard
 
 from .._core.assembly import Assembly
+from .._core.message import Message
 from .._core.origin import checkpoint_ns, is_models_own, origin_from
-from .._core.payload import fields_of, kind_of
+from .._core.payload import fields_of, kind_of, message_in
 from ..errors import MalformedItem
 from ..values import Origin, Status
 from ._tracks import Tracks
@@ -31,7 +32,7 @@ def is_message_pair(raw: Any) -> TypeGuard[tuple[Any, dict[str, Any]]]:
         and len(raw) == 2  # noqa: PLR2004  (a pair)
         and raw[1].__class__ is dict
         and "langgraph_node" in raw[1]
-        and kind_of(raw[0]) is not None
+        and message_in(raw[0]) is not None
     )
 
 
@@ -40,7 +41,7 @@ class MessagePairs:
 
     def __init__(self, assembly: Assembly) -> None:
         self._assembly = assembly
-        self._tracks = Tracks(assembly)
+        self._tracks = Tracks(assembly, self.before_end)
         self._origin: Origin = Origin()
 
     def read(self, raw: object) -> None:
@@ -51,6 +52,8 @@ class MessagePairs:
 
     def add(self, message: object, metadata: dict[str, Any]) -> None:
         """Tell the assembly what a message means that stands in a pair."""
+        if kind_of(message) is None:
+            message = message_in(message)
         origin = self._origin
         if metadata is not origin.metadata:
             origin = self._enter(metadata)
@@ -58,6 +61,9 @@ class MessagePairs:
             self._tracks.add(message, metadata, origin)
         else:
             self._read_whole(message, origin)
+
+    def before_end(self, message: Message) -> None:
+        """Say the rest of a message that is about to end; here nothing was held back."""
 
     def end_task(self, task_id: str, left: Status = "incomplete") -> None:
         """End the messages of a node that ended; ``left`` says how, if it left them half said."""

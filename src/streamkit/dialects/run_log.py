@@ -20,7 +20,9 @@ from datetime import datetime
 from typing import Any, NamedTuple, cast
 
 from .._core.fields import dict_or_empty
+from .._core.payload import messages_in
 from ..events import Event
+from ..values import Origin
 from .astream_events import EventsReader
 
 __all__ = ["RunLogReader", "is_run_log"]
@@ -97,6 +99,11 @@ class RunLogReader(EventsReader):
                 "data": data,
             }
         )
+
+    def _node_end(self, origin: Origin, values: object) -> None:
+        # The log does not tell what a node was given, which it may return again.
+        self.assembly.ledger.mark_history(list(messages_in(values)))
+        super()._node_end(origin, values)
 
     def _at(self, time: str | None) -> None:
         if time:

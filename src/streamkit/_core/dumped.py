@@ -1,0 +1,115 @@
+"""Messages as JSON, as an Agent Server sends them, to be read like those that they stand for.
+
+    {"type": "AIMessageChunk", "content": "Hel", "additional_kwargs": {}, …}           # a dump
+    {"type": "ai", "data": {"content": "Hello", …}}                                    # stored
+    {"lc": 1, "type": "constructor", "id": […, "AIMessage"], "kwargs": {…}}            # serialized
+
+A `Dumped` is the very dict that came (it equals it, and is written as it), and has the message's
+fields as attributes, also those that a server leaves out. A dict that merely has a ``type`` and a
+``content``, as an application may keep in its state, is no message.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal, TypeAlias, cast
+
+__all__ = ["Dumped", "Kind", "dumped"]
+
+Kind: TypeAlias = Literal["chunk", "ai", "tool", "generation", "other"]
+"""An AIMessageChunk, a whole AIMessage, a ToolMessage, a GenerationChunk, any other message."""
+
+
+class Dumped(dict[str, Any]):
+    """A message as JSON."""
+
+    kind: ClassVar[Kind] = "other"
+
+    def __init__(self, raw: dict[str, Any], fields: dict[str, Any]) -> None:
+        super().__init__(raw)
+        said = {name: fields[name] for name in _DEFAULTS.keys() & fields.keys()}
+        told = {name: it for name, it in said.items() if it is not None}
+        self.__dict__.update(_DEFAULTS, **told)
+        if "chunk_position" in fields:  # also where it is null: then the last chunk will have one
+            self.__dict__["chunk_position"] = fields["chunk_position"]
+
+
+class DumpedChunk(Dumped):
+    """An AIMessageChunk as JSON."""
+
+    kind = "chunk"
+
+
+class DumpedAnswer(Dumped):
+    """An AIMessage as JSON."""
+
+    kind = "ai"
+
+
+class DumpedToolResult(Dumped):
+    """A ToolMessage as JSON."""
+
+    kind = "tool"
+
+
+class DumpedGeneration(Dumped):
+    """A completion model's chunk as JSON."""
+
+    kind = "generation"
+
+
+_DEFAULTS: dict[str, Any] = {
+    "additional_kwargs": {},
+    "artifact": None,
+    "content": "",
+    "id": None,
+    "invalid_tool_calls": [],
+    "name": None,
+    "response_metadata": {},
+    "status": "success",
+    "text": "",
+    "tool_call_chunks": [],
+    "tool_call_id": None,
+    "tool_calls": [],
+    "type": None,
+    "usage_metadata": None,
+}
+
+_CLASSES: dict[object, type[Dumped]] = {
+    "AIMessageChunk": DumpedChunk,
+    "Generation": DumpedGeneration,
+    "GenerationChunk": DumpedGeneration,
+    **dict.fromkeys(("ai", "AIMessage"), DumpedAnswer),
+    **dict.fromkeys(("tool", "ToolMessage", "ToolMessageChunk"), DumpedToolResult),
+    **dict.fromkeys(("human", "HumanMessage", "HumanMessageChunk"), Dumped),
+    **dict.fromkeys(("system", "SystemMessage", "SystemMessageChunk"), Dumped),
+    **dict.fromkeys(("remove", "RemoveMessage"), Dumped),
+    **dict.fromkeys(("function", "FunctionMessage", "FunctionMessageChunk"), Dumped),
+    **dict.fromkeys(("chat", "ChatMessage", "ChatMessageChunk"), Dumped),
+}
+
+
+def dumped(value: object) -> Dumped | None:
+    """Give ``value`` as the message that it is, or None where nothing proves that it is one.
+
+    >>> raw = {"type": "ai", "content": "Hi", "additional_kwargs": {}, "tool_calls": []}
+    >>> message = dumped(raw)
+    >>> message == raw, message.content, message.usage_metadata
+    (True, 'Hi', None)
+    >>> dumped({"type": "ai", "content": "an application's own"})
+    """
+    if value.__class__ is not dict:
+        return None
+    raw = cast("dict[str, Any]", value)
+    match raw:
+        case {"lc": 1, "type": "constructor", "id": [*_, name], "kwargs": {"content": _}}:
+            fields = raw["kwargs"]
+        case {"type": name, "data": {"content": _, "additional_kwargs": _}}:
+            fields = raw["data"]
+        case {"type": name, "content": _, "additional_kwargs": _}:
+            fields = raw
+        case {"type": "Generation" | "GenerationChunk" as name, "text": _}:
+            fields = raw
+        case _:
+            return None
+    cls = _CLASSES.get(name) if isinstance(name, str) else None
+    return cls(raw, fields) if cls else None

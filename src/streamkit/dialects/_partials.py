@@ -1,0 +1,180 @@
+"""Messages that a server sends whole, again and again, as they grow: what is new in each?
+
+    messages/metadata  {"lc_run--019a…": {"metadata": {"langgraph_node": "agent", …}}}
+    messages/partial   [{"type": "ai", "id": "lc_run--019a…", "content": "Hel", …}]
+    messages/partial   [{"type": "ai", "id": "lc_run--019a…", "content": "Hello", …}]
+    messages/complete  [{"type": "tool", "tool_call_id": "call_1", "content": "sunny", …}]
+
+Laws of this file:
+
+1. What a partial adds to the one before is a chunk, and is read as one.
+2. A call's arguments come parsed, as the best guess at what was cut anywhere. So they are told
+   only when they are certain: when the next call has begun, or the message is over.
+3. So is the usage, which the server has added up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from .._core.assembly import Assembly
+from .._core.dumped import DumpedChunk
+from .._core.fields import Fields, dict_or_empty, json_text
+from .._core.finish import finish_reason
+from .._core.message import Message
+from .._core.payload import fields_of, message_in
+from ..errors import MalformedItem
+from .messages import MessagePairs
+
+__all__ = ["PartialMessages"]
+
+
+class PartialMessages(MessagePairs):
+    """Reads messages that grow into an assembly, and pairs as ever."""
+
+    def __init__(self, assembly: Assembly) -> None:
+        super().__init__(assembly)
+        self._metadata: dict[str, dict[str, Any]] = {}
+        self._growing: dict[str, _Growing] = {}
+
+    def read_metadata(self, data: dict[str, Any]) -> None:
+        """Learn where messages come from, which is told once of each."""
+        for id, about in data.items():
+            self._metadata[id] = dict_or_empty(about.get("metadata"))
+
+    def read_partial(self, data: Sequence[object]) -> None:
+        """Tell the assembly what messages have grown by."""
+        for message in map(_message, data):
+            fields = fields_of(message)
+            id: str = fields["id"]
+            if id not in self._growing:
+                if id in self._assembly.ledger.message_ids:
+                    continue  # the last partial comes twice
+                self._growing[id] = _Growing(id, self._metadata.pop(id, {}))
+            growing = self._growing[id]
+            self.add(growing.chunk(fields), growing.metadata)
+
+    def read_complete(self, data: Sequence[object]) -> None:
+        """Tell the assembly of messages that are whole, and that may have been partial before."""
+        for message in map(_message, data):
+            growing = self._growing.get(fields_of(message)["id"])
+            if growing:
+                self.read_partial([message])
+                self.settle(message)
+            else:
+                self.add(message, self._metadata.pop(fields_of(message)["id"], {}))
+
+    def before_end(self, message: Message) -> None:
+        """Say what was held back: the last call's arguments, and the usage."""
+        for id in [it for it in self._growing if self._tracks.named(it) is message]:
+            message.add_chunk(fields_of(self._growing.pop(id).rest()))
+
+    def finish(self) -> None:
+        """Say it of all messages, because the source came to its end."""
+        for message, _ in self._tracks:
+            self.before_end(message)
+
+
+def _message(raw: object) -> Any:
+    message = message_in(raw)
+    if message is None:
+        raise MalformedItem(f"expected a message, got {raw!r:.200}", raw)
+    return message
+
+
+class _Growing:
+    """A message as the last partial had it, and how many of its calls were told."""
+
+    def __init__(self, id: str, metadata: dict[str, Any]) -> None:
+        self.metadata = metadata
+        self._id = id
+        self._said: Fields = {"content": [], "additional_kwargs": {}, "response_metadata": {}}
+        self._calls: dict[str, Fields] = {}
+        self._told = 0
+
+    def chunk(self, said: Fields) -> DumpedChunk:
+        """Give what is new, as a chunk."""
+        before, self._said = self._said, said
+        response = said["response_metadata"]
+        is_over = finish_reason(response)[0] is not None
+        calls = self._new_calls()
+        calls += self._arguments(len(self._calls) if is_over else len(self._calls) - 1)
+        return self._chunk(
+            content=_grown(_blocks(before["content"]), _blocks(said["content"])),
+            additional_kwargs=_changed(before["additional_kwargs"], said["additional_kwargs"]),
+            response_metadata=response if response != before["response_metadata"] else {},
+            tool_call_chunks=calls,
+        )
+
+    def rest(self) -> DumpedChunk:
+        """Give what was held back until the message is over."""
+        usage = self._said.get("usage_metadata")
+        calls = self._arguments(len(self._calls))
+        return self._chunk(tool_call_chunks=calls, usage_metadata=usage)
+
+    def _chunk(self, **fields: Any) -> DumpedChunk:
+        return DumpedChunk({}, {"type": "AIMessageChunk", "id": self._id, **fields})
+
+    def _new_calls(self) -> list[dict[str, Any]]:
+        known = len(self._calls)
+        for call in (*self._said["tool_calls"], *self._said["invalid_tool_calls"]):
+            self._calls[call["id"]] = call
+        new = list(enumerate(self._calls.values()))[known:]
+        # A call without any text would be one without arguments, however it ends.
+        return [_piece(index, "{", id=call["id"], name=call["name"]) for index, call in new]
+
+    def _arguments(self, count: int) -> list[dict[str, Any]]:
+        calls = list(enumerate(self._calls.values()))[self._told : count]
+        self._told = max(self._told, count)
+        is_cut = finish_reason(self._said["response_metadata"])[0] == "length"
+        last = len(self._calls) - 1
+        texts = ((index, call, is_cut and index == last) for index, call in calls)
+        return [_piece(index, _text(call["args"], is_cut)[1:]) for index, call, is_cut in texts]
+
+
+def _piece(index: int, args: str, **named: str) -> dict[str, Any]:
+    return {"index": index, "args": args, **named}
+
+
+def _text(args: object, is_cut: bool) -> str:
+    """Give arguments as text: of an answer that was cut off, without the end that was guessed."""
+    text = args if isinstance(args, str) else json_text(args)
+    return text.rstrip('"}]') if is_cut else text
+
+
+# --- what is new
+
+
+def _blocks(content: str | list[Any]) -> list[Any]:
+    blocks = content if isinstance(content, list) else [content]
+    return [{"type": "text", "text": it} if isinstance(it, str) else it for it in blocks]
+
+
+def _grown(old: Any, new: Any) -> Any:
+    """Give what ``new`` says that ``old`` does not."""
+    if isinstance(new, str):
+        return new[len(old) :] if isinstance(old, str) and new.startswith(old) else new
+    if isinstance(new, list):
+        return _grown_list(cast("list[object]", old or []), cast("list[object]", new))
+    known, fields = dict_or_empty(old), dict_or_empty(new)
+    return _grown_block(known, fields) if known and fields else new
+
+
+def _grown_list(old: list[object], new: list[object]) -> list[object]:
+    changed = [_grown(a, b) for a, b in zip(old, new, strict=False) if a != b]
+    return changed + new[len(old) :]
+
+
+def _grown_block(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    changed = _changed(old, new)
+    for name in ("type", "id", "index", "name"):
+        if name in new:
+            changed[name] = new[name]
+    if "partial_json" in changed:  # more arguments of a call that the provider runs
+        changed["type"] = "input_json_delta"
+    return changed
+
+
+def _changed(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    return {name: _grown(old.get(name), it) for name, it in new.items() if it != old.get(name)}

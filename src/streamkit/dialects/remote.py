@@ -1,0 +1,193 @@
+"""What an Agent Server streams: the parts of ``langgraph_sdk``, or of its SSE decoded by hand.
+
+    client.runs.stream(thread_id, "agent", input=inputs, stream_mode=[…], stream_subgraphs=True)
+
+    StreamPart(event="metadata", data={"run_id": "1ef4…", "attempt": 1}, id=None)
+    StreamPart(event="messages|sub:8f2…", data=[{"type": "AIMessageChunk", …}, {…}], id=None)
+    StreamPart(event="error", data={"error": "ValueError", "message": "boom"}, id=None)
+
+    client.runs.stream(…, version="v2")
+
+    {"type": "updates", "ns": ["sub:8f2…"], "data": {"agent": {…}}, "interrupts": []}
+
+    fetch("/threads/…/runs/stream")                                # any SSE client
+
+    {"event": "values", "data": {"messages": […]}, "id": "1795390822800-0"}
+
+What differs from the same run at home, and how it is made up for:
+
+- Messages are JSON; see `streamkit._core.dumped`.
+- ``messages`` mode tells whole messages as they grow; see `streamkit.dialects._partials`.
+- Next to ``events``, what only repeats them is passed over: models, tools and nodes are told by
+  events; state, checkpoints, interrupts and the stream writer's data by their modes.
+- An error is an item and is not raised. It ends the run, and is raised here as `RunFailed`.
+
+What a ``RemoteGraph`` yields has a graph's own shapes, so `GraphReader` reads it; only for a list
+of modes without ``subgraphs=True`` it yields parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, cast
+
+from .._core.fields import dict_or_empty
+from .._core.payload import message_in
+from .._protocols import RunOver
+from ..errors import MalformedItem, RunFailed
+from ..events import Event
+from ..values import ErrorInfo, Origin, Status
+from ._modes import MODES, ModePayloads
+from ._partials import PartialMessages
+from ._reader import Reader
+from .astream_events import EventsReader
+
+__all__ = ["RemoteReader", "is_remote"]
+
+Path = tuple[str, ...]
+
+_OWN = ("metadata", "error", "end", "feedback", "events")
+_GROWING = ("messages/metadata", "messages/partial", "messages/complete")
+_EVENTS = frozenset({*MODES, *_OWN, *_GROWING})
+_SSE_KEYS = frozenset({"event", "data", "id", "retry"})
+
+
+class _Part(NamedTuple):
+    event: str
+    namespace: Path
+    data: Any
+    interrupts: Sequence[object] = ()
+
+
+def is_remote(raw: object) -> bool:
+    """Tell whether ``raw`` is a part that the SDK makes, or the same from another SSE client."""
+    part = dict_or_empty(raw)
+    is_sse = part.keys() >= {"event", "data"} and part.keys() <= _SSE_KEYS
+    is_v2 = part.keys() >= {"type", "ns", "data"} and isinstance(part["ns"], list)
+    if is_sse or is_v2:
+        name: object = part["event" if is_sse else "type"]
+        return isinstance(name, str) and name.partition("|")[0] in _EVENTS
+    return getattr(raw, "_fields", ())[:2] == ("event", "data")
+
+
+def _part_in(raw: Any) -> _Part:
+    fields = dict_or_empty(raw)
+    if "ns" in fields:
+        beside = fields.get("interrupts") or ()
+        return _Part(fields["type"], tuple(fields["ns"]), fields["data"], beside)
+    name, data = (fields["event"], fields["data"]) if fields else (raw.event, raw.data)
+    event, *namespace = str(name).split("|")
+    return _Part(event, tuple(namespace), data)
+
+
+class _ServerEvents(EventsReader):
+    """Reads the ``events`` parts: those of ``astream_events`` version 2, as JSON."""
+
+    def read(self, raw: object) -> None:
+        """Tell the assembly what one event means."""
+        event = cast("dict[str, Any]", raw)
+        data = {name: message_in(it) or it for name, it in event["data"].items()}
+        super().read(event if event["event"] == "on_custom_event" else {**event, "data": data})
+
+    def read_updates(self, namespace: Path, payload: object) -> None:
+        """Read what the server takes out of the events: the chunks of the graph itself."""
+        root = self._runs.get(self._root or "")
+        if root:
+            self._graph_chunk(root, (namespace, "updates", payload))
+
+
+class RemoteReader(Reader):
+    """Reads the parts of a run on an Agent Server."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._options = options
+        self._messages = PartialMessages(self.assembly)
+        self._modes = ModePayloads(self.assembly, self._messages)
+        self._events: _ServerEvents | None = None
+        self._table: dict[str, Callable[[_Part], None]] = {
+            "metadata": self._metadata,
+            "error": self._error,
+            "end": self._nothing,
+            "feedback": self._nothing,
+            "events": self._event,
+            "values": self._values,
+            "updates": self._updates,
+            "debug": self._debug,
+            "tasks": self._unless_events,
+            "messages": self._unless_events,
+            "messages/metadata": lambda part: self._messages.read_metadata(part.data),
+            "messages/partial": lambda part: self._messages.read_partial(part.data),
+            "messages/complete": lambda part: self._messages.read_complete(part.data),
+        }
+
+    def read(self, raw: object) -> None:
+        """Tell the assembly what one part means."""
+        part = _part_in(raw)
+        if part.event not in _EVENTS:
+            raise MalformedItem(f"no part of a server's stream is named {part.event!r}", raw)
+        if part.event != "metadata":
+            self.assembly.start_run()
+        if self._events and part.event in _GROWING:
+            return
+        self._table.get(part.event, self._mode)(part)
+
+    def final_status(self) -> Status:
+        """Whether it was cut off, only ``events`` can tell."""
+        return self._events.final_status() if self._events else super().final_status()
+
+    def close(self) -> Sequence[Event]:
+        """Give the closing events: the source has no more items."""
+        self._messages.finish()
+        return super().close()
+
+    def fail(self, error: BaseException) -> Sequence[Event]:
+        """Give the closing events; an error of the server's is told as the server told it."""
+        if not isinstance(error, RunFailed):
+            return super().fail(error)
+        self.assembly.tick()
+        info = ErrorInfo(name=error.name, message=error.message, exception=error)
+        self.assembly.end_run("failed", info)
+        return self.assembly.take()
+
+    # --- the server's own
+
+    def _metadata(self, part: _Part) -> None:
+        run_id = dict_or_empty(part.data).get("run_id")
+        self.assembly.start_run(Origin(run_id=run_id), run_id=run_id)
+
+    def _error(self, part: _Part) -> None:
+        said = dict_or_empty(part.data)
+        name, message = said.get("error") or "Error", said.get("message")
+        raise RunOver(RunFailed(str(name), str(message or part.data)))
+
+    def _nothing(self, _part: _Part) -> None:
+        """It tells no more than the end of the source does, or nothing of the run."""
+
+    def _event(self, part: _Part) -> None:
+        if self._events is None:
+            self._events = _ServerEvents(assembly=self.assembly, **self._options)
+        self._events.read(part.data)
+
+    # --- the graph's modes
+
+    def _mode(self, part: _Part) -> None:
+        self._modes.read(part.event, part.namespace, part.data)
+
+    def _unless_events(self, part: _Part) -> None:
+        if self._events is None:
+            data = tuple(part.data) if part.event == "messages" else part.data
+            self._modes.read(part.event, part.namespace, data)
+
+    def _values(self, part: _Part) -> None:
+        self._modes.values(part.namespace, part.data, part.interrupts)
+
+    def _updates(self, part: _Part) -> None:
+        if self._events:
+            self._events.read_updates(part.namespace, part.data)
+        else:
+            self._mode(part)
+
+    def _debug(self, part: _Part) -> None:
+        if self._events is None or part.data["type"] == "checkpoint":
+            self._mode(part)
