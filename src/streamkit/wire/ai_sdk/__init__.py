@@ -23,6 +23,7 @@ from typing import Any, Final
 from ...events import EventType
 from ...mapping import PerRun, per_run
 from .. import sse
+from ._calls import Continuation
 from ._chunks import Chunks, Target
 from ._encoder import Encoder
 from ._messages import UIMessage, to_messages
@@ -31,6 +32,7 @@ from ._request import Request, graph_input, read_request
 __all__ = [
     "HEADERS",
     "HEARTBEAT",
+    "Continuation",
     "Encoder",
     "Request",
     "Target",
