@@ -190,8 +190,9 @@ def parallel_models() -> list[Any]:
         (chunk("Eat", id="run-a"), FOOD),
         (chunk("Climb", id="run-b"), SIGHTS),
         (chunk(" well", id="run-a"), FOOD),
-        (last(content=" up", id="run-b"), SIGHTS),
+        (chunk(" up", id="run-b"), SIGHTS),
         (last(content="", id="run-a"), FOOD),
+        (last(content="", id="run-b"), SIGHTS),
     ]
 
 

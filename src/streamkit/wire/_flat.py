@@ -20,8 +20,9 @@ def flat(value: object, *, private: bool = False) -> Any:
     Never raises. Without ``private``, what `streamkit.wire.dumps` leaves out is left out here.
 
     >>> from langchain_core.messages import HumanMessage
-    >>> flat({"messages": [HumanMessage("Hi", id="h1")]})
-    {'messages': [{'type': 'human', 'content': 'Hi', 'id': 'h1'}]}
+    >>> (message,) = flat([HumanMessage("Hi", id="h1")])
+    >>> message["type"], message["content"], message["id"]
+    ('human', 'Hi', 'h1')
     """
     return _flat(jsonable(value, private=private))
 
