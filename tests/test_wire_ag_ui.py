@@ -28,6 +28,8 @@ from streamkit import (
     StateSnapshot,
     TextDelta,
     TextStart,
+    ToolCallEnd,
+    ToolCallStart,
     ToolEnd,
     ToolStart,
     Usage,
@@ -249,6 +251,22 @@ def test_interrupts() -> None:
     assert (second["reason"], second["toolCallId"]) == ("tool_call", "c1")
     assert second["metadata"] == {"value": {"a": 1}}
     assert third["reason"] == "breakpoint"
+
+
+def test_an_approval_names_its_call() -> None:
+    """The middleware names the tool and its arguments; the client, the call."""
+    call = {**PART, "tool_call_id": "c1", "name": "pay"}
+    request = {"name": "pay", "args": {"sum": 1}, "description": "Pay 1?"}
+    told = written(
+        ToolCallStart(**call),
+        ToolCallEnd(**call, args={"sum": 1}, text='{"sum":1}'),
+        Interrupt(**AT, interrupt_id="i1", value={"action_requests": [request]}),
+        Interrupt(**AT, interrupt_id="i2", value={"action_requests": [request, request]}),
+        RunEnd(**AT, status="interrupted"),
+    )
+    one, two = told[-1]["outcome"]["interrupts"]
+    assert (one["reason"], one["toolCallId"], one["message"]) == ("tool_call", "c1", "Pay 1?")
+    assert (two["reason"], "toolCallId" in two) == ("input_required", False)
 
 
 def test_usage_model_by_model() -> None:

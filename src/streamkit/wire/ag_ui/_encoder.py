@@ -35,6 +35,7 @@ from ...events import (
     ToolStart,
 )
 from ...values import Status
+from .._approvals import questions_in
 from .._call_ids import CallIds
 from .._flat import flat
 from .._frames import delta, delta_head, frame
@@ -223,6 +224,7 @@ class Encoder:
         yield frame({**start, "parentMessageId": event.message_id, **about, **tag})
 
     def call_end(self, event: ToolCallEnd) -> Frames:
+        self._calls[event.tool_call_id].args = event.args
         wrong = {"metadata": {"error": event.error}} if event.error else {}
         return self._end(event.message_id, event.block_id, **wrong)
 
@@ -269,9 +271,13 @@ class Encoder:
         return self._result(event, answered, result_content(event.block, private=self._private))
 
     def _result(self, event: Event, answered: str, content: Any, **metadata: Any) -> Frames:
-        call = self._calls.id_of(answered) or answered
+        known = self._calls.get(answered)
+        if known:
+            known.args = None  # whatever is asked from now on is about another call
+        call = known.id if known else answered
         self._results[call] += 1
-        id = f"{call}:result" if self._results[call] == 1 else f"{call}:result{self._results[call]}"
+        number = self._results[call]
+        id = f"{call}:result" if number == 1 else f"{call}:result{number}"
         result = {"messageId": id, "toolCallId": call, "role": "tool"}
         about = {"metadata": metadata} if metadata else {}
         tag = self._tag(event)
@@ -293,11 +299,20 @@ class Encoder:
         return (min(delta, whole, key=len),) if changes else ()
 
     def interrupt(self, event: Interrupt) -> Frames:
-        asked = interrupt_form(event, private=self._private)
+        call, reason = self._question(event)
+        asked = interrupt_form(event, call, reason, private=self._private)
         self._interrupts.append({**asked, **self._tag(event)})
         if self._subagents:
             self._subagents.pause(event)
         return ()
+
+    def _question(self, event: Interrupt) -> tuple[str | None, str | None]:
+        """Give the call that is asked about, if it is one alone, and what is said of it."""
+        questions = questions_in(event.value, event.tool_call_id)
+        if len(questions) != 1:
+            return event.tool_call_id, None
+        call = self._calls.find(questions[0])
+        return call.id if call else event.tool_call_id, questions[0].reason
 
     def custom(self, event: Custom) -> Frames:
         value = {"name": custom_name(event), "value": flat(event.data, private=self._private)}

@@ -62,15 +62,18 @@ def outcome(status: Status, interrupts: list[Fields]) -> Fields:
     return {"type": "success"}
 
 
-def interrupt_form(event: Interrupt, *, private: bool) -> Fields:
+def interrupt_form(
+    event: Interrupt, call: str | None, message: str | None, *, private: bool
+) -> Fields:
     """Give an interrupt. AG-UI has a text for people, and no place for any other value."""
     asked = flat(event.value, private=private)
     reason = "breakpoint" if event.static else "input_required"
     form: Fields = {"id": event.interrupt_id, "reason": reason, "metadata": {"value": asked}}
-    if isinstance(asked, str):
-        form["message"] = asked
-    if event.tool_call_id:
-        form |= {"reason": "tool_call", "toolCallId": event.tool_call_id}
+    message = asked if isinstance(asked, str) else message
+    if message is not None:
+        form["message"] = message
+    if call is not None:
+        form |= {"reason": "tool_call", "toolCallId": call}
     schema = jsonable(event.response_schema)
     if isinstance(schema, dict):
         form["responseSchema"] = schema
