@@ -26,6 +26,8 @@ from streamkit import (
     RunError,
     RunStart,
     StateSnapshot,
+    StepEnd,
+    StepStart,
     TextDelta,
     TextStart,
     ToolCallEnd,
@@ -220,6 +222,61 @@ def test_a_tool_nobody_called() -> None:
     history = [{"id": "a", "role": "assistant", "toolCalls": [{"id": "c1"}]}]
     request = ag_ui.Request(thread_id="t", run_id="r", messages=history)
     assert [it["type"] for it in written(start, end, request=request)] == ["TOOL_CALL_RESULT"]
+
+
+def test_a_call_that_ran_twice_has_two_results() -> None:
+    """A node that is tried again runs its tools again: the messages differ, the call does not."""
+    start = ToolStart(**AT, tool_call_id="c1", name="look")
+    end = ToolEnd(**AT, tool_call_id="c1", name="look", status="completed", output="ok")
+    told = [it for it in written(start, end, start, end) if it["type"] == "TOOL_CALL_RESULT"]
+    assert [it["messageId"] for it in told] == ["c1:result", "c1:result2"]
+    assert [it["toolCallId"] for it in told] == ["c1", "c1"]
+
+
+@pytest.mark.parametrize(
+    ("status", "end"),
+    [("completed", "SUBAGENT_FINISHED"), ("failed", "SUBAGENT_ERROR")],
+)
+def test_a_subagent_ends_with_its_graph(status: Any, end: str) -> None:
+    """And it knows the call of the tool that runs it."""
+    outer = Origin(run_id="g", parent_ids=("root", "t"))
+    inner = Origin(run_id="n", parent_ids=("root", "t", "g"), namespace=("tools:1",), agent="Ada")
+    tool = {"origin": Origin(run_id="t", parent_ids=("root",)), "timestamp": 0.5}
+    told = written(
+        ToolStart(**tool, tool_call_id="c1", name="task"),
+        StepStart(origin=outer, timestamp=0.5, step_id="g", kind="graph"),
+        Custom(origin=inner, timestamp=0.5, data=1),
+        StepEnd(origin=outer, timestamp=0.5, step_id="g", kind="graph", status=status),
+        Custom(**AT, data=2),
+    )
+    validate(told)
+    start, custom, finish, _ = told[3:]
+    assert start == {
+        "type": "SUBAGENT_STARTED",
+        "subagentRunId": "tools:1",
+        "name": "Ada",
+        "parentToolCallId": "c1",
+    }
+    assert custom["subagentRunId"] == "tools:1"
+    assert (finish["type"], finish["subagentRunId"]) == (end, "tools:1")
+
+
+def test_steps_of_one_node_at_a_time() -> None:
+    def step(kind: type, id: str, **fields: Any) -> Any:
+        return kind(**AT | {"origin": Origin(node="n")}, step_id=id, kind="node", **fields)
+
+    ended = {"status": "completed"}
+    told = written(
+        step(StepStart, "1"),
+        step(StepStart, "2"),
+        step(StepEnd, "1", **ended),
+        step(StepStart, "3"),
+        step(StepEnd, "2", **ended),
+        step(StepEnd, "3", **ended),
+        step(StepStart, "4"),
+        StepStart(**AT, step_id="5", kind="chain"),
+    )
+    assert [it["stepName"] for it in told] == ["n", "n#2", "n", "n#3", "n#2", "n#3", "n"]
 
 
 def test_a_result_with_a_picture() -> None:
