@@ -191,6 +191,21 @@ async def test_a_breakpoint_is_left_by_any_answer(reader: Reader) -> None:
     assert done["messages"][-1]["parts"][-1]["text"] == "two"
 
 
+async def test_a_tool_of_the_clients_goes_on(reader: Reader) -> None:
+    model = says([call(0, "c1", "locate", "{}"), finish("tool_calls")], "Rome, then")
+    chat = Chat(reader, chain(asks(model), checkpointer=InMemorySaver()))
+    (asked,) = calls_of(await chat.ask())
+    assert asked["state"] == "input-available"
+    method = "addToolResult" if reader.major == 5 else "addToolOutput"
+    output = {"tool": "locate", "toolCallId": "c1", "output": {"city": "Rome"}}
+    done = await chat.act([method, output], ["sendMessage"])
+    assert [it["role"] for it in done["messages"]] == ["user", "assistant"]
+    assert calls_of(done)[0]["output"] == {"city": "Rome"}
+    assert done["messages"][-1]["parts"][-1]["text"] == "Rome, then"
+    state = chat.graph.get_state(THREAD).values["messages"]
+    assert [it.type for it in state] == ["human", "ai", "tool", "ai"]
+
+
 # --- messages
 
 
@@ -313,8 +328,8 @@ JUNK: list[tuple[Any, str]] = [
         {"messages": [user({"type": "file", "url": "data:a/b,hi", "mediaType": "a/b"})]},
         "must be base64",
     ),
-    ({"messages": [assistant(text("Hi"))]}, "answers no interrupt"),
-    ({"messages": [assistant(ASKED)]}, "answers no interrupt"),
+    ({"messages": [assistant(text("Hi"))]}, "nothing in it was answered"),
+    ({"messages": [assistant(ASKED)]}, "nothing in it was answered"),
     ({"messages": [assistant({"type": "tool-x"}, ASKED)]}, "a 'tool-x' part is broken"),
     (
         {"messages": [assistant({"type": "data-interrupt", "data": {"value": 1}})]},
@@ -337,13 +352,19 @@ def test_junk_is_refused_and_told_of(body: Any, why: str) -> None:
 KINDS = ["text", "file", "step-start", "dynamic-tool", "tool-look", "data-interrupt", "x"]
 KEYS = ["text", "url", "mediaType", "toolCallId", "toolName", "state", "input", "output", "data"]
 STATES = ["output-available", "approval-responded", "output-error"]
-FIELDS = st.dictionaries(st.sampled_from(KEYS), JSON | st.sampled_from(STATES), max_size=9)
+DATA = st.fixed_dictionaries(
+    {"interruptId": JSON | st.just("i"), "answered": JSON | st.just(False)}
+)
+FIELDS = st.dictionaries(st.sampled_from(KEYS), JSON | st.sampled_from(STATES) | DATA, max_size=9)
 PART = st.builds(lambda kind, fields: {**fields, "type": kind}, st.sampled_from(KINDS), FIELDS)
 ROLE = st.sampled_from(["user", "assistant"])
 MESSAGE = st.fixed_dictionaries({"role": ROLE, "parts": st.lists(PART, max_size=4)})
 
 
-@given(st.fixed_dictionaries({"messages": st.lists(MESSAGE, max_size=3)}))
+BODY = {"messages": st.lists(MESSAGE, max_size=3), "resume": st.dictionaries(st.just("i"), JSON)}
+
+
+@given(st.fixed_dictionaries(BODY))
 def test_whatever_comes_is_read_or_refused(body: Any) -> None:
     with suppress(BadRequest):
         asked = ai_sdk.read_request(json.dumps(body))

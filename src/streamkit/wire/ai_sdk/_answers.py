@@ -90,7 +90,7 @@ def continuation_of(message: UIMessage, resume: Mapping[str, Any]) -> Continuati
         message_id=message.id,
         calls=tuple(it.tool_call_id for it in tools),
         denied=frozenset(it.tool_call_id for it in tools if _is_denied(it)),
-        answered=tuple(it for it in _asked_in(message) if it.get("interruptId") in resume),
+        answered=tuple(it for it in _asked_in(message) if _read(it).interrupt_id in resume),
     )
 
 

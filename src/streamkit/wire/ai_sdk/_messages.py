@@ -19,7 +19,7 @@ from .._json import dumps
 if TYPE_CHECKING:
     from langchain_core.messages import AnyMessage
 
-__all__ = ["Tool", "UIMessage", "to_messages", "tools_in"]
+__all__ = ["Tool", "UIMessage", "has_results", "to_messages", "tools_in"]
 
 _DATA_URL = re.compile(r"data:[^,]*;base64,(.*)", re.DOTALL)
 
@@ -91,6 +91,16 @@ def tools_in(parts: Sequence[dict[str, Any]]) -> list[Tool]:
         BadRequest: one of them is not as it must be.
     """
     return [_converted(part, Tool) for part in parts if _is_tool(part)]
+
+
+def has_results(message: UIMessage) -> bool:
+    """Tell whether the last step of an answer ends with results, which a model is to be told.
+
+    Raises:
+        BadRequest: one of its calls is not as it must be.
+    """
+    *_, step = _steps(message.parts)
+    return any(it.result is not None for it in tools_in(step))
 
 
 def _is_tool(part: dict[str, Any]) -> bool:

@@ -10,6 +10,8 @@ calls. There are three ways to answer it:
 - An output for the call whose tool asked: ``addToolOutput({tool, toolCallId, output})``. The run is
   resumed with that output.
 - Anything else: ``sendMessage(message, {body: {resume: {[interruptId]: answer}}})``.
+
+Where nothing was asked, outputs are those of tools that the client runs, and are new messages.
 """
 
 from __future__ import annotations
@@ -23,9 +25,10 @@ from ...errors import BadRequest
 from .._json import loads
 from ._answers import answers_in, continuation_of
 from ._calls import Continuation
-from ._messages import UIMessage, to_messages
+from ._messages import UIMessage, has_results, to_messages
 
 if TYPE_CHECKING:
+    from langchain_core.messages import AnyMessage
     from langgraph.types import Command
 
 __all__ = ["Request", "graph_input", "read_request"]
@@ -88,15 +91,15 @@ def read_request(
     if len(given.messages) > max_messages:
         raise BadRequest(f"there are more than {max_messages} messages", 413)
     last = given.messages[-1]
-    is_answer = last.role == "assistant"
-    resume = given.resume or (answers_in(last) if is_answer else {})
-    if is_answer and not resume:
-        raise BadRequest("the last message is the assistant's, and answers no interrupt")
+    goes_on = last.role == "assistant"
+    resume = given.resume or (answers_in(last) if goes_on else {})
+    if goes_on and not (resume or has_results(last)):
+        raise BadRequest("the last message is the assistant's, and nothing in it was answered")
     return Request(
         chat_id=given.id,
         trigger=given.trigger,
         resume=resume,
-        continues=continuation_of(last, resume) if is_answer else None,
+        continues=continuation_of(last, resume) if goes_on else None,
         messages=tuple(given.messages),
     )
 
@@ -106,8 +109,9 @@ def graph_input(request: Request, *, stateful: bool = True) -> dict[str, Any] | 
 
     Args:
         request: what the client sent.
-        stateful: whether the graph has a checkpointer. Then it knows the chat, and gets only the
-            messages since its own last one. Otherwise the client may make up what was said before.
+        stateful: whether the graph has a checkpointer. Then it knows the chat, and gets only what
+            is new: what the user said, or what came of tools that the client ran. Otherwise it gets
+            the whole chat as the client tells it, who may make up what was said before.
 
     Answers become a ``Command(resume={…})`` by the interrupts' ids; all else is a dict with the
     messages.
@@ -123,13 +127,20 @@ def graph_input(request: Request, *, stateful: bool = True) -> dict[str, Any] | 
         from langgraph.types import Command  # noqa: PLC0415  (only who has it gets here)
 
         return Command(resume=request.resume)
-    messages = _since_the_answer(request.messages) if stateful else request.messages
-    return {"messages": to_messages(messages)}
+    return {"messages": _news(request.messages) if stateful else to_messages(request.messages)}
 
 
-def _since_the_answer(messages: Sequence[UIMessage]) -> Sequence[UIMessage]:
-    last = max((at for at, it in enumerate(messages) if it.role == "assistant"), default=-1)
-    return messages[last + 1 :]
+def _news(messages: Sequence[UIMessage]) -> Sequence[AnyMessage]:
+    last = _last([it.role == "assistant" for it in messages])
+    if messages[last + 1 :]:
+        return to_messages(messages[last + 1 :])
+    made = to_messages(messages[last:])
+    return made[_last([it.type == "ai" for it in made]) + 1 :]
+
+
+def _last(found: Sequence[bool]) -> int:
+    """Give the place of the last True, or -1."""
+    return max((at for at, it in enumerate(found) if it), default=-1)
 
 
 def _parsed(body: bytes | str | Mapping[str, Any], max_bytes: int) -> object:
