@@ -9,6 +9,7 @@ import importlib
 import inspect
 import pkgutil
 import re
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,26 +23,28 @@ PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
-class Renewed:
-    """A graph that gives each call a thread of its own, as a page's examples expect.
+def renewed(graph: Any) -> Any:
+    """The graph, with a thread of its own for each call, as a page's examples expect.
 
     A call that resumes goes on with the thread of the call before.
     """
+    threads = count()
+    thread = next(threads)
 
-    def __init__(self, graph: Any) -> None:
-        self.graph = graph
-        self.thread = 0
-
-    def config(self, given: Any) -> dict[str, Any]:
+    def config_for(given: Any, config: Any) -> dict[str, Any]:
+        nonlocal thread
         if type(given).__name__ != "Command":
-            self.thread += 1
-        return {"configurable": {"thread_id": str(self.thread)}}
+            thread = next(threads)
+        return {**(config or {}), "configurable": {"thread_id": str(thread)}}
 
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self.graph, name)
-        if name not in {"stream", "astream", "astream_events", "invoke", "ainvoke"}:
-            return method
-        return lambda given, _config=None, **options: method(given, self.config(given), **options)
+    def in_a_thread_of_its_own(method: Any) -> Any:
+        return lambda given, config=None, **options: method(
+            given, config_for(given, config), **options
+        )
+
+    for name in ("stream", "astream", "astream_events", "invoke", "ainvoke"):
+        setattr(graph, name, in_a_thread_of_its_own(getattr(graph, name)))
+    return graph
 
 
 def names() -> dict[str, Any]:
@@ -56,7 +59,7 @@ def names() -> dict[str, Any]:
     prompt = ChatPromptTemplate.from_template("{question}")
     return {
         "__name__": "__page__",
-        "graph": Renewed(build_graph(pace=0)),
+        "graph": renewed(build_graph(pace=0)),
         "model": model,
         "chain": prompt | model | StrOutputParser(),
         "inputs": demo_input(),
