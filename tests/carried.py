@@ -180,7 +180,9 @@ FACTS: dict[str, Callable[[Events], Any]] = {
     "what the run was given": lambda it: [
         1 for start in of(it, RunStart) if start.input is not None
     ],
-    "what came of it": lambda it: [sorted(end.output) for end in of(it, RunEnd) if end.output],
+    "what came of it": lambda it: [
+        sorted(map(str, end.output)) for end in of(it, RunEnd) if end.output
+    ],
     "the run's id": lambda it: [1 for start in of(it, RunStart) if start.run_id],
     "a message's node": lambda it: said_of_messages(it, "node"),
     "its superstep": lambda it: said_of_messages(it, "step"),
@@ -288,7 +290,7 @@ async def _run(source: Source) -> Events:
     config = {"configurable": {"thread_id": "here"}}
     found: Events = []
     for given in (INPUT, Command(resume=RESUME)):
-        found += await _read(source(build(saver), given, config))
+        found += await _read(source(build(saver, pace=0.001), given, config))
     return found
 
 
@@ -327,11 +329,15 @@ def carries(events: Events, reference: Events) -> dict[str, str]:
 
 
 def carried_by_calls() -> dict[str, dict[str, str]]:
-    """Whole calls, and a model's own chunks."""
+    """Calls of the whole agent; and a model's own chunks."""
     reference = run(owned)
     found = {name: carries(run(source), reference) for name, source in CALLS.items()}
-    found["chunks"] = carries(run_of_a_model(chunks), run_of_a_model(owned))
-    return found
+    return {**found, "chunks": carried_by_chunks()}
+
+
+def carried_by_chunks() -> dict[str, str]:
+    """A model's own chunks."""
+    return carries(run_of_a_model(chunks), run_of_a_model(owned))
 
 
 def carried_by_modes() -> dict[str, dict[str, str]]:

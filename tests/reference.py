@@ -11,6 +11,7 @@ Each run needs a graph of its own, because `mood` breaks off but once.
 """
 
 import inspect
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -50,7 +51,7 @@ WALK = Call("walk", {"to": "San Luca"}, "call_walk")
 def build(checkpointer: Any = None, *, pace: float = 0.0) -> Any:
     """The compiled graph."""
     model = ScriptedChatModel(script=reply, pace=pace)
-    tools: list[BaseTool] = [*trip_tools(pace), *([_walk()] if TELLS_DELTAS else [])]
+    tools: list[BaseTool] = [*trip_tools(pace), *([_walk(pace)] if TELLS_DELTAS else [])]
     graph = StateGraph(trip.Trip)
     graph.add_node("look_up", trip.look_up())
     graph.add_node("scout_food", trip.scout(model, FOOD, "food"))
@@ -116,11 +117,12 @@ def _add_two(answer: BaseMessage) -> dict[str, Any]:
     return {"messages": [SystemMessage("Noted.", id=f"noted-{answer.id}"), answer]}
 
 
-def _walk() -> BaseTool:
+def _walk(pace: float) -> BaseTool:
     @tool
     def walk(to: str, runtime: ToolRuntime) -> str:
         """Find a walk."""
         for part in ("up the porticoes ", "and back"):
+            time.sleep(pace)
             runtime.emit_output_delta(part)
         return f"To {to}: up the porticoes and back"
 
