@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from time import monotonic
 from typing import Any
 
 import httpx
@@ -12,21 +13,19 @@ import uvicorn
 
 
 async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
-    """Wait until ``condition()`` holds."""
-
-    async def wait() -> None:
-        while not condition():  # noqa: ASYNC110  (whatever it is of, it says nothing by itself)
-            await asyncio.sleep(0.005)
-
-    await asyncio.wait_for(wait(), seconds)
+    """Wait until ``condition()`` holds, in no other task."""
+    end = monotonic() + seconds
+    while not condition():
+        assert monotonic() < end, "it never came true"
+        await asyncio.sleep(0.005)
 
 
 @asynccontextmanager
 async def served(app: Any, **options: Any) -> AsyncIterator[httpx.AsyncClient]:
     """A client of ``app``, which a real uvicorn serves; all of its tasks end with it."""
-    config = uvicorn.Config(app, port=0, log_level="error", lifespan="off", **options)
+    config = uvicorn.Config(app, port=0, log_level="error", lifespan="off", ws="none", **options)
     server = uvicorn.Server(config)
-    running = asyncio.ensure_future(server._serve())
+    running = asyncio.ensure_future(server.serve())
     await until(lambda: server.started)
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
