@@ -23,9 +23,17 @@ async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
 @asynccontextmanager
 async def served(app: Any, **options: Any) -> AsyncIterator[httpx.AsyncClient]:
     """A client of ``app``, which a real uvicorn serves; all of its tasks end with it."""
-    config = uvicorn.Config(app, port=0, log_level="error", lifespan="off", ws="none", **options)
+    config = uvicorn.Config(
+        app,
+        port=0,
+        log_level="error",
+        lifespan="off",
+        ws="none",
+        timeout_graceful_shutdown=2,
+        **options,
+    )
     server = uvicorn.Server(config)
-    running = asyncio.ensure_future(server.serve())
+    running = asyncio.ensure_future(server._serve())
     await until(lambda: server.started)
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
