@@ -82,6 +82,7 @@ class Message:
         self.has_last_chunk: bool = False
         self.finish_reason: str | None = None
         self.model: str | None = said.get("model") or origin.metadata.get("ls_model_name")
+        self._is_models_own = is_models_own(origin.metadata)
         self.calls: list[Call] = []
         self.texts: list[str] = []
         self._outlet = outlet
@@ -115,8 +116,8 @@ class Message:
         else:
             read_chunk(fields, self)
         if "chunk_position" in fields:  # langchain-core 1.0 and later
-            self.marks_its_end = is_models_own(self.origin.metadata)
-            self.has_last_chunk = bool(fields["chunk_position"] == "last")
+            self.marks_its_end = self._is_models_own
+            self.has_last_chunk = fields["chunk_position"] == "last"
 
     def add_whole(self, fields: Fields) -> None:
         """Add what a whole message (as its dict of fields) says."""
@@ -143,7 +144,9 @@ class Message:
         """Add text."""
         if not text:
             return
-        words = self._words_at(index, reasoning=False)
+        words = self._words
+        if words is None or words.reasoning or index is not None:
+            words = self._words_at(index, reasoning=False)
         words.parts.append(text)
         outlet = self._outlet
         outlet.emit(

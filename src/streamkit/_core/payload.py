@@ -11,7 +11,7 @@ Where one fact stands in two places it is read once: client tool calls only from
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, cast
 
@@ -26,6 +26,7 @@ __all__ = [
     "Kind",
     "fields_of",
     "kind_of",
+    "kind_of_class",
     "message_in",
     "messages_in",
     "read_chunk",
@@ -45,10 +46,9 @@ _KINDS: dict[str, Kind] = {
 
 def kind_of(value: object) -> Kind | None:
     """Give what kind of message ``value`` is, or None where it is none."""
-    return _kind_of_class(type(value))  # type: ignore[arg-type]  # mypy: a class has no hash?
+    return kind_of_class(type(value))
 
 
-@lru_cache(maxsize=1024)
 def _kind_of_class(cls: type) -> Kind | None:
     if issubclass(cls, Dumped):
         return cls.kind
@@ -59,14 +59,17 @@ def _kind_of_class(cls: type) -> Kind | None:
     return None
 
 
+kind_of_class: Callable[[type], Kind | None] = lru_cache(maxsize=1024)(_kind_of_class)
+"""Give what kind of message a class makes: `kind_of` for where every call counts."""
+
+
 def message_in(value: object) -> Any:
     """Give ``value`` if it is a message, also one that came as JSON, and None if not."""
-    return value if kind_of(value) else dumped(value)
+    return value if kind_of_class(value.__class__) else dumped(value)
 
 
-def fields_of(message: object) -> dict[str, Any]:
-    """Give the dict that holds a message's fields. It is the message's own: read it only."""
-    return vars(message)
+fields_of: Callable[[object], dict[str, Any]] = vars
+"""Give the dict that holds a message's fields. It is the message's own: read it only."""
 
 
 def written_in(output: object) -> Any:

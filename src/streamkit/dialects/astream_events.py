@@ -29,7 +29,7 @@ from msgspec.structs import replace
 from .._core.fields import dict_or_empty
 from .._core.message import Message
 from .._core.origin import origin_from
-from .._core.payload import fields_of, kind_of, messages_in, written_in
+from .._core.payload import fields_of, kind_of_class, messages_in, written_in
 from ..errors import MalformedItem
 from ..events import Custom, StepDelta
 from ..values import Origin, Status, StepKind
@@ -275,7 +275,7 @@ class EventsReader(Reader):
         run = self._known(event)
         chunk = event["data"]["chunk"]
         message = run.message
-        if kind_of(chunk) == "chunk":
+        if kind_of_class(chunk.__class__) == "chunk":
             fields = fields_of(chunk)
             if message is None:
                 message = self._start_message(run, fields.get("id"))

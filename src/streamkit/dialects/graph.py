@@ -19,8 +19,7 @@ the payload alone), apart from ``messages``: there the caller says ``mode=``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, TypeAlias, cast
 
 from .._core.fields import dict_or_empty
 from ..errors import MalformedItem
@@ -33,10 +32,8 @@ __all__ = ["GraphReader", "is_graph_item"]
 _PART_KEYS = frozenset({"type", "ns", "data"})
 
 
-class _Labelled(NamedTuple):
-    namespace: tuple[str, ...]
-    mode: str
-    payload: Any
+_Labelled: TypeAlias = tuple[tuple[str, ...], str, Any]
+"""A namespace, a mode and its payload."""
 
 
 def is_graph_item(raw: object) -> bool:
@@ -44,43 +41,36 @@ def is_graph_item(raw: object) -> bool:
     return is_message_pair(_inner(raw)) or _label(raw) is not None
 
 
-def _label(raw: object) -> _Labelled | None:
+def _label(raw: Any) -> _Labelled | None:
     """Read an item's own label, where it has one."""
-    if isinstance(raw, dict):
-        return _part_label(cast("dict[str, Any]", raw))
-    parts = _parts(raw)
-    if len(parts) == 2 and _is_mode(parts[0]):  # noqa: PLR2004
-        return _Labelled((), parts[0], parts[1])
-    if len(parts) == 3 and _is_path(parts[0]) and _is_mode(parts[1]):  # noqa: PLR2004
-        return _Labelled(parts[0], parts[1], parts[2])
-    return None
+    match raw:
+        case (str(mode), payload) if mode in MODES:
+            return (), mode, payload
+        case (namespace, str(mode), payload) if mode in MODES and _is_path(namespace):
+            return namespace, mode, payload
+        case dict():
+            return _part_label(cast("dict[str, Any]", raw))
+        case _:
+            return None
 
 
 def _part_label(part: dict[str, Any]) -> _Labelled | None:
     if not part.keys() >= _PART_KEYS or part["type"] not in MODES:
         return None
-    return _Labelled(tuple(part["ns"]), part["type"], part["data"])
+    return tuple(part["ns"]), part["type"], part["data"]
 
 
-def _parts(raw: object) -> Sequence[Any]:
-    return cast("Sequence[Any]", raw) if isinstance(raw, (tuple, list)) else ()
+def _is_path(value: Any) -> bool:
+    return value.__class__ is tuple and all(part.__class__ is str for part in value)
 
 
-def _is_mode(value: object) -> bool:
-    return isinstance(value, str) and value in MODES
-
-
-def _is_path(value: object) -> bool:
-    return isinstance(value, tuple) and all(
-        isinstance(part, str) for part in cast("tuple[object, ...]", value)
-    )
-
-
-def _inner(raw: object) -> object:
+def _inner(raw: Any) -> object:
     """Give the payload of a single mode's ``(namespace, payload)``, or ``raw`` if it is none."""
-    parts = _parts(raw)
-    is_wrapped = len(parts) == 2 and _is_path(parts[0])  # noqa: PLR2004
-    return parts[1] if is_wrapped else raw
+    match raw:
+        case (namespace, payload) if _is_path(namespace):
+            return payload
+        case _:
+            return raw
 
 
 class GraphReader(Reader):
@@ -114,7 +104,7 @@ class GraphReader(Reader):
         label = _label(raw)
         if label is None and is_message_pair(_inner(raw)):
             namespace, pair = cast("tuple[tuple[str, ...], object]", raw)
-            return _Labelled(namespace, "messages", pair)
+            return namespace, "messages", pair
         if label is None:
             raise MalformedItem(f"no graph's stream mode yields {raw!r:.200}", raw)
         return label
@@ -128,5 +118,5 @@ class GraphReader(Reader):
             if _inner(raw) is raw:
                 raise MalformedItem(f"expected (namespace, payload), got {raw!r:.200}", raw)
             namespace, payload = cast("tuple[tuple[str, ...], object]", raw)
-            return _Labelled(namespace, mode, payload)
-        return _Labelled((), mode, raw)
+            return namespace, mode, payload
+        return (), mode, raw

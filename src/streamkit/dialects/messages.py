@@ -17,7 +17,7 @@ from typing import Any, TypeGuard
 from .._core.assembly import Assembly
 from .._core.message import Message
 from .._core.origin import checkpoint_ns, is_models_own, origin_from
-from .._core.payload import fields_of, kind_of, message_in
+from .._core.payload import fields_of, kind_of, kind_of_class, message_in
 from ..errors import MalformedItem
 from ..values import Origin, Status
 from ._tracks import Tracks
@@ -52,12 +52,14 @@ class MessagePairs:
 
     def add(self, message: object, metadata: dict[str, Any]) -> None:
         """Tell the assembly what a message means that stands in a pair."""
-        if kind_of(message) is None:
+        kind = kind_of_class(message.__class__)
+        if kind is None:
             message = message_in(message)
+            kind = kind_of(message)
         origin = self._origin
         if metadata is not origin.metadata:
             origin = self._enter(metadata)
-        if kind_of(message) == "chunk":
+        if kind == "chunk":
             self._tracks.add(message, metadata, origin)
         else:
             self._read_whole(message, origin)
