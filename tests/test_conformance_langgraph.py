@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -37,12 +38,14 @@ def said(message: dict[str, Any]) -> Said:
 
 
 def wanted(events: list[Event]) -> tuple[dict[str, Said], Expected]:
-    """The messages with their calls' arguments as values, as LangChain.js has them."""
+    """The messages with their calls' arguments as values, as JavaScript has them."""
     told = expected(events)
     provider = {call.id for call in told.result.tool_calls if call.provider_executed}
     for message in told.messages.values():
         message.calls = [
-            (id, name, json.loads(args)) for id, name, args in message.calls if id not in provider
+            (id, name, json.loads(args, parse_int=float))
+            for id, name, args in message.calls
+            if id not in provider
         ]
     return told.messages, told
 
@@ -53,6 +56,10 @@ def assert_streams(told: dict[str, Any], events: list[Event]) -> None:
     assert told["warnings"] == []
     shown = {it["id"]: said(it) for it in told["messages"] if it["type"] == "ai"}
     assert {id: it for id, it in shown.items() if it} == messages
+    texts = Counter(it.message_id for it in events if it.type == "text.end")
+    for message in told["messages"]:  # a text is one block, however many chunks it came in
+        blocks = message["content"] if isinstance(message["content"], list) else []
+        assert sum(it["type"] == "text" for it in blocks) <= texts[message["id"]]
     answers = {it["tool_call_id"]: it for it in told["messages"] if it["type"] == "tool"}
     ended = results(whole.result)
     assert set(answers) == set(ended)
