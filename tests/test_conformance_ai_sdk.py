@@ -180,7 +180,7 @@ def test_a_step_is_what_happens_until_nothing_is_open(reader: Reader) -> None:
         (chunk("B", id="b"), SIGHTS),
         (last(content="", id="a"), FOOD),
         (last(content="", id="b"), SIGHTS),
-        (last(content="C", id="c"), FOOD),
+        (last(content="C", id="c"), {**FOOD, "langgraph_step": 2}),
     )
     message = answer(shown(reader, events))
     kinds = [it.get("text") or it["type"] for it in message["parts"]]
@@ -303,8 +303,9 @@ def test_other_events_reach_on_data_where_they_are_asked_for(reader: Reader) -> 
 def test_an_id_that_comes_again_is_another_call(reader: Reader) -> None:
     events = run(
         (calls(call('{"n":1}', "call_0", "look")), FOOD),
+        (chunk(id="run-2", tool_call_chunks=[call('{"n":2', "call_0", "look")]), SIGHTS),
         (last(content="", id="run-1"), FOOD),
-        (chunk(id="run-2", tool_call_chunks=[call('{"n":2}', "call_0", "look")]), SIGHTS),
+        (chunk(id="run-2", tool_call_chunks=[call("}")]), SIGHTS),
         (last(content="", id="run-2"), SIGHTS),
     )
     sent = wire(events, target=reader.major)

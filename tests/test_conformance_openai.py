@@ -28,7 +28,7 @@ from streamkit import (
 from streamkit.sequential import sequential
 from streamkit.testing import check_stream
 from streamkit.wire import openai_chunks
-from test_cases import CASES, FOOD, SIGHTS, call, calls, chunk, last, usage
+from test_cases import CASES, FOOD, SIGHTS, TOOLS, call, calls, chunk, last, usage
 
 AT: dict[str, Any] = {"origin": Origin(), "timestamp": 0.5}
 
@@ -133,6 +133,18 @@ def test_calls_may_be_shown_as_they_are_written(clients: Clients, name: str) -> 
     assert made == unanswered(events)
     assert choice["finish_reason"] == "tool_calls"
     assert sent(events, calls="all").count(b"tool_calls") > sent(events).count(b"tool_calls")
+
+
+@pytest.mark.parametrize("how", ["unanswered", "all"])
+def test_calls_that_share_an_id_are_all_shown(clients: Clients, how: Any) -> None:
+    items: list[Any] = []
+    for n, place in enumerate([FOOD, SIGHTS, TOOLS]):
+        asked = call(f'{{"n":{n}}}', "call_0", "look")
+        items += [(chunk(id=f"run-{n}", tool_call_chunks=[asked]), place)]
+        items += [(last(content="", id=f"run-{n}"), place)]
+    choice = held(clients, list(normalize(items)), calls=how)
+    arguments = [it["function"]["arguments"] for it in choice["message"]["tool_calls"]]
+    assert arguments == ['{"n":0}', '{"n":1}', '{"n":2}']
 
 
 def test_arguments_that_were_cut_off_say_so(clients: Clients) -> None:

@@ -23,6 +23,8 @@ class Question(NamedTuple):
     """The call, where the interrupt names it."""
     name: str
     args: Any
+    reason: str | None = None
+    """What the user is to know."""
 
 
 class Approval(NamedTuple):
@@ -36,7 +38,7 @@ def questions_in(value: object, tool_call_id: str | None = None) -> list[Questio
     """Give what an interrupt's value asks; ``tool_call_id`` is the tool that raised it, if any.
 
     >>> questions_in({"action_requests": [{"name": "pay", "args": {"sum": 1}}]})
-    [Question(tool_call_id=None, name='pay', args={'sum': 1})]
+    [Question(tool_call_id=None, name='pay', args={'sum': 1}, reason=None)]
     """
     fields = as_dict(value)
     requests: object = fields.get("action_requests")
@@ -65,7 +67,8 @@ def resume_value(value: object, approvals: Sequence[Approval]) -> Any:
 
 
 def _question(fields: dict[str, Any], tool_call_id: str | None) -> Question:
-    return Question(tool_call_id, _text(fields, "name") or "", fields.get("args"))
+    name, reason = _text(fields, "name") or "", _text(fields, "description")
+    return Question(tool_call_id, name, fields.get("args"), reason)
 
 
 def _decision(approval: Approval) -> dict[str, str]:

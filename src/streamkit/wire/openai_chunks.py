@@ -17,6 +17,7 @@ Laws of this file:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from time import time
 from typing import Any, Final, Literal, TypeAlias
 from uuid import uuid4
@@ -101,8 +102,9 @@ class Encoder:
         self._private = private
         self._in_turn = sequential.stage()
         self._speaker: str | None = None
-        self._indexes: dict[str, int] = {}
-        self._unanswered: dict[str, ToolCallEnd] = {}
+        self._shown = 0
+        self._indexes: dict[int, int] = {}
+        self._unanswered: list[ToolCallEnd] = []
         self._finish_reason: str = "stop"
         self._over = False
         self._writers: dict[type, Callable[[Any], Iterable[bytes]]] = {
@@ -160,6 +162,7 @@ class Encoder:
             yield self._chunks.delta({"annotations": [annotation]})
 
     def _message_end(self, event: MessageEnd) -> Iterable[bytes]:
+        self._indexes.clear()
         cut = event.finish_reason in {"length", "content_filter"}
         self._finish_reason = (event.finish_reason if cut else None) or "stop"
         return ()
@@ -168,28 +171,31 @@ class Encoder:
 
     def _call_start(self, event: ToolCallStart) -> Iterator[bytes]:
         if self._writes_calls and not event.provider_executed:
-            yield self._new_call(event.tool_call_id, event.name, "")
+            self._indexes[event.block_id] = self._shown
+            yield self._call(event.tool_call_id, event.name, "")
 
     def _call_delta(self, event: ToolCallDelta) -> Iterator[bytes]:
-        index = self._indexes.get(event.tool_call_id)
+        index = self._indexes.get(event.block_id)
         if index is not None:
             more = {"index": index, "function": {"arguments": event.args}}
             yield self._chunks.delta({"tool_calls": [more]})
 
     def _call_end(self, event: ToolCallEnd) -> Iterable[bytes]:
         is_whole = event.error is None and not event.provider_executed
-        if is_whole and event.tool_call_id not in self._indexes:
-            self._unanswered[event.tool_call_id] = event
+        if is_whole and not self._writes_calls:
+            self._unanswered.append(event)
         return ()
 
     def _tool_start(self, event: ToolStart) -> Iterable[bytes]:
-        self._unanswered.pop(event.tool_call_id, None)
+        ran = (it for it in self._unanswered if it.tool_call_id == event.tool_call_id)
+        for call in islice(ran, 1):
+            self._unanswered.remove(call)
         return ()
 
-    def _new_call(self, id: str, name: str, arguments: str) -> bytes:
-        index = self._indexes[id] = len(self._indexes)
+    def _call(self, id: str, name: str, arguments: str) -> bytes:
         function = {"name": name, "arguments": arguments}
-        call = {"index": index, "id": id, "type": "function", "function": function}
+        call = {"index": self._shown, "id": id, "type": "function", "function": function}
+        self._shown += 1
         return self._chunks.delta({"tool_calls": [call]})
 
     # --- the run
@@ -203,9 +209,9 @@ class Encoder:
         self._over = True
         yield from self._chunks.begin(event)
         if event.status == "completed":
-            for call in self._unanswered.values():
-                yield self._new_call(call.tool_call_id, call.name, call.text or "{}")
-        asks = self._indexes and self._finish_reason == "stop"
+            for call in self._unanswered:
+                yield self._call(call.tool_call_id, call.name, call.text or "{}")
+        asks = self._shown and self._finish_reason == "stop"
         yield self._chunks.delta({}, "tool_calls" if asks else self._finish_reason)
         if event.usage and self._tells_usage:
             yield self._chunks.usage(event.usage)

@@ -48,7 +48,7 @@ class CallWriter:
         self.running: set[str] = set()
         """The calls whose tools run."""
         self._chunks = chunks
-        self._written: dict[str, Call] = {}
+        self._written: dict[tuple[str, int], Call] = {}
         self._denied = continues.denied
         self._calls = CallIds(continues.calls)
 
@@ -78,18 +78,18 @@ class CallWriter:
     def _start(self, event: ToolCallStart) -> Iterator[bytes]:
         executed = event.provider_executed
         call = self._calls.begin(event.tool_call_id, event.name, provider_executed=executed)
-        self._written[event.tool_call_id] = call
+        self._written[event.message_id, event.block_id] = call
         about = {"type": "tool-input-delta", "toolCallId": call.id}
         call.head = delta_head(about, "inputTextDelta")
         source = metadata_of(event.origin) if self._chunks.rules.notes else None
         yield self._of_call("tool-input-start", call, toolName=call.name, providerMetadata=source)
 
     def _delta(self, event: ToolCallDelta) -> Iterable[bytes]:
-        call = self._written.get(event.tool_call_id)
+        call = self._written.get((event.message_id, event.block_id))
         return (delta(call.head, event.args),) if call else ()
 
     def _end(self, event: ToolCallEnd) -> Iterator[bytes]:
-        call = self._written.pop(event.tool_call_id, None)
+        call = self._written.pop((event.message_id, event.block_id), None)
         if call and event.error is None:
             yield self._input(call, event.args, event.origin)
         elif call:
