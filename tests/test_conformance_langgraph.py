@@ -27,12 +27,19 @@ def body(events: list[Event], **options: Any) -> bytes:
     return b"".join(frame for event in events for frame in write.feed(event))
 
 
+def doubles(text: str) -> Any:
+    """A JSON text's value, all its numbers being what JavaScript makes of them."""
+    return json.loads(text, parse_int=float)
+
+
 def said(message: dict[str, Any]) -> Said:
     content = message["content"]
     blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
     return Said(
         text="".join(it["text"] for it in blocks if it["type"] == "text"),
-        calls=[(it["id"], it["name"], it["args"]) for it in message["tool_calls"]],
+        calls=[
+            (it["id"], it["name"], doubles(json.dumps(it["args"]))) for it in message["tool_calls"]
+        ],
         reasoning=[it["reasoning"] for it in blocks if it["type"] == "reasoning"],
     )
 
@@ -43,9 +50,7 @@ def wanted(events: list[Event]) -> tuple[dict[str, Said], Expected]:
     provider = {call.id for call in told.result.tool_calls if call.provider_executed}
     for message in told.messages.values():
         message.calls = [
-            (id, name, json.loads(args, parse_int=float))
-            for id, name, args in message.calls
-            if id not in provider
+            (id, name, doubles(args)) for id, name, args in message.calls if id not in provider
         ]
     return told.messages, told
 
