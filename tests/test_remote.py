@@ -27,7 +27,7 @@ import recorded
 import served
 import streams
 from carried import FACTS
-from graphs import LANGGRAPH, facts, of
+from graphs import CORE, LANGGRAPH, facts, of
 from recorded import StreamPart
 from reference import INPUT
 from streamkit import (
@@ -201,7 +201,8 @@ def growing(chunks: list[Any], node: str = "agent") -> Iterator[StreamPart]:
         if so_far is None:
             about = {"metadata": {"langgraph_node": node, "langgraph_checkpoint_ns": f"{node}:1"}}
             yield StreamPart("messages/metadata", {chunk.id: about})
-        so_far = chunk if so_far is None else so_far + chunk
+        mine = chunk.model_copy(deep=True)  # upstream merges into the first one
+        so_far = mine if so_far is None else so_far + mine
         whole = message_chunk_to_message(so_far)
         yield StreamPart("messages/partial", [whole.model_dump()])
     if so_far is not None:
@@ -235,6 +236,7 @@ def thought(text: str, **fields: Any) -> AIMessageChunk:
     return AIMessageChunk(id="m", content=[{"type": "thinking", "index": 0, "thinking": text}])
 
 
+@pytest.mark.skipif(CORE <= (0, 3, 40), reason="this langchain-core cannot merge such chunks")
 def test_blocks_grow_one_by_one() -> None:
     chunks = [
         AIMessageChunk(id="m", content=""),

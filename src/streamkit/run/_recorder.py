@@ -349,4 +349,7 @@ def with_handler(
         callbacks = [*(callbacks or ()), handler]
     else:
         raise UsageError(f"callbacks must be a list or a callback manager, not {callbacks!r:.80}")
-    return {**given, "callbacks": callbacks}
+    out: RunnableConfig = {**given, "callbacks": callbacks}
+    if "metadata" in given:  # older versions of LangGraph write the thread into the caller's own
+        out["metadata"] = {**given["metadata"]}
+    return out
