@@ -40,7 +40,7 @@ from graphs import (
 
 THREAD: RunnableConfig = {"configurable": {"thread_id": "here"}}
 AUTO = "lastAssistantMessageIsCompleteWithApprovalResponses"
-with_approvals = pytest.mark.parametrize("reader", AI_SDK[1:], indirect=True)
+with_approvals = pytest.mark.parametrize("reader", AI_SDK[2:], indirect=True)
 STOP = b'data: {"type":"error","errorText":"only the request counts"}\n\n'
 resumable = pytest.mark.skipif(LANGGRAPH < (1,), reason="it is not told which tool asks")
 

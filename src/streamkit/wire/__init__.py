@@ -1,5 +1,8 @@
 """Events as bytes: for a browser (`sse`), a program (`ndjson`) or a chat window (`chat`).
 
+And for other people's frontends, each a module that you import: `ai_sdk`, `ag_ui`,
+`langgraph_sse` and `openai_chunks`.
+
 >>> from streamkit import normalize
 >>> frames = normalize(["Hel", "lo"]).pipe(sse.encoder())
 >>> events = ndjson.Decoder().feed(b"".join(normalize(["Hel", "lo"]).pipe(ndjson.encoder())))

@@ -81,8 +81,7 @@ class CallWriter:
         self._written[event.message_id, event.block_id] = call
         about = {"type": "tool-input-delta", "toolCallId": call.id}
         call.head = delta_head(about, "inputTextDelta")
-        source = metadata_of(event.origin) if self._chunks.rules.notes else None
-        yield self._of_call("tool-input-start", call, toolName=call.name, providerMetadata=source)
+        yield self._of_call("tool-input-start", call, toolName=call.name)
 
     def _delta(self, event: ToolCallDelta) -> Iterable[bytes]:
         call = self._written.get((event.message_id, event.block_id))

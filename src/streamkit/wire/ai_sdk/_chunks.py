@@ -20,14 +20,12 @@ class _Rules(NamedTuple):
 
     approvals: bool
     """Whether a call may be approved or denied."""
-    notes: bool
-    """Whether the start of a call may carry metadata, and an abort its reason."""
 
 
 _RULES: Mapping[int, _Rules] = {
-    5: _Rules(approvals=False, notes=False),
-    6: _Rules(approvals=True, notes=True),
-    7: _Rules(approvals=True, notes=True),
+    5: _Rules(approvals=False),
+    6: _Rules(approvals=True),
+    7: _Rules(approvals=True),
 }
 
 

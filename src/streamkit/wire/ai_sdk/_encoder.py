@@ -127,7 +127,7 @@ class Encoder:
                 # Not "interrupted": that says a model was cut off, and stops automatic answers.
                 last = say("finish", finishReason="other")
             case "cancelled":
-                last = say("abort", reason="cancelled" if self._chunks.rules.notes else None)
+                last = say("abort")
             case _:
                 last = say("error", errorText=event.status)
         return self._end(last, event.usage)
