@@ -1,0 +1,206 @@
+"""What an item costs, in exact counts: the same late in a stream as early, and never more calls.
+
+Clocks come in only where a loop in C could hide from the counts, and then with much room.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessageChunk
+
+from streamkit import normalize
+from streamkit.merge import merge_chunks
+from streamkit.partial_json import PartialJSON
+from streamkit.wire import ag_ui, ai_sdk, ndjson, sse
+
+METADATA = {"langgraph_node": "agent", "ls_model_type": "chat", "langgraph_step": 1}
+Make = Callable[[int], Any]
+
+
+def text(n: int) -> list[AIMessageChunk]:
+    return [AIMessageChunk(content=f"word{i % 10} ", id="m") for i in range(n)]
+
+
+def blocks(n: int) -> list[AIMessageChunk]:
+    part = [{"type": "text", "text": "word ", "index": 0}]
+    return [AIMessageChunk(content=part, id="m") for _ in range(n)]
+
+
+@lru_cache
+def pieces(n: int) -> list[str]:
+    body = json.dumps({"body": "x = 1; " * n})
+    return [body[at : at + 8] for at in range(0, len(body), 8)][:n]
+
+
+def arguments(n: int) -> list[AIMessageChunk]:
+    start = {"name": "write_file", "id": "call_1", "args": "", "index": 0}
+    rest = [{"name": None, "id": None, "args": piece, "index": 0} for piece in pieces(n)]
+    return [AIMessageChunk(content="", id="m", tool_call_chunks=[it]) for it in (start, *rest)]
+
+
+def event(name: str, **data: Any) -> dict[str, Any]:
+    return {
+        "event": f"on_chat_model_{name}",
+        "name": "model",
+        "run_id": "r",
+        "parent_ids": [],
+        "tags": [],
+        "metadata": METADATA,
+        "data": data,
+    }
+
+
+def events(chunks: Make) -> Make:
+    return lambda n: [event("start"), *(event("stream", chunk=it) for it in chunks(n))]
+
+
+def pairs(chunks: Make) -> Make:
+    return lambda n: [(it, METADATA) for it in chunks(n)]
+
+
+def labelled(chunks: Make) -> Make:
+    return lambda n: [("messages", it) for it in pairs(chunks)(n)]
+
+
+def read(items: list[Any], *stages: Any) -> None:
+    stream = normalize(iter(items), strict=True)
+    for stage in stages:
+        stream = stream.pipe(stage())
+    for _ in stream:
+        pass
+
+
+def written_by(encoder: Any) -> Callable[[Any], None]:
+    return lambda items: read(items, encoder)
+
+
+def feed(chunks: list[str]) -> None:
+    reader = PartialJSON()
+    for it in chunks:
+        reader.feed(it)
+
+
+WORK: dict[str, tuple[Make, Callable[[Any], object]]] = {
+    "events, text": (events(text), read),
+    "events, blocks": (events(blocks), read),
+    "events, arguments": (events(arguments), read),
+    "messages, text": (pairs(text), read),
+    "messages, blocks": (pairs(blocks), read),
+    "messages, arguments": (pairs(arguments), read),
+    "labelled, text": (labelled(text), read),
+    "chunks, text": (text, read),
+    "sse": (pairs(text), written_by(sse.encoder)),
+    "ndjson": (pairs(text), written_by(ndjson.encoder)),
+    "ag_ui": (pairs(text), written_by(ag_ui.encoder)),
+    "ai_sdk": (pairs(text), written_by(ai_sdk.encoder)),
+    "merging text": (text, merge_chunks),
+    "merging blocks": (blocks, merge_chunks),
+    "merging arguments": (arguments, merge_chunks),
+    "partial JSON": (pieces, feed),
+}
+
+
+def calls(work: Callable[[Any], object], items: Any) -> int:
+    """How many functions of Python's are called, generators resumed included."""
+    count = 0
+
+    def note(_frame: Any, happened: str, _arg: Any) -> None:
+        nonlocal count
+        count += happened == "call"
+
+    gc.disable()  # what is collected may call anything
+    sys.setprofile(note)
+    try:
+        work(items)
+    finally:
+        sys.setprofile(None)
+        gc.enable()
+    return count
+
+
+def calls_of_last(number: int, name: str) -> float:
+    """The calls for each of the last 100 of so many items."""
+    make, work = WORK[name]
+    return (calls(work, make(number)) - calls(work, make(number - 100))) / 100
+
+
+@pytest.mark.parametrize("name", WORK)
+def test_an_item_calls_as_much_late_as_early(name: str) -> None:
+    make, work = WORK[name]
+    work(make(10))  # what is cached is cached
+    assert calls_of_last(3_000, name) == pytest.approx(calls_of_last(300, name), abs=0.5)
+
+
+@pytest.mark.parametrize("name", WORK)
+def test_ten_times_the_items_take_some_ten_times_the_time(name: str) -> None:
+    """What is quadratic takes a hundred times as long."""
+    make, work = WORK[name]
+
+    def least(number: int) -> float:
+        items, times = make(number), []
+        for _ in range(3):
+            begin = time.process_time()
+            work(items)
+            times.append(time.process_time() - begin)
+        return min(times)
+
+    assert least(4_000) < 30 * least(400)
+
+
+# What a token costs on its way, in calls. More of them is a step back, to be taken on purpose.
+MOST = {
+    "events, text": 11,
+    "messages, text": 13,
+    "events, arguments": 22,
+    "events, blocks": 22,
+    "sse": 20,
+}
+
+
+@pytest.mark.parametrize("name", MOST)
+def test_a_token_costs_no_more_calls(name: str) -> None:
+    make, work = WORK[name]
+    work(make(10))
+    assert calls_of_last(300, name) <= MOST[name]
+
+
+def kept(work: Callable[[], object]) -> int:
+    gc.collect()
+    tracemalloc.start()
+    try:
+        work()
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_open_message_keeps_no_more_than_a_reference_of_each_piece() -> None:
+    stream = normalize(iter(text(3_000)))
+    next(stream)
+
+    def pull() -> None:
+        for _ in range(2_000):
+            next(stream)
+
+    assert kept(pull) / 2_000 <= 32
+
+
+def test_nothing_is_kept_of_a_run() -> None:
+    items = pairs(text)(3)
+    read(items)
+
+    def runs(number: int) -> Callable[[], None]:
+        return lambda: [read(items) for _ in range(number)][:0].clear()
+
+    kept(runs(10))
+    assert kept(runs(500)) < 500 * 8
