@@ -1,60 +1,30 @@
-"""Merging chunks: streamkit beside LangChain's fold and its n-ary add, on nine workloads.
+"""Merging chunks: `merge_chunks` beside LangChain's fold and its n-ary add, on nine workloads.
 
-    python benchmarks/merge.py [--quick]
-
-Rounds are interleaved and the median of their ratios is shown, because a shared machine changes
-its speed by the second. A ratio says how many times longer the other takes for the same chunks;
-the fold is given fewer of them, for it takes a minute for 10,000 fragments of one tool call.
-``growth`` is our time for four times as many chunks: 4 is linear. ``!`` marks a missed goal.
+The fold takes a minute for 10,000 fragments of one tool call. Where that is too long it is given
+fewer of them, and the row says so: the ratio only grows with their number.
 """
 
 from __future__ import annotations
 
-import argparse
 import functools
-import json
 import operator
-import statistics
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable
 
 from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.ai import add_ai_message_chunks
 
 from streamkit.merge import merge_chunks
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from .bars import Effort, Row, Rows
+from .timing import Figure, side_by_side
+from .workloads import blocks, call, chunk, pieces, text, tool_args
 
-RUN = "lc_run--0197"
-
-
-def chunk(content: Any = "", **fields: Any) -> AIMessageChunk:
-    return AIMessageChunk(content=content, id=RUN, **fields)
+Chunks = list[AIMessageChunk]
 
 
-def pieces(n: int) -> list[str]:
-    """A JSON object of n pieces, as the arguments of a call that writes a file."""
-    text = json.dumps({"path": "a.py", "body": "x = 1; " * n})
-    size = -(-len(text) // n)
-    return [text[at : at + size] for at in range(0, len(text), size)]
-
-
-def call(index: int, args: str, **start: str) -> dict[str, Any]:
-    return {"name": None, "id": None, **start, "args": args, "index": index}
-
-
-def text(n: int) -> list[AIMessageChunk]:
-    return [chunk(f"word{i % 10} ") for i in range(n)]
-
-
-def one_tool_call(n: int) -> list[AIMessageChunk]:
-    start = chunk(tool_call_chunks=[call(0, "", name="write_file", id="call_0")])
-    return [start, *(chunk(tool_call_chunks=[call(0, piece)]) for piece in pieces(n))]
-
-
-def four_tool_calls(n: int) -> list[AIMessageChunk]:
-    chunks: list[AIMessageChunk] = []
+def four_tool_calls(n: int) -> Chunks:
+    chunks: Chunks = []
     for i in range(4):
         start = call(i, "", name=f"tool{i}", id=f"call_{i}")
         rest = (call(i, piece) for piece in pieces(n // 4))
@@ -62,29 +32,11 @@ def four_tool_calls(n: int) -> list[AIMessageChunk]:
     return chunks
 
 
-def anthropic_text(n: int) -> list[AIMessageChunk]:
+def anthropic_text(n: int) -> Chunks:
     return [chunk([{"type": "text", "text": f"word{i % 10} ", "index": 0}]) for i in range(n)]
 
 
-def thinking_text_tool_use(n: int) -> list[AIMessageChunk]:
-    third = n // 3
-    start = {"type": "tool_use", "id": "toolu_1", "name": "write_file", "input": {}, "index": 2}
-    return [
-        *(chunk([{"type": "thinking", "thinking": "hm ", "index": 0}]) for _ in range(third)),
-        chunk([{"type": "thinking", "signature": "c2lnbmVk", "index": 0}]),
-        *(chunk([{"type": "text", "text": "word ", "index": 1}]) for _ in range(third)),
-        chunk([start], tool_call_chunks=[call(2, "", name="write_file", id="toolu_1")]),
-        *(
-            chunk(
-                [{"type": "input_json_delta", "partial_json": piece, "index": 2}],
-                tool_call_chunks=[call(2, piece)],
-            )
-            for piece in pieces(third)
-        ),
-    ]
-
-
-def v1_blocks(n: int) -> list[AIMessageChunk]:
+def v1_blocks(n: int) -> Chunks:
     v1 = {"output_version": "v1"}
     return [
         chunk(
@@ -94,7 +46,7 @@ def v1_blocks(n: int) -> list[AIMessageChunk]:
     ]
 
 
-def usage(n: int) -> list[AIMessageChunk]:
+def usage(n: int) -> Chunks:
     return [
         chunk(
             "word ",
@@ -109,81 +61,76 @@ def usage(n: int) -> list[AIMessageChunk]:
     ]
 
 
-def reasoning(n: int) -> list[AIMessageChunk]:
+def reasoning(n: int) -> Chunks:
     return [chunk(additional_kwargs={"reasoning_content": f"hm{i % 10} "}) for i in range(n)]
 
 
-def mixed(n: int) -> list[AIMessageChunk]:
+def mixed(n: int) -> Chunks:
     end = chunk(response_metadata={"finish_reason": "tool_calls", "model_name": "m"})
-    return [*reasoning(n // 4), *text(n // 4), *one_tool_call(n // 4), *usage(n // 4), end]
+    return [*reasoning(n // 4), *text(n // 4), *tool_args(n // 4), *usage(n // 4), end]
 
 
-class Goal(NamedTuple):
-    """How many times faster than the others at least."""
-
-    fold: float = 4
-    nary: float = 1 / 1.2
-
-
-GROWTH = 6
-
-WORKLOADS: dict[Callable[[int], list[AIMessageChunk]], Goal] = {
-    text: Goal(fold=12, nary=2),
-    one_tool_call: Goal(fold=100, nary=2),
-    four_tool_calls: Goal(nary=2),
-    anthropic_text: Goal(),
-    thinking_text_tool_use: Goal(),
-    v1_blocks: Goal(),
-    usage: Goal(),
-    reasoning: Goal(),
-    mixed: Goal(),
+WORKLOADS: dict[str, Callable[[int], Chunks]] = {
+    "text": text,
+    "one tool call": tool_args,
+    "four tool calls": four_tool_calls,
+    "blocks of text": anthropic_text,
+    "thinking, text and a call": blocks,
+    "blocks of version 1": v1_blocks,
+    "usage in every chunk": usage,
+    "reasoning": reasoning,
+    "all of it": mixed,
 }
+LONG = {"text", "one tool call"}
+"""What the fold is given 10,000 of, though it takes a minute."""
 
 
-def fold(chunks: list[AIMessageChunk]) -> AIMessageChunk:
+def fold(chunks: Chunks) -> AIMessageChunk:
     return functools.reduce(operator.add, chunks)
 
 
-def nary(chunks: list[AIMessageChunk]) -> AIMessageChunk:
+def nary(chunks: Chunks) -> AIMessageChunk:
     return add_ai_message_chunks(chunks[0], *chunks[1:])
 
 
-def seconds(merge: Callable[[Any], Any], chunks: list[AIMessageChunk]) -> float:
-    start = time.perf_counter()
-    merge(chunks)
-    return time.perf_counter() - start
+def rows(effort: Effort) -> Rows:
+    growths, folds, narys = {}, {}, {}
+    for name, make in WORKLOADS.items():
+        growths[name] = _growth(make, effort)
+        narys[name] = _beside_nary(make, effort)
+        yield Row(f"merge.growth.{name}", f"{name}: t(16k)/t(4k)", growths[name])
+        yield Row(f"merge.nary {name}", f"{name}: n-ary add, 10k", narys[name], "x ours")
+        size = 10_000 if effort.counts and name in LONG else 2_000
+        folds[name] = _beside_fold(make, size)
+        id = f"merge.fold.{name}" if size == 10_000 else f"merge.fold {name}"
+        yield Row(id, f"{name}: pairwise fold, {size // 1000}k", folds[name], "x ours")
+    yield Row("merge.growth", "the worst growth", max(growths.values()))
+    yield Row("merge.fold.any", "the least gain over the fold", min(folds.values()), "x ours")
+    yield Row("merge.nary.text", "n-ary add on text", narys["text"], "x ours")
+    calls = min(narys["one tool call"], narys["four tool calls"])
+    yield Row("merge.nary.tool arguments", "n-ary add on tool arguments", calls, "x ours")
+    yield Row("merge.nary.any", "the least gain over n-ary add", min(narys.values()), "x ours")
 
 
-def ratio(slow: tuple[Any, Any], fast: tuple[Any, Any], rounds: int) -> float:
-    """The median of how many times longer the first (merge, chunks) takes than the second."""
-    return statistics.median(seconds(*slow) / seconds(*fast) for _ in range(rounds))
+def _growth(make: Callable[[int], Chunks], effort: Effort) -> Figure:
+    few, many = make(4_000), make(16_000)
+    contenders = {"few": lambda: merge_chunks(few), "many": lambda: merge_chunks(many)}
+    return side_by_side(contenders, effort.rounds // 2).ratio("many", "few")
 
 
-def shown(value: float, *, good: bool) -> str:
-    return f"{value:9.1f}{' ' if good else '!'}"
+def _beside_nary(make: Callable[[int], Chunks], effort: Effort) -> Figure:
+    chunks = make(10_000)
+    contenders = {"nary": lambda: nary(chunks), "ours": lambda: merge_chunks(chunks)}
+    return side_by_side(contenders, effort.rounds // 2).ratio("nary", "ours")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="time merge_chunks beside LangChain's merges")
-    parser.add_argument("--quick", action="store_true", help="fewer chunks and rounds")
-    quick = parser.parse_args().quick
-    size, fold_size, rounds = (2_000, 1_000, 5) if quick else (10_000, 2_000, 9)
-    print(f"{'':24}{'us/chunk':>9}{'n-ary':>10}{'fold':>10}{'growth':>10}")
-    for workload, goal in WORKLOADS.items():
-        chunks, few = workload(size), workload(fold_size)
-        assert merge_chunks(few) == nary(few), workload.__name__
-        cost = min(seconds(merge_chunks, chunks) for _ in range(rounds)) / len(chunks)
-        by_nary = ratio((nary, chunks), (merge_chunks, chunks), rounds)
-        by_fold = ratio((fold, few), (merge_chunks, few), 3)
-        growth = ratio((merge_chunks, workload(16_000)), (merge_chunks, workload(4_000)), rounds)
-        print(
-            f"{workload.__name__:24}{cost * 1e6:9.2f}",
-            shown(by_nary, good=by_nary >= goal.nary),
-            shown(by_fold, good=by_fold >= goal.fold),
-            shown(growth, good=growth <= GROWTH),
-            sep="",
-        )
-
-
-if __name__ == "__main__":
-    main()
+def _beside_fold(make: Callable[[int], Chunks], size: int) -> Figure:
+    """One round of it: what it takes is seconds, and many times ours."""
+    chunks = make(size)
+    few = make(200)
+    assert merge_chunks(few) == nary(few)
+    begin = time.process_time()
+    fold(chunks)
+    slow = time.process_time() - begin
+    ours = side_by_side({"ours": lambda: merge_chunks(chunks)}, 5).of("ours")
+    return Figure(slow * 1e6 / ours.value)

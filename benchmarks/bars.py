@@ -1,0 +1,108 @@
+"""Every bar in one table: what must hold, and the row that says whether it does.
+
+All are ratios of two costs in one run, or exact counts, so that they mean the same on any machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from .timing import Figure
+
+
+class Effort(NamedTuple):
+    """How long to look."""
+
+    rounds: int
+    tokens: int
+    long: int
+    counts: bool
+    """Whether to count instructions."""
+
+
+FULL = Effort(rounds=25, tokens=2_000, long=100_000, counts=True)
+QUICK = Effort(rounds=7, tokens=1_000, long=100_000, counts=False)
+
+
+class Row(NamedTuple):
+    """A line of the table. What has a bar is found by its id."""
+
+    id: str
+    what: str
+    figure: Figure | None
+    unit: str = "x"
+    note: str = ""
+
+
+Rows = Iterator[Row]
+
+
+class Bar(NamedTuple):
+    limit: float
+    at_most: bool
+
+    def holds(self, value: float) -> bool:
+        return value <= self.limit if self.at_most else value >= self.limit
+
+
+def _at_most(limit: float) -> Bar:
+    return Bar(limit, at_most=True)
+
+
+def _at_least(limit: float) -> Bar:
+    return Bar(limit, at_most=False)
+
+
+BARS: dict[str, Bar] = {
+    # Normalizing what was recorded, beside the floor.
+    "replay.events.text": _at_most(5.5),
+    "replay.messages.text": _at_most(5.5),
+    "replay.events.tool arguments": _at_most(12),
+    "replay.messages.tool arguments": _at_most(12),
+    "replay.events.blocks with thinking": _at_most(12),
+    "replay.messages.blocks with thinking": _at_most(12),
+    # Beside others, on the same recording.
+    "peer.ag-ui-langgraph": _at_least(20),
+    "peer.ag-ui-langgraph endpoint": _at_least(60),
+    "peer.langgraph-stream-parser": _at_least(2.5),
+    "peer.v3 mux": _at_least(3),
+    # Added to a live graph, in instructions.
+    "live.events": _at_most(4),
+    "live.messages": _at_most(7),
+    "live.events.sse": _at_most(6),
+    "live.messages.sse": _at_most(10),
+    # The owning call and the callback source, beside bare astream_events.
+    "own.agent": _at_most(1 / 2),
+    "own.agent callbacks": _at_most(1 / 3),
+    "own.chain callbacks": _at_most(1 / 10),
+    # Merging chunks.
+    "merge.growth": _at_most(6),
+    "merge.fold.text": _at_least(12),
+    "merge.fold.one tool call": _at_least(500),
+    "merge.fold.any": _at_least(4),
+    "merge.nary.text": _at_least(2),
+    "merge.nary.tool arguments": _at_least(2),
+    "merge.nary.any": _at_least(1 / 1.2),
+    # Arguments in flight.
+    "arguments.growth": _at_most(4),
+    "arguments.slowest": _at_most(5),
+    "arguments.lost": _at_most(0),
+    # Bytes.
+    "encode.text": _at_most(2.5),
+    "encode.others": _at_most(3),
+    "encode.ag-ui": _at_least(5),
+    "encode.ai-sdk": _at_least(5),
+    "serve.share": _at_most(20),
+    "serve.sends": _at_most(1),
+    # Flat, forever.
+    "flat.tasks": _at_most(0),
+    "flat.generators": _at_most(0),
+    "flat.time.events": _at_most(1.2),
+    "flat.time.messages": _at_most(1.2),
+    "flat.runs": _at_most(0),
+    "flat.bytes": _at_most(32),
+    "flat.first token": _at_most(1),
+    "import.time": _at_most(12),
+    "import.heavy": _at_most(0),
+}

@@ -1,0 +1,104 @@
+"""Live graphs: what normalizing adds to them, and what our own calls save.
+
+What is added is a few percent, which no clock on a shared machine resolves, so instructions are
+counted. What is saved is told in processor time per token, from the call to the last event.
+``waits``: the model gives the loop a turn before every token, as a network does.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+from streamkit import CallbackSource, astream
+
+from . import counting
+from .bars import Effort, Row, Rows
+from .timing import run, side_by_side
+from .workloads import Says, agent, chain, question, text
+
+
+async def events_2(runnable: Any, input: Any) -> None:
+    async for _ in runnable.astream_events(input, version="v2"):
+        pass
+
+
+async def owning(runnable: Any, input: Any, **options: Any) -> None:
+    async with astream(runnable, input, strict=True, **options) as events:
+        async for _ in events:
+            pass
+
+
+async def callbacks(runnable: Any, input: Any) -> None:
+    source = CallbackSource(strict=True)
+    await runnable.ainvoke(input, {"callbacks": [source.handler]})
+    for _ in source.events():
+        pass
+
+
+class _Call(NamedTuple):
+    id: str
+    what: str
+    runnable: str
+    run: Callable[..., Awaitable[None]]
+
+
+CALLS = [
+    _Call("own.agent", "agent: astream()", "agent", owning),
+    _Call(
+        "own.agent texts",
+        "agent: astream(include={'text', 'tool'})",
+        "agent",
+        partial(owning, include={"text", "tool"}),
+    ),
+    _Call("own.agent callbacks", "agent: ainvoke + CallbackSource", "agent", callbacks),
+    _Call("own.chain", "chain: astream()", "chain", owning),
+    _Call("own.chain callbacks", "chain: ainvoke + CallbackSource", "chain", callbacks),
+]
+
+
+def rows(effort: Effort) -> Rows:
+    if effort.counts:
+        yield from _added()
+    for waits in (True, False):
+        yield from _saved(effort, waits=waits)
+
+
+def _added() -> Rows:
+    counts = counting.live()
+    for api in counting.APIS:
+        bare = counts[f"live {api} bare"]
+        for name, id in (("ours", f"live.{api}"), ("sse", f"live.{api}.sse")):
+            added = 100 * (counts[f"live {api} {name}"] / bare - 1)
+            what = f"added to a graph's {api}" + (", with SSE bytes" * (name == "sse"))
+            note = f"of {bare:,.0f} instructions a token"
+            yield Row(id, what, counting.exact(added), "%", note)
+
+
+def _saved(effort: Effort, *, waits: bool) -> Rows:
+    tokens = max(600, effort.tokens // 2)
+    model = Says(says=text, tokens=tokens, waits=waits)
+    runnables = {
+        "agent": (agent(model), question("ReAct agent")),
+        "chain": (chain(model), {"messages": "go"}),
+    }
+    for name, given in runnables.items():
+        calls = [call for call in CALLS if call.runnable == name]
+        contenders = {call.id: partial(_run, call.run, *given) for call in calls}
+        times = side_by_side(
+            {"events": partial(_run, events_2, *given), **contenders},
+            max(3, effort.rounds // 4),
+            time.process_time,
+        )
+        cost = f"of {times.of('events', tokens).value:.0f} us a token"
+        kind = "" if waits else ", all ready"
+        for call in calls:
+            id = call.id if waits else f"{call.id} ready"
+            ratio = times.ratio(call.id, "events")
+            yield Row(id, call.what + kind, ratio, "x events v2", cost)
+
+
+def _run(call: Callable[..., Any], runnable: Any, input: Any) -> None:
+    run(call(runnable, input))
