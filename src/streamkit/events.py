@@ -65,6 +65,8 @@ def _tag(class_name: str) -> str:
 
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=_tag):
+    """What every event tells."""
+
     origin: Origin
     """Where it comes from."""
     timestamp: float
@@ -82,6 +84,8 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=_t
 
 
 class _Part(_Event, frozen=True, kw_only=True):
+    """An event of one block of a message."""
+
     message_id: str
     """The message it belongs to."""
     block_id: int
@@ -89,6 +93,8 @@ class _Part(_Event, frozen=True, kw_only=True):
 
 
 class _RunTotal(_Event, frozen=True, kw_only=True):
+    """The end of a run, with its tokens."""
+
     usage: Usage | None = None
     """The sum over all model calls, each counted once; None where no call reported any."""
     usage_by_model: dict[str, Usage] = {}
@@ -96,6 +102,8 @@ class _RunTotal(_Event, frozen=True, kw_only=True):
 
 
 class _Tool(_Event, frozen=True, kw_only=True):
+    """An event of one tool run."""
+
     tool_call_id: str
     """The model's call it answers, or its own run id where no model asked for it."""
     name: str

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 
 from ._core.fields import dict_or_empty
+from ._core.payload import fields_of
 from .events import (
     Citation,
     Content,
@@ -285,7 +286,7 @@ class RunFold:
 
 def _add_message(messages: list[Any], message: Any) -> None:
     """Add a message as LangGraph's ``add_messages`` does, which also removes them."""
-    fields = vars(message)
+    fields = fields_of(message)
     if fields.get("type") != "remove":
         messages.append(message)
     elif fields["id"] == "__remove_all__":

@@ -31,7 +31,7 @@ class Ledger:
     """The memory of one run."""
 
     def __init__(self) -> None:
-        self.echoes = Echoes()
+        self.echoes: Echoes = Echoes()
         self.message_ids: set[str] = set()
         self.interrupt_ids: set[str] = set()
         self._waiting: list[tuple[str, Any, str]] = []

@@ -62,9 +62,9 @@ def _is_same_task(new: Origin, old: Origin) -> bool:
 
 def sent_tool_call_id(given: object) -> str | None:
     """Give the call that a node was sent to run: agents send each call to a task of its own."""
-    if isinstance(given, list) and len(cast("list[object]", given)) == 1:
-        (given,) = cast("list[object]", given)
-    sent = dict_or_empty(dict_or_empty(given).get("tool_call", given))
+    calls = cast("list[object]", given if isinstance(given, list) else [given])
+    sent = dict_or_empty(calls[0]) if len(calls) == 1 else {}
+    sent = dict_or_empty(sent.get("tool_call", sent))
     return sent.get("id") if "name" in sent and "args" in sent else None
 
 

@@ -371,9 +371,9 @@ class EventsReader(Reader):
 
     def _retriever_end(self, event: dict[str, Any]) -> None:
         self._known(event)
-        found = event["data"].get("output")
+        found: Any = event["data"].get("output")
         if isinstance(found, dict):  # in version 1, and an empty one where it failed
-            found = dict_or_empty(found).get("documents")
+            found = cast("dict[str, Any]", found).get("documents")
         status: Status = "completed" if found is not None else "incomplete"
         self._leave(event["run_id"], found)
         self.assembly.end_retrieval(event["run_id"], found or (), status)

@@ -54,7 +54,7 @@ class Replay:
     def __init__(self, *, max_frames: int = 4096, max_bytes: int = 2**22) -> None:
         if min(max_frames, max_bytes) < 1:
             raise UsageError(f"a bound must be at least 1, got {max_frames!r} and {max_bytes!r}")
-        self.last = 0
+        self.last: int = 0
         """The number of the newest frame: how many there were."""
         self._max_frames = max_frames
         self._max_bytes = max_bytes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import uuid4
 
@@ -113,12 +113,41 @@ class Encoder:
         self._interrupts: list[Fields] = []
         self._state: tuple[Any] | None = None
         self._is_over = False
+        self._rules = self._table()
+
+    def _table(self) -> dict[type, Callable[[Any], Frames]]:
+        return {
+            RunStart: self._run_start,
+            RunEnd: self._run_end,
+            RunError: self._run_error,
+            StepStart: self._step_start,
+            StepDelta: self._step_delta,
+            StepEnd: self._step_end,
+            MessageStart: self._message_start,
+            MessageEnd: self._message_end,
+            TextStart: self._text_start,
+            TextDelta: self._text,
+            TextEnd: self._text_end,
+            ReasoningStart: self._reasoning_start,
+            ReasoningDelta: self._text,
+            ReasoningEnd: self._reasoning_end,
+            ToolCallStart: self._call_start,
+            ToolCallDelta: self._args,
+            ToolCallEnd: self._call_end,
+            Content: self._content,
+            ToolStart: self._tool_start,
+            ToolEnd: self._tool_end,
+            ToolError: self._tool_error,
+            StateSnapshot: self._state_snapshot,
+            Interrupt: self._interrupt,
+            Custom: self._custom,
+        }
 
     def feed(self, event: Event) -> tuple[bytes, ...]:
         """Give the frames that an event is worth: mostly one, often none."""
         if self._is_over:
             return ()
-        frames = _RULES.get(event.__class__, Encoder.other)(self, event)
+        frames = self._rules.get(event.__class__, self._other)(event)
         if event.origin.namespace and self._subagents:
             return (*map(frame, self._subagents.enter(event.origin)), *frames)
         return tuple(frames)
@@ -129,7 +158,7 @@ class Encoder:
 
     # --- the run
 
-    def run_start(self, event: RunStart) -> Frames:
+    def _run_start(self, event: RunStart) -> Frames:
         wanted = self._request
         self._run = {
             "threadId": wanted.thread_id if wanted else event.origin.thread_id or uuid4().hex,
@@ -137,7 +166,7 @@ class Encoder:
         }
         yield frame({"type": "RUN_STARTED", **self._run, "protocolVersion": PROTOCOL_VERSION})
 
-    def run_end(self, event: RunEnd) -> Frames:
+    def _run_end(self, event: RunEnd) -> Frames:
         if event.status == "incomplete":
             return self._finish({**_CUT_OFF, **usage(event)}, event.status)
         end: Fields = {"type": "RUN_FINISHED", **self._run}
@@ -146,7 +175,7 @@ class Encoder:
         end["outcome"] = outcome(event.status, self._interrupts)
         return self._finish({**end, **usage(event)}, event.status)
 
-    def run_error(self, event: RunError) -> Frames:
+    def _run_error(self, event: RunError) -> Frames:
         end = run_error_form(event.error, private=self._private)
         return self._finish({**end, **usage(event)}, "failed")
 
@@ -161,7 +190,7 @@ class Encoder:
 
     # --- steps
 
-    def step_start(self, event: StepStart) -> Frames:
+    def _step_start(self, event: StepStart) -> Frames:
         if event.kind == "graph" and self._subagents:
             self._subagents.graph_starts(event)
         if event.kind != "node":
@@ -171,36 +200,36 @@ class Encoder:
         self._open[event.step_id, None] = _Part(b"", step, ("STEP_FINISHED",))
         yield frame({"type": "STEP_STARTED", **step})
 
-    def step_end(self, event: StepEnd) -> Frames:
+    def _step_end(self, event: StepEnd) -> Frames:
         self._steps.end(event.step_id)
         if event.kind == "graph" and self._subagents:
             return map(frame, self._subagents.leave(event))
         return self._end(event.step_id, None)
 
-    def step_delta(self, event: StepDelta) -> Frames:
-        return () if event.step_id else self.other(event)
+    def _step_delta(self, event: StepDelta) -> Frames:
+        return () if event.step_id else self._other(event)
 
     # --- messages
 
-    def message_start(self, event: MessageStart) -> Frames:
+    def _message_start(self, event: MessageStart) -> Frames:
         if event.role in _ROLES:
             self._roles[event.message_id] = _ROLES[event.role]
         return ()
 
-    def message_end(self, event: MessageEnd) -> Frames:
+    def _message_end(self, event: MessageEnd) -> Frames:
         self._roles.pop(event.message_id, None)
         return ()
 
-    def text_start(self, event: TextStart) -> Frames:
+    def _text_start(self, event: TextStart) -> Frames:
         id = {"messageId": event.message_id}
         self._begin(event, "TEXT_MESSAGE_CONTENT", id, "TEXT_MESSAGE_END")
         role = self._roles.get(event.message_id, "assistant")
         yield frame({"type": "TEXT_MESSAGE_START", **id, "role": role, **self._whence(event)})
 
-    def text_end(self, event: TextEnd) -> Frames:
+    def _text_end(self, event: TextEnd) -> Frames:
         return self._end(event.message_id, event.block_id)
 
-    def reasoning_start(self, event: ReasoningStart) -> Frames:
+    def _reasoning_start(self, event: ReasoningStart) -> Frames:
         id = _reasoning_id(event)
         ends = ("REASONING_MESSAGE_END", "REASONING_END")
         self._begin(event, "REASONING_MESSAGE_CONTENT", id, *ends)
@@ -208,14 +237,14 @@ class Encoder:
         yield frame({"type": "REASONING_START", **id, **self._tag(event)})
         yield frame({**start, **self._whence(event)})
 
-    def reasoning_end(self, event: ReasoningEnd) -> Frames:
+    def _reasoning_end(self, event: ReasoningEnd) -> Frames:
         yield from self._end(event.message_id, event.block_id)
         if event.signature:
             about = {"subtype": "message", "entityId": _reasoning_id(event)["messageId"]}
             sealed = {"encryptedValue": event.signature}
             yield frame({"type": "REASONING_ENCRYPTED_VALUE", **about, **sealed})
 
-    def call_start(self, event: ToolCallStart) -> Frames:
+    def _call_start(self, event: ToolCallStart) -> Frames:
         id = {"toolCallId": self._calls.begin(event.tool_call_id, event.name).id}
         self._begin(event, "TOOL_CALL_ARGS", id, "TOOL_CALL_END")
         start = {"type": "TOOL_CALL_START", **id, "toolCallName": event.name}
@@ -223,20 +252,20 @@ class Encoder:
         tag = self._tag(event)
         yield frame({**start, "parentMessageId": event.message_id, **about, **tag})
 
-    def call_end(self, event: ToolCallEnd) -> Frames:
+    def _call_end(self, event: ToolCallEnd) -> Frames:
         self._calls[event.tool_call_id].args = event.args
         wrong = {"metadata": {"error": event.error}} if event.error else {}
         return self._end(event.message_id, event.block_id, **wrong)
 
-    def text(self, event: TextDelta | ReasoningDelta) -> Frames:
+    def _text(self, event: TextDelta | ReasoningDelta) -> Frames:
         return (delta(self._open[event.message_id, event.block_id].head, event.text),)
 
-    def args(self, event: ToolCallDelta) -> Frames:
+    def _args(self, event: ToolCallDelta) -> Frames:
         return (delta(self._open[event.message_id, event.block_id].head, event.args),)
 
     # --- tools
 
-    def tool_start(self, event: ToolStart) -> Frames:
+    def _tool_start(self, event: ToolStart) -> Frames:
         known = self._calls.get(event.tool_call_id)
         call = known or self._calls.begin(event.tool_call_id, event.name)
         if self._subagents:
@@ -250,7 +279,7 @@ class Encoder:
         yield frame({"type": "TOOL_CALL_ARGS", **id, "delta": args})
         yield frame({"type": "TOOL_CALL_END", **id})
 
-    def tool_end(self, event: ToolEnd) -> Frames:
+    def _tool_end(self, event: ToolEnd) -> Frames:
         if event.status != "completed":
             return ()
         content = result_content(event.output, private=self._private)
@@ -259,15 +288,15 @@ class Encoder:
         artifact = flat(event.artifact, private=self._private)
         return self._result(event, event.tool_call_id, content, artifact=artifact)
 
-    def tool_error(self, event: ToolError) -> Frames:
+    def _tool_error(self, event: ToolError) -> Frames:
         said = error_text(event.error, private=self._private)
         return self._result(event, event.tool_call_id, f"error: {said}", status="error")
 
-    def content(self, event: Content) -> Frames:
+    def _content(self, event: Content) -> Frames:
         """Give the result of a tool that the provider ran, or whatever else it is."""
         answered = answered_call(event.block)
         if answered not in self._calls:
-            return self.other(event)
+            return self._other(event)
         return self._result(event, answered, result_content(event.block, private=self._private))
 
     def _result(self, event: Event, answered: str, content: Any, **metadata: Any) -> Frames:
@@ -285,10 +314,10 @@ class Encoder:
 
     # --- all else
 
-    def state_snapshot(self, event: StateSnapshot) -> Frames:
+    def _state_snapshot(self, event: StateSnapshot) -> Frames:
         """Give the state, or what changed in it, whichever is shorter. A subgraph's is custom."""
         if event.origin.namespace:
-            return self.other(event)
+            return self._other(event)
         state, last = flat(event.values, private=self._private), self._state
         self._state = (state,)
         whole = frame({"type": "STATE_SNAPSHOT", "snapshot": state})
@@ -298,7 +327,7 @@ class Encoder:
         delta = frame({"type": "STATE_DELTA", "delta": changes})
         return (min(delta, whole, key=len),) if changes else ()
 
-    def interrupt(self, event: Interrupt) -> Frames:
+    def _interrupt(self, event: Interrupt) -> Frames:
         call, reason = self._question(event)
         asked = interrupt_form(event, call, reason, private=self._private)
         self._interrupts.append({**asked, **self._tag(event)})
@@ -314,11 +343,11 @@ class Encoder:
         call = self._calls.find(questions[0])
         return call.id if call else event.tool_call_id, questions[0].reason
 
-    def custom(self, event: Custom) -> Frames:
+    def _custom(self, event: Custom) -> Frames:
         value = {"name": custom_name(event), "value": flat(event.data, private=self._private)}
         yield frame({"type": "CUSTOM", **value, **self._tag(event)})
 
-    def other(self, event: Event) -> Frames:
+    def _other(self, event: Event) -> Frames:
         value = to_dict(event, private=self._private)
         tag = self._tag(event)
         yield frame({"type": "CUSTOM", "name": f"streamkit.{event.type}", "value": value, **tag})
@@ -345,31 +374,3 @@ class Encoder:
 def _reasoning_id(event: ReasoningStart | ReasoningEnd) -> dict[str, str]:
     """Give the id of reasoning, which is a message of its own in AG-UI."""
     return {"messageId": f"{event.message_id}:{event.block_id}"}
-
-
-_RULES: Mapping[type, Callable[[Encoder, Any], Frames]] = {
-    RunStart: Encoder.run_start,
-    RunEnd: Encoder.run_end,
-    RunError: Encoder.run_error,
-    StepStart: Encoder.step_start,
-    StepDelta: Encoder.step_delta,
-    StepEnd: Encoder.step_end,
-    MessageStart: Encoder.message_start,
-    MessageEnd: Encoder.message_end,
-    TextStart: Encoder.text_start,
-    TextDelta: Encoder.text,
-    TextEnd: Encoder.text_end,
-    ReasoningStart: Encoder.reasoning_start,
-    ReasoningDelta: Encoder.text,
-    ReasoningEnd: Encoder.reasoning_end,
-    ToolCallStart: Encoder.call_start,
-    ToolCallDelta: Encoder.args,
-    ToolCallEnd: Encoder.call_end,
-    Content: Encoder.content,
-    ToolStart: Encoder.tool_start,
-    ToolEnd: Encoder.tool_end,
-    ToolError: Encoder.tool_error,
-    StateSnapshot: Encoder.state_snapshot,
-    Interrupt: Encoder.interrupt,
-    Custom: Encoder.custom,
-}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from itertools import count
 from typing import Any, TypeAlias
 from uuid import uuid4
@@ -89,12 +89,40 @@ class Encoder:
         self._state: Fields = {}
         self._interrupts: list[Fields] = []
         self._is_over = False
+        self._rules = self._table()
+
+    def _table(self) -> dict[type, Callable[[Any], Frames]]:
+        return {
+            RunStart: self._run_start,
+            RunEnd: self._run_end,
+            RunError: self._run_error,
+            MessageStart: self._message_start,
+            MessageEnd: self._message_end,
+            MessageAdded: self._message_added,
+            **dict.fromkeys(
+                (TextDelta, ReasoningDelta, ReasoningEnd, Content, Citation), self._chunk
+            ),
+            **dict.fromkeys((ToolCallStart, ToolCallDelta, ToolCallEnd), self._chunk),
+            **dict.fromkeys((TextStart, TextEnd, ReasoningStart), self._nothing),
+            ToolStart: self._tool_start,
+            ToolDelta: self._tool_delta,
+            ToolEnd: self._tool_end,
+            ToolError: self._tool_error,
+            StateSnapshot: self._state_snapshot,
+            StateUpdate: self._state_update,
+            Checkpoint: self._checkpoint,
+            Interrupt: self._interrupt,
+            StepStart: self._step_start,
+            StepDelta: self._step_delta,
+            StepEnd: self._step_end,
+            Custom: self._custom,
+        }
 
     def feed(self, event: Event) -> tuple[bytes, ...]:
         """Give the frames that an event is worth: mostly one, often none."""
         if self._is_over:
             return ()
-        return tuple(_RULES.get(event.__class__, Encoder.other)(self, event))
+        return tuple(self._rules.get(event.__class__, self._other)(event))
 
     def close(self) -> tuple[bytes, ...]:
         """Give what ends a stream whose events stopped before its run did; else nothing."""
@@ -102,7 +130,7 @@ class Encoder:
 
     # --- the run
 
-    def run_start(self, event: RunStart) -> Frames:
+    def _run_start(self, event: RunStart) -> Frames:
         run_id, thread_id = self._ids
         run_id = run_id or event.run_id or str(uuid4())
         thread_id = thread_id or event.origin.thread_id
@@ -110,7 +138,7 @@ class Encoder:
         ids = {"run_id": run_id, "thread_id": thread_id}
         yield self._frame("metadata", _ROOT, dumps(ids))
 
-    def run_end(self, event: RunEnd) -> Frames:
+    def _run_end(self, event: RunEnd) -> Frames:
         """Give the end, and before it what only the end tells: the state, and what it waits for."""
         output = as_dict(flat(event.output, private=self._private))
         if event.status == "interrupted":
@@ -124,7 +152,7 @@ class Encoder:
             end = {"run_id": self._ids[0], "status": _STATUS[event.status]}
             yield from self._end("end", end)
 
-    def run_error(self, event: RunError) -> Frames:
+    def _run_error(self, event: RunError) -> Frames:
         error = {"error": event.error.name, "message": self._said(event.error)}
         return self._end("error", error)
 
@@ -134,23 +162,23 @@ class Encoder:
 
     # --- messages
 
-    def message_start(self, event: MessageStart) -> Frames:
+    def _message_start(self, event: MessageStart) -> Frames:
         chunks = Chunks(event, private=self._private)
         about = dumps(metadata(event.origin, private=self._private), private=True)
         self._messages[event.message_id] = (chunks, about)
         return ()
 
-    def chunk(self, event: Any) -> Frames:
+    def _chunk(self, event: Any) -> Frames:
         chunks, about = self._messages[event.message_id]
         chunk = chunks.feed(event)
         return self._tell("messages", event.origin, b"[%b,%b]" % (chunk, about)) if chunk else ()
 
-    def message_end(self, event: MessageEnd) -> Frames:
-        last = self.chunk(event)
+    def _message_end(self, event: MessageEnd) -> Frames:
+        last = self._chunk(event)
         del self._messages[event.message_id]
         return last
 
-    def message_added(self, event: MessageAdded) -> Frames:
+    def _message_added(self, event: MessageAdded) -> Frames:
         return self._message(event, flat(event.message, private=self._private))
 
     def _message(self, event: Event, message: Fields) -> Frames:
@@ -159,18 +187,18 @@ class Encoder:
 
     # --- tools
 
-    def tool_start(self, event: ToolStart) -> Frames:
+    def _tool_start(self, event: ToolStart) -> Frames:
         self._tools[event.tool_call_id] = event.name
         asked = flat(event.input, private=self._private)
         return self._tool("on_tool_start", event, event.name, input=asked)
 
-    def tool_delta(self, event: ToolDelta) -> Frames:
+    def _tool_delta(self, event: ToolDelta) -> Frames:
         name = self._tools.get(event.tool_call_id, "")
         return self._tool(
             "on_tool_event", event, name, data=flat(event.delta, private=self._private)
         )
 
-    def tool_end(self, event: ToolEnd) -> Frames:
+    def _tool_end(self, event: ToolEnd) -> Frames:
         output = flat(event.output, private=self._private)
         yield from self._tool("on_tool_end", event, event.name, output=output)
         if event.status == "completed":
@@ -178,7 +206,7 @@ class Encoder:
             more = {} if artifact is None else {"artifact": artifact}
             yield from self._result(event, content=_content(output), status="success", **more)
 
-    def tool_error(self, event: ToolError) -> Frames:
+    def _tool_error(self, event: ToolError) -> Frames:
         said = self._said(event.error)
         yield from self._tool("on_tool_error", event, event.name, error=said)
         yield from self._result(event, content=f"error: {said}", status="error")
@@ -195,13 +223,13 @@ class Encoder:
 
     # --- the state
 
-    def state_snapshot(self, event: StateSnapshot) -> Frames:
+    def _state_snapshot(self, event: StateSnapshot) -> Frames:
         state = flat(event.values, private=self._private)
         if event.origin.namespace:
             return self._tell_json("values", event, state)
         return self._values(as_dict(state))
 
-    def interrupt(self, event: Interrupt) -> Frames:
+    def _interrupt(self, event: Interrupt) -> Frames:
         """Give what the graph waits for: nothing to answer, and so no list, for a breakpoint."""
         asked = flat(event.value, private=self._private)
         waits = [] if event.static else [{"id": event.interrupt_id, "value": asked}]
@@ -212,12 +240,12 @@ class Encoder:
         self._state = state
         return self._tell("values", _ROOT, dumps(state, private=True))
 
-    def state_update(self, event: StateUpdate) -> Frames:
+    def _state_update(self, event: StateUpdate) -> Frames:
         return self._tell_json(
             "updates", event, {event.node: flat(event.values, private=self._private)}
         )
 
-    def checkpoint(self, event: Checkpoint) -> Frames:
+    def _checkpoint(self, event: Checkpoint) -> Frames:
         names = ("values", "next", "config", "parent_config", "metadata")
         said = to_dict(event, private=self._private)
         data = {name: said.get(name) for name in names}
@@ -225,11 +253,11 @@ class Encoder:
 
     # --- all else
 
-    def step_start(self, event: StepStart) -> Frames:
+    def _step_start(self, event: StepStart) -> Frames:
         asked = {"input": flat(event.input, private=True)} if self._private else {}
         return self._task(event, triggers=[], **asked)
 
-    def step_end(self, event: StepEnd) -> Frames:
+    def _step_end(self, event: StepEnd) -> Frames:
         if event.error:
             return self._task(event, error=self._said(event.error))
         output = as_dict(flat(event.output, private=self._private))
@@ -241,19 +269,19 @@ class Encoder:
         about: Fields = {"id": event.step_id, "name": event.origin.node, "interrupts": []}
         return self._tell_json("tasks", event, {**about, **said})
 
-    def step_delta(self, event: StepDelta) -> Frames:
-        return () if event.step_id else self.other(event)
+    def _step_delta(self, event: StepDelta) -> Frames:
+        return () if event.step_id else self._other(event)
 
-    def custom(self, event: Custom) -> Frames:
+    def _custom(self, event: Custom) -> Frames:
         data = flat(event.data, private=self._private)
         named = data if event.name is None else {"name": event.name, "data": data}
         return self._tell_json("custom", event, named)
 
-    def other(self, event: Event) -> Frames:
+    def _other(self, event: Event) -> Frames:
         said = {**to_dict(event, private=self._private), "type": f"streamkit.{event.type}"}
         return self._tell_json("custom", event, said)
 
-    def nothing(self, _event: Event) -> Frames:
+    def _nothing(self, _event: Event) -> Frames:
         return ()
 
     # --- frames
@@ -286,28 +314,3 @@ def _content(output: Any) -> Any:
     blocks = [as_dict(it).get("type") for it in as_list(output)]
     is_content = isinstance(output, str) or (blocks and all(blocks))
     return output if is_content else dumps(output, private=True).decode()
-
-
-_RULES: Mapping[type, Callable[[Encoder, Any], Frames]] = {
-    RunStart: Encoder.run_start,
-    RunEnd: Encoder.run_end,
-    RunError: Encoder.run_error,
-    MessageStart: Encoder.message_start,
-    MessageEnd: Encoder.message_end,
-    MessageAdded: Encoder.message_added,
-    **dict.fromkeys((TextDelta, ReasoningDelta, ReasoningEnd, Content, Citation), Encoder.chunk),
-    **dict.fromkeys((ToolCallStart, ToolCallDelta, ToolCallEnd), Encoder.chunk),
-    **dict.fromkeys((TextStart, TextEnd, ReasoningStart), Encoder.nothing),
-    ToolStart: Encoder.tool_start,
-    ToolDelta: Encoder.tool_delta,
-    ToolEnd: Encoder.tool_end,
-    ToolError: Encoder.tool_error,
-    StateSnapshot: Encoder.state_snapshot,
-    StateUpdate: Encoder.state_update,
-    Checkpoint: Encoder.checkpoint,
-    Interrupt: Encoder.interrupt,
-    StepStart: Encoder.step_start,
-    StepDelta: Encoder.step_delta,
-    StepEnd: Encoder.step_end,
-    Custom: Encoder.custom,
-}
