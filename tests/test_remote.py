@@ -15,6 +15,7 @@ from langchain_core.messages import (
     AIMessageChunk,
     HumanMessage,
     RemoveMessage,
+    SystemMessage,
     ToolMessage,
     message_chunk_to_message,
 )
@@ -189,6 +190,14 @@ def test_a_message_added_is_the_json_that_came_and_can_be_read_like_a_message() 
     written = [to_dict(event, private=True) for event in events]
     (back,) = of(map(from_dict, written), MessageAdded)
     assert back.message == raw
+
+
+def test_a_prompt_in_json_keeps_to_itself_like_any_other() -> None:
+    prompt = SystemMessage("a secret", id="1").model_dump()
+    events = events_of([StreamPart("values", {"messages": [prompt]})])
+    (state,) = of(events, StateSnapshot)
+    assert "a secret" not in str(to_dict(state))
+    assert "a secret" in str(to_dict(state, private=True))
 
 
 # --- messages that grow

@@ -74,12 +74,15 @@ def opaque(value: object, _private: bool = False) -> dict[str, str]:
 
 
 def is_prompt(data: dict[Any, Any]) -> bool:
-    """Tell whether a dict is a system message, as OpenAI or as LangChain stores them."""
+    """Tell whether a dict is a system message: OpenAI's, or LangChain's own, stored or dumped."""
     get = cast("Any", dict).get
     role, kind, inner = get(data, "role"), get(data, "type"), get(data, "data")
     if type(role) is str and role in _SYSTEM_ROLES:
         return "content" in data
-    return type(kind) is str and kind == "system" and type(inner) is dict and "content" in inner
+    if type(kind) is not str or kind != "system":
+        return False
+    is_dump = "content" in data and "additional_kwargs" in data  # as servers send them
+    return is_dump or (type(inner) is dict and "content" in inner)
 
 
 def without_prompt(data: dict[Any, Any]) -> dict[str, Any]:
