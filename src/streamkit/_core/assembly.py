@@ -45,12 +45,12 @@ _NOWHERE = Origin()
 class Assembly:
     """The open brackets of one run, and the events made so far."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self) -> None:
         self.now: float = 0.0
+        """What time it is: whoever reads the raw items says so, once per item."""
         self.ledger: Ledger = Ledger()
         self.output: Any = None
         self.interrupted: bool = False
-        self._clock = clock
         self._out: list[Event] = []
         self.emit: Callable[[Event], None] = self._out.append
         self._open: dict[Hashable, Bracket | Message] = {}
@@ -61,10 +61,6 @@ class Assembly:
         self._blame: str | None = None
 
     # --- between items
-
-    def tick(self) -> None:
-        """Read the clock: once per raw item."""
-        self.now = self._clock()
 
     def take(self) -> list[Event]:
         """Give the events made since the last time."""

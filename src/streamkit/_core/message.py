@@ -110,7 +110,10 @@ class Message:
             and not fields["tool_call_chunks"]
             and not fields["additional_kwargs"]
             and fields["usage_metadata"] is None
-            and fields["response_metadata"] == self._last_metadata
+            and (
+                not fields["response_metadata"]
+                or fields["response_metadata"] == self._last_metadata
+            )
         ):
             self.text(content)
         else:

@@ -21,7 +21,8 @@ class Reader(ABC):
     def __init__(
         self, *, clock: Callable[[], float], strict: bool = False, assembly: Assembly | None = None
     ) -> None:
-        self.assembly: Assembly = assembly or Assembly(clock)
+        self.assembly: Assembly = assembly or Assembly()
+        self._clock = clock
         self._strict = strict
 
     @abstractmethod
@@ -34,24 +35,25 @@ class Reader(ABC):
 
     def feed(self, raw: object) -> Sequence[Event]:
         """Give the events that ``raw`` causes."""
-        self.assembly.tick()
+        assembly = self.assembly
+        assembly.now = self._clock()
         try:
             self.read(raw)
         except RunOver:
             raise
         except Exception as error:  # noqa: BLE001  (garbage may break a reader in any way)
             self._refuse(raw, error)
-        return self.assembly.take()
+        return assembly.take()
 
     def close(self) -> Sequence[Event]:
         """Give the closing events: the source has no more items."""
-        self.assembly.tick()
+        self.assembly.now = self._clock()
         self.assembly.end_run(self.final_status())
         return self.assembly.take()
 
     def fail(self, error: BaseException) -> Sequence[Event]:
         """Give the closing events: the source raised, or its reader left."""
-        self.assembly.tick()
+        self.assembly.now = self._clock()
         if isinstance(error, Exception):
             self.assembly.end_run("failed", error_info(error))
         else:  # CancelledError, GeneratorExit, KeyboardInterrupt: nothing went wrong

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, TypeGuard, cast
+from typing import Any, NoReturn, TypeGuard, cast
 
 from msgspec.structs import replace
 
@@ -139,12 +139,7 @@ class EventsReader(Reader):
         return run
 
     def _known(self, event: dict[str, Any]) -> Run:
-        run = self._runs.get(event["run_id"])
-        if run is None:
-            raise MalformedItem(
-                f"{event['event']} of run {event['run_id']!r}, never started", event
-            )
-        return run
+        return self._runs.get(event["run_id"]) or _refuse_unknown(event)
 
     def _leave(self, run_id: str, output: object = None) -> None:
         """Forget a run and what it enclosed."""
@@ -272,7 +267,7 @@ class EventsReader(Reader):
     # --- models
 
     def _model_stream(self, event: dict[str, Any]) -> None:
-        run = self._known(event)
+        run = self._runs.get(event["run_id"]) or _refuse_unknown(event)
         chunk = event["data"]["chunk"]
         message = run.message
         if kind_of_class(chunk.__class__) == "chunk":
@@ -385,6 +380,10 @@ class EventsReader(Reader):
         if tags != origin.tags:  # it has only those tags of its run that are inherited
             origin = replace(origin, tags=tags)
         self.assembly.show(Custom, origin, name=event["name"], data=event["data"])
+
+
+def _refuse_unknown(event: dict[str, Any]) -> NoReturn:
+    raise MalformedItem(f"{event['event']} of run {event['run_id']!r}, never started", event)
 
 
 def _is_interrupt(chunk: object) -> bool:

@@ -32,7 +32,7 @@ def is_message_pair(raw: Any) -> TypeGuard[tuple[Any, dict[str, Any]]]:
         and len(raw) == 2  # noqa: PLR2004  (a pair)
         and raw[1].__class__ is dict
         and "langgraph_node" in raw[1]
-        and message_in(raw[0]) is not None
+        and (kind_of_class(raw[0].__class__) is not None or message_in(raw[0]) is not None)
     )
 
 
