@@ -200,6 +200,16 @@ def test_a_prompt_in_json_keeps_to_itself_like_any_other() -> None:
     assert "a secret" in str(to_dict(state, private=True))
 
 
+def test_a_failed_tools_text_and_a_models_metadata_in_json_keep_to_themselves() -> None:
+    failed = ToolMessage("a secret", tool_call_id="c1", status="error").model_dump()
+    answer = AIMessage("Hi", response_metadata={"request": "a secret"}).model_dump()
+    events = events_of([StreamPart("values", {"said": [failed, {"type": "ai", "data": answer}]})])
+    (state,) = of(events, StateSnapshot)
+    assert "a secret" not in str(to_dict(state))
+    assert "Hi" in str(to_dict(state))
+    assert str(to_dict(state, private=True)).count("a secret") == 2
+
+
 # --- messages that grow
 
 

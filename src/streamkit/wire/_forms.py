@@ -30,7 +30,7 @@ from ..events import Event
 from ..values import ErrorInfo, Origin, ToolCall, Usage
 from ._records import error_form, event_form, origin_form, record_form, usage_form
 
-__all__ = ["MAX_VALUES", "cut", "form", "is_prompt", "is_record", "opaque", "without_prompt"]
+__all__ = ["MAX_VALUES", "cut", "form", "is_record", "opaque", "without_secrets"]
 
 Form: TypeAlias = Callable[[Any, bool], Any]
 
@@ -85,8 +85,20 @@ def is_prompt(data: dict[Any, Any]) -> bool:
     return is_dump or (type(inner) is dict and "content" in inner)
 
 
-def without_prompt(data: dict[Any, Any]) -> dict[str, Any]:
-    """Give a system message without what it says."""
+def without_secrets(data: dict[Any, Any]) -> dict[Any, Any]:
+    """Give a message that came as JSON as a live one is given; any other dict as it is."""
+    if is_prompt(data):
+        return _without_prompt(data)
+    if "content" not in data:
+        return data
+    if "tool_call_id" in data and data.get("status") == "error":
+        data = {**data, "content": ""}
+    if "additional_kwargs" in data and "response_metadata" in data:
+        data = {name: it for name, it in data.items() if name != "response_metadata"}
+    return data
+
+
+def _without_prompt(data: dict[Any, Any]) -> dict[str, Any]:
     if "content" in data:
         return _emptied(data)
     return {"type": "system", "data": _emptied(data["data"])}

@@ -130,6 +130,10 @@ def _encoded(value: object) -> bytes:
 # --- the fast way
 
 
+# What may be a system prompt, or some other message as JSON, of which not all may leave.
+_MARKS = (b'"system"', b'"developer"', b'"response_metadata"')
+
+
 def _written(value: object, payloads: list[Any], private: bool) -> bytes | None:
     """Give what msgspec writes; None where it cannot, or should not have."""
     forms: _Forms = {}
@@ -142,8 +146,8 @@ def _written(value: object, payloads: list[Any], private: bool) -> bytes | None:
         tame = _is_tame(payloads, forms)
     except Exception:  # noqa: BLE001  (then the slow way finds out what is wrong)
         return None
-    if not tame or (not private and (b'"system"' in data or b'"developer"' in data)):
-        return None  # the second may be a system prompt
+    if not tame or (not private and any(mark in data for mark in _MARKS)):
+        return None
     return data if data.isascii() else _one_line(data)
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import msgspec
 
-from ._forms import MAX_VALUES, cut, form, is_prompt, opaque, without_prompt
+from ._forms import MAX_VALUES, cut, form, opaque, without_secrets
 
 __all__ = [
     "BOXES",
@@ -151,8 +151,8 @@ class _Walk:
         return out
 
     def _dict(self, values: dict[Any, Any], depth: int) -> dict[str, Any]:
-        if not self._private and is_prompt(values):
-            values = without_prompt(values)
+        if not self._private:
+            values = without_secrets(values)
         items = pairs(values)
         left = len(items)
         out: dict[str, Any] = {}
