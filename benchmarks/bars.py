@@ -22,7 +22,7 @@ class Effort(NamedTuple):
 
 
 FULL = Effort(rounds=25, tokens=2_000, long=100_000, counts=True)
-QUICK = Effort(rounds=7, tokens=1_000, long=100_000, counts=False)
+QUICK = Effort(rounds=7, tokens=1_000, long=100_000, counts=True)
 
 
 class Row(NamedTuple):

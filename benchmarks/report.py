@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import platform
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from .bars import BARS, Row
 from .timing import Figure
@@ -99,24 +100,34 @@ def _installed() -> list[str]:
     return found
 
 
-def as_json(rows: Sequence[Row]) -> str:
-    return json.dumps(
-        {
-            "machine": machine(),
-            "rows": [
-                {
-                    **row._asdict(),
-                    "figure": row.figure._asdict() if row.figure else None,
-                    "bar": BARS[row.id]._asdict() if row.id in BARS else None,
-                    "holds": BARS[row.id].holds(row.figure.value)
-                    if row.figure and row.id in BARS
-                    else None,
-                }
-                for row in rows
-            ],
-        },
-        indent=2,
-    )
+def write(path: Path, measured: Mapping[str, Sequence[Row]]) -> None:
+    """Write the rows of each module."""
+    rows = {name: [_as_dict(row) for row in rows] for name, rows in measured.items()}
+    path.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=2))
+
+
+def _as_dict(row: Row) -> dict[str, Any]:
+    fields: dict[str, Any] = row._asdict()
+    if row.figure:
+        fields["figure"] = row.figure._asdict()
+        bar = BARS.get(row.id)
+        if bar:
+            fields |= {"bar": bar._asdict(), "holds": bar.holds(row.figure.value)}
+    return fields
+
+
+def earlier(path: Path) -> dict[str, list[Row]]:
+    """Read what an earlier run wrote."""
+    if not path.exists():
+        return {}
+    rows = json.loads(path.read_text())["rows"]
+    return {name: [_as_row(fields) for fields in its] for name, its in rows.items()}
+
+
+def _as_row(fields: dict[str, Any]) -> Row:
+    figure = fields["figure"]
+    row = Row(**{name: fields[name] for name in Row._fields})
+    return row._replace(figure=figure and Figure(**figure))
 
 
 def put_into_page(text: str) -> None:
