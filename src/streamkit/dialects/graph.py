@@ -88,7 +88,7 @@ class GraphReader(Reader):
     def read(self, raw: object) -> None:
         """Tell the assembly what one item means."""
         if is_message_pair(raw) and self._mode in {None, "messages"}:
-            self._pairs.add(*raw)
+            self._pairs.add(raw[0], raw[1])
             return
         namespace, mode, payload = self._labelled(raw)
         self.assembly.start_run()

@@ -48,7 +48,7 @@ class MessagePairs:
         """Tell the assembly what one pair means."""
         if not is_message_pair(raw):
             raise MalformedItem(f"expected (message, metadata), got {raw!r:.200}", raw)
-        self.add(*raw)
+        self.add(raw[0], raw[1])
 
     def add(self, message: object, metadata: dict[str, Any]) -> None:
         """Tell the assembly what a message means that stands in a pair."""
