@@ -132,6 +132,6 @@ def _as_row(fields: dict[str, Any]) -> Row:
 
 def put_into_page(text: str) -> None:
     """Replace what stands between the page's two marks."""
-    marks = r"(<!-- table -->\n).*(\n<!-- end -->)"
-    page = re.sub(marks, lambda it: f"{it[1]}{text}{it[2]}", PAGE.read_text(), flags=re.DOTALL)
+    marks = r"(<!-- table -->\n).*(<!-- end -->)"
+    page = re.sub(marks, lambda it: f"{it[1]}{text}\n{it[2]}", PAGE.read_text(), flags=re.DOTALL)
     PAGE.write_text(page)
