@@ -165,17 +165,18 @@ def test_async(name: str) -> None:
     case = CASES[name]
     options: Any = {"on_error": "event"} if failing(case) else {"strict": True}
 
-    async def run() -> None:
+    async def run(server: ProviderServer) -> None:
         for api, start in ASYNC.items():
-            with ProviderServer() as server:
-                source = start(case.model(server))
-                events = [event async for event in normalize(source, **options)]
+            source = start(case.model(server))
+            events = [event async for event in normalize(source, **options)]
+            server.reset()
             try:
                 agree(case, events, api, name)
             except AssertionError as error:
                 raise AssertionError(f"{name} through {api}: {error}") from error
 
-    asyncio.run(run())
+    with ProviderServer() as server:  # a new one for each loop: clients are kept by their url
+        asyncio.run(run(server))
 
 
 @pytest.mark.parametrize("name", CASES)
