@@ -36,22 +36,26 @@ class Stages:
         """Give the closing events of a source that raised, or was left."""
         return ()
 
-    def through(self, items: Iterable[Any]) -> Iterator[Any]:
+    def through(self, items: Iterable[Any]) -> Iterable[Any]:
         """Give what comes out at the end; where a stage raises, its first error after all else."""
         errors: list[Exception] = []
+        left = len(self._stages)
         for stage in self._stages:
-            items = _each(stage, items, errors)
-        yield from items
-        if errors:
-            raise errors[0]
+            left -= 1
+            items = _each(stage, items, errors, is_last=not left)
+        return items
 
 
-def _each(stage: Stage[Any, Any], items: Iterable[Any], errors: list[Exception]) -> Iterator[Any]:
+def _each(
+    stage: Stage[Any, Any], items: Iterable[Any], errors: list[Exception], *, is_last: bool
+) -> Iterator[Any]:
     for item in items:
         try:
             yield from stage(item)
         except Exception as error:  # noqa: BLE001, PERF203  (one bad item must not cost the others)
             errors.append(error)
+    if is_last and errors:
+        raise errors[0]
 
 
 class Pipeline(Stages):
