@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import msgspec
@@ -361,10 +360,10 @@ def test_ids_where_nobody_names_them() -> None:
     assert told["runId"]
 
 
-def test_it_is_much_faster_than_models() -> None:
+def test_deltas_say_what_the_protocols_own_models_say() -> None:
     encoder = pytest.importorskip("ag_ui.encoder").EventEncoder()
     core = pytest.importorskip("ag_ui.core")
-    deltas = [TextDelta(**PART, text=f"word {number} ") for number in range(2000)]
+    deltas = [TextDelta(**PART, text=f"word {number} ") for number in range(9)]
     write = ag_ui.Encoder()
     write.feed(TextStart(**PART))
 
@@ -372,25 +371,14 @@ def test_it_is_much_faster_than_models() -> None:
         model = core.TextMessageContentEvent(message_id=event.message_id, delta=event.text)
         return encoder.encode(model).encode()
 
-    assert [json.loads(theirs(it)[6:]) for it in deltas[:9]] == read(
-        [*map(_only, map(write.feed, deltas[:9]))]
+    assert [json.loads(theirs(it)[6:]) for it in deltas] == read(
+        [*map(_only, map(write.feed, deltas))]
     )
-    assert 5 * best(write.feed, deltas) < best(theirs, deltas)
 
 
 def _only(frames: tuple[bytes, ...]) -> bytes:
     (frame,) = frames
     return frame
-
-
-def best(function: Any, items: list[Any]) -> float:
-    seconds = []
-    for _ in range(5):
-        began = time.perf_counter()
-        for item in items:
-            function(item)
-        seconds.append(time.perf_counter() - began)
-    return min(seconds)
 
 
 # --- the way back

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable
 from typing import Any, Literal
 
@@ -84,7 +83,7 @@ def test_events_in_any_order_are_written_too(events: Any, target: Any, private: 
     assert sum(chunk["type"] in ENDS for chunk in chunks) == 1
 
 
-def test_it_is_much_faster_than_models() -> None:
+def test_deltas_are_written_as_a_model_would_write_them() -> None:
     pydantic = pytest.importorskip("pydantic")
 
     class Chunk(pydantic.BaseModel):  # type: ignore[name-defined,misc]
@@ -93,7 +92,7 @@ def test_it_is_much_faster_than_models() -> None:
         delta: str
 
     part: dict[str, Any] = {"origin": Origin(), "message_id": "lc_run--1", "block_id": 0}
-    deltas = [TextDelta(**part, timestamp=float(n), text=f" word {n}") for n in range(5000)]
+    deltas = [TextDelta(**part, timestamp=float(n), text=f" word {n}") for n in range(9)]
     machine = ai_sdk.Encoder()
     machine.feed(TextStart(**part, timestamp=0.0))
 
@@ -101,12 +100,4 @@ def test_it_is_much_faster_than_models() -> None:
         chunk = Chunk(id=f"{event.message_id}:{event.block_id}", delta=event.text)
         return f"data: {chunk.model_dump_json()}\n\n".encode()
 
-    def seconds(write: Any) -> float:
-        start = time.perf_counter()
-        for event in deltas:
-            write(event)
-        return time.perf_counter() - start
-
-    assert machine.feed(deltas[0]) == (model(deltas[0]),)
-    ours = min(seconds(machine.feed) for _ in range(5))
-    assert min(seconds(model) for _ in range(5)) > 3 * ours
+    assert [machine.feed(it) for it in deltas] == [(model(it),) for it in deltas]

@@ -27,10 +27,11 @@ import msgspec
 from ._forms import MAX_VALUES, form, is_record
 from ._walk import BOXES, MAX_CHARACTERS, MAX_DEPTH, SCALARS, contents, pairs, plain
 
-__all__ = ["dump_fields", "dump_scalars", "dump_text", "dumps", "jsonable", "loads"]
+__all__ = ["dump_fields", "dump_scalars", "dump_text", "dumps", "encode", "jsonable", "loads"]
 
 _ENCODER = msgspec.json.Encoder()
-_encode = _ENCODER.encode
+encode = _ENCODER.encode
+"""msgspec's own: for values that JSON surely has words for."""
 _decode = msgspec.json.Decoder().decode
 
 _SIZES = (2**12, 2**16, 2**20, MAX_CHARACTERS)
@@ -49,7 +50,7 @@ def dumps(value: object, *, private: bool = False) -> bytes:
     b'{"who":["Ada"],"why":{"$error":{"name":"ValueError"}},"1":null}'
     """
     data = _written(value, [value], private)
-    return _encoded(plain(value, private)) if data is None else data
+    return encoded(plain(value, private)) if data is None else data
 
 
 def jsonable(value: object, *, private: bool = False) -> Any:
@@ -92,7 +93,7 @@ def dump_fields(fields: dict[str, Any], payloads: list[Any], *, private: bool) -
 def dump_scalars(fields: dict[str, Any]) -> bytes:
     """Give a dict of texts and numbers of ours as `dumps` does, only sooner."""
     try:
-        data = _encode(fields)
+        data = encode(fields)
     except Exception:  # noqa: BLE001  (a surrogate, most likely)
         return _fields_one_by_one(fields, private=False)
     return data if data.isascii() else _one_line(data)
@@ -101,14 +102,14 @@ def dump_scalars(fields: dict[str, Any]) -> bytes:
 def dump_text(text: str) -> bytes:
     """Give a text as `dumps` does, only sooner."""
     try:
-        data = _encode(text)
+        data = encode(text)
     except UnicodeEncodeError:  # half of a surrogate pair
         return dumps(text)
     return data if data.isascii() else _one_line(data)
 
 
 def _fields_one_by_one(fields: dict[str, Any], private: bool) -> bytes:
-    return _encoded({name: plain(value, private) for name, value in fields.items()})
+    return encoded({name: plain(value, private) for name, value in fields.items()})
 
 
 def _one_line(data: bytes) -> bytes:
@@ -120,11 +121,11 @@ def _one_line(data: bytes) -> bytes:
     )
 
 
-def _encoded(value: object) -> bytes:
+def encoded(value: object) -> bytes:
     try:
-        return _one_line(_encode(value))
+        return _one_line(encode(value))
     except Exception as error:  # noqa: BLE001  (only where the caller left no stack at all)
-        return _encode({"$cut": f"not written: {type(error).__name__}"})
+        return encode({"$cut": f"not written: {type(error).__name__}"})
 
 
 # --- the fast way

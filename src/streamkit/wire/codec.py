@@ -36,7 +36,7 @@ from ..events import (
     Unrecognized,
 )
 from ..values import Origin
-from ._json import dump_fields, dump_scalars, loads
+from ._json import dump_fields, dump_scalars, dump_text, encode, loads
 from ._records import event_fields, origin_form, payloads_in, tag_of
 from ._types import Types, dump_own, readers_of
 
@@ -48,9 +48,12 @@ Own = TypeVar("Own", default=Never)
 _EVENTS: tuple[type[Event], ...] = get_args(Event)
 _KNOWN = frozenset(_EVENTS)
 _CLASSES: dict[str, type[Event]] = {tag_of(cls): cls for cls in _EVENTS}
-_SCALAR = frozenset({TextStart, TextDelta, ReasoningStart, ReasoningDelta, ToolCallDelta})
-"""Events of texts and numbers alone, all of them required: most of a stream."""
+_WORDS = frozenset({TextDelta, ReasoningDelta})
+"""Most of a stream: a block's deltas differ in nothing but their time and their text."""
+_SCALAR = frozenset({TextStart, ReasoningStart, ToolCallDelta})
+"""Other events of texts and numbers alone, all of them required."""
 _MAX_ORIGINS = 256
+_MAX_BLOCKS = 256
 
 
 def to_dict(event: Event, *, private: bool = False) -> dict[str, Any]:
@@ -209,6 +212,7 @@ class Writer:
         self._origins: dict[int, tuple[Origin, dict[type, bytes]]] = {}
         self._origin: Origin | None = None
         self._heads: dict[type, bytes] = {}
+        self._blocks: dict[tuple[str, int], bytes] = {}
 
     def write(self, event: Any) -> bytes:
         """Give an event as one line of JSON, without a line end of its own.
@@ -222,19 +226,30 @@ class Writer:
             self._turn_to(event.origin)
         cls = event.__class__
         head = self._heads.get(cls) or self._new_head(cls, event.origin)
+        if cls in _WORDS:
+            words: Any = event
+            block = self._blocks.get((words.message_id, words.block_id)) or self._new_block(words)
+            said = (head, encode(words.timestamp), block, dump_text(words.text), self._after)
+            return b'%b"timestamp":%b,%b%b}%b' % said
         if cls in _SCALAR:
-            fields = asdict(event)
-            del fields["origin"]
-            text = dump_scalars(fields)
-        else:
-            fields = event_fields(event, self._private)
-            text = dump_fields(fields, payloads_in(event, fields), private=self._private)
+            return head + dump_scalars(_without(event, "origin"))[1:] + self._after
+        fields = event_fields(event, self._private)
+        text = dump_fields(fields, payloads_in(event, fields), private=self._private)
         return head + text[1:] + self._after
 
     def _turn_to(self, origin: Origin) -> None:
         if len(self._origins) == _MAX_ORIGINS:
             self._origins.clear()
         self._origin, self._heads = self._origins.setdefault(id(origin), (origin, {}))
+
+    def _new_block(self, event: TextDelta | ReasoningDelta) -> bytes:
+        """Give what all deltas of a block say before their text."""
+        if len(self._blocks) == _MAX_BLOCKS:
+            self._blocks.clear()
+        fields = _without(event, "origin", "timestamp", "text")
+        said = dump_scalars(fields)[1:-1] + b',"text":'
+        self._blocks[event.message_id, event.block_id] = said
+        return said
 
     def _new_head(self, cls: type, origin: Origin) -> bytes:
         """Give what all events of a class and an origin begin with."""
@@ -244,3 +259,10 @@ class Writer:
         head = b'%b{"type":"%b",%b' % (self._before, tag_of(cls).encode(), said)
         self._heads[cls] = head
         return head
+
+
+def _without(event: Event, *names: str) -> dict[str, Any]:
+    fields = asdict(event)
+    for name in names:
+        del fields[name]
+    return fields
