@@ -18,8 +18,8 @@ from streamkit import Interrupt, StepDelta, StepStart, astream
 from streamkit.testing import check_stream
 
 pytestmark = pytest.mark.skipif(
-    LANGGRAPH < (1, 1),
-    reason="until langgraph 1.1 a task's result() may be None, or need a context",
+    LANGGRAPH < (1, 2),
+    reason="until langgraph 1.2 messages mode leaves tasks out, and an awaited one gives None",
 )
 THREAD = {"configurable": {"thread_id": "1"}}
 ENTRYPOINT_APIS = [SYNC, EVENTS, MODES, ASYNC_MODES]
