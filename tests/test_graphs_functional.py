@@ -19,7 +19,7 @@ from streamkit.testing import check_stream
 
 pytestmark = pytest.mark.skipif(
     LANGGRAPH < (1, 2),
-    reason="until langgraph 1.2 messages mode leaves tasks out, and an awaited one gives None",
+    reason="until langgraph 1.2 messages mode leaves tasks out, and under events they return None",
 )
 THREAD = {"configurable": {"thread_id": "1"}}
 ENTRYPOINT_APIS = [SYNC, EVENTS, MODES, ASYNC_MODES]
