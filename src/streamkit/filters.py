@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import cast, get_args
 
-from ._core.fields import dict_or_empty
+from ._fields import dict_or_empty
 from ._sieve import Open, Sieve, Test
 from .errors import UsageError
 from .events import (

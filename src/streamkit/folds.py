@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from ._core.fields import dict_or_empty
 from ._core.payload import fields_of
+from ._fields import dict_or_empty
 from .events import (
     Citation,
     Content,

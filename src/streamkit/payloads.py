@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from msgspec.structs import replace
 
-from ._core.fields import dict_or_empty
+from ._fields import dict_or_empty
 from ._protocols import Stage
 from ._reading import Read, reader_of
 from .errors import UsageError

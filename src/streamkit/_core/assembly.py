@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, cast
 
+from .._fields import Fields
 from ..events import (
     Event,
     Interrupt,
@@ -31,7 +32,6 @@ from ..events import (
 )
 from ..values import ErrorInfo, Origin, Status, StepKind, Usage
 from .bracket import Bracket, tool_end
-from .fields import Fields
 from .ledger import Ledger
 from .message import Message
 from .payload import fields_of, kind_of, messages_in

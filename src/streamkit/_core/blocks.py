@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .._fields import Fields, dict_or_empty
 from . import server_tools, words
-from .fields import Fields, dict_or_empty
 from .sink import Sink
 
 __all__ = ["read_block", "read_content", "text_in"]

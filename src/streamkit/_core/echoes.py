@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
+from .._fields import Fields
 from ..values import Origin
 from .blocks import text_in
-from .fields import Fields
 from .message import Message
 from .origin import checkpoint_ns
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from .._fields import Fields
 from ..values import Origin
 from .echoes import Echoes
-from .fields import Fields
 from .message import Message
 from .payload import fields_of
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .._fields import Fields
 from ..events import (
     Citation,
     Content,
@@ -33,7 +34,6 @@ from ..events import (
 )
 from ..values import Origin, Status, ToolCall, Usage
 from .calls import Call
-from .fields import Fields
 from .finish import finish_reason
 from .origin import is_models_own
 from .payload import read_chunk, read_message, usage_of

@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, cast
 
+from .._fields import Fields, dict_or_empty, json_text
 from ..values import Usage
 from . import server_tools, words
 from .blocks import read_content
 from .dumped import Dumped, Kind, dumped
-from .fields import Fields, dict_or_empty, json_text
 from .sink import Sink
 
 __all__ = [

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._fields import Fields
 from ..values import ErrorInfo
-from .fields import Fields
 from .payload import fields_of, kind_of, messages_in
 
 __all__ = ["answers_in", "error_info", "own_message", "tool_result"]

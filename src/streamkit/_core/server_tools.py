@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from .fields import Fields, json_text
+from .._fields import Fields, json_text
 from .sink import Sink
 from .words import seal
 

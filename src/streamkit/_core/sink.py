@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from .._fields import Fields
 from ..values import Usage
-from .fields import Fields
 
 __all__ = ["Sink"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .fields import Fields
+from .._fields import Fields
 from .sink import Sink
 
 __all__ = ["bedrock_reasoning", "reasoning", "redacted", "seal", "seal_of", "text", "thinking"]

@@ -19,10 +19,10 @@ from __future__ import annotations
 import json
 
 from .._core.blocks import read_block
-from .._core.fields import Fields, dict_or_empty, json_text
 from .._core.message import Message
 from .._core.payload import usage_of
 from .._core.words import seal_of
+from .._fields import Fields, dict_or_empty, json_text
 from ..errors import MalformedItem
 
 __all__ = ["BlockEvents"]

@@ -14,10 +14,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from .._core.assembly import Assembly
-from .._core.fields import dict_or_empty
 from .._core.origin import origin_in
 from .._core.payload import fields_of, messages_in
 from .._core.results import error_info
+from .._fields import dict_or_empty
 from ..errors import MalformedItem
 from ..events import Checkpoint, Custom, StateSnapshot
 from ..values import ErrorInfo, Origin, Status

@@ -20,10 +20,10 @@ from typing import Any, cast
 
 from .._core.assembly import Assembly
 from .._core.dumped import DumpedChunk
-from .._core.fields import Fields, dict_or_empty, json_text
 from .._core.finish import finish_reason
 from .._core.message import Message
 from .._core.payload import fields_of, message_in
+from .._fields import Fields, dict_or_empty, json_text
 from ..errors import MalformedItem
 from .messages import MessagePairs
 

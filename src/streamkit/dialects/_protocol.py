@@ -13,9 +13,9 @@ from collections.abc import Hashable, Sequence
 from typing import Any, cast
 
 from .._core.assembly import Assembly
-from .._core.fields import Fields, dict_or_empty
 from .._core.origin import checkpoint_ns, origin_from, task_ids
 from .._core.payload import fields_of, kind_of
+from .._fields import Fields, dict_or_empty
 from ..errors import MalformedItem
 from ..values import Origin, Status
 from ._blocks import BlockEvents

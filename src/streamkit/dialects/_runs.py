@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
-from .._core.fields import dict_or_empty
 from .._core.message import Message
 from .._core.origin import checkpoint_ns, is_node
 from .._core.payload import fields_of, kind_of
+from .._fields import dict_or_empty
 from ..values import Origin, StepKind
 
 __all__ = ["Completion", "Run", "answer_in", "kind_of_step", "sent_tool_call_id", "takes_place_of"]

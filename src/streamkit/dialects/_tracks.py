@@ -12,9 +12,9 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
 
 from .._core.assembly import Assembly
-from .._core.fields import Fields
 from .._core.message import Message
 from .._core.payload import fields_of
+from .._fields import Fields
 from ..errors import MalformedItem
 from ..values import Origin, Status
 

@@ -26,10 +26,10 @@ from typing import Any, NoReturn, TypeGuard, cast
 
 from msgspec.structs import replace
 
-from .._core.fields import dict_or_empty
 from .._core.message import Message
 from .._core.origin import origin_from
 from .._core.payload import fields_of, kind_of_class, messages_in, written_in
+from .._fields import dict_or_empty
 from ..errors import MalformedItem
 from ..events import Custom, StepDelta
 from ..values import Origin, Status, StepKind

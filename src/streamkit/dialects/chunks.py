@@ -21,8 +21,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from .._core.fields import dict_or_empty
 from .._core.payload import fields_of, kind_of
+from .._fields import dict_or_empty
 from ..events import StepDelta
 from ..values import Origin
 from ._reader import Reader

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias, cast
 
-from .._core.fields import dict_or_empty
+from .._fields import dict_or_empty
 from ..errors import MalformedItem
 from ._modes import MODES, ModePayloads
 from ._reader import Reader

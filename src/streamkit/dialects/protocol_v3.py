@@ -26,8 +26,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeGuard, cast
 
-from .._core.fields import Fields, dict_or_empty
 from .._core.origin import task_ids
+from .._fields import Fields, dict_or_empty
 from .._protocols import RunOver
 from ..errors import MalformedItem, SourceError
 from ..events import Custom

@@ -29,8 +29,8 @@ from langchain_core.tracers._streaming import (
     _StreamingCallbackHandler,  # pyright: ignore[reportPrivateUsage]  # as LangGraph does
 )
 
-from .._core.fields import dict_or_empty
 from .._core.origin import is_node
+from .._fields import dict_or_empty
 from ..errors import UsageError
 from ._facts import TOKENS, Fact
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
-from ._blocks import as_dict
+from .._fields import dict_or_empty
 
 __all__ = ["Approval", "Question", "questions_in", "resume_value"]
 
@@ -40,10 +40,10 @@ def questions_in(value: object, tool_call_id: str | None = None) -> list[Questio
     >>> questions_in({"action_requests": [{"name": "pay", "args": {"sum": 1}}]})
     [Question(tool_call_id=None, name='pay', args={'sum': 1}, reason=None)]
     """
-    fields = as_dict(value)
+    fields = dict_or_empty(value)
     requests: object = fields.get("action_requests")
     if isinstance(requests, (list, tuple)):
-        return [_question(as_dict(it), None) for it in cast("Sequence[object]", requests)]
+        return [_question(dict_or_empty(it), None) for it in cast("Sequence[object]", requests)]
     if fields.get("type") == "tool_approval":
         return [_question(fields, _text(fields, "tool_call_id"))]
     return [Question(tool_call_id, "", None)] if tool_call_id else []
@@ -57,7 +57,7 @@ def resume_value(value: object, approvals: Sequence[Approval]) -> Any:
     >>> resume_value("Sure?", [Approval(approved=True)])
     {'approved': True}
     """
-    fields = as_dict(value)
+    fields = dict_or_empty(value)
     if "action_requests" in fields:
         return {"decisions": [_decision(it) for it in approvals]}
     if fields.get("type") == "tool_approval":

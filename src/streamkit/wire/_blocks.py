@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple, cast
 
-__all__ = ["File", "Source", "as_dict", "as_list", "file_of", "result_of", "source_of"]
+from .._fields import dict_or_empty
+
+__all__ = ["File", "Source", "as_list", "file_of", "result_of", "source_of"]
 
 _MEDIA = {
     "image": "image/*",
@@ -34,11 +36,6 @@ class Source(NamedTuple):
 
     url: str | None
     title: str | None
-
-
-def as_dict(value: object) -> dict[str, Any]:
-    """Give ``value`` if it is a dict, and an empty one if not."""
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def as_list(value: object) -> list[Any]:
@@ -78,15 +75,15 @@ def result_of(block: object) -> tuple[str | None, Any]:
     >>> result_of({"type": "web_search_tool_result", "tool_use_id": "s1", "content": []})
     ('s1', [])
     """
-    fields = as_dict(block)
+    fields = dict_or_empty(block)
     id = _text(fields, "tool_call_id", "tool_use_id", "id")
     return id, fields.get("output", fields.get("content", block))
 
 
 def _flat(block: object, *inner: str) -> dict[str, Any]:
     """Give a block's fields and those of the dicts in it that some providers put them into."""
-    fields = as_dict(block)
-    flat = [(name, it) for key in inner for name, it in as_dict(fields.get(key)).items()]
+    fields = dict_or_empty(block)
+    flat = [(name, it) for key in inner for name, it in dict_or_empty(fields.get(key)).items()]
     return dict(flat) | fields
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._blocks import as_dict, as_list
+from .._fields import dict_or_empty
+from ._blocks import as_list
 from ._json import jsonable
 
 __all__ = ["flat"]
@@ -28,7 +29,7 @@ def flat(value: object, *, private: bool = False) -> Any:
 
 
 def _flat(value: Any) -> Any:
-    items, fields = as_list(value), as_dict(value)
+    items, fields = as_list(value), dict_or_empty(value)
     if items:
         return [_flat(it) for it in items]
     if not fields:

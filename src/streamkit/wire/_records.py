@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeAlias, cast
 import msgspec
 from msgspec.structs import FieldInfo, asdict
 
+from .._fields import dict_or_empty
 from ..events import (
     Checkpoint,
     Event,
@@ -142,9 +143,7 @@ def _hide(event: StepEnd | Checkpoint, fields: Record) -> None:
 
 def _ids_of(config: object) -> Record:
     """Give of a config what leads back to the checkpoint: the rest may hold keys and names."""
-    outer = cast("Record", config) if isinstance(config, dict) else {}
-    inner: object = outer.get("configurable")
-    known = cast("Record", inner) if isinstance(inner, dict) else {}
+    known = dict_or_empty(dict_or_empty(config).get("configurable"))
     return {"configurable": {key: known[key] for key in _CHECKPOINT_IDS if key in known}}
 
 

@@ -22,6 +22,7 @@ from time import time
 from typing import Any, Final, Literal, TypeAlias
 from uuid import uuid4
 
+from .._fields import dict_or_empty
 from ..events import (
     Citation,
     Content,
@@ -41,7 +42,7 @@ from ..mapping import PerRun, per_run
 from ..sequential import sequential
 from ..values import Origin, Usage
 from . import sse
-from ._blocks import as_dict, source_of
+from ._blocks import source_of
 from ._frames import DONE, frame
 from ._json import dump_scalars, dump_text
 
@@ -150,7 +151,7 @@ class Encoder:
         yield self._chunks.text("reasoning_content", event.text)
 
     def _content(self, event: Content) -> Iterator[bytes]:
-        refusal: object = as_dict(event.block).get("refusal")
+        refusal: object = dict_or_empty(event.block).get("refusal")
         if isinstance(refusal, str):
             yield self._chunks.text("refusal", refusal)
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
 
+from ..._fields import dict_or_empty
 from ...errors import BadRequest
-from .._blocks import as_dict, as_list
+from .._blocks import as_list
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -61,7 +62,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     def tool_call_ids(self) -> list[str]:
         """The calls in the client's history."""
         calls = (call for it in self.messages for call in as_list(it.get("toolCalls")))
-        return [str(as_dict(call).get("id")) for call in calls]
+        return [str(dict_or_empty(call).get("id")) for call in calls]
 
 
 def read_request(body: bytes | str | Mapping[str, Any]) -> Request:
@@ -152,7 +153,7 @@ def _message(message: Record) -> Iterator[BaseMessage]:
 
 
 def _has_failed(message: Record) -> bool:
-    return "error" in message or as_dict(message.get("metadata")).get("status") == "error"
+    return "error" in message or dict_or_empty(message.get("metadata")).get("status") == "error"
 
 
 def _content(content: Any) -> Any:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
+from ..._fields import dict_or_empty
 from ...events import Custom, Interrupt, RunEnd, RunError
 from ...values import ErrorInfo, Status, Usage
-from .._blocks import as_dict, as_list
+from .._blocks import as_list
 from .._flat import flat
 from .._json import dumps, jsonable
 
@@ -38,7 +39,7 @@ def custom_name(event: Custom) -> str:
     >>> custom_name(Custom(origin=Origin(), timestamp=0.5, data={"type": "progress"}))
     'progress'
     """
-    kind = as_dict(event.data).get("type")
+    kind = dict_or_empty(event.data).get("type")
     return event.name or (kind if isinstance(kind, str) else "custom")
 
 
@@ -107,7 +108,7 @@ def _renamed(counts: Mapping[str, int], names: Mapping[str, str]) -> Fields:
 
 def answered_call(block: object) -> str:
     """Give the id of the call that a block answers, or nothing: a provider's own tool did."""
-    fields = as_dict(block)
+    fields = dict_or_empty(block)
     is_result = str(fields.get("type")).endswith("_result")
     return str(fields.get("tool_use_id") or fields.get("tool_call_id") or "") if is_result else ""
 
@@ -135,7 +136,7 @@ def _part(block: Any) -> Fields:
     """Give a content block as a part; an empty one where there is no part for it."""
     if isinstance(block, str):
         return {"type": "text", "text": block}
-    fields = as_dict(block)
+    fields = dict_or_empty(block)
     kind, text = fields.get("type"), fields.get("text")
     if kind == "text" and isinstance(text, str):
         return {"type": "text", "text": text}

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
+from ..._fields import dict_or_empty
 from ...errors import BadRequest
 from .._approvals import Approval, questions_in, resume_value
-from .._blocks import as_dict
 from ._calls import Continuation
 from ._messages import Tool, UIMessage, tools_in
 
@@ -71,7 +71,7 @@ def _resume_value(asked: _Asked, approvals: Sequence[Approval]) -> Any:
 def _asked_in(message: UIMessage) -> Iterator[dict[str, Any]]:
     for part in message.parts:
         if part.get("type") == "data-interrupt":
-            data = as_dict(part.get("data"))
+            data = dict_or_empty(part.get("data"))
             if not data.get("answered"):
                 yield data
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from time import time
 from typing import Any, NamedTuple, get_args
 
+from ..._fields import dict_or_empty
 from ...events import (
     Citation,
     Content,
@@ -26,7 +27,7 @@ from ...events import (
     TextStart,
 )
 from ...values import Origin, Usage
-from .._blocks import as_dict, file_of, result_of, source_of
+from .._blocks import file_of, result_of, source_of
 from .._frames import DONE, delta, delta_head
 from .._json import loads
 from .._types import dump_own
@@ -215,11 +216,11 @@ class Encoder:
         """Show what a mapper gave by its type, and no event of ours that has no place here."""
         if not isinstance(event, _EVENTS):
             data = loads(dump_own(event, private=self._chunks.private))
-            yield self._named(as_dict(data).get("type"), data)
+            yield self._named(dict_or_empty(data).get("type"), data)
 
     def _named(self, name: object, data: object) -> bytes:
         kind = re.sub(r"[^\w.-]+", "-", name) if name and isinstance(name, str) else "custom"
-        id: object = as_dict(data).get("id")
+        id: object = dict_or_empty(data).get("id")
         return self._chunks.data(kind, data, id=id if isinstance(id, str) else None)
 
     def _step_delta(self, event: StepDelta) -> Iterator[bytes]:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
 
+from ..._fields import dict_or_empty
 from ...errors import BadRequest
-from .._blocks import as_dict
 from .._json import dumps
 
 if TYPE_CHECKING:
@@ -204,7 +204,12 @@ def _answer(step: Sequence[dict[str, Any]]) -> Iterator[AnyMessage]:
     texts = [_text_block(part) for part in step if part.get("type") == "text"]
     tools = [it for it in tools_in(step) if not it.provider_executed and it.result is not None]
     calls: list[Any] = [
-        {"id": it.tool_call_id, "name": it.name, "args": as_dict(it.input), "type": "tool_call"}
+        {
+            "id": it.tool_call_id,
+            "name": it.name,
+            "args": dict_or_empty(it.input),
+            "type": "tool_call",
+        }
         for it in tools
     ]
     if texts or calls:

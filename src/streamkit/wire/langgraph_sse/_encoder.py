@@ -7,6 +7,7 @@ from itertools import count
 from typing import Any, TypeAlias
 from uuid import uuid4
 
+from ..._fields import dict_or_empty
 from ...events import (
     Checkpoint,
     Citation,
@@ -41,7 +42,7 @@ from ...events import (
 )
 from ...mapping import ToolEvent
 from ...values import ErrorInfo, Origin
-from .._blocks import as_dict, as_list
+from .._blocks import as_list
 from .._flat import flat
 from .._json import dumps
 from ..codec import to_dict
@@ -140,7 +141,7 @@ class Encoder:
 
     def _run_end(self, event: RunEnd) -> Frames:
         """Give the end, and before it what only the end tells: the state, and what it waits for."""
-        output = as_dict(flat(event.output, private=self._private))
+        output = dict_or_empty(flat(event.output, private=self._private))
         if event.status == "interrupted":
             waits = {"__interrupt__": self._interrupts}
             yield from self._values({**(self._state or output), **waits})
@@ -227,7 +228,7 @@ class Encoder:
         state = flat(event.values, private=self._private)
         if event.origin.namespace:
             return self._tell_json("values", event, state)
-        return self._values(as_dict(state))
+        return self._values(dict_or_empty(state))
 
     def _interrupt(self, event: Interrupt) -> Frames:
         """Give what the graph waits for: nothing to answer, and so no list, for a breakpoint."""
@@ -260,7 +261,7 @@ class Encoder:
     def _step_end(self, event: StepEnd) -> Frames:
         if event.error:
             return self._task(event, error=self._said(event.error))
-        output = as_dict(flat(event.output, private=self._private))
+        output = dict_or_empty(flat(event.output, private=self._private))
         return self._task(event, result=list(output.items()))
 
     def _task(self, event: StepStart | StepEnd, **said: Any) -> Frames:
@@ -311,6 +312,6 @@ def _head(*path: str) -> bytes:
 
 def _content(output: Any) -> Any:
     """Give a tool's output as a message's content: a text, or blocks."""
-    blocks = [as_dict(it).get("type") for it in as_list(output)]
+    blocks = [dict_or_empty(it).get("type") for it in as_list(output)]
     is_content = isinstance(output, str) or (blocks and all(blocks))
     return output if is_content else dumps(output, private=True).decode()

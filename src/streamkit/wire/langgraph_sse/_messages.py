@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from ..._fields import dict_or_empty
 from ...events import (
     Citation,
     Content,
@@ -22,7 +23,6 @@ from ...events import (
     ToolCallStart,
 )
 from ...values import Origin
-from .._blocks import as_dict
 from .._flat import flat
 from .._json import dump_text, dumps
 from .._records import usage_form
@@ -43,7 +43,7 @@ def metadata(origin: Origin, *, private: bool) -> Fields:
     """
     tags = {"tags": list(origin.tags)}
     if private:
-        return {**as_dict(flat(origin.metadata, private=True)), **tags}
+        return {**dict_or_empty(flat(origin.metadata, private=True)), **tags}
     found: Fields = {"langgraph_node": origin.node, "langgraph_step": origin.step}
     found = {name: it for name, it in found.items() if it is not None}
     within = origin.metadata.get("langgraph_checkpoint_ns")
@@ -88,7 +88,7 @@ class Chunks:
 
     def content(self, event: Content) -> bytes:
         """Add a block that arrived whole."""
-        block = as_dict(flat(event.block, private=self._private))
+        block = dict_or_empty(flat(event.block, private=self._private))
         return self._block(dumps({**block, "index": event.block_id}, private=True))
 
     def citation(self, event: Citation) -> bytes:

@@ -7,8 +7,8 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
 
+from ..._fields import dict_or_empty
 from ...errors import BadRequest
-from .._blocks import as_dict
 
 __all__ = ["Mode", "Request", "graph_input", "read_request"]
 
@@ -40,7 +40,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def thread_id(self) -> str | None:
         """The conversation, where the body names it."""
-        id = as_dict(as_dict(self.config).get("configurable")).get("thread_id")
+        id = dict_or_empty(dict_or_empty(self.config).get("configurable")).get("thread_id")
         return id if isinstance(id, str) else None
 
     @property
