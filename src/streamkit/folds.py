@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from ._core.payload import fields_of
+from ._core.payload import is_removal
 from ._fields import dict_or_empty
 from .events import (
     Citation,
@@ -286,10 +286,9 @@ class RunFold:
 
 def _add_message(messages: list[Any], message: Any) -> None:
     """Add a message as LangGraph's ``add_messages`` does, which also removes them."""
-    fields = fields_of(message)
-    if fields.get("type") != "remove":
+    if not is_removal(message):
         messages.append(message)
-    elif fields["id"] == "__remove_all__":
+    elif message.id == "__remove_all__":
         messages.clear()
     else:
-        messages[:] = [it for it in messages if it.id != fields["id"]]
+        messages[:] = [it for it in messages if it.id != message.id]

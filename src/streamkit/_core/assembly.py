@@ -34,7 +34,7 @@ from ..values import ErrorInfo, Origin, Status, StepKind, Usage
 from .bracket import Bracket, tool_end
 from .ledger import Ledger
 from .message import Message
-from .payload import fields_of, kind_of, messages_in
+from .payload import fields_of, is_removal, kind_of, messages_in
 from .results import answers_in, own_message, tool_result
 
 __all__ = ["Assembly"]
@@ -229,8 +229,7 @@ class Assembly:
     def whole_message(self, value: object, origin: Origin) -> None:
         """Show a message that came whole: its own events, a tool's result, or an addition."""
         kind, fields = kind_of(value), fields_of(value)
-        is_removal = fields.get("type") == "remove"  # its id is that of what it removes
-        if self.ledger.is_known(fields, origin) and not is_removal:
+        if self.ledger.is_known(fields, origin) and not is_removal(value):
             return
         self.ledger.mark_seen([value])
         self.ledger.echoes.record_nameless(fields, origin)

@@ -14,7 +14,7 @@ from .._fields import Fields
 from ..values import Origin
 from .echoes import Echoes
 from .message import Message
-from .payload import fields_of
+from .payload import fields_of, is_removal
 
 __all__ = ["Ledger"]
 
@@ -66,7 +66,7 @@ class Ledger:
 
         A subgraph that shares its messages with the graph around it returns the whole of them.
         """
-        history = [fields_of(it).get("type") != "remove" and self.knows(it) for it in messages]
+        history = [not is_removal(it) and self.knows(it) for it in messages]
         known = [number for number, is_known in enumerate(history) if is_known]
         if known:
             self.mark_seen(messages[: known[-1] + 1])

@@ -25,6 +25,7 @@ from .sink import Sink
 __all__ = [
     "Kind",
     "fields_of",
+    "is_removal",
     "kind_of",
     "kind_of_class",
     "message_in",
@@ -70,6 +71,11 @@ def message_in(value: object) -> Any:
 
 fields_of: Callable[[object], dict[str, Any]] = vars
 """Give the dict that holds a message's fields. It is the message's own: read it only."""
+
+
+def is_removal(message: object) -> bool:
+    """Tell whether a message is a RemoveMessage: its id is that of what it removes."""
+    return fields_of(message).get("type") == "remove"
 
 
 def written_in(output: object) -> Any:
