@@ -73,7 +73,7 @@ def opaque(value: object, _private: bool = False) -> dict[str, str]:
     return {"$object": name.removeprefix("builtins.")}
 
 
-def is_prompt(data: dict[Any, Any]) -> bool:
+def _is_prompt(data: dict[Any, Any]) -> bool:
     """Tell whether a dict is a system message: OpenAI's, or LangChain's own, stored or dumped."""
     get = cast("Any", dict).get
     role, kind, inner = get(data, "role"), get(data, "type"), get(data, "data")
@@ -87,7 +87,7 @@ def is_prompt(data: dict[Any, Any]) -> bool:
 
 def without_secrets(data: dict[Any, Any]) -> dict[Any, Any]:
     """Give a message that came as JSON as a live one is given; any other dict as it is."""
-    if is_prompt(data):
+    if _is_prompt(data):
         return _without_prompt(data)
     if "content" not in data:
         return data
@@ -184,7 +184,7 @@ def _system_message(value: object, private: bool) -> dict[str, Any]:
 
 def _chat_message(value: object, private: bool) -> dict[str, Any]:
     stored = _message(value, private)
-    if not private and is_prompt(stored["data"]):
+    if not private and _is_prompt(stored["data"]):
         stored["data"] = _emptied(stored["data"])
     return stored
 

@@ -50,7 +50,7 @@ def dumps(value: object, *, private: bool = False) -> bytes:
     b'{"who":["Ada"],"why":{"$error":{"name":"ValueError"}},"1":null}'
     """
     data = _written(value, [value], private)
-    return encoded(plain(value, private)) if data is None else data
+    return _encoded(plain(value, private)) if data is None else data
 
 
 def jsonable(value: object, *, private: bool = False) -> Any:
@@ -109,7 +109,7 @@ def dump_text(text: str) -> bytes:
 
 
 def _fields_one_by_one(fields: dict[str, Any], private: bool) -> bytes:
-    return encoded({name: plain(value, private) for name, value in fields.items()})
+    return _encoded({name: plain(value, private) for name, value in fields.items()})
 
 
 def _one_line(data: bytes) -> bytes:
@@ -121,7 +121,7 @@ def _one_line(data: bytes) -> bytes:
     )
 
 
-def encoded(value: object) -> bytes:
+def _encoded(value: object) -> bytes:
     try:
         return _one_line(encode(value))
     except Exception as error:  # noqa: BLE001  (only where the caller left no stack at all)
