@@ -6,20 +6,19 @@ Python 3.11 asyncio loses the context variable that LangGraph otherwise finds it
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from itertools import count
 from threading import Barrier
 from typing import Any
 
-import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.chat_models import generate_from_stream
 from langchain_core.messages import AIMessageChunk, HumanMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import RunnableConfig, RunnableLambda
-from langchain_core.tools import StructuredTool
+from langchain_core.tools import StructuredTool, tool
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
 from langgraph.types import interrupt
@@ -173,6 +172,11 @@ ASK = {"messages": [HumanMessage("hi", id="ask")]}
 THREAD: RunnableConfig = {"configurable": {"thread_id": "here"}}
 
 
+def gives(*messages: Any) -> Any:
+    """A node that returns copies of these messages, so that no run leaves its ids in them."""
+    return lambda _: {"messages": [message.model_copy() for message in messages]}
+
+
 def asks(model: Any) -> Any:
     """A node that invokes the model and adds its answer."""
 
@@ -221,6 +225,21 @@ def agent(model: Any, tools: list[Any], *, handle: bool = True, **options: Any) 
     return builder.compile(**options)
 
 
+# --- tools
+
+
+@tool
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+@tool
+def broken(x: int) -> str:
+    """Raise."""
+    raise ValueError("broken")
+
+
 # --- runs
 
 SYNC = "messages"
@@ -232,17 +251,6 @@ ASYNC_MODES = "async modes"
 APIS = (SYNC, ASYNC, EVENTS)
 ALL_APIS = (*APIS, EVENTS_1)
 IGNORE_V1 = "ignore:astream_events version='v1' is deprecated"
-
-
-def wrong(apis: Sequence[str], *where: str, why: str, when: bool = True) -> list[Any]:
-    """These APIs as parameters, of which some are known to be read wrong."""
-    return [wrong_if(when and api in where, api, why=why) for api in apis]
-
-
-def wrong_if(known: bool, *values: Any, why: str) -> Any:
-    """These values as one case, which is known to be read wrong or is not."""
-    marks = [pytest.mark.xfail(strict=True, reason=why)] if known else []
-    return pytest.param(*values, marks=marks)
 
 
 def source(graph: Any, api: str, input: Any = ASK, config: Any = None, **options: Any) -> Any:

@@ -7,9 +7,8 @@ import pytest
 pytest.importorskip("langgraph")
 
 from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage
-from langchain_core.tools import tool
 
-from graphs import ASYNC, EVENTS, agent, asks, calling, chain, run, says
+from graphs import ASYNC, EVENTS, add, agent, asks, calling, chain, gives, run, says
 from streamkit import (
     Citation,
     Content,
@@ -35,21 +34,11 @@ def end() -> MessageEnd:
     return MessageEnd(**AT, status="completed", text="")
 
 
-def gives(*messages: Any) -> Any:
-    return lambda _: {"messages": list(messages)}
-
-
 def transcript(graph: Any, api: str) -> list[Any]:
     fold = RunFold()
     for event in run(graph, api):
         fold.feed(event)
     return fold.result().messages
-
-
-@tool
-def add(a: int, b: int) -> int:
-    """Add two numbers."""
-    return a + b
 
 
 @pytest.mark.parametrize("api", [ASYNC, EVENTS])

@@ -255,10 +255,7 @@ def jump(state: Any, config: RunnableConfig) -> Any:
     return Command(graph=Command.PARENT, goto="b", update={"messages": [said]})
 
 
-@pytest.mark.parametrize(
-    "api",
-    APIS,
-)
+@pytest.mark.parametrize("api", APIS)
 def test_a_jump_to_the_parent_graph(api: str) -> None:
     """A jump's update does not reach ``messages`` mode, and its nodes have no ends in events."""
     messages = ["off we go", "landed"]

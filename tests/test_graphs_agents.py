@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("langgraph")
 
 from langchain_core.messages import ToolMessage
-from langchain_core.tools import InjectedToolCallId, tool
+from langchain_core.tools import InjectedToolCallId
 from langgraph.prebuilt import create_react_agent
 
 from graphs import (
@@ -19,7 +19,9 @@ from graphs import (
     SYNC,
     Facts,
     LastFirst,
+    add,
     attempt,
+    broken,
     calling,
     chain,
     facts,
@@ -33,18 +35,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:create_react_agent has been move
 
 MESSAGES = (SYNC, ASYNC)
 DONE = {"messages": ["", "all done"], "usage": (12, 12)}
-
-
-@tool
-def add(a: int, b: int) -> int:
-    """Add two numbers."""
-    return a + b
-
-
-@tool
-def broken(x: int) -> str:
-    """Raise."""
-    raise ValueError("broken")
 
 
 def whose(x: int, tool_call_id: Annotated[str, InjectedToolCallId]) -> str:

@@ -230,10 +230,7 @@ def test_a_tool_waits(api: str) -> None:
     assert shown.tool_call_id == ("c1" if api == EVENTS and CORE >= (1,) else None)
 
 
-@pytest.mark.parametrize(
-    "api",
-    [EVENTS, MODES, ASYNC_MODES],
-)
+@pytest.mark.parametrize("api", [EVENTS, MODES, ASYNC_MODES])
 def test_a_tool_goes_on(api: str) -> None:
     _, second = runs(agent(calling(*ONE), [hold], **saved()), api, Command(resume="yes"))
     tools = [("c1", "hold", "held yes")]

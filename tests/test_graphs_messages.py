@@ -36,6 +36,7 @@ from graphs import (
     asks,
     chain,
     facts,
+    gives,
     of,
     parallel,
     piece,
@@ -49,11 +50,6 @@ pytestmark = pytest.mark.filterwarnings(IGNORE_V1)
 MESSAGES = (SYNC, ASYNC)
 MARKS_ITS_END = CORE >= (1,)
 """Before langchain-core 1.0 no chunk is marked as a message's last."""
-
-
-def gives(*messages: Any) -> Any:
-    """A node that returns copies of these messages, so that no run leaves its ids in them."""
-    return lambda _: {"messages": [message.model_copy() for message in messages]}
 
 
 def rewrites(change: Any, *models: Any) -> Any:
@@ -163,10 +159,7 @@ def test_a_node_may_say_the_same_twice(api: str) -> None:
     assert facts(run(graph, api)) == Facts(messages=["again", "again"])
 
 
-@pytest.mark.parametrize(
-    "api",
-    ALL_APIS,
-)
+@pytest.mark.parametrize("api", ALL_APIS)
 def test_a_chunk_that_a_node_returns_is_a_whole_message(api: str) -> None:
     assert facts(run(chain(gives(AIMessageChunk("whole"))), api)) == Facts(messages=["whole"])
 
@@ -195,10 +188,7 @@ def test_what_the_run_was_given_is_not_shown(api: str) -> None:
     assert facts(run(chain(keeps), api, given)) == Facts(messages=["new"])
 
 
-@pytest.mark.parametrize(
-    "api",
-    ALL_APIS,
-)
+@pytest.mark.parametrize("api", ALL_APIS)
 def test_a_subgraphs_own_messages_are_shown_once(api: str) -> None:
     asked = AIMessage("a", tool_calls=[{"id": "c1", "name": "f", "args": {}}])
     graph = chain(chain(gives(HumanMessage("h"), asked, ToolMessage("t", tool_call_id="c1"))))

@@ -24,8 +24,10 @@ from graphs import (
     SYNC,
     Facts,
     LastFirst,
+    add,
     agent,
     answer,
+    broken,
     call,
     calling,
     chain,
@@ -42,18 +44,6 @@ pytestmark = pytest.mark.filterwarnings(IGNORE_V1)
 MESSAGES = (SYNC, ASYNC)
 SAYS_WHY = CORE >= (1,)
 """Before langchain-core 1.0 there is no event for a tool that raises."""
-
-
-@tool
-def add(a: int, b: int) -> int:
-    """Add two numbers."""
-    return a + b
-
-
-@tool
-def broken(x: int) -> str:
-    """Raise."""
-    raise ValueError("broken")
 
 
 @tool
