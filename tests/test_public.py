@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ import streamkit
 from streamkit import events, values
 
 SOURCE = Path(streamkit.__file__).parent
+DOOR = ast.parse((SOURCE / "__init__.py").read_text())
 
 # From the ground up. What stands on one floor imports only from the floors below it.
 FLOORS: list[set[str]] = [
@@ -37,9 +39,10 @@ def module_of(path: Path) -> tuple[str, ...]:
 
 
 def imports_of(path: Path) -> set[tuple[str, ...]]:
-    """The modules of ours that a file needs when it is imported itself."""
+    """The modules of ours that a file needs when it is imported itself; the door, when used."""
     package, found = module_of(path)[:-1], set()
-    for node in ast.parse(path.read_text()).body:
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree) if path == SOURCE / "__init__.py" else tree.body:
         if isinstance(node, ast.ImportFrom) and node.level:
             base = package[: len(package) - node.level + 1]
             names = [node.module] if node.module else [alias.name for alias in node.names]
@@ -89,13 +92,50 @@ def test_no_file_is_long(path: Path) -> None:
     assert lines <= (560 if path.name == "events.py" else 400), f"{path.name}: {lines} lines"
 
 
-def test_the_door_shows_what_it_says() -> None:
-    assert streamkit.__all__ == sorted(streamkit.__all__)
-    shown = {name for name in vars(streamkit) if not name.startswith("_")}
-    modules = {path.stem for path in SOURCE.glob("*")}
-    assert shown - modules == set(streamkit.__all__)
+def shown_to_type_checkers() -> dict[str, str]:
+    """The door's names, and the rooms that type checkers find them in."""
+    imports = [node for node in ast.walk(DOOR) if isinstance(node, ast.ImportFrom) and node.level]
+    return {alias.name: node.module or "" for node in imports for alias in node.names}
+
+
+def test_the_door_shows_type_checkers_the_same_as_everybody() -> None:
+    rooms = shown_to_type_checkers()
+    assert sorted(rooms) == streamkit.__all__
+    for name, room in rooms.items():
+        module = importlib.import_module(f"streamkit.{room}")
+        assert getattr(streamkit, name) is getattr(module, name)
     for name in (*events.__all__, *values.__all__):
         assert name in streamkit.__all__
+
+
+def test_the_door_is_no_heap() -> None:
+    """What is no public name, and no room, is not there; nor does a room hide behind a name."""
+    rooms = {path.stem for path in SOURCE.glob("*")}
+    assert rooms.isdisjoint(streamkit.__all__)
+    assert {it for it in dir(streamkit) if it[0] != "_"} - rooms == {
+        *streamkit.__all__,
+        *("TYPE_CHECKING", "Any", "annotations", "import_module"),
+    }
+    with pytest.raises(AttributeError, match="no attribute 'normalise'"):
+        streamkit.normalise  # type: ignore[attr-defined]  # noqa: B018
+    with pytest.raises(ImportError, match="cannot import name 'normalise'"):
+        from streamkit import normalise  # type: ignore[attr-defined]  # noqa: F401
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "import streamkit; streamkit.normalize(['a']).collect()",
+        "import streamkit; streamkit.events.TextDelta, streamkit.run.astream",
+        "from streamkit import *; TextDelta, normalize(['a']).collect()",
+        "import pickle, streamkit; pickle.loads(b'cstreamkit\\nTextDelta\\n.')",
+        "import streamkit; assert 'astream' in dir(streamkit); help(streamkit)",
+        "import inspect, streamkit; assert dict(inspect.getmembers(streamkit))['Usage']",
+    ],
+)
+def test_the_door_opens(use: str) -> None:
+    """In a fresh process, where no room is open yet."""
+    subprocess.run([sys.executable, "-c", use], check=True, capture_output=True)
 
 
 def test_every_event_has_its_tag() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from typing_extensions import assert_never, assert_type
 
+import streamkit
 from streamkit import (
     AsyncEventStream,
     BatchItem,
@@ -107,3 +108,7 @@ def exhaustive(event: Event) -> str:
 
 def frozen(event: TextDelta) -> None:
     event.text = "x"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def the_door_has_no_such_name() -> object:
+    return streamkit.normalise  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
