@@ -71,10 +71,10 @@ class Record:
         fields, rules = self.fields, self.rules
         for key, value in piece.items():
             known: Any = fields.get(key)
-            if value is None:
-                fields.setdefault(key, None)
-            elif known.__class__ is Text and value.__class__ is str:
+            if known.__class__ is Text and value.__class__ is str:
                 known.write(value)
+            elif value is None:
+                fields.setdefault(key, None)
             elif known is None:
                 fields[key] = value
             elif value != known or key not in rules:

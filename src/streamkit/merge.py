@@ -39,7 +39,7 @@ from ._growing import Facts, Items, Record, Text, built
 from .errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
     from typing import TypeAlias
 
     from langchain_core.messages import (
@@ -143,9 +143,13 @@ class MessageAccumulator:
         Raises:
             UsageError: The item is no part of an AI message.
         """
-        message = item[0] if isinstance(item, tuple) else item
-        said = vars(message if message.__class__ is self._class else self._admitted(message))
-        self._content.add(said["content"])
+        message = item if item.__class__ is self._class else self._admitted(item)
+        said = message.__dict__
+        content = said["content"]
+        if isinstance(content, str):
+            self._content.write(content)
+        else:
+            self._content.add(content)
         if said["tool_call_chunks"]:
             self._calls.add(said["tool_call_chunks"])
         if said["usage_metadata"]:
@@ -161,8 +165,11 @@ class MessageAccumulator:
         if said.get("chunk_position"):  # a field that LangChain 0.3 does not have
             self._ending = {"chunk_position": "last"}
 
-    def _admitted(self, item: object) -> AIMessageChunk:
-        """The chunk in an item that is not of the class of the others."""
+    def _admitted(self, item: Any) -> AIMessageChunk:
+        """The chunk in an item that is no chunk of the class of the others."""
+        if isinstance(item, tuple):
+            pair = cast("tuple[Any, object]", item)
+            return pair[0] if pair[0].__class__ is self._class else self._admitted(pair[0])
         from langchain_core.messages import AIMessageChunk  # noqa: PLC0415
 
         message = _message_in(item)
@@ -247,29 +254,31 @@ def _rank(id: str | None) -> int:
 class _Content(Items):
     """The content: a string until the first block comes, a list from then on."""
 
+    write: Callable[[str], object]
+    """Takes a string: the open one goes on with it, or it is the next item."""
+
     def __init__(self) -> None:
         super().__init__()
         self.plain = True
-        self._tail: Text | None = None
+        self.write = self._open
 
-    def add(self, pieces: Any) -> None:
-        """Add the content of a chunk."""
-        if not isinstance(pieces, str):
-            self._add_blocks(pieces)
-        elif self._tail is not None:
-            self._tail.write(pieces)
-        elif pieces or self.plain:
-            self._tail = Text(pieces)
-            self.items.append(self._tail)
+    def _open(self, text: str) -> None:
+        if text or self.plain:
+            self.append(text)
+            self._go_on()
 
-    def _add_blocks(self, blocks: Iterable[Any]) -> None:
+    def _go_on(self) -> None:
+        last = self.items[-1] if self.items else None
+        self.write = last.write if isinstance(last, Text) else self._open
+
+    def add(self, pieces: Iterable[Any]) -> None:
+        """Add blocks."""
         if self.plain:
             self.plain = False
-            self.extend(blocks)
+            self.extend(pieces)
         else:
-            super().add(blocks)
-        last = self.items[-1] if self.items else None
-        self._tail = last if isinstance(last, Text) else None
+            super().add(pieces)
+        self._go_on()
 
     def append(self, item: Any) -> None:
         """Take a block or a string, which may grow."""
@@ -364,30 +373,33 @@ class _Usage:
 
     def add(self, report: Mapping[str, Any]) -> None:
         """Count a report. One with input tokens of its own opens a new sum."""
-        if self._is_restated_by(report):
-            self._latest.update(report)
+        tokens = report["input_tokens"]
+        if tokens and self._is_restated_by(report, tokens):
+            self._latest.update(_counted({}, report))
             return
-        if report["input_tokens"]:
-            self._earlier, self._latest = _sum(self._earlier, self._latest), {}
-        self._latest = _sum(self._latest, report)
+        if tokens:
+            self._earlier, self._latest = _counted(self._earlier, self._latest), {}
+        _counted(self._latest, report)
 
-    def _is_restated_by(self, report: Mapping[str, Any]) -> bool:
-        tokens: int = report["input_tokens"]
-        if tokens == 0 or tokens != self._latest.get("input_tokens"):
-            return False
-        return bool(report["output_tokens"] >= self._latest["output_tokens"])
+    def _is_restated_by(self, report: Mapping[str, Any], tokens: int) -> bool:
+        known = self._latest
+        return bool(
+            tokens == known.get("input_tokens")
+            and report["output_tokens"] >= known["output_tokens"]
+        )
 
     def total(self) -> UsageMetadata | None:
         """All that was counted; None if nothing was ever reported."""
-        return cast("UsageMetadata", _sum(self._earlier, self._latest)) or None
+        total = _counted(_counted({}, self._earlier), self._latest)
+        return cast("UsageMetadata", total) or None
 
 
-def _sum(counts: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    total = dict(counts)
+def _counted(total: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Count ``more`` into ``total``, which never comes to hold a dict of somebody else's."""
     for key, count in more.items():
         known: Any = total.get(key)
-        if known is None:
-            total[key] = count
+        if isinstance(count, dict):
+            total[key] = _counted({} if known is None else known, cast("dict[str, Any]", count))
         else:
-            total[key] = known + count if isinstance(count, (int, float)) else _sum(known, count)
+            total[key] = count if known is None else known + count
     return total
