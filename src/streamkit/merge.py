@@ -373,20 +373,14 @@ class _Usage:
 
     def add(self, report: Mapping[str, Any]) -> None:
         """Count a report. One with input tokens of its own opens a new sum."""
-        tokens = report["input_tokens"]
-        if tokens and self._is_restated_by(report, tokens):
-            self._latest.update(_counted({}, report))
+        tokens, known = report["input_tokens"], self._latest
+        restates = tokens and tokens == known.get("input_tokens")
+        if restates and report["output_tokens"] >= known["output_tokens"]:
+            known.update(_counted({}, report))
             return
         if tokens:
-            self._earlier, self._latest = _counted(self._earlier, self._latest), {}
+            self._earlier, self._latest = _counted(self._earlier, known), {}
         _counted(self._latest, report)
-
-    def _is_restated_by(self, report: Mapping[str, Any], tokens: int) -> bool:
-        known = self._latest
-        return bool(
-            tokens == known.get("input_tokens")
-            and report["output_tokens"] >= known["output_tokens"]
-        )
 
     def total(self) -> UsageMetadata | None:
         """All that was counted; None if nothing was ever reported."""
