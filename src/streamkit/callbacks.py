@@ -23,6 +23,7 @@ from time import time
 from typing import TYPE_CHECKING, Any
 
 from ._drive import AsyncEventStream, EventStream, Pipeline
+from .dialects.callbacks import Note, Piece, run_of
 from .errors import UsageError
 from .events import Event
 from .run._facts import Fact, filter_of, wanted
@@ -39,7 +40,7 @@ class _Run(Iterator[Any]):
     """What is known of one call and has not been read yet: a source."""
 
     def __init__(self) -> None:
-        self.notes: deque[dict[str, Any]] = deque()
+        self.notes: deque[Note] = deque()
         self.is_over = False
         self.error: Exception | None = None
 
@@ -79,16 +80,16 @@ class _LiveRun(AsyncIterator[Any]):
                 self._run.raise_error()
                 raise StopAsyncIteration
             else:
-                await self._sleep()
+                await self._listening().sleep()
         return self._run.notes.popleft()
 
-    async def _sleep(self) -> None:
-        from .run._worker import Sleeper  # noqa: PLC0415  (importing streamkit imports no asyncio)
-
+    def _listening(self) -> Sleeper:
         if self._sleeper is None:
+            from .run._worker import Sleeper  # noqa: PLC0415  (or importing imports asyncio)
+
             self._sleeper = Sleeper()
             self._sleepers.append(self._sleeper)
-        await self._sleeper.sleep()
+        return self._sleeper
 
     def _leave(self) -> None:
         sleeper, self._sleeper = self._sleeper, None
@@ -200,18 +201,23 @@ class CallbackSource:
             pipeline.add_stage(only_wanted)
         return pipeline
 
-    def _post(self, note: dict[str, Any], is_token: bool) -> None:
+    def _post(self, note: Note) -> None:
         """Take a note, in any thread."""
-        parents, run_id = note["parent_ids"], note["run_id"]
+        fields = run_of(note)
+        parents, run_id = fields["parent_ids"], fields["run_id"]
         run = self._runs.get(parents[0] if parents else run_id)
         if run is None:
-            if parents or not note["event"].endswith("_start"):
+            if parents or not _tells(note, "_start"):
                 return  # something of a call that is over
             run = self._runs[run_id] = _Run()
             self._unread.append(run)
         run.notes.append(note)
-        if not (parents or is_token) and note["event"].endswith(("_end", "_error")):
-            run.end(note)
+        if not parents and _tells(note, ("_end", "_error")):
+            run.end(fields)
             del self._runs[run_id]
         for sleeper in self._sleepers:
             sleeper.wake()
+
+
+def _tells(note: Note, verbs: str | tuple[str, ...]) -> bool:
+    return not isinstance(note, Piece) and note["event"].endswith(verbs)

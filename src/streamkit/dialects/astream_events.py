@@ -267,8 +267,9 @@ class EventsReader(Reader):
     # --- models
 
     def _model_stream(self, event: dict[str, Any]) -> None:
-        run = self._runs.get(event["run_id"]) or _refuse_unknown(event)
-        chunk = event["data"]["chunk"]
+        self._model_piece(self._known(event), event["data"]["chunk"])
+
+    def _model_piece(self, run: Run, chunk: Any) -> None:
         message = run.message
         if kind_of_class(chunk.__class__) == "chunk":
             fields = fields_of(chunk)
@@ -383,7 +384,8 @@ class EventsReader(Reader):
 
 
 def _refuse_unknown(event: dict[str, Any]) -> NoReturn:
-    raise MalformedItem(f"{event['event']} of run {event['run_id']!r}, never started", event)
+    what = event.get("event", "a piece")
+    raise MalformedItem(f"{what} of run {event['run_id']!r}, never started", event)
 
 
 def _is_interrupt(chunk: object) -> bool:

@@ -9,7 +9,8 @@
 
     Yielded((("sub:8f2…",), "custom", {"progress": 0.5}))
 
-The notes are those of ``astream_events`` version 2, and are read as such. They also tell
+The notes are those of ``astream_events`` version 2, and are read as such. Only the pieces of a
+model's answer, of which there are so many, are noted as a `Piece`. The notes also tell
 
 - what failed, was interrupted or was cancelled: every run ends, so nothing has to be made up for;
 - the exception, which the innermost run that raised it shows, and nothing around it;
@@ -22,7 +23,9 @@ stream writer's data, its breakpoints. What anything else yields is its own outp
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeAlias, cast
+
+from msgspec import Struct
 
 from .._core.payload import messages_in
 from .._core.results import error_info
@@ -36,7 +39,26 @@ from ._runs import Run
 from .astream_events import EventsReader
 from .chunks import ChunksReader, is_cumulative
 
-__all__ = ["CallbackReader", "Yielded"]
+__all__ = ["CallbackReader", "Note", "Piece", "Yielded", "run_of"]
+
+
+class Piece(Struct):
+    """A piece of a model's answer, and when it came.
+
+    ``run`` is what all other notes on the run say of it: the same dict for all pieces.
+    """
+
+    run: dict[str, Any]
+    chunk: Any
+    timestamp: float
+
+
+Note: TypeAlias = dict[str, Any] | Piece
+
+
+def run_of(note: Note) -> dict[str, Any]:
+    """Give what a note says of its run, such as ``run_id`` and ``parent_ids``."""
+    return note.run if isinstance(note, Piece) else note
 
 
 class Yielded(NamedTuple):
@@ -89,10 +111,18 @@ class CallbackReader(EventsReader):
 
     def read(self, raw: object) -> None:
         """Tell the assembly what one note, or one item of the call, means."""
-        if isinstance(raw, Yielded):
+        if isinstance(raw, Piece):
+            self._read_piece(raw)
+        elif isinstance(raw, Yielded):
             self._read_yielded(raw.item)
-            return
-        note = cast("dict[str, Any]", raw)
+        else:
+            self._read_note(cast("dict[str, Any]", raw))
+
+    def _read_piece(self, piece: Piece) -> None:
+        self.assembly.now = piece.timestamp
+        self._model_piece(self._known(piece.run), piece.chunk)
+
+    def _read_note(self, note: dict[str, Any]) -> None:
         self.assembly.now = note.get("timestamp", self.assembly.now)
         if not note["parent_ids"] and note["run_id"] != self._root and self._root:
             note = {**note, "parent_ids": [self._root]}  # its own parent was not noted

@@ -17,7 +17,7 @@ from contextvars import Context, copy_context
 from typing import Any, NamedTuple
 
 from .._core.origin import checkpoint_ns
-from ._confluence import Note
+from ._confluence import Held
 
 __all__ = ["Bell"]
 
@@ -36,13 +36,13 @@ class Bell:
         self._depth = 0
         self._rope: _Rope | None = None
 
-    def is_near(self, event: dict[str, Any]) -> bool:
-        """Tell whether it can be rung, by now or by what has just been noted."""
+    def is_near(self, run: dict[str, Any]) -> bool:
+        """Tell whether it can be rung, by now or by the run of which something was just noted."""
         if self._rope is None:
-            self._look_for_rope(event)
+            self._look_for_rope(run)
         return self._rope is not None
 
-    def ring(self, note: Note) -> bool:
+    def ring(self, note: Held) -> bool:
         """Send a note's sign, in any thread, and tell whether it went."""
         if self._rope is None:
             return False
@@ -53,19 +53,19 @@ class Bell:
             return False
         return True
 
-    def sign_in(self, item: Any) -> Note | None:
+    def sign_in(self, item: Any) -> Held | None:
         """Give the note whose sign an item of the stream is, if it is one."""
         _, mode, payload = item
-        return payload if mode == "custom" and payload.__class__ is Note else None
+        return payload if mode == "custom" and payload.__class__ is Held else None
 
-    def _look_for_rope(self, event: dict[str, Any]) -> None:
+    def _look_for_rope(self, run: dict[str, Any]) -> None:
         """Find the writer, if this was noted inside a node of the outermost graph.
 
         Whatever a node does, the first run inside it begins in the context of the node.
         """
-        path = checkpoint_ns(event["metadata"])
+        path = checkpoint_ns(run["metadata"])
         depth = len(path.split("|")) if path else 0
-        if not event["parent_ids"]:
+        if not run["parent_ids"]:
             self._depth = depth  # not 0 if the whole call is made in a node of another graph
         elif depth == self._depth + 1:
             self._rope = _rope_in(path)

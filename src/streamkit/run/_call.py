@@ -26,7 +26,7 @@ from ..errors import UsageError
 from ..events import Event
 from ._bell import Bell
 from ._facts import Fact, filter_of, wanted
-from ._tap import AsyncTap, SyncTap, Wire
+from ._tap import SyncTap, Wire
 
 if TYPE_CHECKING:
     from langchain_core.runnables import Runnable, RunnableConfig
@@ -104,6 +104,8 @@ def astream(  # noqa: PLR0913  (as above)
     >>> asyncio.run(astream(RunnableLambda(len), "four").collect()).output
     4
     """
+    from ._worker import AsyncTap  # noqa: PLC0415  (importing streamkit imports no asyncio)
+
     call = _Call(runnable, wanted(include, exclude), clock, is_async=True)
     start = _invoking(runnable) if call.only_invokes else runnable.astream
     source = AsyncTap(call.started(input, config, options, start), call.wire)
@@ -136,7 +138,7 @@ class _Call:
         # An async reader is woken without it, so there only the order is at stake.
         has_bell = self._is_graph and (not is_async or "custom" in facts)
         self._bell = Bell() if has_bell else None
-        self.wire: Wire = Wire(Yielded, self._bell, tokens_ring=not is_async)
+        self.wire: Wire = Wire(Yielded, self._bell, pieces_ring=not is_async)
 
     def started(
         self,

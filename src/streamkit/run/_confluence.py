@@ -12,38 +12,39 @@ Laws of this file:
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Confluence", "Note"]
+__all__ = ["Confluence", "Held"]
 
 
-class Note:
-    """One note, and whether it waits for its sign."""
+class Held:
+    """A note that waits for its sign."""
 
-    __slots__ = ("event", "is_held")
+    __slots__ = ("is_waiting", "note")
 
-    def __init__(self, event: dict[str, Any]) -> None:
-        self.event = event
-        self.is_held = False
+    def __init__(self, note: Any) -> None:
+        self.note = note
+        self.is_waiting = True
 
 
 class Confluence:
     """The meeting of both streams. Notes may come from any thread."""
 
+    add_note: Callable[[Any], None]
+    """Takes a note, which may be held."""
+
     def __init__(self) -> None:
         self.is_over = False
-        self._notes: deque[Note] = deque()
+        self._notes: deque[Any] = deque()
+        self.add_note = self._notes.append
         self._yielded: Any = None
-        self._released: Note | None = None
+        self._released: Held | None = None
 
-    def add_note(self, note: Note) -> None:
-        """Take a note."""
-        self._notes.append(note)
-
-    def add_sign(self, note: Note) -> None:
+    def add_sign(self, held: Held) -> None:
         """The sign of a note has come: nothing holds it, nor what was noted before it."""
-        if note.is_held:
-            self._released = note
+        if held.is_waiting:
+            self._released = held
 
     def add_yielded(self, item: object) -> None:
         """Take what the call yielded. The one before has been taken by then."""
@@ -51,14 +52,20 @@ class Confluence:
 
     def take(self) -> Any:
         """Give what comes next, or None where it is not known yet."""
-        if self._notes and self._may_pass(self._notes[0]):
-            note = self._notes.popleft()
-            note.is_held = False
-            if note is self._released:
-                self._released = None
-            return note.event
+        notes = self._notes
+        if notes:
+            if notes[0].__class__ is not Held:
+                return notes.popleft()
+            if self._may_pass(notes[0]):
+                return self._let_pass(notes.popleft())
         item, self._yielded = self._yielded, None
         return item
 
-    def _may_pass(self, first: Note) -> bool:
-        return not first.is_held or self._released is not None or self.is_over
+    def _may_pass(self, first: Held) -> bool:
+        return not first.is_waiting or self._released is not None or self.is_over
+
+    def _let_pass(self, first: Held) -> Any:
+        first.is_waiting = False
+        if first is self._released:
+            self._released = None
+        return first.note

@@ -2,7 +2,8 @@
 
 Its notes are the dicts that ``astream_events`` version 2 makes, with what those leave out: an
 ``on_*_error`` for every kind of run, the id of a tool's call where LangChain tells it, and when
-it was. `streamkit.dialects.callbacks` reads them.
+it was. Only a piece of a model's answer is noted as that and no more, since there are so many.
+`streamkit.dialects.callbacks` reads them.
 
 Laws of this file:
 
@@ -31,6 +32,7 @@ from langchain_core.tracers._streaming import (
 
 from .._core.origin import is_node
 from .._fields import dict_or_empty
+from ..dialects.callbacks import Note, Piece
 from ..errors import UsageError
 from ._facts import TOKENS, Fact
 
@@ -41,8 +43,8 @@ __all__ = ["Recorder", "StreamingRecorder", "recorder_for", "with_handler"]
 
 T = TypeVar("T")
 
-Post = Callable[[dict[str, Any], bool], None]
-"""Takes a note, and whether it is no more than a piece of a model's answer."""
+Post = Callable[[Note], None]
+"""Takes a note."""
 
 
 _NOT_OURS = object()
@@ -122,10 +124,10 @@ class Recorder(BaseCallbackHandler):
         self._runs[run_id] = run
         self._note(run, "start", data)
 
-    def _note(self, run: _Run, verb: str, data: dict[str, Any], *, is_token: bool = False) -> None:
+    def _note(self, run: _Run, verb: str, data: dict[str, Any]) -> None:
         if run.is_noted:
             event, now = f"on_{run.kind}_{verb}", self._clock()
-            self._post({"event": event, "timestamp": now, "data": data, **run.fields}, is_token)
+            self._post({"event": event, "timestamp": now, "data": data, **run.fields})
 
     def _end(self, run_id: UUID, verb: str, data: dict[str, Any]) -> None:
         run = self._runs.pop(run_id, None)
@@ -196,10 +198,10 @@ class Recorder(BaseCallbackHandler):
         if run is None or not self._notes_tokens:
             return
         if run.kind == "chat_model":
-            piece = chunk.message if chunk else AIMessageChunk(content=token)
+            said = chunk.message if chunk else AIMessageChunk(content=token)
         else:
-            piece = chunk or token
-        self._note(run, "stream", {"chunk": piece}, is_token=True)
+            said = chunk or token
+        self._post(Piece(run.fields, said, self._clock()))
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **_: Any) -> None:
         """Note an end: with the message or, of a completion model, the whole result."""
@@ -267,7 +269,7 @@ class Recorder(BaseCallbackHandler):
             "tags": about.get("tags") or [],
             "metadata": about.get("metadata") or {},
         }
-        self._post(note, False)
+        self._post(note)
 
 
 class StreamingRecorder(Recorder, _StreamingCallbackHandler):  # type: ignore[type-arg]  # 0.3.40 has no parameter

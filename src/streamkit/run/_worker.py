@@ -1,18 +1,26 @@
-"""The one task that an async call runs in, and how it takes turns with its reader.
+"""Makes an async call in one task, which takes turns with its reader.
 
-Nothing here refers to the reader, so that a reader nobody holds any more is gone at once, and can
-end the task.
+More laws of this file (the first is that of `_tap`):
+
+2. A call runs from beginning to end in one task of its own, so that what is noted comes out at
+   once, whatever the call waits for. (It cannot wait in its caller's task and let the caller go
+   on: a timeout inside the call would then strike the caller.)
+3. Closing the tap, cancelling its reader, or letting go of it ends that task. The first two wait
+   until the task is done.
+4. The task does not refer to the tap, so that a tap nobody holds any more is gone at once.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from threading import get_ident
 from typing import Any
 
-__all__ = ["Sleeper", "Worker"]
+from ._tap import Wire
+
+__all__ = ["AsyncTap", "Sleeper"]
 
 
 class Sleeper:
@@ -20,61 +28,50 @@ class Sleeper:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._thread = threading.get_ident()
+        self._thread = get_ident()
         self._asleep: asyncio.Future[None] | None = None
 
-    async def sleep(self) -> None:
-        """Sleep until woken."""
-        self._asleep = self._loop.create_future()
-        await self._asleep
+    def sleep(self) -> asyncio.Future[None]:
+        """Give what to await: it takes until somebody wakes the sleeper."""
+        self._asleep = asleep = self._loop.create_future()
+        return asleep
 
     def wake(self) -> None:
         """Wake whoever sleeps by the time the loop hears of it."""
-        if threading.get_ident() == self._thread:
-            self._wake()
-        else:
+        if get_ident() != self._thread:
             with suppress(RuntimeError):  # the loop is closed
-                self._loop.call_soon_threadsafe(self._wake)
+                self._loop.call_soon_threadsafe(self.wake)
+            return
+        asleep, self._asleep = self._asleep, None
+        if asleep and not asleep.done():
+            asleep.set_result(None)
 
-    def _wake(self) -> None:
-        if self._asleep and not self._asleep.done():
-            self._asleep.set_result(None)
 
-
-class Worker:
+class _Worker:
     """Runs a call while its reader waits.
 
     Args:
         call: starts the call.
-        put: takes what the call yields.
+        wire: takes what the call yields, and hears when it is over.
     """
 
-    def __init__(self, call: Callable[[], AsyncIterator[Any]], put: Callable[[Any], None]) -> None:
-        self._put = put
+    def __init__(self, call: Callable[[], AsyncIterator[Any]], wire: Wire) -> None:
+        self._wire = wire
         self._reader = Sleeper()
         self._turn: asyncio.Future[None] | None = None  # while the task waits for the reader
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._run(call))
         self._task.add_done_callback(self._over)
-        self.wake = self._reader.wake
+        wire.wake = self._reader.wake
 
     # --- the reader's side
 
-    @property
-    def is_done(self) -> bool:
-        """Whether the call is over."""
-        return self._task.done()
-
-    async def work(self) -> None:
-        """Let the call go on until something was noted, or yielded, or it is over."""
+    def more(self) -> asyncio.Future[None]:
+        """Let the call go on, until what this gives is done: then there is more, or an end."""
         turn, self._turn = self._turn, None
         if turn and not turn.done():
             turn.set_result(None)
-        try:
-            await self._reader.sleep()
-        except asyncio.CancelledError:
-            await self.stop()
-            raise
+        return self._reader.sleep()
 
     def raise_error(self) -> None:
         """Raise what the call raised, as it was."""
@@ -98,10 +95,11 @@ class Worker:
         items = call()
         try:
             async for item in items:
-                self._put(item)
-                self._turn = self._loop.create_future()
-                self.wake()
-                await self._turn
+                is_news = self._wire.put(item)
+                self._reader.wake()
+                if is_news:
+                    self._turn = self._loop.create_future()
+                    await self._turn
         finally:
             aclose = getattr(items, "aclose", None)
             if aclose:
@@ -110,4 +108,37 @@ class Worker:
     def _over(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled():
             task.exception()  # or asyncio says that nobody has asked for it
-        self.wake()
+        self._wire.is_over = True
+        self._reader.wake()
+
+
+class AsyncTap(AsyncIterator[Any]):
+    """An async call as a source."""
+
+    def __init__(self, call: Callable[[], AsyncIterator[Any]], wire: Wire) -> None:
+        self._call = call
+        self._wire = wire
+        self._worker: _Worker | None = None
+
+    async def __anext__(self) -> Any:
+        if self._worker is None:
+            self._worker = _Worker(self._call, self._wire)
+        while (raw := self._wire.take()) is None:
+            if self._wire.is_over:
+                self._worker.raise_error()
+                raise StopAsyncIteration
+            try:
+                await self._worker.more()
+            except asyncio.CancelledError:
+                await self._worker.stop()
+                raise
+        return raw
+
+    async def aclose(self) -> None:
+        """Stop the call, and wait until it is done."""
+        if self._worker:
+            await self._worker.stop()
+
+    def __del__(self) -> None:
+        if self._worker:
+            self._worker.let_go()
