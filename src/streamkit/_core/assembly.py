@@ -51,8 +51,8 @@ class Assembly:
         self.ledger: Ledger = Ledger()
         self.output: Any = None
         self.interrupted: bool = False
-        self._out: list[Event] = []
-        self.emit: Callable[[Event], None] = self._out.append
+        self.events: list[Event] = []
+        """Those made since they were last taken."""
         self._open: dict[Hashable, Bracket | Message] = {}
         self._run: Origin | None = None
         self._ended = False
@@ -64,13 +64,12 @@ class Assembly:
 
     def take(self) -> list[Event]:
         """Give the events made since the last time."""
-        events = self._out.copy()
-        self._out.clear()
+        events, self.events = self.events, []
         return events
 
     def show(self, event: Callable[..., Event], origin: Origin, **fields: Any) -> None:
         """Make an event that neither opens nor closes anything."""
-        self.emit(event(origin=origin, timestamp=self.now, **fields))
+        self.events.append(event(origin=origin, timestamp=self.now, **fields))
 
     # --- the run
 

@@ -24,7 +24,7 @@ class Bracket:
         self, outlet: Outlet, status: Status, error: ErrorInfo | None = None, **result: Any
     ) -> None:
         at = {"origin": self.origin, "timestamp": outlet.now}
-        outlet.emit(self._end(**at, **self.fields, status=status, error=error, **result))
+        outlet.events.append(self._end(**at, **self.fields, status=status, error=error, **result))
 
 
 def tool_end(*, status: Status, error: ErrorInfo | None, **fields: Any) -> Event:

@@ -49,7 +49,7 @@ class Outlet(Protocol):
     """Where a message's events go, and what time it is there."""
 
     now: float
-    emit: Callable[[Event], None]
+    events: list[Event]
 
 
 class _Words:
@@ -152,7 +152,7 @@ class Message:
             words = self._words_at(index, reasoning=False)
         words.parts.append(text)
         outlet = self._outlet
-        outlet.emit(
+        outlet.events.append(
             TextDelta(
                 origin=self.origin,
                 timestamp=outlet.now,
@@ -337,7 +337,7 @@ class Message:
             return
         if call.done:
             if args.strip() and args != call.done.text:
-                self._outlet.emit(
+                self._outlet.events.append(
                     Unrecognized(
                         origin=self.origin,
                         timestamp=self._outlet.now,
@@ -373,6 +373,6 @@ class Message:
 
     def _emit(self, event: Callable[..., Event], **fields: Any) -> None:
         outlet = self._outlet
-        outlet.emit(
+        outlet.events.append(
             event(origin=self.origin, timestamp=outlet.now, message_id=self.message_id, **fields)
         )

@@ -1,14 +1,41 @@
-"""From a raw item to what the caller gets: the dialect's reader, then the stages. No I/O here."""
+"""From a raw item to what the caller gets: the dialect's reader, then the stages. No I/O here.
+
+An item passes only what is there: without stages `feed` is the reader's own, and behind each stage
+stands the next one's `take`, or the list of what comes out.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from .._protocols import Adapter, AnyStage, Stage, stage_of
 from ..dialects import detect, reader_for
 
 __all__ = ["Pipeline", "Stages"]
+
+Feed = Callable[[Any], Iterable[Any]]
+
+
+class _Link:
+    """A stage, and where what it gives goes. An error it raises must not cost the other items."""
+
+    __slots__ = ("_errors", "_stage", "give")
+
+    def __init__(
+        self, stage: Stage[Any, Any], give: Callable[[Any], None], errors: list[Exception]
+    ) -> None:
+        self._stage = stage
+        self._errors = errors
+        self.give = give
+
+    def take(self, item: Any) -> None:
+        """Put one item through the stage."""
+        try:
+            for it in self._stage(item):
+                self.give(it)
+        except Exception as error:  # noqa: BLE001  (raised behind what came out: see `through`)
+            self._errors.append(error)
 
 
 class Stages:
@@ -18,15 +45,18 @@ class Stages:
     """
 
     def __init__(self) -> None:
-        self._stages: list[Stage[Any, Any]] = []
+        self._links: list[_Link] = []
+        self._out: list[Any] = []
+        self._errors: list[Exception] = []
+        self.feed: Feed = self._feed_through
+        """Gives what a raw item causes."""
 
     def add_stage(self, stage: AnyStage[Any, Any]) -> None:
         """Put a stage behind the others."""
-        self._stages.append(stage_of(stage))
-
-    def feed(self, raw: Any) -> Iterable[Any]:
-        """Give what ``raw`` causes."""
-        return self.through((raw,))
+        link = _Link(stage_of(stage), self._out.append, self._errors)
+        if self._links:
+            self._links[-1].give = link.take
+        self._links.append(link)
 
     def close(self) -> Iterable[Any]:
         """Give the closing events of a source that has no more items."""
@@ -38,24 +68,24 @@ class Stages:
 
     def through(self, items: Iterable[Any]) -> Iterable[Any]:
         """Give what comes out at the end; where a stage raises, its first error after all else."""
-        errors: list[Exception] = []
-        left = len(self._stages)
-        for stage in self._stages:
-            left -= 1
-            items = _each(stage, items, errors, is_last=not left)
-        return items
+        if not self._links:
+            return items
+        take = self._links[0].take
+        for item in items:
+            take(item)
+        out = self._out.copy()
+        self._out.clear()
+        return _and_then_raise(out, self._errors) if self._errors else out
+
+    def _feed_through(self, raw: Any) -> Iterable[Any]:
+        return self.through((raw,))
 
 
-def _each(
-    stage: Stage[Any, Any], items: Iterable[Any], errors: list[Exception], *, is_last: bool
-) -> Iterator[Any]:
-    for item in items:
-        try:
-            yield from stage(item)
-        except Exception as error:  # noqa: BLE001, PERF203  (one bad item must not cost the others)
-            errors.append(error)
-    if is_last and errors:
-        raise errors[0]
+def _and_then_raise(items: list[Any], errors: list[Exception]) -> Iterator[Any]:
+    yield from items
+    error = errors[0]
+    errors.clear()
+    raise error
 
 
 class Pipeline(Stages):
@@ -64,24 +94,37 @@ class Pipeline(Stages):
     def __init__(self, dialect: str | None, **options: Any) -> None:
         super().__init__()
         self._options = options
-        self._reader = self._new_reader(dialect) if dialect else None
+        self._reader: Adapter | None = None
+        self._read: Feed = self._read_first
+        self.feed = self._read
+        if dialect:
+            self._set_reader(dialect)
 
-    def feed(self, raw: object) -> Iterable[Any]:
-        """Give what ``raw`` causes."""
-        if self._reader is None:
-            self._reader = self._new_reader(detect(raw))
-        events = self._reader.feed(raw)
-        return self.through(events) if self._stages else events
+    def add_stage(self, stage: AnyStage[Any, Any]) -> None:
+        """Put a stage behind the others."""
+        super().add_stage(stage)
+        self.feed = self._read_through
 
     def close(self) -> Iterable[Any]:
         """Give the closing events of a source that has no more items."""
-        reader = self._reader or self._new_reader("chunks")
-        return self.through(reader.close())
+        return self.through(self._any_reader().close())
 
     def fail(self, error: BaseException) -> Iterable[Any]:
         """Give the closing events of a source that raised, or was left."""
-        reader = self._reader or self._new_reader("chunks")
-        return self.through(reader.fail(error))
+        return self.through(self._any_reader().fail(error))
 
-    def _new_reader(self, dialect: str) -> Adapter:
-        return reader_for(dialect, **self._options)
+    def _read_through(self, raw: object) -> Iterable[Any]:
+        return self.through(self._read(raw))
+
+    def _read_first(self, raw: object) -> Iterable[Any]:
+        return self._set_reader(detect(raw)).feed(raw)
+
+    def _any_reader(self) -> Adapter:
+        return self._reader or self._set_reader("chunks")
+
+    def _set_reader(self, dialect: str) -> Adapter:
+        self._reader = reader = reader_for(dialect, **self._options)
+        self._read = reader.feed
+        if not self._links:
+            self.feed = self._read
+        return reader

@@ -62,7 +62,6 @@ class _Stream(Generic[T_co]):
         self._source = iterator if source is None else source
         self._pull = pull
         self._pipeline = pipeline
-        self._feed: Callable[[Any], Iterable[T_co]] = pipeline.feed
         self._on_error: OnError = on_error
         self._ready: deque[T_co] = deque()
         self._error: BaseException | None = None
@@ -125,7 +124,7 @@ class EventStream(_Stream[T_co], Iterator[T_co]):
                 self._raise_error()
                 raise StopIteration
             try:
-                self._ready.extend(self._feed(self._pull()))
+                self._ready.extend(self._pipeline.feed(self._pull()))
             except StopIteration:
                 self._end()
             except RunOver as over:
@@ -228,7 +227,7 @@ class AsyncEventStream(_Stream[T_co], AsyncIterator[T_co]):
                 self._raise_error()
                 raise StopAsyncIteration
             try:
-                self._ready.extend(self._feed(await self._pull()))
+                self._ready.extend(self._pipeline.feed(await self._pull()))
             except StopAsyncIteration:
                 self._end()
                 await self._close_source()
@@ -354,7 +353,7 @@ class Awaiting(AsyncRelay[T_co]):
         self._inner = inner
         self._stage = stage
         self._pull = self._staged
-        self._feed = self._pipeline.through
+        self._pipeline.feed = self._pipeline.through  # it pulls any number of items at once
         self._on_error = inner._on_error
         self._is_quiet = False
 

@@ -43,7 +43,8 @@ class Reader(ABC):
             raise
         except Exception as error:  # noqa: BLE001  (garbage may break a reader in any way)
             self._refuse(raw, error)
-        return assembly.take()
+        events, assembly.events = assembly.events, []
+        return events
 
     def close(self) -> Sequence[Event]:
         """Give the closing events: the source has no more items."""

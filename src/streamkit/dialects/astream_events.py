@@ -60,7 +60,7 @@ class EventsReader(Reader):
         self._ended: Counter[tuple[str, str]] = Counter()
         self._jumped: dict[str, Any] = {}
         self._nodes: set[str] = set()
-        self._is_first = True
+        self._first: object = None
         self._is_flat = False
         self._handlers = self._table()
 
@@ -90,8 +90,8 @@ class EventsReader(Reader):
         handler = self._handlers.get(event["event"])
         if handler is None:
             raise MalformedItem(f"no astream_events event is named {event['event']!r}", raw)
-        self._is_first = self._root is None
-        if self._is_first:
+        if self._root is None:
+            self._first = event
             self._begin(event)
         handler(event)
 
@@ -165,7 +165,7 @@ class EventsReader(Reader):
         run = self._enter(event, kind)
         data = event["data"]
         # The first event to arrive carries the root's input, whatever run it is about.
-        is_own = run.origin.run_id == self._root or not self._is_first
+        is_own = run.origin.run_id == self._root or event is not self._first
         given = data.get("input") if is_own else None
         if run.origin.node == event["name"]:  # a node, or a task of the functional API
             self._nodes.add(event["name"])
