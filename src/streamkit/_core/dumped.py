@@ -23,6 +23,7 @@ class Dumped(dict[str, Any]):
     """A message as JSON."""
 
     kind: ClassVar[Kind] = "other"
+    chunk_position: str | None = None
 
     def __init__(self, raw: dict[str, Any], fields: dict[str, Any]) -> None:
         super().__init__(raw)

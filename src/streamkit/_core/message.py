@@ -36,7 +36,7 @@ from ..values import Origin, Status, ToolCall, Usage
 from .calls import Call
 from .finish import finish_reason
 from .origin import is_models_own
-from .payload import read_chunk, read_message, usage_of
+from .payload import fields_of, read_chunk, read_message, usage_of
 from .usage import UsageReports
 
 if TYPE_CHECKING:
@@ -55,7 +55,16 @@ class Outlet(Protocol):
 class _Words:
     """A block of text or of reasoning."""
 
-    __slots__ = ("block_id", "index", "parts", "reasoning", "redacted", "signature")
+    __slots__ = (
+        "block_id",
+        "chunk_class",
+        "chunk_id",
+        "index",
+        "parts",
+        "reasoning",
+        "redacted",
+        "signature",
+    )
 
     def __init__(self, block_id: int, *, reasoning: bool) -> None:
         self.block_id = block_id
@@ -64,6 +73,9 @@ class _Words:
         self.parts: list[str] = []
         self.signature: str | None = None
         self.redacted = False
+        # What the last chunk was that said text and nothing else.
+        self.chunk_class: type | None = None
+        self.chunk_id: str | None = None
 
     def is_over(self, index: object, signature: str | None) -> bool:
         """Tell whether another block has begun: at another index, or under a seal of its own."""
@@ -102,25 +114,38 @@ class Message:
 
     # --- what upstream hands in
 
-    def add_chunk(self, fields: Fields) -> None:
-        """Add what an AIMessageChunk (as its dict of fields) says."""
-        content = fields["content"]
+    def goes_on(self, chunk: Any) -> bool:
+        """Add a chunk that says more of the same text, and tell whether it does: most do.
+
+        It is of the class and has the id of one that was read with care, so that nothing need be
+        asked about it but what it says besides.
+        """
+        words = self._words
         if (
-            content.__class__ is str
-            and not fields["tool_call_chunks"]
-            and not fields["additional_kwargs"]
-            and fields["usage_metadata"] is None
-            and (
-                not fields["response_metadata"]
-                or fields["response_metadata"] == self._last_metadata
-            )
+            words is None
+            or chunk.__class__ is not words.chunk_class
+            or chunk.id != words.chunk_id
+            or chunk.tool_call_chunks
+            or chunk.additional_kwargs
+            or chunk.usage_metadata
+            or chunk.chunk_position
+            or chunk.content.__class__ is not str
+            or (chunk.response_metadata and chunk.response_metadata != self._last_metadata)
         ):
-            self.text(content)
-        else:
-            read_chunk(fields, self)
+            return False
+        self.text(chunk.content)
+        return True
+
+    def add_chunk(self, chunk: object) -> None:
+        """Add what an AIMessageChunk says."""
+        fields = fields_of(chunk)
+        read_chunk(fields, self)
         if "chunk_position" in fields:  # langchain-core 1.0 and later
             self.marks_its_end = self._is_models_own
             self.has_last_chunk = fields["chunk_position"] == "last"
+            words = self._words
+            if words and words.index is None and not words.reasoning:
+                words.chunk_class, words.chunk_id = chunk.__class__, fields["id"]
 
     def add_whole(self, fields: Fields) -> None:
         """Add what a whole message (as its dict of fields) says."""

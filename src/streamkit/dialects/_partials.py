@@ -68,7 +68,7 @@ class PartialMessages(MessagePairs):
     def before_end(self, message: Message) -> None:
         """Say what was held back: the last call's arguments, and the usage."""
         for id in [it for it in self._growing if self._tracks.named(it) is message]:
-            message.add_chunk(fields_of(self._growing.pop(id).rest()))
+            message.add_chunk(self._growing.pop(id).rest())
 
     def finish(self) -> None:
         """Say it of all messages, because the source came to its end."""

@@ -55,6 +55,8 @@ class Tracks:
         self._before_end = before_end
         self._open: list[_Track] = []
         self._count = 0
+        self.by_metadata: dict[int, Message] = {}
+        """The open messages, by the identity of the metadata that their chunks come with."""
 
     def __iter__(self) -> Iterator[tuple[Message, Origin]]:
         return iter([(track.message, track.origin) for track in self._open])
@@ -69,7 +71,7 @@ class Tracks:
                 return _refuse_late(chunk, fields)
             track = self._start(id, origin)
         track.ids.add(id)
-        track.message.add_chunk(fields)
+        track.message.add_chunk(chunk)
         if track.message.has_last_chunk:
             self._end(track)
         return None
@@ -96,11 +98,12 @@ class Tracks:
         exact = (track for track in fitting if id in track.ids)
         return next(exact, next((track for track in fitting if track.may_be(id)), None))
 
-    def _start(self, id: str | None, origin: Origin) -> _Track:
+    def _start(self, message_id: str | None, origin: Origin) -> _Track:
         self._count += 1
         key = ("track", self._count)
-        track = _Track(key, self._assembly.start_message(key, origin, id), origin)
+        track = _Track(key, self._assembly.start_message(key, origin, message_id), origin)
         self._open.append(track)
+        self.by_metadata[id(origin.metadata)] = track.message
         return track
 
     def _end(self, track: _Track, left: Status = "incomplete") -> None:
@@ -108,6 +111,7 @@ class Tracks:
         if self._before_end:
             self._before_end(message)
         self._open.remove(track)
+        self.by_metadata.pop(id(track.origin.metadata), None)
         # A chunk of before langchain-core 1.0 does not say whether it is the last.
         is_cut = not message.is_complete and (message.marks_its_end or left == "failed")
         self._assembly.end_message(track.key, left if is_cut else "completed")

@@ -28,7 +28,7 @@ from msgspec.structs import replace
 
 from .._core.message import Message
 from .._core.origin import origin_from
-from .._core.payload import fields_of, kind_of_class, messages_in, written_in
+from .._core.payload import kind_of, messages_in, written_in
 from .._fields import dict_or_empty
 from ..errors import MalformedItem
 from ..events import Custom, StepDelta
@@ -271,13 +271,14 @@ class EventsReader(Reader):
 
     def _model_piece(self, run: Run, chunk: Any) -> None:
         message = run.message
-        if kind_of_class(chunk.__class__) == "chunk":
-            fields = fields_of(chunk)
-            if message is None:
-                message = self._start_message(run, fields.get("id"))
-            message.add_chunk(fields)
+        if message and message.goes_on(chunk):
+            return
+        is_message = kind_of(chunk) == "chunk"
+        if message is None:
+            message = self._start_message(run, chunk.id if is_message else None)
+        if is_message:
+            message.add_chunk(chunk)
         else:
-            message = message or self._start_message(run, None)
             message.text(chunk if isinstance(chunk, str) else chunk.text)
 
     def _start_message(self, run: Run, id: str | None) -> Message:

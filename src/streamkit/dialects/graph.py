@@ -87,6 +87,8 @@ class GraphReader(Reader):
 
     def read(self, raw: object) -> None:
         """Tell the assembly what one item means."""
+        if self._goes_on(raw):
+            return
         if is_message_pair(raw) and self._mode in {None, "messages"}:
             self._pairs.add(raw[0], raw[1])
             return
@@ -99,6 +101,15 @@ class GraphReader(Reader):
             self._modes.values(namespace, payload, beside)
         else:
             self._modes.read(mode, namespace, payload)
+
+    def _goes_on(self, raw: Any) -> bool:
+        """Read a pair that says more of an open message, as most do, whatever is written on it."""
+        if raw.__class__ is dict:
+            return "type" in raw and raw["type"] == "messages" and self._pairs.goes_on(raw["data"])
+        if raw.__class__ is not tuple or self._mode not in {None, "messages"}:
+            return False
+        pair = raw if raw[-1].__class__ is dict else raw[-1]
+        return self._pairs.goes_on(pair)
 
     def _labelled(self, raw: object) -> _Labelled:
         if self._mode:

@@ -44,6 +44,14 @@ class MessagePairs:
         self._tracks = Tracks(assembly, self.before_end)
         self._origin: Origin = Origin()
 
+    def goes_on(self, pair: Any) -> bool:
+        """Add a pair that says more of an open message's text, and tell whether it does.
+
+        The metadata's identity is proof of all there is to know of such a pair.
+        """
+        message = self._tracks.by_metadata.get(id(pair[-1]))
+        return message is not None and message.goes_on(pair[0])
+
     def read(self, raw: object) -> None:
         """Tell the assembly what one pair means."""
         if not is_message_pair(raw):
