@@ -1,7 +1,7 @@
 """From a raw item to what the caller gets: the dialect's reader, then the stages. No I/O here.
 
 An item passes only what is there: without stages `feed` is the reader's own, and behind each stage
-stands the next one's `take`, or the list of what comes out.
+stands the next one, or the list of what comes out.
 """
 
 from __future__ import annotations
@@ -18,22 +18,23 @@ Feed = Callable[[Any], Iterable[Any]]
 
 
 class _Link:
-    """A stage, and where what it gives goes. An error it raises must not cost the other items."""
+    """A stage, and the one behind it. What it raises must not cost the other items."""
 
-    __slots__ = ("_errors", "_stage", "give")
+    __slots__ = ("_errors", "_stage", "behind")
 
-    def __init__(
-        self, stage: Stage[Any, Any], give: Callable[[Any], None], errors: list[Exception]
-    ) -> None:
+    def __init__(self, stage: Stage[Any, Any], errors: list[Exception]) -> None:
         self._stage = stage
         self._errors = errors
-        self.give = give
+        self.behind: _Link | None = None
 
-    def take(self, item: Any) -> None:
-        """Put one item through the stage."""
+    def put(self, item: Any, out: list[Any]) -> None:
+        """Put one item through this stage and those behind it."""
         try:
-            for it in self._stage(item):
-                self.give(it)
+            if self.behind is None:
+                out.extend(self._stage(item))
+            else:
+                for it in self._stage(item):
+                    self.behind.put(it, out)
         except Exception as error:  # noqa: BLE001  (raised behind what came out: see `through`)
             self._errors.append(error)
 
@@ -46,16 +47,15 @@ class Stages:
 
     def __init__(self) -> None:
         self._links: list[_Link] = []
-        self._out: list[Any] = []
         self._errors: list[Exception] = []
         self.feed: Feed = self._feed_through
         """Gives what a raw item causes."""
 
     def add_stage(self, stage: AnyStage[Any, Any]) -> None:
         """Put a stage behind the others."""
-        link = _Link(stage_of(stage), self._out.append, self._errors)
+        link = _Link(stage_of(stage), self._errors)
         if self._links:
-            self._links[-1].give = link.take
+            self._links[-1].behind = link
         self._links.append(link)
 
     def close(self) -> Iterable[Any]:
@@ -70,11 +70,10 @@ class Stages:
         """Give what comes out at the end; where a stage raises, its first error after all else."""
         if not self._links:
             return items
-        take = self._links[0].take
+        out: list[Any] = []
+        first = self._links[0]
         for item in items:
-            take(item)
-        out = self._out.copy()
-        self._out.clear()
+            first.put(item, out)
         return _and_then_raise(out, self._errors) if self._errors else out
 
     def _feed_through(self, raw: Any) -> Iterable[Any]:

@@ -29,6 +29,7 @@ from .messages import MessagePairs, is_message_pair
 
 __all__ = ["GraphReader", "is_graph_item"]
 
+_NOTHING = (None, None)
 _PART_KEYS = frozenset({"type", "ns", "data"})
 
 
@@ -60,6 +61,17 @@ def _part_label(part: dict[str, Any]) -> _Labelled | None:
     return tuple(part["ns"]), part["type"], part["data"]
 
 
+def _pair_behind_label(raw: Any) -> tuple[Any, ...]:
+    """Give what may be a pair behind a label, or two of nothing."""
+    if raw.__class__ is tuple:
+        *_, label, payload = (None, *raw)
+        is_pair = label == "messages" or label.__class__ is tuple
+    else:
+        payload = raw.get("data") if raw.__class__ is dict else None
+        is_pair = payload is not None and raw.get("type") == "messages"
+    return payload if is_pair and payload.__class__ is tuple and payload else _NOTHING
+
+
 def _is_path(value: Any) -> bool:
     return value.__class__ is tuple and all(part.__class__ is str for part in value)
 
@@ -83,11 +95,15 @@ class GraphReader(Reader):
         self._mode = mode
         self._subgraphs = subgraphs
         self._pairs = MessagePairs(self.assembly)
+        self._writing = self._pairs.writing if mode in {None, "messages"} else {}
         self._modes = ModePayloads(self.assembly, self._pairs)
 
-    def read(self, raw: object) -> None:
+    def read(self, raw: Any) -> None:
         """Tell the assembly what one item means."""
-        if self._goes_on(raw):
+        is_bare = raw.__class__ is tuple and raw[-1].__class__ is dict
+        pair = raw if is_bare else _pair_behind_label(raw)
+        message = self._writing.get(id(pair[-1]))
+        if message and message.goes_on(pair[0]):
             return
         if is_message_pair(raw) and self._mode in {None, "messages"}:
             self._pairs.add(raw[0], raw[1])
@@ -101,15 +117,6 @@ class GraphReader(Reader):
             self._modes.values(namespace, payload, beside)
         else:
             self._modes.read(mode, namespace, payload)
-
-    def _goes_on(self, raw: Any) -> bool:
-        """Read a pair that says more of an open message, as most do, whatever is written on it."""
-        if raw.__class__ is dict:
-            return "type" in raw and raw["type"] == "messages" and self._pairs.goes_on(raw["data"])
-        if raw.__class__ is not tuple or self._mode not in {None, "messages"}:
-            return False
-        pair = raw if raw[-1].__class__ is dict else raw[-1]
-        return self._pairs.goes_on(pair)
 
     def _labelled(self, raw: object) -> _Labelled:
         if self._mode:

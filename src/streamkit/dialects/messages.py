@@ -12,6 +12,7 @@ goes on to the next superstep, when a tool answers it, when its node ends, or wi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeGuard
 
 from .._core.assembly import Assembly
@@ -43,14 +44,8 @@ class MessagePairs:
         self._assembly = assembly
         self._tracks = Tracks(assembly, self.before_end)
         self._origin: Origin = Origin()
-
-    def goes_on(self, pair: Any) -> bool:
-        """Add a pair that says more of an open message's text, and tell whether it does.
-
-        The metadata's identity is proof of all there is to know of such a pair.
-        """
-        message = self._tracks.by_metadata.get(id(pair[-1]))
-        return message is not None and message.goes_on(pair[0])
+        self.writing: Mapping[int, Message] = self._tracks.by_metadata
+        """The open messages, by the identity of their metadata: proof of what such a pair is."""
 
     def read(self, raw: object) -> None:
         """Tell the assembly what one pair means."""
