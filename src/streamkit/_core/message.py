@@ -170,11 +170,15 @@ class Message:
 
     def text(self, text: str, index: object = None) -> None:
         """Add text."""
-        if not text:
-            return
+        if text and not self.more_text(text, index):
+            index = self._words_at(index, reasoning=False).index
+            self.more_text(text, index)
+
+    def more_text(self, text: str, index: object = None) -> bool:
+        """Add text if the block at ``index`` is the one that is open, and tell whether it is."""
         words = self._words
-        if words is None or words.reasoning or index is not None:
-            words = self._words_at(index, reasoning=False)
+        if words is None or words.index is not index or words.reasoning:
+            return False
         words.parts.append(text)
         outlet = self._outlet
         outlet.events.append(
@@ -186,6 +190,7 @@ class Message:
                 text=text,
             )
         )
+        return True
 
     def reasoning(
         self,

@@ -74,8 +74,24 @@ class BlockEvents:
             case other:
                 raise MalformedItem(f"no protocol event is named {other!r}", event)
 
+    def goes_on(self, event: Fields) -> bool:
+        """Add a delta that says more of the open block's text, and tell whether it does."""
+        block = self._blocks.get(event.get("index"))
+        if block is None or event["event"] != "content-block-delta":
+            return False
+        delta = event.get("delta")
+        if delta is None or delta["type"] != "text-delta" or not delta["text"]:
+            return False
+        is_open = self.message.more_text(delta["text"], block)
+        if is_open:
+            block.said.append(delta["text"])
+        return is_open
+
     def _block(self, index: object) -> _Block:
-        return self._blocks.setdefault(index, _Block())
+        block = self._blocks.get(index)
+        if block is None:
+            block = self._blocks[index] = _Block()
+        return block
 
     def finish(self, event: Fields) -> None:
         """Add what the end of the message says."""

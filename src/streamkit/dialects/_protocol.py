@@ -76,6 +76,14 @@ class ProtocolMessages:
         else:
             raise MalformedItem(f"expected a message or a protocol event, got {raw!r:.200}", raw)
 
+    def goes_on(self, raw: Any) -> bool:
+        """Read a delta that says more of a text, as most do, and tell whether it was one."""
+        if raw.__class__ is not tuple:
+            return False
+        event, metadata = raw
+        track = self._by_run.get(metadata.get("run_id"))
+        return track is not None and track.blocks.goes_on(event)
+
     def _whole(self, message: object, origin: Origin) -> None:
         self.settle(message)
         self._assembly.whole_message(message, origin)

@@ -80,7 +80,7 @@ class V3Reader(Reader):
 
     def read(self, raw: object) -> None:
         """Tell the assembly what one protocol event means."""
-        if _is_enveloped(raw):
+        if isinstance(raw, dict) and "params" in raw and raw["type"] == "event":
             self._read_enveloped(raw["method"], raw["params"])
         elif "event" in dict_or_empty(raw):
             self.assembly.start_run()
@@ -101,6 +101,8 @@ class V3Reader(Reader):
         milliseconds = params.get("timestamp")
         if milliseconds:
             self.assembly.now = milliseconds / 1000
+        if method == "messages" and self._messages.goes_on(params["data"]):
+            return
         self.assembly.start_run()
         namespace, data = tuple(params.get("namespace") or ()), params["data"]
         if method == "values":
