@@ -36,6 +36,7 @@ from ..values import Origin, Status, ToolCall, Usage
 from .calls import Call
 from .finish import finish_reason
 from .origin import is_models_own
+from .passage import Passage
 from .payload import fields_of, read_chunk, read_message, usage_of
 from .usage import UsageReports
 
@@ -50,37 +51,6 @@ class Outlet(Protocol):
 
     now: float
     events: list[Event]
-
-
-class _Words:
-    """A block of text or of reasoning."""
-
-    __slots__ = (
-        "block_id",
-        "chunk_class",
-        "chunk_id",
-        "index",
-        "parts",
-        "reasoning",
-        "redacted",
-        "signature",
-    )
-
-    def __init__(self, block_id: int, *, reasoning: bool) -> None:
-        self.block_id = block_id
-        self.reasoning = reasoning
-        self.index: object = None
-        self.parts: list[str] = []
-        self.signature: str | None = None
-        self.redacted = False
-        # What the last chunk was that said text and nothing else.
-        self.chunk_class: type | None = None
-        self.chunk_id: str | None = None
-
-    def is_over(self, index: object, signature: str | None) -> bool:
-        """Tell whether another block has begun: at another index, or under a seal of its own."""
-        moved = index is not None and self.index is not None and index != self.index
-        return moved or (signature is not None and self.signature not in {None, signature})
 
 
 class Message:
@@ -99,7 +69,7 @@ class Message:
         self.texts: list[str] = []
         self._outlet = outlet
         self._blocks = 0
-        self._words: _Words | None = None
+        self._words: Passage | None = None
         self._by_id: dict[str, Call] = {}
         self._by_index: dict[object, Call] = {}
         self._usage = UsageReports()
@@ -133,8 +103,7 @@ class Message:
             or (chunk.response_metadata and chunk.response_metadata != self._last_metadata)
         ):
             return False
-        self.text(chunk.content)
-        return True
+        return not chunk.content or self.more_text(chunk.content)
 
     def add_chunk(self, chunk: object) -> None:
         """Add what an AIMessageChunk says."""
@@ -304,7 +273,7 @@ class Message:
         self._blocks += 1
         return self._blocks - 1
 
-    def _words_at(self, index: object, *, reasoning: bool, signature: str | None = None) -> _Words:
+    def _words_at(self, index: object, *, reasoning: bool, signature: str | None = None) -> Passage:
         """Give the block that words at ``index`` belong to, which they may begin."""
         words = self._words
         if words is None or words.reasoning is not reasoning or words.is_over(index, signature):
@@ -313,8 +282,8 @@ class Message:
             words.index = index
         return words
 
-    def _begin_words(self, *, reasoning: bool) -> _Words:
-        self._words = words = _Words(self._begin_block(), reasoning=reasoning)
+    def _begin_words(self, *, reasoning: bool) -> Passage:
+        self._words = words = Passage(self._begin_block(), reasoning=reasoning)
         self._emit(ReasoningStart if reasoning else TextStart, block_id=words.block_id)
         return words
 

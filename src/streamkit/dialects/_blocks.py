@@ -76,15 +76,15 @@ class BlockEvents:
 
     def goes_on(self, event: Fields) -> bool:
         """Add a delta that says more of the open block's text, and tell whether it does."""
-        block = self._blocks.get(event.get("index"))
-        if block is None or event["event"] != "content-block-delta":
+        if event["event"] != "content-block-delta" or "delta" not in event:
             return False
-        delta = event.get("delta")
-        if delta is None or delta["type"] != "text-delta" or not delta["text"]:
+        block, delta = self._blocks.get(event["index"]), event["delta"]
+        if block is None or delta["type"] != "text-delta":
             return False
-        is_open = self.message.more_text(delta["text"], block)
+        text = delta["text"]
+        is_open = self.message.more_text(text, block)
         if is_open:
-            block.said.append(delta["text"])
+            block.said.append(text)
         return is_open
 
     def _block(self, index: object) -> _Block:

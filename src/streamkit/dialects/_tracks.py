@@ -57,6 +57,8 @@ class Tracks:
         self._count = 0
         self.by_metadata: dict[int, Message] = {}
         """The open messages, by the identity of the metadata that their chunks come with."""
+        self.last: Message | None = None
+        """The message that the last chunk was about."""
 
     def __iter__(self) -> Iterator[tuple[Message, Origin]]:
         return iter([(track.message, track.origin) for track in self._open])
@@ -71,6 +73,7 @@ class Tracks:
                 return _refuse_late(chunk, fields)
             track = self._start(id, origin)
         track.ids.add(id)
+        self.last = track.message
         track.message.add_chunk(chunk)
         if track.message.has_last_chunk:
             self._end(track)

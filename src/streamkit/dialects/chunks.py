@@ -67,6 +67,9 @@ class ChunksReader(Reader):
 
     def read(self, raw: object) -> None:
         """Tell the assembly what one chunk means."""
+        last = self._tracks.last
+        if last and last.goes_on(raw):
+            return
         self.assembly.start_run()
         if isinstance(raw, str):
             self._read_text(raw)

@@ -19,8 +19,10 @@ the payload alone), apart from ``messages``: there the caller says ``mode=``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeAlias, cast
 
+from .._core.message import Message
 from .._fields import dict_or_empty
 from ..errors import MalformedItem
 from ._modes import MODES, ModePayloads
@@ -29,6 +31,7 @@ from .messages import MessagePairs, is_message_pair
 
 __all__ = ["GraphReader", "is_graph_item"]
 
+_PAIR = 2
 _NOTHING = (None, None)
 _PART_KEYS = frozenset({"type", "ns", "data"})
 
@@ -61,15 +64,16 @@ def _part_label(part: dict[str, Any]) -> _Labelled | None:
     return tuple(part["ns"]), part["type"], part["data"]
 
 
-def _pair_behind_label(raw: Any) -> tuple[Any, ...]:
-    """Give what may be a pair behind a label, or two of nothing."""
-    if raw.__class__ is tuple:
-        *_, label, payload = (None, *raw)
-        is_pair = label == "messages" or label.__class__ is tuple
-    else:
-        payload = raw.get("data") if raw.__class__ is dict else None
-        is_pair = payload is not None and raw.get("type") == "messages"
-    return payload if is_pair and payload.__class__ is tuple and payload else _NOTHING
+def _pair_behind_label(raw: Any) -> tuple[Any, Any]:
+    """Give what may be a message and its metadata."""
+    payload: Any = None
+    if raw.__class__ is tuple and len(raw) > 1:
+        label = raw[-2]
+        if label == "messages" or label.__class__ is tuple:
+            payload = raw[-1]
+    elif raw.__class__ is dict and "data" in raw and raw.get("type") == "messages":
+        payload = raw["data"]
+    return payload if payload.__class__ is tuple and len(payload) == _PAIR else _NOTHING
 
 
 def _is_path(value: Any) -> bool:
@@ -95,15 +99,17 @@ class GraphReader(Reader):
         self._mode = mode
         self._subgraphs = subgraphs
         self._pairs = MessagePairs(self.assembly)
-        self._writing = self._pairs.writing if mode in {None, "messages"} else {}
+        self._writing: Mapping[int, Message] = (
+            self._pairs.writing if mode in {None, "messages"} else {}
+        )
         self._modes = ModePayloads(self.assembly, self._pairs)
 
     def read(self, raw: Any) -> None:
         """Tell the assembly what one item means."""
-        is_bare = raw.__class__ is tuple and raw[-1].__class__ is dict
-        pair = raw if is_bare else _pair_behind_label(raw)
-        message = self._writing.get(id(pair[-1]))
-        if message and message.goes_on(pair[0]):
+        is_bare = raw.__class__ is tuple and len(raw) == _PAIR and raw[1].__class__ is dict
+        message, metadata = raw if is_bare else _pair_behind_label(raw)
+        open_message = self._writing.get(id(metadata))
+        if open_message and open_message.goes_on(message):
             return
         if is_message_pair(raw) and self._mode in {None, "messages"}:
             self._pairs.add(raw[0], raw[1])

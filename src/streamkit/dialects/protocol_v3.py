@@ -80,14 +80,20 @@ class V3Reader(Reader):
 
     def read(self, raw: object) -> None:
         """Tell the assembly what one protocol event means."""
-        if isinstance(raw, dict) and "params" in raw and raw["type"] == "event":
-            self._read_enveloped(raw["method"], raw["params"])
-        elif "event" in dict_or_empty(raw):
+        item: Any = raw
+        if isinstance(raw, dict) and "params" in item and item["type"] == "event":
+            method, params = item["method"], item["params"]
+            milliseconds = params.get("timestamp")
+            if milliseconds:
+                self.assembly.now = milliseconds / 1000
+            if method != "messages" or not self._messages.goes_on(params["data"]):
+                self._read_method(method, params)
+        elif "event" in dict_or_empty(item):
             self.assembly.start_run()
             self._must_say_end = True
-            self._messages.read(raw)
+            self._messages.read(item)
         else:
-            raise MalformedItem(f"expected a protocol event, got {raw!r:.200}", raw)
+            raise MalformedItem(f"expected a protocol event, got {item!r:.200}", item)
 
     def final_status(self) -> Status:
         """Whatever is still open when the source ends was cut off."""
@@ -97,12 +103,7 @@ class V3Reader(Reader):
         )
         return "incomplete" if is_cut and status == "completed" else status
 
-    def _read_enveloped(self, method: str, params: Fields) -> None:
-        milliseconds = params.get("timestamp")
-        if milliseconds:
-            self.assembly.now = milliseconds / 1000
-        if method == "messages" and self._messages.goes_on(params["data"]):
-            return
+    def _read_method(self, method: str, params: Fields) -> None:
         self.assembly.start_run()
         namespace, data = tuple(params.get("namespace") or ()), params["data"]
         if method == "values":
