@@ -177,7 +177,16 @@ class Message:
         words.signature = signature or words.signature
         if text:
             words.parts.append(text)
-            self._emit(ReasoningDelta, block_id=words.block_id, text=text)
+            outlet = self._outlet
+            outlet.events.append(
+                ReasoningDelta(
+                    origin=self.origin,
+                    timestamp=outlet.now,
+                    message_id=self.message_id,
+                    block_id=words.block_id,
+                    text=text,
+                )
+            )
 
     def tool_call(
         self,
@@ -220,6 +229,8 @@ class Message:
 
     def response(self, metadata: Fields) -> None:
         """Keep what else the provider said: the last word wins where it repeats itself."""
+        if metadata == self._last_metadata:
+            return
         self._last_metadata = metadata
         self._metadata.update(metadata)
         self.model = metadata.get("model_name") or metadata.get("model") or self.model
@@ -346,7 +357,17 @@ class Message:
                 )
             return
         call.parts.append(args)
-        self._emit(ToolCallDelta, block_id=call.block_id, tool_call_id=call.id, args=args)
+        outlet = self._outlet
+        outlet.events.append(
+            ToolCallDelta(
+                origin=self.origin,
+                timestamp=outlet.now,
+                message_id=self.message_id,
+                block_id=call.block_id,
+                tool_call_id=call.id,
+                args=args,
+            )
+        )
 
     def _end_complete_calls(self) -> None:
         for call in self.calls:

@@ -12,7 +12,6 @@ Where one fact stands in two places it is read once: client tool calls only from
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from typing import Any, cast
 
 from .._fields import Fields, dict_or_empty, json_text
@@ -36,6 +35,7 @@ __all__ = [
     "written_in",
 ]
 
+_MAX_CLASSES = 1024
 _KINDS: dict[str, Kind] = {
     "langchain_core.messages.ai.AIMessageChunk": "chunk",
     "langchain_core.messages.ai.AIMessage": "ai",
@@ -50,17 +50,24 @@ def kind_of(value: object) -> Kind | None:
     return kind_of_class(type(value))
 
 
-def _kind_of_class(cls: type) -> Kind | None:
+class _KindsByClass(dict[type, "Kind | None"]):
+    """What was found out about classes, of which a program may make any number."""
+
+    def __missing__(self, cls: type) -> Kind | None:
+        if len(self) == _MAX_CLASSES:
+            self.clear()
+        self[cls] = kind = _kind_found(cls)
+        return kind
+
+
+def _kind_found(cls: type) -> Kind | None:
     if issubclass(cls, Dumped):
         return cls.kind
-    for base in cls.__mro__:
-        kind = _KINDS.get(f"{base.__module__}.{base.__qualname__}")
-        if kind:
-            return kind
-    return None
+    names = (f"{base.__module__}.{base.__qualname__}" for base in cls.__mro__)
+    return next((_KINDS[name] for name in names if name in _KINDS), None)
 
 
-kind_of_class: Callable[[type], Kind | None] = lru_cache(maxsize=1024)(_kind_of_class)
+kind_of_class: Callable[[type], Kind | None] = _KindsByClass().__getitem__
 """Give what kind of message a class makes: `kind_of` for where every call counts."""
 
 
@@ -118,8 +125,10 @@ def _messages(value: object) -> Iterator[Any]:
 
 def read_chunk(fields: Fields, sink: Sink) -> None:
     """Tell ``sink`` what a chunk adds."""
-    _read_additional(fields, sink)
-    read_content(fields["content"], sink)
+    if fields["additional_kwargs"]:
+        _read_additional(fields, sink)
+    if fields["content"]:
+        read_content(fields["content"], sink)
     for call in fields["tool_call_chunks"]:
         sink.tool_call(call.get("index"), call.get("id"), call.get("name"), call.get("args") or "")
     _read_numbers(fields, sink)

@@ -17,6 +17,7 @@ Laws of this file:
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, ExitStack
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, cast, overload
@@ -62,7 +63,7 @@ class _Stream(Generic[T_co]):
         self._pull = pull
         self._pipeline = pipeline
         self._on_error: OnError = on_error
-        self._ready: Iterator[T_co] = iter(())
+        self._ready: deque[T_co] = deque()
         self._error: BaseException | None = None
         self._done = False
         self._ended = False
@@ -98,15 +99,11 @@ class _Stream(Generic[T_co]):
 
     def _hand_out(self, closing: Iterable[T_co]) -> Exception | None:
         """Make the closing events ready, and give what a stage raised on the way."""
-        ready: list[T_co] = []
-        broken: Exception | None = None
-        for outputs in (self._ready, closing):
-            try:
-                ready.extend(outputs)
-            except Exception as error:  # noqa: BLE001, PERF203  (raised after the closing events)
-                broken = broken or error
-        self._ready = iter(ready)
-        return broken
+        try:
+            self._ready.extend(closing)
+        except Exception as error:  # noqa: BLE001  (raised again, after the closing events)
+            return error
+        return None
 
     def _raise_error(self) -> None:
         error, self._error = self._error, None
@@ -122,13 +119,16 @@ class EventStream(_Stream[T_co], Iterator[T_co]):
     """An iterator of events over a sync source; also a context manager that closes the source."""
 
     def __next__(self) -> T_co:
-        while True:
+        while not self._ready:
+            if self._done:
+                self._raise_error()
+                raise StopIteration
             try:
-                for item in self._ready:
-                    return item
-                if self._done:
-                    break
-                self._ready = iter(self._pipeline.feed(self._pull()))
+                outputs: Iterable[T_co] = self._pipeline.feed(self._pull())
+                if isinstance(outputs, list) and len(outputs) == 1:  # as most items give
+                    only: T_co = outputs[0]
+                    return only
+                self._ready.extend(outputs)
             except StopIteration:
                 self._end()
             except RunOver as over:
@@ -141,8 +141,7 @@ class EventStream(_Stream[T_co], Iterator[T_co]):
                 self._fail(error)
                 self._close_source()
                 raise
-        self._raise_error()
-        raise StopIteration
+        return self._ready.popleft()
 
     def close(self) -> None:
         """Stop: close the source. What is still to be read are the closing events."""
@@ -227,13 +226,16 @@ class AsyncEventStream(_Stream[T_co], AsyncIterator[T_co]):
     """The same over an async source, for ``async for`` and ``async with``."""
 
     async def __anext__(self) -> T_co:
-        while True:
+        while not self._ready:
+            if self._done:
+                self._raise_error()
+                raise StopAsyncIteration
             try:
-                for item in self._ready:
-                    return item
-                if self._done:
-                    break
-                self._ready = iter(self._pipeline.feed(await self._pull()))
+                outputs: Iterable[T_co] = self._pipeline.feed(await self._pull())
+                if isinstance(outputs, list) and len(outputs) == 1:  # as most items give
+                    only: T_co = outputs[0]
+                    return only
+                self._ready.extend(outputs)
             except StopAsyncIteration:
                 self._end()
                 await self._close_source()
@@ -248,8 +250,7 @@ class AsyncEventStream(_Stream[T_co], AsyncIterator[T_co]):
                 if not isinstance(error, GeneratorExit):  # which may be thrown in to await no more
                     await self._close_source()
                 raise
-        self._raise_error()
-        raise StopAsyncIteration
+        return self._ready.popleft()
 
     async def aclose(self) -> None:
         """Stop: close the source. What is still to be read are the closing events."""

@@ -18,10 +18,10 @@ from .._fields import Fields
 from ..errors import MalformedItem
 from ..values import Origin, Status
 
-__all__ = ["Tracks"]
+__all__ = ["Track", "Tracks"]
 
 
-class _Track:
+class Track:
     """An open message and every name it has gone by."""
 
     __slots__ = ("ids", "key", "message", "origin")
@@ -53,9 +53,9 @@ class Tracks:
     ) -> None:
         self._assembly = assembly
         self._before_end = before_end
-        self._open: list[_Track] = []
+        self._open: list[Track] = []
         self._count = 0
-        self.by_metadata: dict[int, Message] = {}
+        self.by_metadata: dict[int, Track] = {}
         """The open messages, by the identity of the metadata that their chunks come with."""
         self.last: Message | None = None
         """The message that the last chunk was about."""
@@ -66,13 +66,13 @@ class Tracks:
     def add(self, chunk: object, metadata: dict[str, Any] | None, origin: Origin) -> None:
         """Add a chunk to its message, which it may open or end."""
         fields = fields_of(chunk)
-        id: str | None = fields["id"]
-        track = self._by_metadata(metadata) or self._by_id(id, origin)
+        message_id: str | None = fields["id"]
+        track = self.by_metadata.get(id(metadata)) or self._by_id(message_id, origin)
         if track is None:
-            if id in self._assembly.ledger.message_ids:
+            if message_id in self._assembly.ledger.message_ids:
                 return _refuse_late(chunk, fields)
-            track = self._start(id, origin)
-        track.ids.add(id)
+            track = self._start(message_id, origin)
+        track.ids.add(message_id)
         self.last = track.message
         track.message.add_chunk(chunk)
         if track.message.has_last_chunk:
@@ -89,27 +89,20 @@ class Tracks:
         """Give the open message that has gone by this id."""
         return next((track.message for track in self._open if id and id in track.ids), None)
 
-    def _by_metadata(self, metadata: dict[str, Any] | None) -> _Track | None:
-        if metadata is not None:
-            for track in self._open:
-                if track.origin.metadata is metadata:
-                    return track
-        return None
-
-    def _by_id(self, id: str | None, origin: Origin) -> _Track | None:
+    def _by_id(self, id: str | None, origin: Origin) -> Track | None:
         fitting = [it for it in self._open if it.origin.metadata == origin.metadata]
         exact = (track for track in fitting if id in track.ids)
         return next(exact, next((track for track in fitting if track.may_be(id)), None))
 
-    def _start(self, message_id: str | None, origin: Origin) -> _Track:
+    def _start(self, message_id: str | None, origin: Origin) -> Track:
         self._count += 1
         key = ("track", self._count)
-        track = _Track(key, self._assembly.start_message(key, origin, message_id), origin)
+        track = Track(key, self._assembly.start_message(key, origin, message_id), origin)
         self._open.append(track)
-        self.by_metadata[id(origin.metadata)] = track.message
+        self.by_metadata[id(origin.metadata)] = track
         return track
 
-    def _end(self, track: _Track, left: Status = "incomplete") -> None:
+    def _end(self, track: Track, left: Status = "incomplete") -> None:
         message = track.message
         if self._before_end:
             self._before_end(message)

@@ -41,6 +41,7 @@ from .chunks import is_cumulative
 
 __all__ = ["EventsReader", "is_event"]
 
+_MORE = "on_chat_model_stream"
 _KEYS = ("event", "name", "run_id", "data")
 
 
@@ -87,6 +88,10 @@ class EventsReader(Reader):
     def read(self, raw: object) -> None:
         """Tell the assembly what one event means."""
         event: dict[str, Any] = raw  # type: ignore[assignment]  # or the reader refuses it
+        run = self._runs.get(event["run_id"])
+        message = run.message if run else None
+        if message and event["event"] == _MORE and message.goes_on(event["data"]["chunk"]):
+            return
         handler = self._handlers.get(event["event"])
         if handler is None:
             raise MalformedItem(f"no astream_events event is named {event['event']!r}", raw)
@@ -271,8 +276,6 @@ class EventsReader(Reader):
 
     def _model_piece(self, run: Run, chunk: Any) -> None:
         message = run.message
-        if message and message.goes_on(chunk):
-            return
         is_message = kind_of(chunk) == "chunk"
         if message is None:
             message = self._start_message(run, chunk.id if is_message else None)

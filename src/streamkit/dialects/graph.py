@@ -22,11 +22,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeAlias, cast
 
-from .._core.message import Message
 from .._fields import dict_or_empty
 from ..errors import MalformedItem
 from ._modes import MODES, ModePayloads
 from ._reader import Reader
+from ._tracks import Track
 from .messages import MessagePairs, is_message_pair
 
 __all__ = ["GraphReader", "is_graph_item"]
@@ -99,7 +99,7 @@ class GraphReader(Reader):
         self._mode = mode
         self._subgraphs = subgraphs
         self._pairs = MessagePairs(self.assembly)
-        self._writing: Mapping[int, Message] = (
+        self._writing: Mapping[int, Track] = (
             self._pairs.writing if mode in {None, "messages"} else {}
         )
         self._modes = ModePayloads(self.assembly, self._pairs)
@@ -108,8 +108,11 @@ class GraphReader(Reader):
         """Tell the assembly what one item means."""
         is_bare = raw.__class__ is tuple and len(raw) == _PAIR and raw[1].__class__ is dict
         message, metadata = raw if is_bare else _pair_behind_label(raw)
-        open_message = self._writing.get(id(metadata))
-        if open_message and open_message.goes_on(message):
+        track = self._writing.get(id(metadata))
+        if track and track.message.goes_on(message):
+            return
+        if track:
+            self._pairs.add(message, metadata)
             return
         if is_message_pair(raw) and self._mode in {None, "messages"}:
             self._pairs.add(raw[0], raw[1])

@@ -21,7 +21,7 @@ from .._core.origin import checkpoint_ns, is_models_own, origin_from
 from .._core.payload import fields_of, kind_of, kind_of_class, message_in
 from ..errors import MalformedItem
 from ..values import Origin, Status
-from ._tracks import Tracks
+from ._tracks import Track, Tracks
 
 __all__ = ["MessagePairs", "is_message_pair"]
 
@@ -44,7 +44,7 @@ class MessagePairs:
         self._assembly = assembly
         self._tracks = Tracks(assembly, self.before_end)
         self._origin: Origin = Origin()
-        self.writing: Mapping[int, Message] = self._tracks.by_metadata
+        self.writing: Mapping[int, Track] = self._tracks.by_metadata
         """The open messages, by the identity of their metadata: proof of what such a pair is."""
 
     def read(self, raw: object) -> None:
