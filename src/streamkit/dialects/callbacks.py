@@ -120,7 +120,10 @@ class CallbackReader(EventsReader):
 
     def _read_piece(self, piece: Piece) -> None:
         self.assembly.now = piece.timestamp
-        self._model_piece(self._known(piece.run), piece.chunk)
+        run = self._runs.get(piece.run["run_id"])
+        message = run.message if run else None
+        if not (message and message.goes_on(piece.chunk)):
+            self._model_piece(self._known(piece.run), piece.chunk)
 
     def _read_note(self, note: dict[str, Any]) -> None:
         self.assembly.now = note.get("timestamp", self.assembly.now)

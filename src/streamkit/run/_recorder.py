@@ -87,7 +87,8 @@ class Recorder(BaseCallbackHandler):
         self._notes_outputs = "step.delta" in facts
         self._notes_roots = input is _NOT_OURS
         self._notes_tokens = not facts.isdisjoint(TOKENS)
-        self._runs: dict[UUID | None, _Run] = {}
+        # By the number in a UUID, whose hash is made in C: that of a UUID is made in Python.
+        self._runs: dict[int, _Run] = {}
 
     @property
     def ignore_retry(self) -> bool:
@@ -109,7 +110,7 @@ class Recorder(BaseCallbackHandler):
         metadata: dict[str, Any] | None = None,
         **_: Any,
     ) -> None:
-        above = self._runs.get(parent_run_id)
+        above = self._above(parent_run_id)
         fields: dict[str, Any] = {
             "name": name or _name_in(serialized or {}),
             "run_id": str(run_id),
@@ -121,8 +122,11 @@ class Recorder(BaseCallbackHandler):
         run = _Run(kind, fields, is_noted)
         if kind == "tool":
             run = run._replace(writer=self._listen(run))
-        self._runs[run_id] = run
+        self._runs[run_id.int] = run
         self._note(run, "start", data)
+
+    def _above(self, parent_run_id: UUID | None) -> _Run | None:
+        return self._runs.get(parent_run_id.int) if parent_run_id else None
 
     def _note(self, run: _Run, verb: str, data: dict[str, Any]) -> None:
         if run.is_noted:
@@ -130,7 +134,7 @@ class Recorder(BaseCallbackHandler):
             self._post({"event": event, "timestamp": now, "data": data, **run.fields})
 
     def _end(self, run_id: UUID, verb: str, data: dict[str, Any]) -> None:
-        run = self._runs.pop(run_id, None)
+        run = self._runs.pop(run_id.int, None)
         if run is None:
             return
         if run.writer:
@@ -166,7 +170,7 @@ class Recorder(BaseCallbackHandler):
         """Note a start; a step that reads a stream does not know its input yet."""
         data: dict[str, Any] = {"input": inputs}
         if _is_unknown(inputs):
-            is_ours = self._input is not _NOT_OURS and about.get("parent_run_id") not in self._runs
+            is_ours = self._input is not _NOT_OURS and not self._above(about.get("parent_run_id"))
             data = {"input": self._input} if is_ours else {}
         self._start(run_type or "chain", data, serialized, **about)
 
@@ -194,7 +198,7 @@ class Recorder(BaseCallbackHandler):
 
     def on_llm_new_token(self, token: Any, *, chunk: Any = None, run_id: UUID, **_: Any) -> None:
         """Note a piece of an answer."""
-        run = self._runs.get(run_id)
+        run = self._runs.get(run_id.int)
         if run is None or not self._notes_tokens:
             return
         if run.kind == "chat_model":
@@ -205,7 +209,7 @@ class Recorder(BaseCallbackHandler):
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **_: Any) -> None:
         """Note an end: with the message or, of a completion model, the whole result."""
-        run = self._runs.get(run_id)
+        run = self._runs.get(run_id.int)
         is_chat = run is not None and run.kind == "chat_model"
         self._end(run_id, "end", {"output": _message_in(response) if is_chat else response})
 
@@ -258,7 +262,7 @@ class Recorder(BaseCallbackHandler):
 
     def on_custom_event(self, name: str, data: Any, *, run_id: UUID, **about: Any) -> None:
         """Note what ``dispatch_custom_event`` was given."""
-        around = self._runs.get(run_id)
+        around = self._runs.get(run_id.int)
         note: dict[str, Any] = {
             "event": "on_custom_event",
             "timestamp": self._clock(),
@@ -290,7 +294,7 @@ class StreamingRecorder(Recorder, _StreamingCallbackHandler):  # type: ignore[ty
         return self._tap(run, output) if run else output
 
     def _tapped(self, run_id: UUID) -> _Run | None:
-        run = self._runs.get(run_id)
+        run = self._runs.get(run_id.int)
         if run is None or not self._notes_outputs or run.kind not in _STEPS:
             return None
         is_noted = bool(run.fields["parent_ids"]) or self._notes_roots

@@ -57,21 +57,20 @@ class _Worker:
 
     def __init__(self, call: Callable[[], AsyncIterator[Any]], wire: Wire) -> None:
         self._wire = wire
-        self._reader = Sleeper()
-        self._turn: asyncio.Future[None] | None = None  # while the task waits for the reader
+        self.reader = Sleeper()
+        self.turn: asyncio.Future[None] | None = None  # while the task waits for the reader
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._run(call))
         self._task.add_done_callback(self._over)
-        wire.wake = self._reader.wake
+        wire.wake = self.reader.wake
 
     # --- the reader's side
 
-    def more(self) -> asyncio.Future[None]:
-        """Let the call go on, until what this gives is done: then there is more, or an end."""
-        turn, self._turn = self._turn, None
+    def go_on(self) -> None:
+        """Let the call go on: what it yielded has been read."""
+        turn, self.turn = self.turn, None
         if turn and not turn.done():
             turn.set_result(None)
-        return self._reader.sleep()
 
     def raise_error(self) -> None:
         """Raise what the call raised, as it was."""
@@ -96,10 +95,10 @@ class _Worker:
         try:
             async for item in items:
                 is_news = self._wire.put(item)
-                self._reader.wake()
+                self.reader.wake()
                 if is_news:
-                    self._turn = self._loop.create_future()
-                    await self._turn
+                    self.turn = self._loop.create_future()
+                    await self.turn
         finally:
             aclose = getattr(items, "aclose", None)
             if aclose:
@@ -109,7 +108,7 @@ class _Worker:
         if not task.cancelled():
             task.exception()  # or asyncio says that nobody has asked for it
         self._wire.is_over = True
-        self._reader.wake()
+        self.reader.wake()
 
 
 class AsyncTap(AsyncIterator[Any]):
@@ -127,8 +126,10 @@ class AsyncTap(AsyncIterator[Any]):
             if self._wire.is_over:
                 self._worker.raise_error()
                 raise StopAsyncIteration
+            if self._worker.turn:
+                self._worker.go_on()
             try:
-                await self._worker.more()
+                await self._worker.reader.sleep()
             except asyncio.CancelledError:
                 await self._worker.stop()
                 raise
