@@ -392,6 +392,7 @@ class Message:
         )
 
     def _emit(self, event: Callable[..., Event], **fields: Any) -> None:
+        # Deltas are made in their places: to hand keywords on takes twice the time of the event.
         outlet = self._outlet
         outlet.events.append(
             event(origin=self.origin, timestamp=outlet.now, message_id=self.message_id, **fields)

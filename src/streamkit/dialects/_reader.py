@@ -43,7 +43,7 @@ class Reader(ABC):
             raise
         except Exception as error:  # noqa: BLE001  (garbage may break a reader in any way)
             self._refuse(raw, error)
-        events, assembly.events = assembly.events, []
+        events, assembly.events = assembly.events, []  # `take`, without the call
         return events
 
     def close(self) -> Sequence[Event]:
