@@ -8,13 +8,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
 from .._core.assembly import Assembly
 from .._core.message import Message
-from .._core.payload import fields_of
-from .._fields import Fields
 from ..errors import MalformedItem
 from ..values import Origin, Status
 
@@ -63,14 +61,13 @@ class Tracks:
     def __iter__(self) -> Iterator[tuple[Message, Origin]]:
         return iter([(track.message, track.origin) for track in self._open])
 
-    def add(self, chunk: object, metadata: dict[str, Any] | None, origin: Origin) -> None:
+    def add(self, chunk: Any, metadata: dict[str, Any] | None, origin: Origin) -> None:
         """Add a chunk to its message, which it may open or end."""
-        fields = fields_of(chunk)
-        message_id: str | None = fields["id"]
+        message_id: str | None = chunk.id
         track = self.by_metadata.get(id(metadata)) or self._by_id(message_id, origin)
         if track is None:
             if message_id in self._assembly.ledger.message_ids:
-                return _refuse_late(chunk, fields)
+                return _refuse_late(chunk)
             track = self._start(message_id, origin)
         track.ids.add(message_id)
         self.last = track.message
@@ -114,7 +111,6 @@ class Tracks:
         self._assembly.ledger.message_ids.update(filter(None, track.ids))
 
 
-def _refuse_late(chunk: object, fields: Fields) -> None:
-    says: Sequence[object] = [fields["content"], fields["tool_call_chunks"]]
-    if any(says):
-        raise MalformedItem(f"a chunk after the end of message {fields['id']!r}", chunk)
+def _refuse_late(chunk: Any) -> None:
+    if chunk.content or chunk.tool_call_chunks:
+        raise MalformedItem(f"a chunk after the end of message {chunk.id!r}", chunk)
