@@ -48,7 +48,7 @@ from pydantic import (
 
 from streamkit import ErrorInfo, Origin, RunStart, TextDelta, Usage
 from streamkit.wire import dumps, jsonable
-from streamkit.wire._json import _written, loads
+from streamkit.wire._json import loads, written
 from streamkit.wire._walk import MAX_CHARACTERS, MAX_DEPTH, plain
 
 HUSH = "hush"
@@ -607,13 +607,13 @@ def test_what_msgspec_can_write_goes_the_fast_way():
         [Document("a")],
         {"big": "é" * 9999},
     ):
-        assert _written(value, [value], private=False) == dumps(value)
+        assert written(value, value, private=False) == dumps(value)
     for value in (
         City("a"),
         ErrorInfo(name="E", message=HUSH),
         {"role": "system", "content": HUSH},
     ):
-        assert _written(value, [value], private=False) is None
+        assert written(value, value, private=False) is None
 
 
 def test_a_million_values_are_no_problem():

@@ -26,9 +26,7 @@ from uuid import UUID
 
 import msgspec
 
-from ..events import Event
-from ..values import ErrorInfo, Origin, ToolCall, Usage
-from ._records import error_form, event_form, origin_form, record_form, usage_form
+from ._records import event_form, record_form
 
 __all__ = ["MAX_VALUES", "cut", "form", "is_record", "opaque", "without_secrets"]
 
@@ -111,7 +109,7 @@ def _emptied(data: dict[str, Any]) -> dict[str, Any]:
 @lru_cache(maxsize=4096)
 def is_record(cls: type[Any]) -> bool:
     """Tell whether msgspec writes this class without asking, as only plain data may be."""
-    if issubclass(cls, (msgspec.Struct, msgspec.Raw, Enum, UUID)):
+    if issubclass(cls, (msgspec.Struct, msgspec.Raw, msgspec.UnsetType, Enum, UUID)):
         return True
     return _has(cls, "__dataclass_fields__") or _has(cls, "__attrs_attrs__")
 
@@ -346,14 +344,10 @@ _FORMS: Mapping[str, Form] = {
     "pathlib._local.PurePath": lambda value, _: str(value),  # Python 3.13
     "pydantic.main.BaseModel": _model,
     "pydantic.root_model.RootModel": _root_model,
-    "streamkit.events._Event": lambda value, private: event_form(cast("Event", value), private),
-    "streamkit.values.ErrorInfo": lambda value, private: error_form(
-        cast("ErrorInfo", value), private
-    ),
-    "streamkit.values.Origin": lambda value, private: origin_form(cast("Origin", value), private),
-    "streamkit.values.ToolCall": lambda value, private: record_form(
-        cast("ToolCall", value), private
-    ),
-    "streamkit.values.Usage": lambda value, _: usage_form(cast("Usage", value)),
+    "streamkit.events._Event": event_form,
+    "streamkit.values.ErrorInfo": record_form,
+    "streamkit.values.Origin": record_form,
+    "streamkit.values.ToolCall": record_form,
+    "streamkit.values.Usage": record_form,
     "uuid.UUID": lambda value, _: str(value),
 }

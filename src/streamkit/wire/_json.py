@@ -11,23 +11,37 @@
 6. A payload has limits, so that a small one cannot become a large text: see `_walk`. What is left
    out says so in its place.
 
-Two ways lead there. The fast one lets msgspec write the payload, and then looks at what it wrote.
-Where that went wrong, or was not for msgspec to write, the slow one copies it value by value.
+Two ways lead there. The fast one lets msgspec write the payload: if that is little, it is looked at
+before, if not, after. Where that goes wrong, or is not for msgspec to write, the slow one copies it
+value by value.
 """
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
 from ._forms import MAX_VALUES, form, is_record
-from ._walk import BOXES, MAX_CHARACTERS, MAX_DEPTH, SCALARS, contents, pairs, plain
+from ._records import TEXTS_AND_NUMBERS
+from ._walk import BOXES, MAX_CHARACTERS, MAX_DEPTH, SCALARS, VALUE, contents, pairs, plain
 
-__all__ = ["dump_fields", "dump_scalars", "dump_text", "dumps", "encode", "jsonable", "loads"]
+__all__ = [
+    "dump_carefully",
+    "dump_fields",
+    "dump_scalars",
+    "dump_text",
+    "dumps",
+    "encode",
+    "jsonable",
+    "loads",
+    "one_line",
+    "room_after",
+    "written",
+]
 
 _ENCODER = msgspec.json.Encoder()
 encode = _ENCODER.encode
@@ -35,6 +49,7 @@ encode = _ENCODER.encode
 _decode = msgspec.json.Decoder().decode
 
 _SIZES = (2**12, 2**16, 2**20, MAX_CHARACTERS)
+_class: Callable[[object], Any] = type
 _PLAIN = frozenset({*SCALARS, dict, list, tuple, set, frozenset})
 _Forms = dict[int, tuple[object, Any]]
 """Forms by the id of what they are for, beside that itself, so that no other gets its id."""
@@ -49,8 +64,8 @@ def dumps(value: object, *, private: bool = False) -> bytes:
     >>> dumps({"who": {"Ada"}, "why": ValueError("a secret"), 1: float("nan")})
     b'{"who":["Ada"],"why":{"$error":{"name":"ValueError"}},"1":null}'
     """
-    data = _written(value, [value], private)
-    return _encoded(plain(value, private)) if data is None else data
+    data = written(value, value, private)
+    return _encoded(plain(value, private)) if data is None else one_line(data)
 
 
 def jsonable(value: object, *, private: bool = False) -> Any:
@@ -82,21 +97,20 @@ def loads(data: bytes | str) -> Any:
 def dump_fields(fields: dict[str, Any], payloads: list[Any], *, private: bool) -> bytes:
     """Give a dict as `dumps` does, but so that the limits hold for each of its values.
 
-    ``payloads`` are those of them that are more than texts and numbers of ours.
+    ``payloads`` are those of them that are more than texts and numbers.
     """
     if not payloads:
         return dump_scalars(fields)
-    data = _written(fields, payloads, private)
-    return _fields_one_by_one(fields, private) if data is None else data
+    data = written(fields, payloads, private)
+    return dump_carefully(fields, private) if data is None else one_line(data)
 
 
 def dump_scalars(fields: dict[str, Any]) -> bytes:
-    """Give a dict of texts and numbers of ours as `dumps` does, only sooner."""
+    """Give a dict of texts and numbers as `dumps` does, only sooner."""
     try:
-        data = encode(fields)
+        return one_line(encode(fields))
     except Exception:  # noqa: BLE001  (a surrogate, most likely)
-        return _fields_one_by_one(fields, private=False)
-    return data if data.isascii() else _one_line(data)
+        return dump_carefully(fields, private=False)
 
 
 def dump_text(text: str) -> bytes:
@@ -105,15 +119,18 @@ def dump_text(text: str) -> bytes:
         data = encode(text)
     except UnicodeEncodeError:  # half of a surrogate pair
         return dumps(text)
-    return data if data.isascii() else _one_line(data)
+    return data if data.isascii() else one_line(data)
 
 
-def _fields_one_by_one(fields: dict[str, Any], private: bool) -> bytes:
+def dump_carefully(fields: dict[str, Any], private: bool) -> bytes:
+    """Give a dict as `dump_fields` does, whatever it holds: value by value."""
     return _encoded({name: plain(value, private) for name, value in fields.items()})
 
 
-def _one_line(data: bytes) -> bytes:
+def one_line(data: bytes) -> bytes:
     """Escape what is no line end in JSON, but is one elsewhere."""
+    if data.isascii():
+        return data
     return (
         data.replace(b"\xe2\x80\xa8", b"\\u2028")
         .replace(b"\xe2\x80\xa9", b"\\u2029")
@@ -123,7 +140,7 @@ def _one_line(data: bytes) -> bytes:
 
 def _encoded(value: object) -> bytes:
     try:
-        return _one_line(encode(value))
+        return one_line(encode(value))
     except Exception as error:  # noqa: BLE001  (only where the caller left no stack at all)
         return encode({"$cut": f"not written: {type(error).__name__}"})
 
@@ -131,25 +148,68 @@ def _encoded(value: object) -> bytes:
 # --- the fast way
 
 
-# What may be a system prompt, or some other message as JSON, of which not all may leave.
-_MARKS = (b'"system"', b'"developer"', b'"response_metadata"')
+_LITTLE = MAX_DEPTH * VALUE
+"""How much room a little payload takes: there are no more levels in it than there may be."""
+
+# What every message has, and what those have of which not all may leave.
+_MESSAGE = b'"content":'
+_MARKS = (b'"system"', b'"developer"', b'"response_metadata"', b'"error"')
 
 
-def _written(value: object, payloads: list[Any], private: bool) -> bytes | None:
-    """Give what msgspec writes; None where it cannot, or should not have."""
-    forms: _Forms = {}
+def written(value: object, payload: object, private: bool) -> bytes | None:
+    """Give what msgspec writes; None where it cannot, or should not have.
+
+    ``payload`` is what of the value others made.
+    """
     try:
-        try:
-            data = _bounded(_ENCODER, value)
-        except TypeError:  # something JSON has no word for
-            hook = _Hook(forms, private)
-            data = _bounded(msgspec.json.Encoder(enc_hook=hook), value)
-        tame = _is_tame(payloads, forms)
+        return encode(value) if room_after(payload) > 0 else _checked(value, payload, private)
     except Exception:  # noqa: BLE001  (then the slow way finds out what is wrong)
         return None
-    if not tame or (not private and any(mark in data for mark in _MARKS)):
-        return None
-    return data if data.isascii() else _one_line(data)
+
+
+def room_after(value: Any, room: int = _LITTLE) -> int:
+    """Give what a little plain data leaves of some room, counted as `_walk` does.
+
+    Nothing is left by all else, nor by what may be a message, which may have secrets. Where there
+    is some left, there is nothing to look after when it is written.
+    """
+    cls = _class(value)
+    if cls is dict:
+        if "content" in value:
+            return 0
+        for key in value:
+            if _class(key) is not str:
+                return 0
+            room -= len(key)
+        value = value.values()
+    elif cls is not list and cls is not tuple:
+        return 0
+    room -= VALUE * len(value)
+    if room > 0:
+        for item in value:
+            cls = _class(item)
+            if cls is str:
+                room -= len(item)
+            elif cls not in TEXTS_AND_NUMBERS:
+                room = room_after(item, room)
+    return room
+
+
+def _checked(value: object, payload: object, private: bool) -> bytes | None:
+    """Give what msgspec writes, within limits, if all of it may leave."""
+    forms: _Forms = {}
+    try:
+        data = _bounded(_ENCODER, value)
+    except TypeError:  # something JSON has no word for
+        hook = _Hook(forms, private)
+        data = _bounded(msgspec.json.Encoder(enc_hook=hook), value)
+    is_hidden = not private and _may_be_secret(data)
+    return data if not is_hidden and _is_tame([payload], forms) else None
+
+
+def _may_be_secret(data: bytes) -> bool:
+    # Not `in`: with bytes it tries them for a number first, which takes longer than all the rest.
+    return data.find(_MESSAGE) >= 0 and any(data.find(mark) >= 0 for mark in _MARKS)
 
 
 class _Hook:
@@ -209,7 +269,7 @@ def _boxes(level: Sequence[Any], forms: _Forms) -> list[Any] | None:
     for item in level:
         while id(item) in forms:
             item = forms[id(item)][1]  # noqa: PLW2901  (what was written in its place)
-        cls = cast("Any", type(item))
+        cls = _class(item)
         if cls in _PLAIN:
             boxes.append(item)
         elif issubclass(cls, dict):

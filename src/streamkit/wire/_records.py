@@ -2,16 +2,20 @@
 
 A field that equals its default is left out; one without a default is always written. Keys come in
 the order in which the class lists its fields. Values are not converted here: `_json` does that.
+
+Each class has a plan, made once. Its form is another struct, of what may leave, which msgspec
+writes by itself. What fills a form is compiled, as the ``__init__`` of a dataclass is: a loop over
+the fields would take longer than all of the writing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache, partial
 from typing import Any, NamedTuple, TypeAlias, cast
 
 import msgspec
-from msgspec.structs import FieldInfo, asdict
+from msgspec.structs import FieldInfo, astuple
 
 from .._fields import dict_or_empty
 from ..events import (
@@ -25,17 +29,7 @@ from ..events import (
 )
 from ..values import ErrorInfo, Origin, ToolCall, Usage
 
-__all__ = [
-    "SECRETS",
-    "error_form",
-    "event_fields",
-    "event_form",
-    "origin_form",
-    "payloads_in",
-    "record_form",
-    "tag_of",
-    "usage_form",
-]
+__all__ = ["SECRETS", "TEXTS_AND_NUMBERS", "event_form", "plan_of", "record_form", "tag_of"]
 
 Record: TypeAlias = dict[str, Any]
 
@@ -50,58 +44,143 @@ SECRETS: dict[type, tuple[str, ...]] = {
 }
 """The fields that leave the process only with ``private=True``."""
 
-_TEXTS_AND_NUMBERS = frozenset({str, float, bool, type(None)})
+TEXTS_AND_NUMBERS = frozenset({str, int, float, bool, type(None)})
+"""What is the same on every wire, whoever made it."""
+
+_NEVER: dict[type, tuple[str, ...]] = {ErrorInfo: ("exception",)}
+_ALWAYS: dict[type, tuple[str, ...]] = {Usage: ("input_tokens", "output_tokens", "total_tokens")}
+"""Fields with a default that are written: a reader need not know that 0 was left out."""
+_NOTHING = object()
+"""What no field equals."""
+_INNER = frozenset({ErrorInfo, ToolCall, Usage})
 _CHECKPOINT_IDS = ("thread_id", "checkpoint_ns", "checkpoint_id", "checkpoint_map")
 
 
-class _Plan(NamedTuple):
+class Form(msgspec.Struct, omit_defaults=True, gc=False):
+    """What may leave of one of our structs."""
+
+
+class Plan(NamedTuple):
     """What there is to know of a struct class before one of its instances is seen."""
 
-    optional: tuple[tuple[str, Any], ...]
-    """Fields that may be left out, and the values that allow it."""
-    secrets: tuple[str, ...]
-    """Fields that leave the process only if asked for."""
-    nested: tuple[str, ...]
-    """Fields that hold structs of ours."""
-    payloads: tuple[str, ...]
-    """Fields that hold what others made."""
+    form: Callable[..., Form]
+    """Makes the form of an instance. An event's begins with its type and origin, as one text."""
+    payload: Callable[[Form], Any] | None
+    """Gives what in a form others made; None where that is mere texts and numbers."""
+    defaults: Mapping[str, Any]
+    """What is left out, by the names of a form's fields."""
 
 
 @lru_cache(maxsize=256)
-def _plan(cls: type[msgspec.Struct]) -> _Plan:
-    fields = msgspec.structs.fields(cls)
-    foreign = [it.name for it in fields if "Any" in str(it.type) or it.name == "tool_calls"]
-    return _Plan(
-        optional=tuple((it.name, _default(it)) for it in fields if not it.required),
-        secrets=SECRETS.get(cls, ()),
-        nested=tuple(it.name for it in fields if it.name in _NESTED),
-        payloads=tuple(foreign),
+def plan_of(cls: type[msgspec.Struct], private: bool) -> Plan:
+    """Give the plan of a class."""
+    hidden = _told(_NEVER, cls) | _told({} if private else SECRETS, cls)
+    fields = [it for it in msgspec.structs.fields(cls) if it.name not in hidden]
+    defaults = dict(_default(cls, it) for it in fields)
+    types = [(name, Any, default) for name, default in defaults.items()]
+    arguments = ", ".join(_argument(cls, it, private) for it in fields)
+    make = _compiled(
+        f"it, head=None, inner=inner: form({arguments})",
+        form=msgspec.defstruct(cls.__name__, types, bases=(Form,)),
+        inner={} if cls in _INNER else {it: plan_of(it, private).form for it in _INNER},
+        ids_of=_ids_of,
+        defaults=defaults,
     )
+    return Plan(make, _payload(fields), defaults)
 
 
-def _default(field: FieldInfo) -> Any:
+def _compiled(function: str, **names: Any) -> Callable[..., Any]:
+    return cast("Callable[..., Any]", eval(f"lambda {function}", names))  # noqa: S307  (our own)
+
+
+def _told(table: Mapping[type, Iterable[str]], cls: type) -> set[str]:
+    return {name for base in cls.__mro__ for name in table.get(base, ())}
+
+
+def _default(cls: type, field: FieldInfo) -> tuple[str, Any]:
+    """Give the name of a form's field, and the value that is left out."""
+    if field.name == "origin":
+        return "type", None
+    if field.required or field.name in _told(_ALWAYS, cls):
+        return field.name, _NOTHING
     factory = field.default_factory
-    return field.default if factory is msgspec.NODEFAULT else cast("Callable[[], Any]", factory)()
+    is_plain = factory is msgspec.NODEFAULT
+    return field.name, field.default if is_plain else cast("Callable[[], Any]", factory)()
+
+
+# --- the expressions that are compiled
+
+
+def _argument(cls: type, field: FieldInfo, private: bool) -> str:
+    """Give what reads a field of ``it``."""
+    name = field.name
+    if name == "origin":
+        return "head"
+    if not private and name == "output" and issubclass(cls, StepEnd):
+        return "None if it.kind == 'prompt' else it.output"
+    if not private and name in {"config", "parent_config"} and issubclass(cls, Checkpoint):
+        return f"ids_of(it.{name})"
+    if isinstance(field.default, str):  # msgspec leaves out what is the default, not its like
+        return f"defaults[{name!r}] if it.{name} == defaults[{name!r}] else it.{name}"
+    return _NESTED.get(field.type, "it.{0}").format(name)
+
+
+_NESTED: Mapping[Any, str] = {
+    ErrorInfo: "inner[type(it.{0})](it.{0})",
+    ErrorInfo | None: "it.{0} and inner[type(it.{0})](it.{0})",
+    Usage | None: "it.{0} and inner[type(it.{0})](it.{0})",
+    tuple[ToolCall, ...]: "it.{0} and [inner[type(call)](call) for call in it.{0}]",
+    dict[str, Usage]: "it.{0} and {{key: inner[type(n)](n) for key, n in it.{0}.items()}}",
+}
+"""What reads a field that holds structs of ours, by its type."""
+
+
+def _payload(fields: Iterable[FieldInfo]) -> Callable[[Form], Any] | None:
+    """Compile what gives the payload of a form, or all of them where it has more than one."""
+    names = [it.name for it in fields if "Any" in str(it.type)]
+    harmless = {f"it.{name}": f"type(it.{name}) in known" for name in names}
+    if any(it.name == "tool_calls" for it in fields):
+        harmless["[call.args for call in it.tool_calls]"] = "not it.tool_calls"
+    if not harmless:
+        return None
+    values, test = ", ".join(harmless), " and ".join(harmless.values())
+    return _compiled(f"it: None if {test} else ({values})", known=TEXTS_AND_NUMBERS)
+
+
+# --- records inside of others, and records as dicts
+
+
+class _Dicts(dict[type, Callable[[Any], Any]]):
+    """Gives for each class what makes a dict of it, if it is one of ours, and else leaves it."""
+
+    def __missing__(self, cls: type) -> Callable[[Any], Any]:
+        return lambda it: it
+
+
+@lru_cache(maxsize=2)
+def _dicts(private: bool) -> _Dicts:
+    return _Dicts((cls, partial(record_form, private=private)) for cls in _INNER)
 
 
 def record_form(record: msgspec.Struct, private: bool) -> Record:
     """Give a struct's fields, without its defaults and, unless ``private``, its secrets."""
-    plan = _plan(type(record))
-    fields = asdict(record)
-    for name, default in plan.optional:
-        value = fields[name]
-        if value is default or (type(value) is type(default) and value == default):
-            del fields[name]
-    if not private:
-        for name in plan.secrets:
-            fields.pop(name, None)
-    return fields
+    plan = plan_of(type(record), private)
+    form = plan.form(record, None, _dicts(private))
+    fields = zip(plan.defaults.items(), astuple(form), strict=True)
+    return {name: value for (name, default), value in fields if not _is(value, default)}
 
 
-def payloads_in(record: msgspec.Struct, form: Record) -> list[Any]:
-    """Give those of a form's values that others made and that are no mere texts or numbers."""
-    values = [form[name] for name in _plan(type(record)).payloads if name in form]
-    return [value for value in values if type(value) not in _TEXTS_AND_NUMBERS]
+def _is(value: object, default: object) -> bool:
+    return value is default or (type(value) is type(default) and value == default)
+
+
+def event_form(event: Event, private: bool) -> Record:
+    """Give a whole event."""
+    form: Record = {"type": tag_of(type(event))}
+    origin = record_form(event.origin, private)
+    if origin:
+        form["origin"] = origin
+    return form | record_form(event, private)
 
 
 def tag_of(cls: type) -> str:
@@ -109,94 +188,9 @@ def tag_of(cls: type) -> str:
     return cast("str", cast("Any", cls).type)
 
 
-def event_form(event: Event, private: bool) -> Record:
-    """Give a whole event."""
-    form: Record = {"type": tag_of(type(event))}
-    origin = origin_form(event.origin, private)
-    if origin:
-        form["origin"] = origin
-    return form | event_fields(event, private)
-
-
-def event_fields(event: Event, private: bool) -> Record:
-    """Give an event's fields, ``type`` and ``origin`` excepted."""
-    fields = record_form(event, private)
-    del fields["origin"]
-    for name in _plan(type(event)).nested:
-        if name in fields:
-            fields[name] = _NESTED[name](fields[name], private)
-    if not private and isinstance(event, (StepEnd, Checkpoint)):
-        _hide(event, fields)
-    return fields
-
-
-def _hide(event: StepEnd | Checkpoint, fields: Record) -> None:
-    """Hide what is a secret only at times: a prompt's output, and all of a config but its ids."""
-    if isinstance(event, StepEnd):
-        if event.kind == "prompt":
-            fields.pop("output", None)
-        return
-    for name in ("config", "parent_config"):
-        if name in fields:
-            fields[name] = _ids_of(fields[name])
-
-
-def _ids_of(config: object) -> Record:
+def _ids_of(config: object) -> Record | None:
     """Give of a config what leads back to the checkpoint: the rest may hold keys and names."""
+    if config is None:
+        return None
     known = dict_or_empty(dict_or_empty(config).get("configurable"))
     return {"configurable": {key: known[key] for key in _CHECKPOINT_IDS if key in known}}
-
-
-def origin_form(origin: Origin, private: bool) -> Record:
-    """Give an origin: only what it says."""
-    return record_form(origin, private)
-
-
-def error_form(error: ErrorInfo, private: bool) -> Record:
-    """Give an error without the exception object, and without its text unless ``private``."""
-    form = record_form(error, private)
-    form.pop("exception", None)
-    return form
-
-
-def usage_form(usage: Usage, _private: bool = False) -> Record:
-    """Give the three counts always: a reader should not have to know that 0 was left out."""
-    form: Record = {
-        "input_tokens": usage.input_tokens,
-        "output_tokens": usage.output_tokens,
-        "total_tokens": usage.total_tokens,
-    }
-    for name in ("input_token_details", "output_token_details"):
-        details: dict[str, int] = getattr(usage, name)
-        if details:
-            form[name] = details
-    return form
-
-
-_FORMS: Mapping[type, Callable[[Any, bool], Record]] = {
-    ErrorInfo: error_form,
-    Usage: usage_form,
-    ToolCall: record_form,
-}
-
-
-def _nested(value: object, private: bool) -> object:
-    form = _FORMS.get(type(value))
-    return form(value, private) if form else value
-
-
-def _nested_list(values: tuple[object, ...], private: bool) -> list[object]:
-    return [_nested(value, private) for value in values]
-
-
-def _nested_dict(values: dict[str, object], private: bool) -> dict[str, object]:
-    return {key: _nested(value, private) for key, value in values.items()}
-
-
-_NESTED: Mapping[str, Callable[[Any, bool], object]] = {
-    "error": _nested,
-    "usage": _nested,
-    "usage_by_model": _nested_dict,
-    "tool_calls": _nested_list,
-}
-"""The fields that hold structs of ours, so that all else may be encoded natively."""

@@ -21,39 +21,23 @@ from collections.abc import Iterable
 from typing import Any, Generic, cast, get_args
 
 import msgspec
-from msgspec.structs import asdict
 from typing_extensions import Never, TypeVar
 
 from .._reading import Read
 from ..errors import MalformedItem
-from ..events import (
-    Event,
-    ReasoningDelta,
-    ReasoningStart,
-    TextDelta,
-    TextStart,
-    ToolCallDelta,
-    Unrecognized,
-)
-from ..values import Origin
-from ._json import dump_fields, dump_scalars, dump_text, encode, loads
-from ._records import event_fields, origin_form, payloads_in, tag_of
-from ._types import Types, dump_own, readers_of
+from ..events import Event, Unrecognized
+from ._json import loads
+from ._records import tag_of
+from ._types import Types, readers_of
+from ._writer import Writer
 
-__all__ = ["Inbox", "Own", "Reader", "Writer", "from_dict", "to_dict"]
+__all__ = ["Inbox", "Own", "Reader", "from_dict", "to_dict"]
 
 Own = TypeVar("Own", default=Never)
 """The application's own events."""
 
 _EVENTS: tuple[type[Event], ...] = get_args(Event)
-_KNOWN = frozenset(_EVENTS)
 _CLASSES: dict[str, type[Event]] = {tag_of(cls): cls for cls in _EVENTS}
-_WORDS = frozenset({TextDelta, ReasoningDelta})
-"""Most of a stream: a block's deltas differ in nothing but their time and their text."""
-_SCALAR = frozenset({TextStart, ReasoningStart, ToolCallDelta})
-"""Other events of texts and numbers alone, all of them required."""
-_MAX_ORIGINS = 256
-_MAX_BLOCKS = 256
 
 
 def to_dict(event: Event, *, private: bool = False) -> dict[str, Any]:
@@ -193,76 +177,3 @@ class Inbox(Generic[Own]):
         if isinstance(item, MalformedItem):
             raise item
         return self._read(item)
-
-
-class Writer:
-    """Writes the events of one stream as JSON texts, and each origin among them only once.
-
-    ``before`` and ``after`` are written around each text.
-
-    >>> from streamkit import Custom, Origin
-    >>> Writer(after=b";").write(Custom(origin=Origin(node="agent"), timestamp=0.5, data=1))
-    b'{"type":"custom","origin":{"node":"agent"},"timestamp":0.5,"data":1};'
-    """
-
-    def __init__(self, *, private: bool = False, before: bytes = b"", after: bytes = b"") -> None:
-        self._private = private
-        self._before = before
-        self._after = after
-        self._origins: dict[int, tuple[Origin, dict[type, bytes]]] = {}
-        self._origin: Origin | None = None
-        self._heads: dict[type, bytes] = {}
-        self._blocks: dict[tuple[str, int], bytes] = {}
-
-    def write(self, event: Any) -> bytes:
-        """Give an event as one line of JSON, without a line end of its own.
-
-        Raises:
-            UsageError: It is no event of ours, and goes by the ``type`` of one.
-        """
-        if event.__class__ not in _KNOWN and not isinstance(event, _EVENTS):
-            return self._before + dump_own(event, private=self._private) + self._after
-        if event.origin is not self._origin:
-            self._turn_to(event.origin)
-        cls = event.__class__
-        head = self._heads.get(cls) or self._new_head(cls, event.origin)
-        if cls in _WORDS:
-            words: Any = event
-            block = self._blocks.get((words.message_id, words.block_id)) or self._new_block(words)
-            said = (head, encode(words.timestamp), block, dump_text(words.text), self._after)
-            return b'%b"timestamp":%b,%b%b}%b' % said
-        if cls in _SCALAR:
-            return head + dump_scalars(_without(event, "origin"))[1:] + self._after
-        fields = event_fields(event, self._private)
-        text = dump_fields(fields, payloads_in(event, fields), private=self._private)
-        return head + text[1:] + self._after
-
-    def _turn_to(self, origin: Origin) -> None:
-        if len(self._origins) == _MAX_ORIGINS:
-            self._origins.clear()
-        self._origin, self._heads = self._origins.setdefault(id(origin), (origin, {}))
-
-    def _new_block(self, event: TextDelta | ReasoningDelta) -> bytes:
-        """Give what all deltas of a block say before their text."""
-        if len(self._blocks) == _MAX_BLOCKS:
-            self._blocks.clear()
-        fields = _without(event, "origin", "timestamp", "text")
-        said = dump_scalars(fields)[1:-1] + b',"text":'
-        self._blocks[event.message_id, event.block_id] = said
-        return said
-
-    def _new_head(self, cls: type, origin: Origin) -> bytes:
-        """Give what all events of a class and an origin begin with."""
-        form = origin_form(origin, self._private)
-        text = dump_fields(form, payloads_in(origin, form), private=self._private)
-        said = b'"origin":%b,' % text if form else b""
-        head = b'%b{"type":"%b",%b' % (self._before, tag_of(cls).encode(), said)
-        self._heads[cls] = head
-        return head
-
-
-def _without(event: Event, *names: str) -> dict[str, Any]:
-    fields = asdict(event)
-    for name in names:
-        del fields[name]
-    return fields

@@ -16,7 +16,8 @@ from typing_extensions import Never
 from ..events import Event
 from ._lines import MAX_LINE, Lines
 from ._types import Types
-from .codec import Inbox, Own, Writer
+from ._writer import Writer
+from .codec import Inbox, Own
 
 __all__ = ["HEADERS", "Decoder", "encode", "encoder"]
 
@@ -54,8 +55,7 @@ def encoder(*, private: bool = False) -> Callable[[Any], tuple[bytes]]:
     >>> next(lines)
     b'{"type":"run.start","timestamp":0.5}\n'
     """
-    write = Writer(private=private, after=b"\n").write
-    return lambda event: (write(event),)
+    return Writer(private=private, after=b"\n").feed
 
 
 class Decoder(Generic[Own]):

@@ -33,7 +33,8 @@ from ..events import Custom, Event
 from ..values import Origin
 from ._lines import MAX_LINE, Lines, too_long
 from ._types import Types
-from .codec import Inbox, Own, Writer
+from ._writer import Writer
+from .codec import Inbox, Own
 
 __all__ = ["HEADERS", "HEARTBEAT", "Decoder", "Frame", "FrameDecoder", "encode", "encoder", "gap"]
 
@@ -87,10 +88,10 @@ def encoder(*, private: bool = False, first_id: int | None = None) -> Callable[[
     >>> next(frames)
     b'id: 1\ndata: {"type":"run.start","timestamp":0.5}\n\n'
     """
-    write = Writer(private=private, before=_DATA, after=b"\n\n").write
+    writer = Writer(private=private, before=_DATA, after=b"\n\n")
     if first_id is None:
-        return lambda event: (write(event),)
-    ids = count(first_id)
+        return writer.feed
+    write, ids = writer.write, count(first_id)
     return lambda event: (b"id: %d\n%b" % (next(ids), write(event)),)
 
 

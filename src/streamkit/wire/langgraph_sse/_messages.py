@@ -25,7 +25,7 @@ from ...events import (
 from ...values import Origin
 from .._flat import flat
 from .._json import dump_text, dumps
-from .._records import usage_form
+from .._records import record_form
 
 __all__ = ["Chunks", "Fields", "metadata"]
 
@@ -121,7 +121,7 @@ class Chunks:
         fields: Fields = {name: it for name, it in said.items() if it is not None}
         if self._private:
             fields = flat(event.response_metadata, private=True) | fields
-        usage = {"usage_metadata": usage_form(event.usage)} if event.usage else {}
+        usage = {"usage_metadata": record_form(event.usage, private=False)} if event.usage else {}
         return self._chunk(**usage, response_metadata=fields, chunk_position="last")
 
     def _call(self, event: ToolCallStart | ToolCallDelta, **fields: str) -> bytes:
