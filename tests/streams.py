@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import ChainMap
 from typing import Any
 
 from hypothesis import strategies as st
@@ -60,6 +61,34 @@ def message_chunks(draw: Any, id: str) -> list[AIMessageChunk]:
     usage = {"input_tokens": 3, "output_tokens": len(chunks), "total_tokens": 3 + len(chunks)}
     reason = {"finish_reason": "stop"}
     return [*chunks, last(content="", usage_metadata=usage, response_metadata=reason, id=id)]
+
+
+class OwnChunk(AIMessageChunk):
+    """A provider's own class."""
+
+
+@st.composite
+def uneven_chunks(draw: Any) -> list[AIMessageChunk]:
+    """Chunks of one message, mostly text, of which any may say something else besides."""
+    usage = {"input_tokens": 3, "output_tokens": 1, "total_tokens": 4}
+    call = {"name": "tool", "args": "{}", "id": "call-1", "index": 0}
+    besides: list[dict[str, Any]] = [
+        {"id": "run--other"},
+        {"content": ""},
+        {"content": [{"type": "text", "text": "block", "index": 0}]},
+        {"usage_metadata": usage},
+        {"response_metadata": {"model_provider": "p"}},
+        {"response_metadata": {"model_name": "m"}},
+        {"additional_kwargs": {"reasoning_content": "hm"}},
+        {"tool_call_chunks": [call]},
+    ]
+    fields = st.lists(st.sampled_from([{}, {}, {}, *besides]), max_size=2)
+    made = st.builds(
+        lambda cls, more: cls(**{"content": "word ", "id": "run-1"} | dict(ChainMap(*more))),
+        st.sampled_from([AIMessageChunk, AIMessageChunk, OwnChunk]),
+        fields,
+    )
+    return [*draw(st.lists(made, max_size=8)), last(content="", id="run-1")]
 
 
 def chunks() -> st.SearchStrategy[list[Any]]:

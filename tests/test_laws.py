@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import streams
 from streamkit import (
     Event,
     MessageEnd,
@@ -22,8 +23,34 @@ from streamkit import (
     Unrecognized,
     normalize,
 )
+from streamkit._core.message import Message
+from streamkit.dialects._protocol import ProtocolMessages
 from streamkit.testing import check_stream
-from streams import agent_events, chat_events, chunks, messages_items, protocol_message, v3_items
+from streams import (
+    agent_events,
+    chat_events,
+    chunks,
+    messages_items,
+    protocol_message,
+    uneven_chunks,
+    v3_items,
+)
+
+AT = {"langgraph_node": "agent", "langgraph_checkpoint_ns": "agent:1", "ls_model_type": "chat"}
+LABELS: list[Any] = [
+    lambda pair: pair,
+    lambda pair: ((), pair),
+    lambda pair: ("messages", pair),
+    lambda pair: ((), "messages", pair),
+    lambda pair: {"type": "messages", "ns": (), "data": pair},
+]
+
+
+def as_events(said: list[Any]) -> list[dict[str, Any]]:
+    start = streams.event("on_chat_model_start", "root", [], {"input": {}})
+    more = (streams.event("on_chat_model_stream", "root", [], {"chunk": it}) for it in said)
+    return [start, *more]
+
 
 SOURCES = st.one_of(
     st.tuples(st.just("chunks"), chunks()),
@@ -31,6 +58,16 @@ SOURCES = st.one_of(
     st.tuples(st.just("events"), agent_events()),
     st.tuples(st.just("messages"), messages_items()),
     st.tuples(st.just("v3"), protocol_message("lc_run--1") | v3_items()),
+)
+
+UNEVEN = uneven_chunks().flatmap(
+    lambda said: st.sampled_from(
+        [
+            ("chunks", said),
+            ("events", as_events(said)),
+            *(("graph", [label((it, AT)) for it in said]) for label in LABELS),
+        ]
+    )
 )
 
 GARBAGE = st.recursive(
@@ -74,6 +111,31 @@ def test_grammar(source: tuple[str, list[Any]]) -> None:
     events = events_of(items, dialect, strict=True)
     check_stream(events)
     assert isinstance(events[-1], RunEnd)
+
+
+# What finds the short way in each dialect: see "More of the same text" in docs/design.md.
+SHORT_WAYS = [(Message, "goes_on"), (ProtocolMessages, "goes_on")]
+
+
+def assert_short_way_tells_the_same(dialect: str, items: list[Any]) -> None:
+    short = events_of(items, dialect, strict=True)
+    with pytest.MonkeyPatch.context() as patch:
+        for owner, name in SHORT_WAYS:
+            patch.setattr(owner, name, lambda *_: False)
+        assert events_of(items, dialect, strict=True) == short
+
+
+@given(SOURCES)
+def test_the_short_way_tells_what_the_long_way_tells(source: tuple[str, list[Any]]) -> None:
+    assert_short_way_tells_the_same(*source)
+
+
+@settings(max_examples=max(200, settings.default.max_examples))
+@given(UNEVEN)
+def test_the_short_way_is_for_chunks_that_say_nothing_besides(
+    source: tuple[str, list[Any]],
+) -> None:
+    assert_short_way_tells_the_same(*source)
 
 
 @given(SOURCES, st.data())
