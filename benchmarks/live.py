@@ -3,14 +3,21 @@
 What is added is a few percent, which no clock on a shared machine resolves, so instructions are
 counted. What is saved is told in processor time per token, from the call to the last event.
 ``waits``: the model gives the loop a turn before every token, as a network does.
+
+Beside them stands what no library can save: calls without anything of ours, and with a handler that
+only makes models stream and does nothing else, read at once or in a task that each token wakes.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, NamedTuple
+
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.tracers._streaming import _StreamingCallbackHandler
 
 from streamkit import CallbackSource, astream
 
@@ -38,6 +45,53 @@ async def callbacks(runnable: Any, input: Any) -> None:
         pass
 
 
+async def bare(runnable: Any, input: Any) -> None:
+    await runnable.ainvoke(input)
+
+
+async def messages(runnable: Any, input: Any) -> None:
+    async for _ in runnable.astream(input, stream_mode="messages"):
+        pass
+
+
+class _Idle(BaseCallbackHandler, _StreamingCallbackHandler):
+    """Makes models stream; each token may wake a reader, who takes nothing."""
+
+    run_inline = True
+
+    def __init__(self) -> None:
+        self.reader: asyncio.Future[None] | None = None
+
+    def on_llm_new_token(self, *_: Any, **__: Any) -> None:
+        if self.reader and not self.reader.done():
+            self.reader.set_result(None)
+
+    def tap_output_aiter(self, _run_id: Any, output: Any) -> Any:
+        return output
+
+    tap_output_iter = tap_output_aiter
+
+
+async def idle(runnable: Any, input: Any) -> None:
+    await runnable.ainvoke(input, {"callbacks": [_Idle()]})
+
+
+async def idle_woken(runnable: Any, input: Any) -> None:
+    handler, loop = _Idle(), asyncio.get_running_loop()
+
+    async def call() -> None:
+        modes = ["updates", "values", "custom", "checkpoints"]
+        config = {"callbacks": [handler]}
+        async for _ in runnable.astream(input, config, stream_mode=modes, subgraphs=True):
+            pass
+
+    task = loop.create_task(call())
+    task.add_done_callback(handler.on_llm_new_token)
+    while not task.done():
+        handler.reader = loop.create_future()
+        await handler.reader
+
+
 class _Call(NamedTuple):
     id: str
     what: str
@@ -54,6 +108,10 @@ CALLS = [
         partial(owning, include={"text", "tool"}),
     ),
     _Call("own.agent callbacks", "agent: ainvoke + CallbackSource", "agent", callbacks),
+    _Call("bare.agent ainvoke", "agent: bare ainvoke, nothing streams", "agent", bare),
+    _Call("bare.agent idle", "agent: ainvoke, an idle handler makes it stream", "agent", idle),
+    _Call("bare.agent woken", "agent: bare astream, a token wakes a reader", "agent", idle_woken),
+    _Call("bare.agent messages", "agent: bare astream(stream_mode='messages')", "agent", messages),
     _Call("own.chain", "chain: astream()", "chain", owning),
     _Call("own.chain callbacks", "chain: ainvoke + CallbackSource", "chain", callbacks),
 ]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_core.messages import AIMessageChunk
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableLambda
@@ -28,6 +31,7 @@ from streamkit.testing import check_stream
 
 pytest.importorskip("langgraph", reason="langgraph is not installed")
 
+from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Command
 
 from streamkit.demo import RESUME, build_graph, demo_input
@@ -140,3 +144,52 @@ def test_the_handler_is_a_source_by_itself() -> None:
     model().invoke("hi", {"callbacks": [source.handler]})
     events = list(source.events())
     assert facts(events)[0] == ["Hello there"]
+
+
+def graph_that_says(words: int) -> Any:
+    replies = ScriptedChatModel(script=[Reply("word " * words)])
+
+    async def ask(state: MessagesState) -> Any:
+        return {"messages": [await replies.ainvoke(state["messages"])]}
+
+    return StateGraph(MessagesState).add_node(ask).add_edge(START, "ask").compile()
+
+
+async def stream_it(words: int) -> None:
+    async for _ in streamkit.astream(graph_that_says(words), {"messages": "hi"}):
+        pass
+
+
+async def listen_to_it(words: int) -> None:
+    source = CallbackSource()
+    await graph_that_says(words).ainvoke({"messages": "hi"}, {"callbacks": [source.handler]})
+    for _ in source.events():
+        pass
+
+
+def calls_of_ours(how: Any, words: int) -> int:
+    """How many functions of ours are called in a run, generators and coroutines resumed included."""
+    count, ours = 0, str(Path(streamkit.__file__).parent)
+
+    def note(frame: Any, happened: str, _: Any) -> None:
+        nonlocal count
+        name = frame.f_code.co_filename
+        count += happened == "call" and name.startswith(ours) and "demo" not in name
+
+    sys.setprofile(note)
+    try:
+        asyncio.run(how(words))
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+@pytest.mark.skipif(
+    sys.version_info < (3, 11) or "chunk_position" not in AIMessageChunk.model_fields,
+    reason="there, a node cannot tell its model, or a chunk is read the long way",
+)
+@pytest.mark.parametrize(("how", "most"), [(stream_it, 15), (listen_to_it, 10)])
+def test_a_token_costs_no_more_calls(how: Any, most: int) -> None:
+    """More of them is a step back, to be taken on purpose."""
+    calls_of_ours(how, 10)
+    assert (calls_of_ours(how, 300) - calls_of_ours(how, 200)) / 100 <= most
