@@ -30,6 +30,7 @@ class Sleeper:
         self._loop = asyncio.get_running_loop()
         self._thread = get_ident()
         self._asleep: asyncio.Future[None] | None = None
+        self._is_called = False  # from another thread, of which the loop has not heard yet
 
     def sleep(self) -> asyncio.Future[None]:
         """Give what to await: it takes until somebody wakes the sleeper."""
@@ -38,13 +39,18 @@ class Sleeper:
 
     def wake(self) -> None:
         """Wake whoever sleeps by the time the loop hears of it."""
-        if get_ident() != self._thread:
+        if get_ident() == self._thread:
+            asleep, self._asleep = self._asleep, None
+            if asleep and not asleep.done():
+                asleep.set_result(None)
+        elif not self._is_called:
+            self._is_called = True  # before it is: the loop may be quicker than this thread
             with suppress(RuntimeError):  # the loop is closed
-                self._loop.call_soon_threadsafe(self.wake)
-            return
-        asleep, self._asleep = self._asleep, None
-        if asleep and not asleep.done():
-            asleep.set_result(None)
+                self._loop.call_soon_threadsafe(self._called)
+
+    def _called(self) -> None:
+        self._is_called = False
+        self.wake()
 
 
 class _Worker:
