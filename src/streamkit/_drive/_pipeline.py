@@ -1,7 +1,6 @@
 """From a raw item to what the caller gets: the dialect's reader, then the stages. No I/O here.
 
-An item passes only what is there: without stages `feed` is the reader's own, and behind each stage
-stands the next one, or the list of what comes out.
+An item passes only what is there: without stages, `feed` is the reader's own.
 """
 
 from __future__ import annotations
@@ -17,46 +16,20 @@ __all__ = ["Pipeline", "Stages"]
 Feed = Callable[[Any], Iterable[Any]]
 
 
-class _Link:
-    """A stage, and the one behind it. What it raises must not cost the other items."""
-
-    __slots__ = ("_errors", "_stage", "behind")
-
-    def __init__(self, stage: Stage[Any, Any], errors: list[Exception]) -> None:
-        self._stage = stage
-        self._errors = errors
-        self.behind: _Link | None = None
-
-    def put(self, item: Any, out: list[Any]) -> None:
-        """Put one item through this stage and those behind it."""
-        try:
-            if self.behind is None:
-                out.extend(self._stage(item))
-            else:
-                for it in self._stage(item):
-                    self.behind.put(it, out)
-        except Exception as error:  # noqa: BLE001  (raised behind what came out: see `through`)
-            self._errors.append(error)
-
-
 class Stages:
     """Stages in a row, and no reader: for a source that is a stream already, and closes itself.
 
-    Each item goes through all stages before the next one does.
+    What one raw item causes goes through one stage after the other.
     """
 
     def __init__(self) -> None:
-        self._links: list[_Link] = []
-        self._errors: list[Exception] = []
+        self._stages: list[Stage[Any, Any]] = []
         self.feed: Feed = self._feed_through
         """Gives what a raw item causes."""
 
     def add_stage(self, stage: AnyStage[Any, Any]) -> None:
         """Put a stage behind the others."""
-        link = _Link(stage_of(stage), self._errors)
-        if self._links:
-            self._links[-1].behind = link
-        self._links.append(link)
+        self._stages.append(stage_of(stage))
 
     def close(self) -> Iterable[Any]:
         """Give the closing events of a source that has no more items."""
@@ -68,22 +41,23 @@ class Stages:
 
     def through(self, items: Iterable[Any]) -> Iterable[Any]:
         """Give what comes out at the end; where a stage raises, its first error after all else."""
-        if not self._links:
-            return items
-        out: list[Any] = []
-        first = self._links[0]
-        for item in items:
-            first.put(item, out)
-        return _and_then_raise(out, self._errors) if self._errors else out
+        broken: Exception | None = None
+        for stage in self._stages:
+            out: list[Any] = []
+            for item in items:
+                try:
+                    out.extend(stage(item))
+                except Exception as error:  # noqa: BLE001, PERF203  (it must not cost the others)
+                    broken = broken or error
+            items = out
+        return _and_then_raise(items, broken) if broken else items
 
     def _feed_through(self, raw: Any) -> Iterable[Any]:
         return self.through((raw,))
 
 
-def _and_then_raise(items: list[Any], errors: list[Exception]) -> Iterator[Any]:
+def _and_then_raise(items: Iterable[Any], error: Exception) -> Iterator[Any]:
     yield from items
-    error = errors[0]
-    errors.clear()
     raise error
 
 
@@ -124,6 +98,6 @@ class Pipeline(Stages):
     def _set_reader(self, dialect: str) -> Adapter:
         self._reader = reader = reader_for(dialect, **self._options)
         self._read = reader.feed
-        if not self._links:
+        if not self._stages:
             self.feed = self._read
         return reader
