@@ -11,9 +11,9 @@
 6. A payload has limits, so that a small one cannot become a large text: see `_walk`. What is left
    out says so in its place.
 
-Two ways lead there. The fast one lets msgspec write the payload: if that is little, it is looked at
-before, if not, after. Where that goes wrong, or is not for msgspec to write, the slow one copies it
-value by value.
+Two ways lead there. The fast one lets msgspec write the payload; a little one is looked at before,
+any other after. Where that goes wrong, or is not for msgspec to write, the slow one copies it value
+by value.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import msgspec
 
 from ._forms import MAX_VALUES, form, is_record
 from ._records import TEXTS_AND_NUMBERS
-from ._walk import BOXES, MAX_CHARACTERS, MAX_DEPTH, SCALARS, VALUE, contents, pairs, plain
+from ._walk import BOXES, MAX_CHARACTERS, MAX_DEPTH, SCALARS, contents, pairs, plain
 
 __all__ = [
     "dump_carefully",
@@ -39,12 +39,10 @@ __all__ = [
     "jsonable",
     "loads",
     "one_line",
-    "room_after",
     "written",
 ]
 
-_ENCODER = msgspec.json.Encoder()
-encode = _ENCODER.encode
+encode = msgspec.json.Encoder().encode
 """msgspec's own: for values that JSON surely has words for."""
 _decode = msgspec.json.Decoder().decode
 
@@ -148,8 +146,12 @@ def _encoded(value: object) -> bytes:
 # --- the fast way
 
 
-_LITTLE = MAX_DEPTH * VALUE
-"""How much room a little payload takes: there are no more levels in it than there may be."""
+_LITTLE = 64
+"""How many values a payload may hold, all in all, to be looked at before it is written.
+
+So few have not too many levels, and what is shared among them is not written too often.
+"""
+_ROWS = frozenset({list, tuple})
 
 # What every message has, and what those have of which not all may leave.
 _MESSAGE = b'"content":'
@@ -162,53 +164,45 @@ def written(value: object, payload: object, private: bool) -> bytes | None:
     ``payload`` is what of the value others made.
     """
     try:
-        return encode(value) if room_after(payload) > 0 else _checked(value, payload, private)
+        if _left_by(payload, _LITTLE) >= 0:
+            data = encode(value)
+            if len(data) < MAX_CHARACTERS:
+                return data
+        return _checked(value, payload, private)
     except Exception:  # noqa: BLE001  (then the slow way finds out what is wrong)
         return None
 
 
-def room_after(value: Any, room: int = _LITTLE) -> int:
-    """Give what a little plain data leaves of some room, counted as `_walk` does.
+def _left_by(value: Any, room: int) -> int:
+    """Give for how many more values there is room after plain data; less than 0 if there is none.
 
-    Nothing is left by all else, nor by what may be a message, which may have secrets. Where there
-    is some left, there is nothing to look after when it is written.
+    Nor is there any after all else, or what may be a message, which may have secrets.
     """
     cls = _class(value)
     if cls is dict:
         if "content" in value:
-            return 0
-        for key in value:
-            if _class(key) is not str:
-                return 0
-            room -= len(key)
+            return -1
         value = value.values()
-    elif cls is not list and cls is not tuple:
-        return 0
-    room -= VALUE * len(value)
-    if room > 0:
+    elif cls not in _ROWS:
+        return -1
+    room -= len(value)
+    if room >= 0:
         for item in value:
-            cls = _class(item)
-            if cls is str:
-                room -= len(item)
-            elif cls not in TEXTS_AND_NUMBERS:
-                room = room_after(item, room)
+            if _class(item) not in TEXTS_AND_NUMBERS:
+                room = _left_by(item, room)
     return room
 
 
 def _checked(value: object, payload: object, private: bool) -> bytes | None:
-    """Give what msgspec writes, within limits, if all of it may leave."""
+    """Give what msgspec writes, if it is within limits and may leave; None if not."""
     forms: _Forms = {}
-    try:
-        data = _bounded(_ENCODER, value)
-    except TypeError:  # something JSON has no word for
-        hook = _Hook(forms, private)
-        data = _bounded(msgspec.json.Encoder(enc_hook=hook), value)
+    data = _bounded(msgspec.json.Encoder(enc_hook=_Hook(forms, private)), value)
     is_hidden = not private and _may_be_secret(data)
     return data if not is_hidden and _is_tame([payload], forms) else None
 
 
 def _may_be_secret(data: bytes) -> bool:
-    # Not `in`: with bytes it tries them for a number first, which takes longer than all the rest.
+    # Not `in`: with bytes it asks first whether they are a number, which takes longer than looking.
     return data.find(_MESSAGE) >= 0 and any(data.find(mark) >= 0 for mark in _MARKS)
 
 

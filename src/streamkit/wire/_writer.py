@@ -13,7 +13,7 @@ import msgspec
 
 from ..events import Event, ReasoningDelta, TextDelta
 from ..values import Origin
-from ._json import dump_carefully, dump_scalars, dump_text, encode, one_line, room_after, written
+from ._json import dump_carefully, dump_scalars, dump_text, encode, one_line, written
 from ._records import plan_of, record_form, tag_of
 from ._types import dump_own
 
@@ -135,10 +135,7 @@ class _Records:
         try:
             form = self._form(record, self._head)
             payload = self._payload and self._payload(form)
-            if payload is None or room_after(payload) > 0:
-                data: bytes | None = encode(form)
-            else:
-                data = written(form, payload, self._private)
+            data = encode(form) if payload is None else written(form, payload, self._private)
         except Exception:  # noqa: BLE001  (what is wrong is found out value by value)
             data = None
         if data is None:

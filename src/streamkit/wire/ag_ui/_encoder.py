@@ -38,8 +38,8 @@ from ...values import Status
 from .._approvals import questions_in
 from .._call_ids import CallIds
 from .._flat import flat
-from .._frames import delta, delta_head, frame
-from .._json import dumps
+from .._frames import DELTA_END, delta_head, frame
+from .._json import dump_text, dumps
 from .._patch import patch
 from ..codec import to_dict
 from ._request import Request
@@ -258,10 +258,12 @@ class Encoder:
         return self._end(event.message_id, event.block_id, **wrong)
 
     def _text(self, event: TextDelta | ReasoningDelta) -> Frames:
-        return (delta(self._open[event.message_id, event.block_id].head, event.text),)
+        head = self._open[event.message_id, event.block_id].head
+        return (head + dump_text(event.text) + DELTA_END,)
 
     def _args(self, event: ToolCallDelta) -> Frames:
-        return (delta(self._open[event.message_id, event.block_id].head, event.args),)
+        head = self._open[event.message_id, event.block_id].head
+        return (head + dump_text(event.args) + DELTA_END,)
 
     # --- tools
 

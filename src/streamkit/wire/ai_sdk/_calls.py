@@ -22,7 +22,8 @@ from ...events import (
 from ...values import Origin
 from .._approvals import Question, questions_in
 from .._call_ids import Call, CallIds
-from .._frames import delta, delta_head
+from .._frames import DELTA_END, delta_head
+from .._json import dump_text
 from ._chunks import Chunks, metadata_of
 
 __all__ = ["CallWriter", "Continuation"]
@@ -85,7 +86,7 @@ class CallWriter:
 
     def _delta(self, event: ToolCallDelta) -> Iterable[bytes]:
         call = self._written.get((event.message_id, event.block_id))
-        return (delta(call.head, event.args),) if call else ()
+        return (call.head + dump_text(event.args) + DELTA_END,) if call else ()
 
     def _end(self, event: ToolCallEnd) -> Iterator[bytes]:
         call = self._written.pop((event.message_id, event.block_id), None)

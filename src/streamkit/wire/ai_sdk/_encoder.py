@@ -28,8 +28,8 @@ from ...events import (
 )
 from ...values import Origin, Usage
 from .._blocks import file_of, result_of, source_of
-from .._frames import DONE, delta, delta_head
-from .._json import loads
+from .._frames import DELTA_END, DONE, delta_head
+from .._json import dump_text, loads
 from .._types import dump_own
 from ..codec import to_dict
 from ._calls import CallWriter, Continuation
@@ -177,7 +177,7 @@ class Encoder:
 
     def _part_delta(self, event: TextDelta | ReasoningDelta) -> Iterable[bytes]:
         part = self._parts.get((event.message_id, event.block_id))
-        return (delta(part.head, event.text),) if part else ()
+        return (part.head + dump_text(event.text) + DELTA_END,) if part else ()
 
     def _part_end(self, event: TextEnd | ReasoningEnd) -> Iterator[bytes]:
         part = self._parts.pop((event.message_id, event.block_id), None)
