@@ -182,8 +182,9 @@ MOST = {
     "events, arguments": 14,
     "events, blocks": 18,
     "sse": 10,
-    "ag_ui": 11,
-    "ai_sdk": 11,
+    "ndjson": 10,
+    "ag_ui": 10,
+    "ai_sdk": 10,
 }
 
 
