@@ -42,6 +42,8 @@ T = TypeVar("T")
 U = TypeVar("U")
 T_co = TypeVar("T_co", covariant=True)
 
+_IN_HAND = frozenset({list, tuple})  # and not still to be made
+
 OnError: TypeAlias = Literal["raise", "event"]
 
 
@@ -124,8 +126,8 @@ class EventStream(_Stream[T_co], Iterator[T_co]):
                 self._raise_error()
                 raise StopIteration
             try:
-                outputs: Iterable[T_co] = self._pipeline.feed(self._pull())
-                if isinstance(outputs, list) and len(outputs) == 1:  # as most items give
+                outputs: Any = self._pipeline.feed(self._pull())
+                if outputs.__class__ in _IN_HAND and len(outputs) == 1:  # as most items give
                     only: T_co = outputs[0]
                     return only
                 self._ready.extend(outputs)
@@ -231,8 +233,8 @@ class AsyncEventStream(_Stream[T_co], AsyncIterator[T_co]):
                 self._raise_error()
                 raise StopAsyncIteration
             try:
-                outputs: Iterable[T_co] = self._pipeline.feed(await self._pull())
-                if isinstance(outputs, list) and len(outputs) == 1:  # as most items give
+                outputs: Any = self._pipeline.feed(await self._pull())
+                if outputs.__class__ in _IN_HAND and len(outputs) == 1:  # as most items give
                     only: T_co = outputs[0]
                     return only
                 self._ready.extend(outputs)
