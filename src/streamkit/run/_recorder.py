@@ -87,7 +87,7 @@ class Recorder(BaseCallbackHandler):
         self._notes_outputs = "step.delta" in facts
         self._notes_roots = input is _NOT_OURS
         self._notes_tokens = not facts.isdisjoint(TOKENS)
-        # By the number in a UUID, whose hash is made in C: that of a UUID is made in Python.
+        # By the numbers of their UUIDs: a number is hashed in C, a UUID in Python.
         self._runs: dict[int, _Run] = {}
 
     @property
