@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import statistics
 import subprocess
 import sys
 import time
@@ -20,7 +19,7 @@ from streamkit.wire import sse
 
 from .bars import Effort, Row, Rows
 from .encoding import events
-from .timing import Figure, run
+from .timing import Figure, median, run
 
 EVENTS = 5_000
 
@@ -54,11 +53,10 @@ def rows(effort: Effort) -> Rows:
         return
     shares: list[float] = []
     with _served() as base, httpx.Client(base_url=base) as client:
-        for _ in range(max(3, effort.rounds // 4)):
+        for _ in range(2 * effort.rounds):
             bare, whole = _cost(client, "/bytes"), _cost(client, "/events")
             shares.append(100 * (1 - bare / whole))
-    figure = Figure(statistics.median(shares), min(shares), max(shares))
-    yield Row("serve.share", "encoder's share of a server's time", figure, "%", "uvicorn")
+    yield Row("serve.share", "encoder's share of a server's time", median(shares), "%", "uvicorn")
 
 
 class _served:  # noqa: N801  (used like a function)

@@ -109,7 +109,7 @@ class _Words:
         if event.message_id != self._message_id or event.block_id != self._block_id:
             self._turn_to(event)
         time, text = encode(event.timestamp), dump_text(event.text)
-        return b"%b%b%b%b%b" % (self._before, time, self._block, text, self._after)
+        return b"".join((self._before, time, self._block, text, self._after))
 
     def _turn_to(self, event: TextDelta) -> None:
         self._message_id, self._block_id = event.message_id, event.block_id
