@@ -70,6 +70,7 @@ class Message:
         self._outlet = outlet
         self._blocks = 0
         self._words: Passage | None = None
+        self._tells_last = False
         self._by_id: dict[str, Call] = {}
         self._by_index: dict[object, Call] = {}
         self._usage = UsageReports()
@@ -87,8 +88,7 @@ class Message:
     def goes_on(self, chunk: Any) -> bool:
         """Add a chunk that says more of the same text, and tell whether it does: most do.
 
-        It is of the class and has the id of one that was read with care, so that nothing need be
-        asked about it but what it says besides.
+        Its class and id are of one that was read with care: what is left to ask is what else it says.
         """
         words = self._words
         if (
@@ -98,7 +98,7 @@ class Message:
             or chunk.tool_call_chunks
             or chunk.additional_kwargs
             or chunk.usage_metadata
-            or chunk.chunk_position
+            or (self._tells_last and chunk.chunk_position)
             or chunk.content.__class__ is not str
             or (chunk.response_metadata and chunk.response_metadata != self._last_metadata)
         ):
@@ -109,12 +109,13 @@ class Message:
         """Add what an AIMessageChunk says."""
         fields = fields_of(chunk)
         read_chunk(fields, self)
-        if "chunk_position" in fields:  # langchain-core 1.0 and later
+        self._tells_last = "chunk_position" in fields  # langchain-core 1.0 and later
+        if self._tells_last:
             self.marks_its_end = self._is_models_own
             self.has_last_chunk = fields["chunk_position"] == "last"
-            words = self._words
-            if words and words.index is None and not words.reasoning:
-                words.chunk_class, words.chunk_id = chunk.__class__, fields["id"]
+        words = self._words
+        if words and words.index is None and not words.reasoning:
+            words.chunk_class, words.chunk_id = chunk.__class__, fields["id"]
 
     def add_whole(self, fields: Fields) -> None:
         """Add what a whole message (as its dict of fields) says."""

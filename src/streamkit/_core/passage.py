@@ -26,7 +26,7 @@ class Passage:
         self.parts: list[str] = []
         self.signature: str | None = None
         self.redacted = False
-        # Of the chunk that said the last of it, where it was one that tells of its own end.
+        # Of the last chunk that was read with care.
         self.chunk_class: object = None
         self.chunk_id: str | None = None
 
