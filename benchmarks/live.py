@@ -147,7 +147,7 @@ def _saved(effort: Effort, *, waits: bool) -> Rows:
         contenders = {call.id: partial(_run, call.run, *given) for call in calls}
         times = side_by_side(
             {"events": partial(_run, events_2, *given), **contenders},
-            max(3, effort.rounds // 4),
+            max(9, effort.rounds // 2),
             time.process_time,
         )
         cost = f"of {times.of('events', tokens).value:.0f} us a token"
