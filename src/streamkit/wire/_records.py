@@ -84,7 +84,7 @@ def plan_of(cls: type[msgspec.Struct], private: bool) -> Plan:
         form=msgspec.defstruct(cls.__name__, types, bases=(Form,)),
         inner={} if cls in _INNER else {it: plan_of(it, private).form for it in _INNER},
         ids_of=_ids_of,
-        defaults=defaults,
+        **{f"default_{name}": default for name, default in defaults.items()},
     )
     return Plan(make, _payload(fields), defaults)
 
@@ -120,15 +120,19 @@ def _argument(cls: type, field: FieldInfo, private: bool) -> str:
         return "None if it.kind == 'prompt' else it.output"
     if not private and name in {"config", "parent_config"} and issubclass(cls, Checkpoint):
         return f"ids_of(it.{name})"
-    if isinstance(field.default, str):  # msgspec leaves out what is the default, not its like
-        return f"defaults[{name!r}] if it.{name} == defaults[{name!r}] else it.{name}"
+    if isinstance(field.default, str):
+        return _LIKE_DEFAULT.format(name)
     return _NESTED.get(field.type, "it.{0}").format(name)
+
+
+_LIKE_DEFAULT = "default_{0} if type(it.{0}) is str and it.{0} == default_{0} else it.{0}"
+"""What reads a text that may be left out: msgspec does that with the default, not with its like."""
 
 
 _NESTED: Mapping[Any, str] = {
     ErrorInfo: "inner[type(it.{0})](it.{0})",
-    ErrorInfo | None: "it.{0} and inner[type(it.{0})](it.{0})",
-    Usage | None: "it.{0} and inner[type(it.{0})](it.{0})",
+    ErrorInfo | None: "None if it.{0} is None else inner[type(it.{0})](it.{0})",
+    Usage | None: "None if it.{0} is None else inner[type(it.{0})](it.{0})",
     tuple[ToolCall, ...]: "it.{0} and [inner[type(call)](call) for call in it.{0}]",
     dict[str, Usage]: "it.{0} and {{key: inner[type(n)](n) for key, n in it.{0}.items()}}",
 }
