@@ -64,7 +64,8 @@ class Plan(NamedTuple):
     """What there is to know of a struct class before one of its instances is seen."""
 
     form: Callable[..., Form]
-    """Makes the form of an instance. An event's begins with its type and origin, as one text."""
+    """Makes the form of an instance. An event's begins with its type and origin, the second argument,
+    as one text. Structs inside of it become forms, or what the third has for their classes."""
     payload: Callable[[Form], Any] | None
     """Gives what in a form others made; None where that is mere texts and numbers."""
     defaults: Mapping[str, Any]
@@ -79,10 +80,11 @@ def plan_of(cls: type[msgspec.Struct], private: bool) -> Plan:
     defaults = dict(_default(cls, it) for it in fields)
     types = [(name, Any, default) for name, default in defaults.items()]
     arguments = ", ".join(_argument(cls, it, private) for it in fields)
+    inner = _INNER if any(it.type in _NESTED for it in fields) else ()
     make = _compiled(
         f"it, head=None, inner=inner: form({arguments})",
         form=msgspec.defstruct(cls.__name__, types, bases=(Form,)),
-        inner={} if cls in _INNER else {it: plan_of(it, private).form for it in _INNER},
+        inner={it: plan_of(it, private).form for it in inner},
         ids_of=_ids_of,
         **{f"default_{name}": default for name, default in defaults.items()},
     )
