@@ -319,6 +319,14 @@ def test_secrets_stay_in_the_process(event, shown):
     assert HUSH in json.dumps(to_dict(event, private=True))
 
 
+def test_a_class_made_of_an_event_keeps_its_secrets():
+    class Begun(RunStart, frozen=True, kw_only=True):
+        topic: str = ""
+
+    shown = {"type": "run.start", "timestamp": 0.5, "topic": "Bologna"}
+    assert to_dict(Begun(**AT, input=HUSH, topic="Bologna")) == shown
+
+
 def test_what_a_client_needs_is_no_secret():
     shown = [
         (ToolStart(**AT, tool_call_id="c", name="f", input={"city": "Paris"}), {"city": "Paris"}),

@@ -64,8 +64,8 @@ class Plan(NamedTuple):
     """What there is to know of a struct class before one of its instances is seen."""
 
     form: Callable[..., Form]
-    """Makes the form of an instance. An event's begins with its type and origin, the second argument,
-    as one text. Structs inside of it become forms, or what the third has for their classes."""
+    """Makes the form of an instance. An event's begins with its type and origin, the second
+    argument, as one text. Structs inside become forms, or what the third has for their classes."""
     payload: Callable[[Form], Any] | None
     """Gives what in a form others made; None where that is mere texts and numbers."""
     defaults: Mapping[str, Any]
