@@ -88,7 +88,7 @@ class Message:
     def goes_on(self, chunk: Any) -> bool:
         """Add a chunk that says more of the same text, and tell whether it does: most do.
 
-        Its class and id are of one that was read with care: what is left to ask is what else it says.
+        Its class and its id are of one that was read with care: all to ask is what else it says.
         """
         words = self._words
         if (
