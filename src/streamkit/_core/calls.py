@@ -1,13 +1,14 @@
-"""A tool call while the model writes it, and the one moment when its arguments are parsed."""
+"""Tool calls while the model writes them, and the one moment when their arguments are parsed."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from ..values import ToolCall
 
-__all__ = ["Call", "strict_args"]
+__all__ = ["Call", "Calls", "strict_args"]
 
 
 class Call:
@@ -34,6 +35,35 @@ class Call:
             error=error,
             provider_executed=self.provider_executed,
         )
+
+
+class Calls:
+    """The calls of one message, as they began, and which of them a piece is about."""
+
+    __slots__ = ("_by_id", "_by_index")
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, Call] = {}
+        self._by_index: dict[object, Call] = {}
+
+    def __iter__(self) -> Iterator[Call]:
+        return iter(self._by_id.values())
+
+    def add(self, index: object, call: Call) -> None:
+        self._by_id[call.id] = self._by_index[index] = call
+
+    def at(self, index: object) -> Call | None:
+        """Give the call that was last begun at this index."""
+        return self._by_index.get(index)
+
+    def known(self, index: object, id: str | None, name: str | None) -> Call | None:
+        """Give the call that a piece is about, or None where it begins one."""
+        if id and id in self._by_id:
+            return self._by_id[id]
+        call = self._by_index.get(index)
+        if call is None or (id and name) or (name and name != call.name):
+            return None  # an id or a name of its own makes a new call, even at a taken index
+        return call
 
 
 def strict_args(text: str) -> tuple[dict[str, Any] | None, str | None]:

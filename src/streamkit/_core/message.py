@@ -33,7 +33,7 @@ from ..events import (
     Unrecognized,
 )
 from ..values import Origin, Status, ToolCall, Usage
-from .calls import Call
+from .calls import Call, Calls
 from .finish import finish_reason
 from .origin import is_models_own
 from .passage import Passage
@@ -65,14 +65,12 @@ class Message:
         self.finish_reason: str | None = None
         self.model: str | None = said.get("model") or origin.metadata.get("ls_model_name")
         self._is_models_own = is_models_own(origin.metadata)
-        self.calls: list[Call] = []
+        self.calls: Calls = Calls()
         self.texts: list[str] = []
         self._outlet = outlet
         self._blocks = 0
         self._words: Passage | None = None
         self._tells_last = False
-        self._by_id: dict[str, Call] = {}
-        self._by_index: dict[object, Call] = {}
         self._usage = UsageReports()
         self._metadata: dict[str, Any] = {}
         self._last_metadata: Fields = {}
@@ -103,7 +101,19 @@ class Message:
             or (chunk.response_metadata and chunk.response_metadata != self._last_metadata)
         ):
             return False
-        return not chunk.content or self.more_text(chunk.content)
+        if text := chunk.content:  # `more_text`, without the call: most events are made here
+            words.parts.append(text)
+            outlet = self._outlet
+            outlet.events.append(
+                TextDelta(
+                    origin=self.origin,
+                    timestamp=outlet.now,
+                    message_id=self.message_id,
+                    block_id=words.block_id,
+                    text=text,
+                )
+            )
+        return True
 
     def add_chunk(self, chunk: object) -> None:
         """Add what an AIMessageChunk says."""
@@ -141,8 +151,7 @@ class Message:
     def text(self, text: str, index: object = None) -> None:
         """Add text."""
         if text and not self.more_text(text, index):
-            index = self._words_at(index, reasoning=False).index
-            self.more_text(text, index)
+            self.more_text(text, self._words_at(index, reasoning=False).index)
 
     def more_text(self, text: str, index: object = None) -> bool:
         """Add text if the block at ``index`` is the one that is open, and tell whether it is."""
@@ -199,7 +208,7 @@ class Message:
         provider_executed: bool = False,
     ) -> None:
         """Begin a call, or add to one that has begun."""
-        call = self._known_call(index, id, name)
+        call = self.calls.known(index, id, name)
         if call and name and args[:1] == "{":
             self._end_complete_calls()  # some providers send a whole call twice
         if call is None:
@@ -208,7 +217,7 @@ class Message:
 
     def call_input(self, index: object, args: str) -> None:
         """Add arguments to the provider's own call at ``index``, if there is one."""
-        call = self._by_index.get(index)
+        call = self.calls.at(index)
         if call:
             self._add_args(call, args)
 
@@ -318,22 +327,13 @@ class Message:
 
     # --- calls
 
-    def _known_call(self, index: object, id: str | None, name: str | None) -> Call | None:
-        if id and id in self._by_id:
-            return self._by_id[id]
-        call = self._by_index.get(index)
-        if call is None or (id and name) or (name and name != call.name):
-            return None  # an id or a name of its own makes a new call, even at a taken index
-        return call
-
     def _begin_call(
         self, index: object, id: str | None, name: str, *, provider_executed: bool
     ) -> Call:
         block_id = self._begin_block()
         id = id or f"{self.message_id}:{block_id}"
         call = Call(block_id, id, name, provider_executed=provider_executed)
-        self.calls.append(call)
-        self._by_id[id] = self._by_index[index] = call
+        self.calls.add(index, call)
         self._emit(
             ToolCallStart,
             block_id=block_id,
