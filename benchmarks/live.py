@@ -114,6 +114,7 @@ CALLS = [
     _Call("bare.agent messages", "agent: bare astream(stream_mode='messages')", "agent", messages),
     _Call("own.chain", "chain: astream()", "chain", owning),
     _Call("own.chain callbacks", "chain: ainvoke + CallbackSource", "chain", callbacks),
+    _Call("bare.chain idle", "chain: ainvoke, an idle handler makes it stream", "chain", idle),
 ]
 
 
