@@ -5,7 +5,7 @@ An item passes only what is there: without stages, `feed` is the reader's own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from .._protocols import Adapter, AnyStage, Stage, stage_of
@@ -68,7 +68,7 @@ class Pipeline(Stages):
         super().__init__()
         self._options = options
         self._reader: Adapter | None = None
-        self._read: Callable[[Any], Sequence[Any]] = self._read_first
+        self._read: Feed = self._read_first
         self.feed = self._read
         if dialect:
             self._set_reader(dialect)
@@ -87,12 +87,12 @@ class Pipeline(Stages):
         return self.through(self._any_reader().fail(error))
 
     def _read_through(self, raw: object) -> Iterable[Any]:
-        events = self._read(raw)
-        if len(events) == 1 and len(self._stages) == 1:  # no other item that an error could cost
-            return self._stages[0](events[0])
+        events: Any = self._read(raw)
+        if len(self._stages) == 1 and events.__class__ is list and len(events) == 1:
+            return self._stages[0](events[0])  # no other item that an error could cost
         return self.through(events)
 
-    def _read_first(self, raw: object) -> Sequence[Any]:
+    def _read_first(self, raw: object) -> Iterable[Any]:
         return self._set_reader(detect(raw)).feed(raw)
 
     def _any_reader(self) -> Adapter:
