@@ -1,7 +1,9 @@
 """A server that streams: what of its processor time per event is ours, and how often it sends.
 
-uvicorn on a loopback socket, in a process of its own: it tells its own processor time. ``bytes``
-sends ready bytes one by one, which is the server's share; ``events`` writes each event first.
+uvicorn on a loopback socket, with httptools and uvloop, in a process of its own: it tells its own
+processor time. ``bytes`` sends ready bytes one by one, which is the server's share; ``events``
+writes each event first. The application is Starlette's `StreamingResponse`, or a bare one, which
+does nothing but send.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
 
 from streamkit.serve import EventResponse
@@ -25,22 +27,38 @@ EVENTS = 5_000
 
 
 async def _app(scope: Any, receive: Any, send: Any) -> None:
-    """Answer ``/bytes`` and ``/events`` with a stream, ``/time`` with the time it has used."""
+    """Answer ``/<application>/<what>`` with a stream, ``/time`` with the time it has used."""
     if scope["type"] != "http":
         return
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    if scope["path"] == "/time":
-        await _body(send, str(time.process_time()).encode(), more=False)
-        return
+    _, application, *what = scope["path"].split("/")
+    if application == "time":
+        await _bare(scope, receive, send, [str(time.process_time()).encode()])
+    else:
+        respond = _bare if application == "bare" else _starlette
+        await respond(scope, receive, send, _parts(what))
+
+
+def _parts(what: list[str]) -> Iterator[bytes]:
     delta, write = events()[0], sse.encoder()
     (ready,) = write(delta)
-    for _ in range(EVENTS):
-        await _body(send, ready if scope["path"] == "/bytes" else write(delta)[0])
-    await _body(send, b"", more=False)
+    return (ready if what == ["bytes"] else write(delta)[0] for _ in range(EVENTS))
 
 
-async def _body(send: Any, body: bytes, *, more: bool = True) -> None:
-    await send({"type": "http.response.body", "body": body, "more_body": more})
+async def _bare(_scope: Any, _receive: Any, send: Any, parts: Iterable[bytes]) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for part in parts:
+        await send({"type": "http.response.body", "body": part, "more_body": True})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _starlette(scope: Any, receive: Any, send: Any, parts: Iterable[bytes]) -> None:
+    from starlette.responses import StreamingResponse
+
+    async def body() -> AsyncIterator[bytes]:
+        for part in parts:
+            yield part
+
+    await StreamingResponse(body(), media_type="text/event-stream")(scope, receive, send)
 
 
 def rows(effort: Effort) -> Rows:
@@ -49,14 +67,20 @@ def rows(effort: Effort) -> Rows:
         import httpx
         import uvicorn  # noqa: F401
     except ImportError:
-        yield Row("serve.share", "encoder's share of a server", None, note="not installed")
+        yield Row("serve.share", "encoder's share of a server's time", None, note="not installed")
         return
-    shares: list[float] = []
     with _served() as base, httpx.Client(base_url=base) as client:
-        for _ in range(2 * effort.rounds):
-            bare, whole = _cost(client, "/bytes"), _cost(client, "/events")
-            shares.append(100 * (1 - bare / whole))
-    yield Row("serve.share", "encoder's share of a server's time", median(shares), "%", "uvicorn")
+        for id, application in (("serve.share", "starlette"), ("serve.share.bare", "bare")):
+            share = _share(client, application, 2 * effort.rounds)
+            yield Row(id, "encoder's share of a server's time", share, "%", application)
+
+
+def _share(client: Any, application: str, rounds: int) -> Figure:
+    shares: list[float] = []
+    for _ in range(rounds):
+        ready, whole = (_cost(client, f"/{application}/{what}") for what in ("bytes", "events"))
+        shares.append(100 * (1 - ready / whole))
+    return median(shares)
 
 
 class _served:  # noqa: N801  (used like a function)
