@@ -108,8 +108,13 @@ class _Words:
     def write(self, event: TextDelta) -> bytes:
         if event.message_id != self._message_id or event.block_id != self._block_id:
             self._turn_to(event)
-        time, text = encode(event.timestamp), dump_text(event.text)
-        return b"".join((self._before, time, self._block, text, self._after))
+        try:
+            text = encode(event.text)
+        except UnicodeEncodeError:  # half of a surrogate pair
+            text = dump_text(event.text)
+        said = (self._before, encode(event.timestamp), self._block, text, self._after)
+        line = b"".join(said)
+        return line if line.isascii() else one_line(line)
 
     def _turn_to(self, event: TextDelta) -> None:
         self._message_id, self._block_id = event.message_id, event.block_id
