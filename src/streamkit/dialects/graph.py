@@ -66,14 +66,15 @@ def _part_label(part: dict[str, Any]) -> _Labelled | None:
 
 def _pair_behind_label(raw: Any) -> tuple[Any, Any]:
     """Give what may be a message and its metadata."""
-    payload: Any = None
-    if raw.__class__ is tuple and len(raw) > 1:
-        label = raw[-2]
-        if label == "messages" or label.__class__ is tuple:
-            payload = raw[-1]
-    elif raw.__class__ is dict and "data" in raw and raw.get("type") == "messages":
-        payload = raw["data"]
-    return payload if payload.__class__ is tuple and len(payload) == _PAIR else _NOTHING
+    pair: tuple[Any, Any] = _NOTHING
+    match raw:
+        case (label, payload) | (_, label, payload) | {"type": label, "data": payload}:
+            is_label = label == "messages" or label.__class__ is tuple
+            if is_label and payload.__class__ is tuple and len(payload) == _PAIR:
+                pair = payload
+        case _:
+            pass
+    return pair
 
 
 def _is_path(value: Any) -> bool:

@@ -147,7 +147,8 @@ class Encoder:
         """Give the frames that an event is worth: mostly one, often none."""
         if self._is_over:
             return ()
-        frames = self._rules.get(event.__class__, self._other)(event)
+        write = self._rules.get(event.__class__) or self._other
+        frames = write(event)
         if event.origin.namespace and self._subagents:
             return (*map(frame, self._subagents.enter(event.origin)), *frames)
         return tuple(frames)

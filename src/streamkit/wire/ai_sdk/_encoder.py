@@ -102,7 +102,7 @@ class Encoder:
             return ()
         if not self._begun:
             return (*self._begin(), *self.feed(event))
-        write = self._writers.get(event.__class__, self._other)
+        write = self._writers.get(event.__class__) or self._other
         frames = tuple(write(event))
         return (self._whole(event), *frames) if event.__class__ in self._also else frames
 

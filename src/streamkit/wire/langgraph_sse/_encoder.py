@@ -123,7 +123,8 @@ class Encoder:
         """Give the frames that an event is worth: mostly one, often none."""
         if self._is_over:
             return ()
-        return tuple(self._rules.get(event.__class__, self._other)(event))
+        write = self._rules.get(event.__class__) or self._other
+        return tuple(write(event))
 
     def close(self) -> tuple[bytes, ...]:
         """Give what ends a stream whose events stopped before its run did; else nothing."""
