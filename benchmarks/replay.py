@@ -83,7 +83,7 @@ def _beside_peers(effort: Effort) -> Rows:
         if peer is None:
             yield Row(f"peer.{name}", title, None, note="not installed")
             continue
-        times = side_by_side({"peer": peer, "ours": mine}, max(3, effort.rounds // 3))
+        times = side_by_side({"peer": peer, "ours": mine}, max(9, effort.rounds))
         cost = f"{times.of('peer', n).value:.1f} us a token"
         yield Row(f"peer.{name}", title, times.ratio("peer", "ours"), "x ours", cost)
 

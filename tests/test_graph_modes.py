@@ -25,6 +25,7 @@ from streamkit.testing import check_stream
 
 pytest.importorskip("langgraph", reason="langgraph is not installed")
 
+from langchain_core.messages import AIMessageChunk
 from langgraph.types import Command
 
 from streamkit.demo import RESUME, build_graph, demo_input
@@ -168,6 +169,19 @@ def test_a_custom_payload_that_looks_like_a_label_is_still_a_payload(payload: An
     assert [(e.data, e.origin.namespace) for e in stream if isinstance(e, Custom)] == [
         (payload, ("a:1",))
     ]
+
+
+@pytest.mark.parametrize(
+    ("label", "mode"), [((), "custom"), (("custom",), None), (((), "custom"), None)]
+)
+def test_a_pair_that_a_node_wrote_is_data(label: tuple[Any, ...], mode: str | None) -> None:
+    """A node that passes on what a graph in it streams, whose metadata both graphs share."""
+    metadata = {"langgraph_node": "agent", "ls_model_type": "chat"}
+    said = [(AIMessageChunk(content=it, id="m"), metadata) for it in ("Hel", "lo")]
+    shown = [] if mode else [(*label[:-1], "messages", it) for it in said]
+    written = (*label, said[1]) if label and not mode else said[1]
+    events = list(normalize([*shown, written], mode=mode, strict=True))
+    assert [it.data for it in events if isinstance(it, Custom)] == [said[1]]
 
 
 @pytest.mark.parametrize("values", [None, 3, "text", [{"a": 1}], {"a": 1}], ids=repr)

@@ -32,7 +32,6 @@ from .messages import MessagePairs, is_message_pair
 __all__ = ["GraphReader", "is_graph_item"]
 
 _PAIR = 2
-_NOTHING = (None, None)
 _PART_KEYS = frozenset({"type", "ns", "data"})
 
 
@@ -62,19 +61,6 @@ def _part_label(part: dict[str, Any]) -> _Labelled | None:
     if not part.keys() >= _PART_KEYS or part["type"] not in MODES:
         return None
     return tuple(part["ns"]), part["type"], part["data"]
-
-
-def _pair_behind_label(raw: Any) -> tuple[Any, Any]:
-    """Give what may be a message and its metadata."""
-    pair: tuple[Any, Any] = _NOTHING
-    match raw:
-        case (label, payload) | (_, label, payload) | {"type": label, "data": payload}:
-            is_label = label == "messages" or label.__class__ is tuple
-            if is_label and payload.__class__ is tuple and len(payload) == _PAIR:
-                pair = payload
-        case _:
-            pass
-    return pair
 
 
 def _is_path(value: Any) -> bool:
@@ -107,14 +93,23 @@ class GraphReader(Reader):
 
     def read(self, raw: Any) -> None:
         """Tell the assembly what one item means."""
-        is_bare = raw.__class__ is tuple and len(raw) == _PAIR and raw[1].__class__ is dict
-        message, metadata = raw if is_bare else _pair_behind_label(raw)
+        message: Any = None
+        metadata: Any = None
+        match raw:  # a label and a payload, or a message and its metadata
+            case (first, second) | (_, first, second) | {"type": first, "data": second}:
+                if second.__class__ is dict:
+                    message, metadata = first, second
+                elif second.__class__ is tuple and len(second) == _PAIR and first != "custom":
+                    message, metadata = second
+            case _:
+                pass
         track = self._writing.get(id(metadata))
-        if track and track.message.goes_on(message):
-            return
-        if track:
+        if track is None:
+            self._read_anew(raw)
+        elif not track.message.goes_on(message):
             self._pairs.add(message, metadata)
-            return
+
+    def _read_anew(self, raw: Any) -> None:
         if is_message_pair(raw) and self._mode in {None, "messages"}:
             self._pairs.add(raw[0], raw[1])
             return
