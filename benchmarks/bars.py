@@ -74,7 +74,7 @@ BARS: dict[str, Bar] = {
     "live.messages.sse": _at_most(10),
     # The owning call and the callback source, beside bare astream_events.
     "own.agent": _at_most(1 / 2),
-    "own.agent callbacks": _at_most(1 / 3),
+    "own.graph callbacks": _at_most(1 / 3),
     "own.chain callbacks": _at_most(1 / 10),
     # Merging chunks.
     "merge.growth": _at_most(6),

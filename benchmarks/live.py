@@ -1,8 +1,9 @@
 """Live graphs: what normalizing adds to them, and what our own calls save.
 
 What is added is a few percent, which no clock on a shared machine resolves, so instructions are
-counted. What is saved is told in processor time per token, from the call to the last event.
-``waits``: the model gives the loop a turn before every token, as a network does.
+counted. What is saved is told in processor time per token, from the call to the last event. Its
+bars are for models that never wait, as all others are; ``waits`` tells the same of a model that
+gives the loop a turn before every token, as a network does, so that a reader is woken for each.
 
 Beside them stands what no library can save: calls without anything of ours, and with a handler that
 only makes models stream and does nothing else, read at once or in a task that each token wakes.
@@ -24,7 +25,7 @@ from streamkit import CallbackSource, astream
 from . import counting
 from .bars import Effort, Row, Rows
 from .timing import run, side_by_side
-from .workloads import Says, agent, chain, question, text
+from .workloads import Says, agent, chain, one_node, question, text
 
 
 async def events_2(runnable: Any, input: Any) -> None:
@@ -108,6 +109,8 @@ CALLS = [
         partial(owning, include={"text", "tool"}),
     ),
     _Call("own.agent callbacks", "agent: ainvoke + CallbackSource", "agent", callbacks),
+    _Call("own.graph callbacks", "graph: ainvoke + CallbackSource", "graph", callbacks),
+    _Call("bare.graph idle", "graph: ainvoke, an idle handler makes it stream", "graph", idle),
     _Call("bare.agent ainvoke", "agent: bare ainvoke, nothing streams", "agent", bare),
     _Call("bare.agent idle", "agent: ainvoke, an idle handler makes it stream", "agent", idle),
     _Call("bare.agent woken", "agent: bare astream, a token wakes a reader", "agent", idle_woken),
@@ -121,7 +124,7 @@ CALLS = [
 def rows(effort: Effort) -> Rows:
     if effort.counts:
         yield from _added()
-    for waits in (True, False):
+    for waits in (False, True):
         yield from _saved(effort, waits=waits)
 
 
@@ -137,10 +140,11 @@ def _added() -> Rows:
 
 
 def _saved(effort: Effort, *, waits: bool) -> Rows:
-    tokens = max(600, effort.tokens // 2)
+    tokens = max(1_000, effort.tokens // 2)
     model = Says(says=text, tokens=tokens, waits=waits)
     runnables = {
         "agent": (agent(model), question("ReAct agent")),
+        "graph": (one_node(model), question("text")),
         "chain": (chain(model), {"messages": "go"}),
     }
     for name, given in runnables.items():
@@ -152,11 +156,10 @@ def _saved(effort: Effort, *, waits: bool) -> Rows:
             time.process_time,
         )
         cost = f"of {times.of('events', tokens).value:.0f} us a token"
-        kind = "" if waits else ", all ready"
+        id_end, end = (" waits", ", a turn before each token") if waits else ("", "")
         for call in calls:
-            id = call.id if waits else f"{call.id} ready"
             ratio = times.ratio(call.id, "events")
-            yield Row(id, call.what + kind, ratio, "x events v2", cost)
+            yield Row(call.id + id_end, call.what + end, ratio, "x events v2", cost)
 
 
 def _run(call: Callable[..., Any], runnable: Any, input: Any) -> None:
