@@ -24,12 +24,14 @@ class Stages:
 
     def __init__(self) -> None:
         self._stages: list[Stage[Any, Any]] = []
+        self._only: Stage[Any, Any] | None = None
         self.feed: Feed = self._feed_through
         """Gives what a raw item causes."""
 
     def add_stage(self, stage: AnyStage[Any, Any]) -> None:
         """Put a stage behind the others."""
         self._stages.append(stage_of(stage))
+        self._only = self._stages[0] if len(self._stages) == 1 else None
 
     def close(self) -> Iterable[Any]:
         """Give the closing events of a source that has no more items."""
@@ -88,8 +90,8 @@ class Pipeline(Stages):
 
     def _read_through(self, raw: object) -> Iterable[Any]:
         events: Any = self._read(raw)
-        if len(self._stages) == 1 and events.__class__ is list and len(events) == 1:
-            return self._stages[0](events[0])  # no other item that an error could cost
+        if self._only and events.__class__ is list and len(events) == 1:
+            return self._only(events[0])  # no other item that an error could cost
         return self.through(events)
 
     def _read_first(self, raw: object) -> Iterable[Any]:
