@@ -247,6 +247,13 @@ def test_parallel_messages_are_told_by_their_run() -> None:
     assert ends == [("a", "one", "1"), ("b", "two", "2")]
 
 
+def test_a_whole_message_under_the_run_of_an_open_one() -> None:
+    run, other = {"run_id": "r"}, AIMessage(content="Other", id="m2")
+    said = [START, delta(text="Hel"), delta(text="lo")]
+    events = read([enveloped("messages", (it, run)) for it in (*said, other, FINISH)])
+    assert {it.text for it in of(events, MessageEnd)} == {"Hello", "Other"}
+
+
 def test_bare_messages_are_told_by_their_namespace_or_their_id() -> None:
     def bare(path: str, event: dict[str, Any], **id: str) -> dict[str, Any]:
         return enveloped("messages", {**event, **id}, *filter(None, [path]))

@@ -76,16 +76,14 @@ class BlockEvents:
 
     def goes_on(self, event: Fields) -> bool:
         """Add a delta that says more of the open block's text, and tell whether it does."""
-        if event["event"] != "content-block-delta" or "delta" not in event:
+        delta = event.get("delta")
+        if delta is None or delta["type"] != "text-delta":
             return False
-        block, delta = self._blocks.get(event["index"]), event["delta"]
-        if block is None or delta["type"] != "text-delta":
+        block, text = self._blocks.get(event["index"]), delta["text"]
+        if block is None or not self.message.more_text(text, block):
             return False
-        text = delta["text"]
-        is_open = self.message.more_text(text, block)
-        if is_open:
-            block.said.append(text)
-        return is_open
+        block.said.append(text)
+        return True
 
     def _block(self, index: object) -> _Block:
         block = self._blocks.get(index)

@@ -82,7 +82,7 @@ class ProtocolMessages:
             return False
         event, metadata = raw
         track = self._by_run.get(metadata.get("run_id"))
-        return track is not None and track.blocks.goes_on(event)
+        return track is not None and event.__class__ is dict and track.blocks.goes_on(event)
 
     def _whole(self, message: object, origin: Origin) -> None:
         self.settle(message)
