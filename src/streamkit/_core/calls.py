@@ -17,10 +17,10 @@ class Call:
     __slots__ = ("block_id", "done", "id", "name", "parts", "provider_executed")
 
     def __init__(self, block_id: int, id: str, name: str, *, provider_executed: bool) -> None:
-        self.block_id = block_id
-        self.id = id
-        self.name = name
-        self.provider_executed = provider_executed
+        self.block_id: int = block_id
+        self.id: str = id
+        self.name: str = name
+        self.provider_executed: bool = provider_executed
         self.parts: list[str] = []
         self.done: ToolCall | None = None
 

@@ -25,9 +25,9 @@ class Track:
     __slots__ = ("ids", "key", "message", "origin")
 
     def __init__(self, key: Hashable, message: Message, origin: Origin) -> None:
-        self.key = key
-        self.message = message
-        self.origin = origin
+        self.key: Hashable = key
+        self.message: Message = message
+        self.origin: Origin = origin
         self.ids: set[str | None] = set()
 
     def may_be(self, id: str | None) -> bool:
