@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from langchain_core.messages import AIMessageChunk
 from langgraph.checkpoint.memory import InMemorySaver
 
 from expected import Expected, Said, expected, results
@@ -32,13 +33,24 @@ def doubles(text: str) -> Any:
     return json.loads(text, parse_int=float)
 
 
+def unescaped(value: Any) -> Any:
+    """A value without what LangChain's JavaScript puts around objects with an ``lc`` in them."""
+    if isinstance(value, list):
+        return [unescaped(it) for it in value]
+    if not isinstance(value, dict):
+        return value
+    inner = {key: unescaped(it) for key, it in value.items()}
+    return inner["__lc_escaped__"] if inner.keys() == {"__lc_escaped__"} else inner
+
+
 def said(message: dict[str, Any]) -> Said:
     content = message["content"]
     blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
     return Said(
         text="".join(it["text"] for it in blocks if it["type"] == "text"),
         calls=[
-            (it["id"], it["name"], doubles(json.dumps(it["args"]))) for it in message["tool_calls"]
+            (it["id"], it["name"], doubles(json.dumps(unescaped(it["args"]))))
+            for it in message["tool_calls"]
         ],
         reasoning=[it["reasoning"] for it in blocks if it["type"] == "reasoning"],
     )
@@ -86,6 +98,13 @@ def assert_streams(told: dict[str, Any], events: list[Event]) -> None:
 def test_cases(clients: Clients, name: str) -> None:
     dialect = "chunks" if name.startswith("objects") else None
     events = list(normalize(CASES[name](), dialect=dialect, on_error="event"))
+    assert_streams(clients.read("langgraph", body(events, request=STREAMED)), events)
+
+
+def test_arguments_that_look_like_what_langchain_serializes(clients: Clients) -> None:
+    call = {"name": "tool", "args": '{"lc": 0, "in": [{"lc": 1}]}', "id": "c", "index": 0}
+    said = [AIMessageChunk(content="", id="m", tool_call_chunks=[call])]
+    events = list(normalize(said, strict=True))
     assert_streams(clients.read("langgraph", body(events, request=STREAMED)), events)
 
 
