@@ -98,8 +98,8 @@ BARS: dict[str, Bar] = {
     # Flat, forever.
     "flat.tasks": _at_most(0),
     "flat.generators": _at_most(0),
-    "flat.time.events": _at_most(1.2),
-    "flat.time.messages": _at_most(1.2),
+    "flat.time.events.1000": _at_most(1.2),
+    "flat.time.messages.1000": _at_most(1.2),
     "flat.runs": _at_most(0),
     "flat.bytes": _at_most(32),
     "flat.first token": _at_most(1),

@@ -15,10 +15,12 @@ from streamkit import TextDelta, normalize
 
 from .bars import Effort, Row, Rows
 from .replay import drain, ours, ours_sync
-from .timing import Figure, run, side_by_side
+from .timing import Contender, Figure, run, side_by_side
 from .workloads import recorded, replay, text
 
 RUNS = 10_000
+ITEMS = 10_000
+SIZES = (100, 1_000, 10_000)
 
 
 def rows(effort: Effort) -> Rows:
@@ -32,22 +34,26 @@ def rows(effort: Effort) -> Rows:
 
 
 def _time(effort: Effort) -> Rows:
-    """The long recording begins with the short one, so it is the same items, and more of them."""
+    """The long recording begins with the shorter ones, so it is the same items, and more of them."""
     for api in ("events", "messages"):
         long = recorded("text", api, effort.long)
-        short = [*long[:1000]]
-        repeat = 10
-
-        def often(items: list[Any] = short, times: int = repeat) -> None:
-            for _ in range(times):
-                run(drain(normalize(replay(items))))
-
-        contenders = {"short": often, "long": ours(long)}
-        times = side_by_side(contenders, max(3, effort.rounds // 4))
-        ratio = times.ratio("long", "short").scaled(len(short) * repeat / len(long))
-        what = f"an item at {effort.long:,}, beside 1,000: {api}"
+        shorter = {str(size): _repeated(long[:size]) for size in SIZES}
+        times = side_by_side({"long": ours(long), **shorter}, max(3, effort.rounds // 4))
         note = f"{times.of('long', len(long)).value:.1f} us an item"
-        yield Row(f"flat.time.{api}", what, ratio, "x", note)
+        for size in SIZES:
+            ratio = times.ratio("long", str(size)).scaled(ITEMS / len(long))
+            what = f"an item at {effort.long:,}, beside {size:,}: {api}"
+            yield Row(f"flat.time.{api}.{size}", what, ratio, "x", note)
+
+
+def _repeated(items: list[Any]) -> Contender:
+    """Read a short recording again and again, until that was as many items as of the others."""
+
+    def read() -> None:
+        for _ in range(ITEMS // len(items)):
+            run(drain(normalize(replay(items))))
+
+    return read
 
 
 def _bytes_a_chunk() -> float:

@@ -62,7 +62,7 @@ def _beside_floor(api: Api, workload: str, effort: Effort) -> Rows:
 
 
 def _beside_peers(effort: Effort) -> Rows:
-    n = effort.tokens
+    n = peers.TOKENS
     events, dual = recorded("text", "events", n), recorded("text", "dual", n)
     v3, chunks = recorded("text", "v3", n), [*text(n), chunk(chunk_position="last")]
     encoded = lambda: run(drain(normalize(replay(events)).pipe(ag_ui.encoder())))  # noqa: E731
