@@ -34,7 +34,7 @@ def rows(effort: Effort) -> Rows:
 
 
 def _time(effort: Effort) -> Rows:
-    """The long recording begins with the shorter ones, so it is the same items, and more of them."""
+    """The long recording begins with the shorter ones: the same items, and more of them."""
     for api in ("events", "messages"):
         long = recorded("text", api, effort.long)
         shorter = {str(size): _repeated(long[:size]) for size in SIZES}
