@@ -113,11 +113,12 @@ def dump_scalars(fields: dict[str, Any]) -> bytes:
 
 def dump_text(text: str) -> bytes:
     """Give a text as `dumps` does, only sooner."""
+    if text.isascii():
+        return encode(text)
     try:
-        data = encode(text)
+        return one_line(encode(text))
     except UnicodeEncodeError:  # half of a surrogate pair
         return dumps(text)
-    return data if data.isascii() else one_line(data)
 
 
 def dump_carefully(fields: dict[str, Any], private: bool) -> bytes:

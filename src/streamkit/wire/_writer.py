@@ -108,13 +108,9 @@ class _Words:
     def write(self, event: TextDelta) -> bytes:
         if event.message_id != self._message_id or event.block_id != self._block_id:
             self._turn_to(event)
-        try:
-            text = encode(event.text)
-        except UnicodeEncodeError:  # half of a surrogate pair
-            text = dump_text(event.text)
-        said = (self._before, encode(event.timestamp), self._block, text, self._after)
-        line = b"".join(said)
-        return line if line.isascii() else one_line(line)
+        text = event.text
+        said = encode(text) if text.isascii() else dump_text(text)
+        return b"".join((self._before, encode(event.timestamp), self._block, said, self._after))
 
     def _turn_to(self, event: TextDelta) -> None:
         self._message_id, self._block_id = event.message_id, event.block_id
