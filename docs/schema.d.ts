@@ -467,6 +467,8 @@ export interface StateUpdate {
   node: string;
   /** What it wrote, in whatever shape: a dict, a list of dicts, a scalar, or None. */
   values?: unknown;
+  /** Whether an earlier run wrote it, so that the node need not run in this one. */
+  cached?: boolean;
 }
 
 /** The whole state of a graph. */

@@ -38,7 +38,7 @@ from graphs import (
     run,
     says,
 )
-from streamkit import Interrupt, RunStart, StepEnd, ToolEnd
+from streamkit import Interrupt, RunStart, StateUpdate, StepEnd, ToolEnd
 
 pytestmark = pytest.mark.filterwarnings(IGNORE_V1)
 
@@ -134,9 +134,9 @@ def test_a_parallel_node_goes_on(api: str) -> None:
     graph = parallel(waits(), asks(says(answer("all the while", 1, 1))), **saved())
     first, second = runs(graph, api, Command(resume="yes"))
     assert facts(first) == paused("go on?", messages=["all the while"], usage=(1, 1))
-    # `updates` mode repeats what the finished node wrote, so that a new reader knows of it.
-    repeated = ["all the while"] if api in {MODES, ASYNC_MODES} else []
-    assert facts(second).messages == [*repeated, "got yes"]
+    # What the finished node wrote is repeated, so that a new reader knows of it, but not paid again.
+    assert facts(second) == Facts(messages=["all the while", "got yes"])
+    assert [(it.node, it.cached) for it in of(second, StateUpdate)] == [("b", True), ("a", False)]
 
 
 # --- several at once

@@ -397,6 +397,8 @@ class StateUpdate(_Event, frozen=True, kw_only=True):
     """The node that wrote."""
     values: Any = None
     """What it wrote, in whatever shape: a dict, a list of dicts, a scalar, or None."""
+    cached: bool = False
+    """Whether an earlier run wrote it, so that the node need not run in this one."""
 
 
 class StateSnapshot(_Event, frozen=True, kw_only=True):

@@ -193,6 +193,17 @@ class Assembly:
         self.close_inside(step_id, "interrupted" if self.interrupted else "incomplete")
         self._end(step_id, status, output=output, error=self._unblamed(error))
 
+    def open_node(self, namespace: tuple[str, ...], node: str) -> str | None:
+        """Give the step of a node that is open, if one is and no more."""
+        open_ones = [
+            bracket.fields["step_id"]
+            for bracket in self._open.values()
+            if isinstance(bracket, Bracket)
+            and bracket.fields.get("kind") == "node"
+            and (bracket.origin.namespace, bracket.origin.node) == (namespace, node)
+        ]
+        return open_ones[0] if len(open_ones) == 1 else None
+
     # --- messages
 
     def start_message(
@@ -225,8 +236,11 @@ class Assembly:
             model = message.model or "unknown"
             self._usage[model] = self._usage.get(model, Usage()) + usage
 
-    def whole_message(self, value: object, origin: Origin) -> None:
-        """Show a message that came whole: its own events, a tool's result, or an addition."""
+    def whole_message(self, value: object, origin: Origin, *, cached: bool = False) -> None:
+        """Show a message that came whole: its own events, a tool's result, or an addition.
+
+        One that is ``cached`` was paid for by an earlier run: its tokens are none of this one's.
+        """
         kind, fields = kind_of(value), fields_of(value)
         if self.ledger.is_known(fields, origin) and not is_removal(value):
             return
@@ -235,7 +249,7 @@ class Assembly:
         if kind == "tool":
             self._tool_message(fields, origin)
         elif kind in {"ai", "chunk"}:
-            self._whole_answer(fields, origin)
+            self._whole_answer({**fields, "usage_metadata": None} if cached else fields, origin)
         else:
             self.show(MessageAdded, origin, message=value)
 
@@ -328,12 +342,17 @@ class Assembly:
 
     # --- things without a length
 
-    def state_update(self, origin: Origin, node: str, values: object) -> None:
-        """Show what a node wrote, after the messages it holds that were not shown yet."""
+    def state_update(
+        self, origin: Origin, node: str, values: object, *, cached: bool = False
+    ) -> None:
+        """Show what a node wrote, after the messages it holds that were not shown yet.
+
+        It is ``cached`` if an earlier run wrote it.
+        """
         for message in messages_in(values):
-            self.whole_message(message, origin)
+            self.whole_message(message, origin, cached=cached)
         self.ledger.echoes.end_task(origin)
-        self.show(StateUpdate, origin, node=node, values=values)
+        self.show(StateUpdate, origin, node=node, values=values, cached=cached)
 
     def interrupt(
         self, origin: Origin, interrupt_id: str, value: object = None, **details: Any

@@ -8,7 +8,7 @@ from typing import Any, cast
 from .._core.assembly import Assembly
 from ..values import Origin
 
-__all__ = ["interrupt_id", "is_bubble_up", "show_interrupts"]
+__all__ = ["is_bubble_up", "note_waiting", "show_interrupts"]
 
 
 def show_interrupts(assembly: Assembly, origin: Origin, interrupts: Sequence[object]) -> None:
@@ -20,13 +20,22 @@ def show_interrupts(assembly: Assembly, origin: Origin, interrupts: Sequence[obj
         fields = _fields(item)
         assembly.interrupt(
             origin,
-            interrupt_id(item),
+            _interrupt_id(item),
             fields.get("value"),
             response_schema=fields.get("response_schema"),
         )
 
 
-def interrupt_id(item: object) -> str:
+def note_waiting(assembly: Assembly, error: object, tool_call_id: str | None) -> None:
+    """Note that a tool's call waits for the interrupts that it raised."""
+    interrupts: Any = next(iter(getattr(error, "args", ())), ())
+    if isinstance(interrupts, (list, tuple)) and tool_call_id:
+        for item in cast("list[object]", interrupts):
+            value = getattr(item, "value", None)
+            assembly.ledger.note_waiting(_interrupt_id(item), value, tool_call_id)
+
+
+def _interrupt_id(item: object) -> str:
     """Give the id that resumes this interrupt. Before langgraph 0.6 it was computed, not kept."""
     fields = _fields(item)
     id: object = fields.get("id") or getattr(item, "interrupt_id", None)

@@ -23,7 +23,7 @@ from ..events import Checkpoint, Custom, StateSnapshot
 from ..values import ErrorInfo, Origin, Status
 from ._interrupts import show_interrupts
 
-__all__ = ["MODES", "MessagesMode", "ModePayloads", "error_of"]
+__all__ = ["MODES", "MessagesMode", "ModePayloads", "error_of", "is_cached"]
 
 MODES = ("values", "updates", "messages", "custom", "tasks", "checkpoints", "debug", "tools")
 
@@ -109,18 +109,23 @@ class ModePayloads:
         updates = dict_or_empty(payload)
         if updates is not payload:
             raise MalformedItem(f"expected an update by node, got {payload!r:.200}", payload)
+        cached = is_cached(updates)
         for node, values in updates.items():
             if node == "__interrupt__":
                 show_interrupts(self._assembly, Origin(namespace=namespace), values)
-            else:
-                self._update(Origin(namespace=namespace, node=node), node, values)
+            elif node != "__metadata__":
+                self._update(namespace, node, values, cached=cached)
 
-    def _update(self, origin: Origin, node: str, values: object) -> None:
+    def _update(self, namespace: Path, node: str, values: object, *, cached: bool) -> None:
         messages = list(messages_in(values))
         for message in messages:
             self._messages.settle(message)
         self._assembly.ledger.mark_history(messages)
-        self._assembly.state_update(origin, node, values)
+        origin = Origin(namespace=namespace, node=node)
+        self._assembly.state_update(origin, node, values, cached=cached)
+        step_id = self._assembly.open_node(namespace, node) if cached else None
+        if step_id:  # its task was announced, and nothing else tells that it does not run
+            self._assembly.end_step(step_id, values)
 
     def _tasks(self, namespace: Path, payload: Mapping[str, Any]) -> None:
         origin = origin_in(namespace, task_id=payload["id"], node=payload["name"])
@@ -167,6 +172,11 @@ class ModePayloads:
                 self._assembly.fail_tool(key, error_of(payload.get("message")))
             case event:
                 raise MalformedItem(f"no event of tools mode is named {event!r}", payload)
+
+
+def is_cached(update: Mapping[str, Any]) -> bool:
+    """Tell whether an earlier run wrote it: a cache had it, or a run that paused or broke off."""
+    return bool(dict_or_empty(update.get("__metadata__")).get("cached"))
 
 
 def error_of(error: object, name: str = "ToolError") -> ErrorInfo:

@@ -33,8 +33,8 @@ from .._fields import dict_or_empty
 from ..errors import MalformedItem
 from ..events import Custom, StepDelta
 from ..values import Origin, Status, StepKind
-from ._interrupts import interrupt_id, is_bubble_up, show_interrupts
-from ._modes import error_of
+from ._interrupts import is_bubble_up, note_waiting, show_interrupts
+from ._modes import error_of, is_cached
 from ._reader import Reader
 from ._runs import Completion, Run, answer_in, kind_of_step, sent_tool_call_id, takes_place_of
 from .chunks import is_cumulative
@@ -226,7 +226,7 @@ class EventsReader(Reader):
         """Tell an update, or a labelled item, from the bare payload of any other mode."""
         names = dict_or_empty(chunk)
         is_update = all(it in self._nodes or it.startswith("__") for it in names)
-        return isinstance(chunk, tuple) or (bool(names) and is_update)
+        return isinstance(chunk, tuple) or is_cached(names) or (bool(names) and is_update)
 
     def _step_delta(self, event: dict[str, Any]) -> None:
         run, chunk = self._known(event), event["data"]["chunk"]
@@ -236,8 +236,8 @@ class EventsReader(Reader):
     def _graph_chunk(self, run: Run, chunk: object) -> None:
         """Read a root graph's chunk: an update, or ``(mode, payload)`` where modes were asked for.
 
-        Node outputs are taken from the nodes themselves, so that only interrupts and the stream
-        writer's data are news here.
+        Node outputs are taken from the nodes themselves, so that only interrupts, the stream
+        writer's data and what nodes wrote that do not run are news here.
         """
         mode: object = "updates"
         if isinstance(chunk, tuple):
@@ -247,9 +247,18 @@ class EventsReader(Reader):
         elif "__interrupt__" in (update := dict_or_empty(chunk)):
             paused_at = self._paused_at(run.origin)
             show_interrupts(self.assembly, paused_at, update["__interrupt__"])
+        elif is_cached(update):
+            self._cached(run.origin, update)
         else:
             for node, values in update.items():
                 self._updated(run.origin.run_id or "", node, values)
+
+    def _cached(self, graph: Origin, update: dict[str, Any]) -> None:
+        around = (*graph.parent_ids, *filter(None, [graph.run_id]))
+        for node, values in update.items():
+            if node != "__metadata__":
+                origin = Origin(parent_ids=around, node=node, namespace=graph.namespace)
+                self.assembly.state_update(origin, node, values, cached=True)
 
     def _updated(self, graph: str, node: str, values: object) -> None:
         """End a node that left for another graph's node: this update is all there is of its end."""
@@ -349,17 +358,10 @@ class EventsReader(Reader):
         self._leave(run_id)
         self.assembly.close_inside(run_id, "incomplete")
         if is_bubble_up(error):
-            self._note_interrupts(run, error)
+            note_waiting(self.assembly, error, run.tool_call_id)
             self.assembly.end_tool(run_id, None, "interrupted")
         else:
             self.assembly.fail_tool(run_id, error_of(error))
-
-    def _note_interrupts(self, run: Run, error: object) -> None:
-        interrupts: Any = next(iter(getattr(error, "args", ())), ())
-        if isinstance(interrupts, (list, tuple)) and run.tool_call_id:
-            for item in cast("list[object]", interrupts):
-                value = getattr(item, "value", None)
-                self.assembly.ledger.note_waiting(interrupt_id(item), value, run.tool_call_id)
 
     # --- retrievers and custom events
 

@@ -243,9 +243,10 @@ class Encoder:
         return self._tell("values", _ROOT, dumps(state, private=True))
 
     def _state_update(self, event: StateUpdate) -> Frames:
-        return self._tell_json(
-            "updates", event, {event.node: flat(event.values, private=self._private)}
-        )
+        update = {event.node: flat(event.values, private=self._private)}
+        if event.cached:
+            update["__metadata__"] = {"cached": True}
+        return self._tell_json("updates", event, update)
 
     def _checkpoint(self, event: Checkpoint) -> Frames:
         names = ("values", "next", "config", "parent_config", "metadata")
