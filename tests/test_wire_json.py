@@ -46,7 +46,7 @@ from pydantic import (
     model_serializer,
 )
 
-from streamkit import ErrorInfo, Origin, RunStart, TextDelta, Usage
+from streamkit import Checkpoint, ErrorInfo, Origin, RunStart, TextDelta, Usage
 from streamkit.wire import dumps, jsonable, to_dict
 from streamkit.wire._json import loads, written
 from streamkit.wire._walk import MAX_CHARACTERS, MAX_DEPTH, plain
@@ -715,6 +715,14 @@ def test_both_ways_lead_to_the_same_with_events(cls, data, private):
     foreign = [it for it in msgspec.structs.fields(cls) if it.type is Any]
     event = msgspec.structs.replace(event, **{it.name: data.draw(values) for it in foreign})
     assert to_dict(event, private=private) == jsonable(event, private=private)
+
+
+@pytest.mark.parametrize(
+    "make", [Mean, MeanDict, lambda: {"configurable": MeanDict()}, lambda: [1]]
+)
+def test_a_config_that_is_none_holds_no_ids(make):
+    event = Checkpoint(origin=Origin(), timestamp=0.5, config=make())
+    assert to_dict(event)["config"] == {"configurable": {}}
 
 
 @given(values)

@@ -198,5 +198,9 @@ def _ids_of(config: object) -> Record | None:
     """Give of a config what leads back to the checkpoint: the rest may hold keys and names."""
     if config is None:
         return None
-    known = dict_or_empty(dict_or_empty(config).get("configurable"))
-    return {"configurable": {key: known[key] for key in _CHECKPOINT_IDS if key in known}}
+    try:
+        known = dict_or_empty(dict_or_empty(config).get("configurable"))
+        ids = {key: known[key] for key in _CHECKPOINT_IDS if key in known}
+    except Exception:  # noqa: BLE001  (it is of somebody's own class, and no config)
+        ids = {}
+    return {"configurable": ids}
