@@ -241,11 +241,12 @@ class Assembly:
 
         One that is ``cached`` was paid for by an earlier run: its tokens are none of this one's.
         """
-        kind, fields = kind_of(value), fields_of(value)
-        if self.ledger.is_known(fields, origin) and not is_removal(value):
+        kind, fields, ledger = kind_of(value), fields_of(value), self.ledger
+        is_told = ledger.is_repeated_removal if is_removal(value) else ledger.is_known
+        if is_told(value, origin):
             return
-        self.ledger.mark_seen([value])
-        self.ledger.echoes.record_nameless(fields, origin)
+        ledger.mark_seen([value])
+        ledger.echoes.record_nameless(fields, origin)
         if kind == "tool":
             self._tool_message(fields, origin)
         elif kind in {"ai", "chunk"}:

@@ -7,10 +7,10 @@ said, as hashes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from .._fields import Fields
 from ..values import Origin
 from .echoes import Echoes
 from .message import Message
@@ -34,6 +34,10 @@ class Ledger:
         self.echoes: Echoes = Echoes()
         self.message_ids: set[str] = set()
         self.interrupt_ids: set[str] = set()
+        # Those that had no id when they were seen: LangGraph gives them one in place, later.
+        self._nameless: dict[int, object] = {}
+        # By who tells them: a node itself, or its update.
+        self._removals: tuple[Counter[Hashable], Counter[Hashable]] = (Counter(), Counter())
         self._waiting: list[tuple[str, Any, str]] = []
         self._checkpoint_ids: set[str] = set()
         self._answered: set[str] = set()
@@ -58,8 +62,12 @@ class Ledger:
 
     def mark_seen(self, messages: Iterable[object]) -> None:
         """Remember messages that are no news: a node's input, or the history it returns."""
-        ids = (fields_of(message).get("id") for message in messages)
-        self.message_ids.update(id for id in ids if id)
+        for message in messages:
+            name = fields_of(message).get("id")
+            if name:
+                self.message_ids.add(name)
+            else:
+                self._nameless[id(message)] = message
 
     def mark_history(self, messages: Sequence[object]) -> None:
         """Remember what a node returns of earlier turns: all up to the last message known.
@@ -69,14 +77,24 @@ class Ledger:
         history = [not is_removal(it) and self.knows(it) for it in messages]
         known = [number for number, is_known in enumerate(history) if is_known]
         if known:
-            self.mark_seen(messages[: known[-1] + 1])
+            # Only by their ids: results of tools that ran at once have none, and may be news.
+            self.mark_seen(it for it in messages[: known[-1] + 1] if fields_of(it).get("id"))
 
-    def is_known(self, fields: Fields, origin: Origin) -> bool:
+    def is_known(self, message: object, origin: Origin) -> bool:
         """Tell whether a message was shown: under its id, or before it had one."""
-        id = fields.get("id")
-        if id and self.echoes.had_no_id(fields, origin):
-            self.message_ids.add(id)
-        return id in self.message_ids
+        fields = fields_of(message)
+        if id(message) in self._nameless or self.echoes.had_no_id(fields, origin):
+            self.mark_seen([message])
+            return True
+        return fields.get("id") in self.message_ids
+
+    def is_repeated_removal(self, message: object, origin: Origin) -> bool:
+        """Tell whether a removal was shown: its node tells of it, and its node's update again."""
+        place = (origin.namespace, origin.node, fields_of(message).get("id"))
+        here = bool(origin.metadata)  # which updates have not
+        told, elsewhere = self._removals[here], self._removals[not here]
+        told[place] += 1
+        return told[place] <= elsewhere[place]
 
     # --- tools
 

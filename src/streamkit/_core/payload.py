@@ -107,7 +107,7 @@ def _is_command(value: object) -> bool:
 def messages_in(values: object) -> Iterator[Any]:
     """Give the messages that a node's output holds, in order, whatever shape the output has."""
     values = written_in(values)
-    channels = {} if message_in(values) else _channels(values)
+    channels: Fields = {} if message_in(values) else _channels(values)
     for value in channels.values() if channels else (values,):
         yield from _messages(value)
 
@@ -115,7 +115,7 @@ def messages_in(values: object) -> Iterator[Any]:
 def _channels(state: object) -> Fields:
     """Give a state by its channels: it may be a dict, a dataclass or a pydantic model."""
     cls: Any = state.__class__
-    names = getattr(cls, "__dataclass_fields__", None) or getattr(cls, "model_fields", ())
+    names: Any = getattr(cls, "__dataclass_fields__", None) or getattr(cls, "model_fields", ())
     return {name: getattr(state, name, None) for name in names} or dict_or_empty(state)
 
 

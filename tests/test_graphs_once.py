@@ -1,0 +1,114 @@
+"""What LangGraph tells several times, and without a name to know it by, is shown once."""
+
+import asyncio
+import operator
+from collections.abc import Callable
+from typing import Annotated, Any, TypedDict
+
+import pytest
+
+pytest.importorskip("langgraph")
+
+from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage, SystemMessage
+from langgraph.graph import START, MessagesState, StateGraph
+
+from graphs import (
+    ASK,
+    ASYNC_MODES,
+    EVENTS,
+    EVENTS_1,
+    IGNORE_V1,
+    LANGGRAPH,
+    MODES,
+    SYNC,
+    Facts,
+    facts,
+    normalize,
+    run,
+)
+from streamkit import Event, RunFold, astream, stream
+from streamkit.testing import check_stream
+
+pytestmark = pytest.mark.filterwarnings(IGNORE_V1)
+
+ALL_MODES = "all modes"
+OWN = "astream()"
+OWN_SYNC = "stream()"
+EVERY_API = (SYNC, EVENTS, EVENTS_1, MODES, ASYNC_MODES, ALL_MODES, OWN, OWN_SYNC)
+
+
+class Plain(TypedDict):
+    """A state that gives its messages no ids."""
+
+    messages: Annotated[list[Any], operator.add]
+
+
+def nested(depth: int, state: Any, make: Callable[[], list[Any]]) -> Any:
+    """A graph of one node, in graphs of one node."""
+    node: Any = lambda _: {"messages": make()}  # noqa: E731
+    for _ in range(depth):
+        builder = StateGraph(state)
+        builder.add_node("a", node)
+        builder.add_edge(START, "a")
+        node = builder.compile()
+    return node
+
+
+def events_of(graph: Any, api: str) -> list[Event]:
+    async def read() -> list[Event]:
+        return [event async for event in astream(graph, ASK, strict=True)]
+
+    if api == OWN:
+        events = asyncio.run(read())
+    elif api == OWN_SYNC:
+        events = list(stream(graph, ASK, strict=True))
+    elif api == ALL_MODES:
+        modes = ["messages", "updates", "values", "tasks", "checkpoints", "debug"]
+        events = list(normalize(graph.stream(ASK, stream_mode=modes, subgraphs=True), strict=True))
+    else:
+        return run(graph, api)
+    check_stream(events)
+    return events
+
+
+def by_hand() -> list[Any]:
+    return [AIMessage("by hand"), HumanMessage("said so"), SystemMessage("be nice")]
+
+
+@pytest.mark.parametrize("api", EVERY_API)
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize("state", [MessagesState, Plain])
+def test_messages_without_ids(state: Any, depth: int, api: str) -> None:
+    if state is Plain and depth > 1 and api == EVENTS_1:
+        pytest.skip("its items are copies, and nothing tells one from another")
+    told = facts(events_of(nested(depth, state, by_hand), api))
+    assert told == Facts(messages=["by hand"], added=["said so", "be nice"])
+
+
+def makes_room() -> list[Any]:
+    return [RemoveMessage(id="__remove_all__"), HumanMessage("what was said so far")]
+
+
+@pytest.mark.skipif(LANGGRAPH < (0, 4), reason="it cannot remove all at once")
+@pytest.mark.parametrize("api", EVERY_API)
+def test_a_removal(api: str) -> None:
+    """Else whoever follows it would remove what was added after it."""
+    events = events_of(nested(1, MessagesState, makes_room), api)
+    assert facts(events) == Facts(added=["", "what was said so far"])
+    fold = RunFold()
+    for event in events:
+        fold.feed(event)
+    assert [it.content for it in fold.result().messages] == ["what was said so far"]
+
+
+@pytest.mark.skipif(LANGGRAPH < (0, 4), reason="it cannot remove all at once")
+@pytest.mark.parametrize("api", [EVENTS, EVENTS_1, OWN, OWN_SYNC])
+def test_each_of_two_removals_is_one(api: str) -> None:
+    """Of equal removals LangGraph's ``messages`` mode tells only the first."""
+    builder = StateGraph(MessagesState)
+    for name in "ab":
+        builder.add_node(name, lambda _: {"messages": makes_room()})
+    builder.add_edge(START, "a")
+    builder.add_edge("a", "b")
+    told = facts(events_of(builder.compile(), api))
+    assert told == Facts(added=["", "what was said so far"] * 2)
