@@ -20,10 +20,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from ._drive import AsyncEventStream, EventStream, Pipeline
-from .dialects.callbacks import Note, Piece, run_of
+from .dialects.callbacks import Note, Piece
 from .errors import UsageError
 from .events import Event
 from .run._facts import Fact, filter_of, wanted
@@ -44,9 +44,8 @@ class _Run(Iterator[Any]):
         self.is_over = False
         self.error: Exception | None = None
 
-    def end(self, last: dict[str, Any]) -> None:
-        """Take note that the root's end or error was noted."""
-        error = last["data"].get("error")
+    def end(self, error: object) -> None:
+        """Take note that the root's end, or what it raised, was noted."""
         self.error = error if isinstance(error, Exception) else None
         self.is_over = True
 
@@ -201,10 +200,9 @@ class CallbackSource:
             pipeline.add_stage(only_wanted)
         return pipeline
 
-    def _post(self, note: Note) -> None:
-        """Take a note, in any thread."""
-        fields = run_of(note)
-        parents, run_id = fields["parent_ids"], fields["run_id"]
+    def _post(self, about: dict[str, Any], note: Note) -> None:
+        """Take a note on a run, in any thread."""
+        parents, run_id = about["parent_ids"], about["run_id"]
         run = self._runs.get(parents[0] if parents else run_id)
         if run is None:
             if parents or not _tells(note, "_start"):
@@ -213,11 +211,11 @@ class CallbackSource:
             self._unread.append(run)
         run.notes.append(note)
         if not parents and _tells(note, ("_end", "_error")):
-            run.end(fields)
+            run.end(note["data"].get("error"))
             del self._runs[run_id]
         for sleeper in self._sleepers:
             sleeper.wake()
 
 
-def _tells(note: Note, verbs: str | tuple[str, ...]) -> bool:
+def _tells(note: Note, verbs: str | tuple[str, ...]) -> TypeGuard[dict[str, Any]]:
     return not isinstance(note, Piece) and note["event"].endswith(verbs)

@@ -39,10 +39,10 @@ from ._runs import Run
 from .astream_events import EventsReader
 from .chunks import ChunksReader, is_cumulative
 
-__all__ = ["CallbackReader", "Note", "Piece", "Yielded", "run_of"]
+__all__ = ["CallbackReader", "Note", "Piece", "Yielded"]
 
 
-class Piece(Struct):
+class Piece(Struct, gc=False):
     """A piece of a model's answer, and when it came.
 
     ``run`` is what all other notes on the run say of it: the same dict for all pieces.
@@ -54,11 +54,6 @@ class Piece(Struct):
 
 
 Note: TypeAlias = dict[str, Any] | Piece
-
-
-def run_of(note: Note) -> dict[str, Any]:
-    """Give what a note says of its run, such as ``run_id`` and ``parent_ids``."""
-    return note.run if isinstance(note, Piece) else note
 
 
 class Yielded(NamedTuple):

@@ -43,8 +43,8 @@ __all__ = ["Recorder", "StreamingRecorder", "recorder_for", "with_handler"]
 
 T = TypeVar("T")
 
-Post = Callable[[Note], None]
-"""Takes a note."""
+Post = Callable[[dict[str, Any], Note], None]
+"""Takes what all notes on a run say of it, such as ``run_id`` and ``parent_ids``, and a note."""
 
 
 _NOT_OURS = object()
@@ -131,7 +131,7 @@ class Recorder(BaseCallbackHandler):
     def _note(self, run: _Run, verb: str, data: dict[str, Any]) -> None:
         if run.is_noted:
             event, now = f"on_{run.kind}_{verb}", self._clock()
-            self._post({"event": event, "timestamp": now, "data": data, **run.fields})
+            self._post(run.fields, {"event": event, "timestamp": now, "data": data, **run.fields})
 
     def _end(self, run_id: UUID, verb: str, data: dict[str, Any]) -> None:
         run = self._runs.pop(run_id.int, None)
@@ -205,7 +205,7 @@ class Recorder(BaseCallbackHandler):
             said = chunk.message if chunk else AIMessageChunk(content=token)
         else:
             said = chunk or token
-        self._post(Piece(run.fields, said, self._clock()))
+        self._post(run.fields, Piece(run.fields, said, self._clock()))
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **_: Any) -> None:
         """Note an end: with the message or, of a completion model, the whole result."""
@@ -273,7 +273,7 @@ class Recorder(BaseCallbackHandler):
             "tags": about.get("tags") or [],
             "metadata": about.get("metadata") or {},
         }
-        self._post(note)
+        self._post(note, note)
 
 
 class StreamingRecorder(Recorder, _StreamingCallbackHandler):  # type: ignore[type-arg]  # 0.3.40 has no parameter

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..dialects.callbacks import Note, Piece, run_of
+from ..dialects.callbacks import Note, Piece
 from ._bell import Bell
 from ._confluence import Confluence, Held
 
@@ -36,10 +36,10 @@ class Wire(Confluence):
         self._bell = bell
         self._pieces_ring = pieces_ring
 
-    def post(self, note: Note) -> None:
-        """Take a note, in any thread."""
+    def post(self, run: dict[str, Any], note: Note) -> None:
+        """Take a note on a run, in any thread."""
         bell = self._bell if self._pieces_ring or not isinstance(note, Piece) else None
-        if bell and bell.is_near(run_of(note)):
+        if bell and bell.is_near(run):
             self._hold(note, bell)
         else:
             self.add_note(note)
