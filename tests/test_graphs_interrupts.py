@@ -1,6 +1,7 @@
 """Graphs that wait for somebody: each pause is shown once, where it was raised, and is no failure."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.prebuilt import ToolNode
 from langgraph.types import Command
 
 from graphs import (
@@ -26,6 +28,7 @@ from graphs import (
     SYNC,
     THREAD,
     Facts,
+    add,
     agent,
     answer,
     asks,
@@ -38,7 +41,7 @@ from graphs import (
     run,
     says,
 )
-from streamkit import Interrupt, RunStart, StateUpdate, StepEnd, ToolEnd
+from streamkit import Interrupt, RunStart, StateUpdate, StepEnd, ToolEnd, normalize
 
 pytestmark = pytest.mark.filterwarnings(IGNORE_V1)
 
@@ -251,3 +254,44 @@ def test_two_tools_wait() -> None:
     (shown,) = of(first, Interrupt)
     assert shown.value == "tool 1?"
     assert shown.tool_call_id == ("c1" if CORE >= (1,) else None)
+
+
+def approves(state: Any, config: RunnableConfig) -> Any:
+    """Ask for leave, and return the message that calls: as LangChain's middleware does."""
+    pause(config, "may it?")
+    return {"messages": [state["messages"][-1]]}
+
+
+TOLD_AGAIN = Facts(
+    messages=["", "all done"], calls=[("c1", "add", {"a": 1, "b": 2})], usage=(12, 12)
+)
+ADDED = [("c1", "add", "3")]
+
+
+@pytest.mark.parametrize(
+    ("modes", "told"),
+    [
+        pytest.param(
+            ["messages", "updates", "tasks"],
+            Facts(messages=["all done"], usage=(7, 7)),
+            marks=pytest.mark.skipif(LANGGRAPH < (0, 6), reason="it does not announce it again"),
+        ),
+        (["messages", "updates", "values"], Facts(messages=["all done"], usage=(7, 7))),
+        (["messages", "updates"], TOLD_AGAIN),
+    ],
+)
+def test_a_node_returns_what_it_asked_about(modes: list[str], told: Facts) -> None:
+    """Updates alone do not tell that an earlier run has shown it, and paid for it."""
+    model = calling(("c1", "add", '{"a": 1, "b": 2}'))
+    graph = chain(asks(model), approves, ToolNode([add]), asks(model), **saved())
+    graph.invoke(ASK, THREAD)
+    raw = graph.stream(Command(resume="yes"), THREAD, stream_mode=modes)
+    assert facts(list(normalize(raw, strict=True))) == replace(told, tools=ADDED)
+
+
+@pytest.mark.parametrize("api", [EVENTS, EVENTS_1, SYNC, ASYNC])
+def test_a_node_returns_what_it_asked_about_elsewhere(api: str) -> None:
+    model = calling(("c1", "add", '{"a": 1, "b": 2}'))
+    graph = chain(asks(model), approves, ToolNode([add]), asks(model), **saved())
+    _, second = runs(graph, api, Command(resume="yes"))
+    assert facts(second) == Facts(messages=["all done"], usage=(7, 7), tools=ADDED)
