@@ -64,12 +64,18 @@ def environment(**more):
     return {**kept, "PYTHONPATH": SOURCE, "PYTHONIOENCODING": "utf-8", **more}
 
 
+def heed_ctrl_c():
+    """Tests may run in the background of a shell, which has all that it starts ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def started(*arguments, stdout=subprocess.PIPE, **more):
     """The command as a process of its own, which is killed if it hangs."""
     command = [sys.executable, "-m", "streamkit", *arguments]
-    environ = environment(**more)
-    with subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, env=environ) as process:
+    first = None if os.name == "nt" else heed_ctrl_c
+    pipes = {"stdout": stdout, "stderr": subprocess.PIPE, "preexec_fn": first}
+    with subprocess.Popen(command, env=environment(**more), **pipes) as process:
         watchdog = threading.Timer(60, process.kill)
         watchdog.start()
         yield process

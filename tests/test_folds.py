@@ -7,8 +7,9 @@ import pytest
 pytest.importorskip("langgraph")
 
 from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage
+from langgraph.prebuilt import ToolNode
 
-from graphs import ASYNC, EVENTS, add, agent, asks, calling, chain, gives, run, says
+from graphs import ASK, ASYNC, EVENTS, MODES, add, agent, asks, calling, chain, gives, run, says
 from streamkit import (
     Citation,
     Content,
@@ -63,6 +64,30 @@ def test_what_nodes_add_and_remove_is_added_and_removed() -> None:
     fresh = gives(RemoveMessage(id="__remove_all__"), HumanMessage("fresh"))
     messages = transcript(chain(asks(says("some words")), fresh), EVENTS)
     assert [(it.type, it.content) for it in messages] == [("human", "fresh")]
+
+
+def test_what_a_node_keeps_when_it_removes_all_is_kept() -> None:
+    """As LangChain's ``SummarizationMiddleware`` keeps the last messages, behind its summary."""
+
+    def summarize(state: Any) -> Any:
+        _, _, *last = state["messages"]
+        return {"messages": [RemoveMessage(id="__remove_all__"), HumanMessage("so far"), *last]}
+
+    def graph() -> Any:
+        model = calling(("c1", "add", '{"a": 1, "b": 2}'))
+        return chain(asks(model), ToolNode([add]), asks(model), summarize, asks(says("bye")))
+
+    expected = [(it.type, it.content) for it in graph().invoke(ASK)["messages"]]
+    assert expected == [("human", "so far"), ("tool", "3"), ("ai", "all done"), ("ai", "bye")]
+    for api in (EVENTS, MODES):
+        assert [(it.type, it.content) for it in transcript(graph(), api)] == expected
+
+
+def test_a_result_has_the_id_that_its_node_gave_it() -> None:
+    removes = lambda state: {"messages": [RemoveMessage(id=state["messages"][-1].id)]}  # noqa: E731
+    model = calling(("c1", "add", '{"a": 1, "b": 2}'))
+    messages = transcript(chain(asks(model), ToolNode([add]), removes), EVENTS)
+    assert [it.type for it in messages] == ["ai"]
 
 
 def test_texts_are_a_str() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from ._core.payload import is_removal
+from ._core.payload import fields_of, is_removal, messages_in
 from ._fields import dict_or_empty
 from .events import (
     Citation,
@@ -22,6 +22,7 @@ from .events import (
     ReasoningEnd,
     RunEnd,
     RunError,
+    StateUpdate,
     TextDelta,
     TextEnd,
     ToolCallEnd,
@@ -236,12 +237,14 @@ class RunFold:
     def __init__(self) -> None:
         self._result = Result()
         self._messages = MessageFold()
+        self._transcript = _Transcript(self._result.messages)
         self._running: dict[str, ToolRun] = {}
 
     def feed(self, event: Event) -> None:
         """Take one more event into account."""
         result = self._result
-        result.messages.extend(self._messages(event))
+        for message in self._messages(event):
+            self._transcript.add(message)
         match event:
             case MessageEnd():
                 result.tool_calls.extend(event.tool_calls)
@@ -254,7 +257,9 @@ class RunFold:
             case ToolEnd() | ToolError():
                 self._end_tool(event)
             case MessageAdded(message=message):
-                _add_message(result.messages, message)
+                self._transcript.add(message)
+            case StateUpdate(values=values):
+                self._transcript.update(values)
             case Interrupt():
                 result.interrupts.append(event)
             case RunEnd() | RunError():
@@ -284,11 +289,51 @@ class RunFold:
             result.status, result.output = event.status, event.output
 
 
-def _add_message(messages: list[Any], message: Any) -> None:
-    """Add a message as LangGraph's ``add_messages`` does, which also removes them."""
-    if not is_removal(message):
-        messages.append(message)
-    elif message.id == "__remove_all__":
-        messages.clear()
-    else:
-        messages[:] = [it for it in messages if it.id != message.id]
+_ALL = "__remove_all__"
+
+
+class _Transcript:
+    """Adds messages as LangGraph's ``add_messages`` does, which also removes them."""
+
+    def __init__(self, messages: list[Any]) -> None:
+        self._messages = messages
+        self._results: dict[str, Any] = {}  # that have no id yet, by their calls
+        self._removed: list[Any] = []
+
+    def add(self, message: Any) -> None:
+        """Add a message, or do what a removal says."""
+        if not is_removal(message):
+            self._messages.append(message)
+            key = _key(message)
+            if key and not message.id:
+                self._results[key] = message
+        elif message.id == _ALL:
+            self._removed += self._messages
+            self._messages.clear()
+        else:
+            self._messages[:] = [it for it in self._messages if it.id != message.id]
+
+    def update(self, values: object) -> None:
+        """Learn from what a node wrote: results' ids, and what stays when all is removed."""
+        kept: list[str] | None = None
+        for message in messages_in(values):
+            key, id = _key(message), fields_of(message).get("id")
+            if key in self._results:
+                self._results.pop(key).id = id
+            if id == _ALL:
+                kept = []
+            elif kept is not None and key:
+                kept.append(key)
+        if kept:
+            self._put_back(kept)
+
+    def _put_back(self, kept: list[str]) -> None:
+        known = {_key(it): it for it in (*self._removed, *self._messages)}
+        others = [it for it in self._messages if _key(it) not in kept]
+        self._messages[:] = [*(known[it] for it in kept if it in known), *others]
+
+
+def _key(message: object) -> str | None:
+    """Give what a message is known by: a result by its call, for it may have no id yet."""
+    fields = fields_of(message)
+    return fields.get("tool_call_id") or fields.get("id")
