@@ -41,7 +41,7 @@ from graphs import (
     run,
     says,
 )
-from streamkit import Interrupt, RunStart, StateUpdate, StepEnd, ToolEnd, normalize
+from streamkit import Interrupt, RunStart, StateUpdate, StepEnd, ToolEnd, normalize, stream
 
 pytestmark = pytest.mark.filterwarnings(IGNORE_V1)
 
@@ -240,6 +240,15 @@ def test_a_tool_goes_on(api: str) -> None:
     assert facts(second) == Facts(messages=["all done"], tools=tools, usage=(7, 7))
 
 
+def test_a_tool_goes_on_in_our_own_call() -> None:
+    """The state comes before its node starts, and must not hide the call."""
+    graph = agent(calling(*ONE), [hold], **saved())
+    graph.invoke(ASK, THREAD)
+    second = list(stream(graph, Command(resume="yes"), THREAD, strict=True))
+    tools = [("c1", "hold", "held yes")]
+    assert facts(second) == Facts(messages=["all done"], tools=tools, usage=(7, 7))
+
+
 def test_two_tools_wait() -> None:
     """One of them is asked for at a time; the other one waits as well."""
 
@@ -274,7 +283,7 @@ ADDED = [("c1", "add", "3")]
         pytest.param(
             ["messages", "updates", "tasks"],
             Facts(messages=["all done"], usage=(7, 7)),
-            marks=pytest.mark.skipif(LANGGRAPH < (0, 6), reason="it does not announce it again"),
+            marks=pytest.mark.skipif(LANGGRAPH < (0, 6), reason="it has no tasks mode"),
         ),
         (["messages", "updates", "values"], Facts(messages=["all done"], usage=(7, 7))),
         (["messages", "updates"], TOLD_AGAIN),

@@ -85,6 +85,28 @@ def test_messages_without_ids(state: Any, depth: int, api: str) -> None:
     assert told == Facts(messages=["by hand"], added=["said so", "be nice"])
 
 
+HISTORY = Facts(added=["hi"])
+
+
+@pytest.mark.parametrize(
+    ("modes", "told"),
+    [
+        pytest.param(
+            ["messages", "updates", "tasks"],
+            Facts(),
+            marks=pytest.mark.skipif(LANGGRAPH < (0, 6), reason="it has no tasks mode"),
+        ),
+        (["messages", "updates", "values"], Facts()),
+        (["messages", "updates"], HISTORY),
+        (["updates"], HISTORY),
+    ],
+)
+def test_a_subgraph_that_adds_nothing(modes: list[str], told: Facts) -> None:
+    """It returns what it was given, and nothing in an update tells that it is old."""
+    raw = nested(2, MessagesState, list).stream(ASK, stream_mode=modes, subgraphs=True)
+    assert facts(list(normalize(raw, strict=True))) == told
+
+
 def makes_room() -> list[Any]:
     return [RemoveMessage(id="__remove_all__"), HumanMessage("what was said so far")]
 

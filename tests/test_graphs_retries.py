@@ -9,11 +9,14 @@ pytest.importorskip("langgraph")
 
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig, RunnableLambda
+from langchain_core.tools import tool
 from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.prebuilt import ToolNode
 from langgraph.types import RetryPolicy
 
 from graphs import (
     APIS,
+    ASK,
     ASYNC,
     CORE,
     EVENTS,
@@ -24,6 +27,7 @@ from graphs import (
     Facts,
     answer,
     asks,
+    calling,
     chain,
     facts,
     of,
@@ -32,7 +36,8 @@ from graphs import (
     source,
     words,
 )
-from streamkit import MessageEnd, MessageStart, StateUpdate, StepEnd, normalize
+from streamkit import MessageEnd, MessageStart, RunFold, StateUpdate, StepEnd, normalize, stream
+from streamkit.testing import check_stream
 
 pytestmark = pytest.mark.filterwarnings(IGNORE_V1)
 
@@ -41,12 +46,38 @@ HALF = [*words("half a"), ValueError("dropped")]
 WHOLE = answer("the whole", 1, 2)
 
 
+POLICY = {
+    "retry_policy" if LANGGRAPH >= (0, 6) else "retry": RetryPolicy(
+        initial_interval=0.01, jitter=False, retry_on=ValueError
+    )
+}
+
+
 def retried_node() -> Any:
-    policy = RetryPolicy(initial_interval=0.01, jitter=False, retry_on=ValueError)
-    name = "retry_policy" if LANGGRAPH >= (0, 6) else "retry"
     builder = StateGraph(MessagesState)
-    builder.add_node("a", asks(says(HALF, WHOLE)), **{name: policy})
+    builder.add_node("a", asks(says(HALF, WHOLE)), **POLICY)
     builder.add_edge(START, "a")
+    return builder.compile()
+
+
+def retried_tools(*calls: str) -> Any:
+    """A graph whose tool fails when it is called first; all its calls are made again."""
+    tried: list[str] = []
+
+    @tool
+    def hesitate(x: str) -> str:
+        """Fail at first."""
+        tried.append(x)
+        if len(tried) == 1:
+            raise ValueError("not yet")
+        return f"done {x}"
+
+    model = calling(*((id, "hesitate", f'{{"x": "{id}"}}') for id in calls))
+    builder = StateGraph(MessagesState)
+    builder.add_node("a", asks(model))
+    builder.add_node("b", ToolNode([hesitate], handle_tool_errors=False), **POLICY)
+    builder.add_edge(START, "a")
+    builder.add_edge("a", "b")
     return builder.compile()
 
 
@@ -167,3 +198,22 @@ def test_version_1(kind: str) -> None:
 def test_version_1_knows_half_a_message(kind: str) -> None:
     events = run(SECOND_TRIES[kind](), EVENTS_1)
     assert [it.status for it in sorted_ends(events)] == ["incomplete", "completed"]
+
+
+@pytest.mark.parametrize("how", [EVENTS, "stream()"])
+@pytest.mark.parametrize("ids", [["c1"], ["c1", "c2"]])
+def test_each_try_of_a_tool_answers_its_call(ids: list[str], how: str) -> None:
+    """Most versions do not tell a tool's start which call it answers."""
+    graph = retried_tools(*ids)
+    events = list(stream(graph, ASK)) if how == "stream()" else run(graph, EVENTS)
+    check_stream(events)
+    tools = facts(events).tools
+    assert {id for id, *_ in tools} == {*ids}
+    assert {*tools} >= {(id, "hesitate", f"done {id}") for id in ids}
+    fold = RunFold()
+    for event in events:
+        fold.feed(event)
+    _, *results = fold.result().messages
+    assert sorted((it.tool_call_id, it.content) for it in results) == [
+        (id, f"done {id}") for id in ids
+    ]

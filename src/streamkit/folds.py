@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 
 from ._core.payload import fields_of, is_removal, messages_in
-from ._fields import dict_or_empty
+from ._fields import Fields, dict_or_empty
 from .events import (
     Citation,
     Content,
@@ -306,6 +306,7 @@ class _Transcript:
             self._messages.append(message)
             key = _key(message)
             if key and not message.id:
+                self._drop(self._results.pop(key, None))  # its tool was tried again
                 self._results[key] = message
         elif message.id == _ALL:
             self._removed += self._messages
@@ -313,14 +314,18 @@ class _Transcript:
         else:
             self._messages[:] = [it for it in self._messages if it.id != message.id]
 
+    def _drop(self, message: Any) -> None:
+        if message:
+            self._messages[:] = [it for it in self._messages if it is not message]
+
     def update(self, values: object) -> None:
-        """Learn from what a node wrote: results' ids, and what stays when all is removed."""
+        """Learn from what a node wrote: how it put results, and what stays when all is removed."""
         kept: list[str] | None = None
         for message in messages_in(values):
-            key, id = _key(message), fields_of(message).get("id")
+            key, fields = _key(message), fields_of(message)
             if key in self._results:
-                self._results.pop(key).id = id
-            if id == _ALL:
+                _put_like(fields, self._results.pop(key))
+            if fields.get("id") == _ALL:
                 kept = []
             elif kept is not None and key:
                 kept.append(key)
@@ -331,6 +336,13 @@ class _Transcript:
         known = {_key(it): it for it in (*self._removed, *self._messages)}
         others = [it for it in self._messages if _key(it) not in kept]
         self._messages[:] = [*(known[it] for it in kept if it in known), *others]
+
+
+def _put_like(written: Fields, result: Any) -> None:
+    """Give a result the id, and a failure the words, that the model will read."""
+    result.id = written.get("id")
+    if result.status == "error":
+        result.content = written["content"]
 
 
 def _key(message: object) -> str | None:

@@ -173,7 +173,7 @@ class Assembly:
         bracket = self._open.pop(key, None)
         if isinstance(bracket, Bracket):
             bracket.close(self, status, **result)
-            self.ledger.record_answer(bracket.fields.get("tool_call_id"))
+            self.ledger.calls.end(bracket.fields.get("tool_call_id"))
 
     # --- steps
 
@@ -267,7 +267,7 @@ class Assembly:
         self, key: Hashable, origin: Origin, tool_call_id: str, name: str, input: object
     ) -> None:
         """Open a tool run; under the id of one that runs already, it gets one of ours."""
-        self.ledger.strike_call(tool_call_id)
+        self.ledger.calls.take(tool_call_id)
         if self._tool_running(tool_call_id) not in {None, key}:
             tool_call_id = f"{tool_call_id}#{len(self._open)}"
         self._begin(key, Bracket(tool_end, origin, tool_call_id=tool_call_id, name=name))
@@ -308,12 +308,13 @@ class Assembly:
     def _tool_message(self, fields: Fields, origin: Origin) -> None:
         """Show a tool's result: the end of its run, or all of a run that the API did not show."""
         id = fields["tool_call_id"]
-        if self.ledger.is_answered(id):
+        if self.ledger.calls.is_answered(id):
+            self.ledger.calls.settle(id)
             return
         key = self._tool_running(id)
         if key is None:
             key = ("tool", id)
-            name, args = self.ledger.strike_call(id)
+            name, args = self.ledger.calls.take(id)
             self.start_tool(key, origin, id, fields.get("name") or name, args)
         self._end(key, "completed", **tool_result(fields))
 

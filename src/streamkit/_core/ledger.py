@@ -9,22 +9,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..values import Origin
 from .echoes import Echoes
 from .message import Message
 from .payload import fields_of, is_removal
+from .tool_calls import ToolCalls
 
 __all__ = ["Ledger"]
-
-
-class _Pending(NamedTuple):
-    """A call that no tool has taken yet."""
-
-    name: str
-    args: Any
-    namespace: tuple[str, ...]
 
 
 class Ledger:
@@ -32,6 +25,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self.echoes: Echoes = Echoes()
+        self.calls: ToolCalls = ToolCalls()
         self.message_ids: set[str] = set()
         self.interrupt_ids: set[str] = set()
         # Those that had no id when they were seen: LangGraph gives them one in place, later.
@@ -40,8 +34,6 @@ class Ledger:
         self._removals: tuple[Counter[Hashable], Counter[Hashable]] = (Counter(), Counter())
         self._waiting: list[tuple[str, Any, str]] = []
         self._checkpoint_ids: set[str] = set()
-        self._answered: set[str] = set()
-        self._pending: dict[str, _Pending] = {}
 
     # --- messages
 
@@ -52,13 +44,13 @@ class Ledger:
         self.echoes.record_answer(message, tuple(call.id for call in calls))
         for call in calls:
             if not call.provider_executed:
-                self._answered.discard(call.id)
-                self._pending[call.id] = _Pending(call.name, call.args, message.origin.namespace)
+                self.calls.add(call.id, call.name, call.args, message.origin.namespace)
 
     def knows(self, message: object) -> bool:
         """Tell whether a message was shown, or marked as seen."""
         fields = fields_of(message)
-        return fields.get("id") in self.message_ids or fields.get("tool_call_id") in self._answered
+        is_answer = self.calls.is_answered(fields.get("tool_call_id"))
+        return is_answer or fields.get("id") in self.message_ids
 
     def mark_seen(self, messages: Iterable[object]) -> None:
         """Remember messages that are no news: a node's input, or the history it returns."""
@@ -96,34 +88,7 @@ class Ledger:
         told[place] += 1
         return told[place] <= elsewhere[place]
 
-    # --- tools
-
-    def call_for(self, name: str, input: object, namespace: tuple[str, ...]) -> str | None:
-        """Give the id of the call that a tool run answers, where upstream leaves it out.
-
-        It is the oldest pending call of that tool in the same graph with the same arguments;
-        failing that, one whose arguments are a part of the input (the rest was injected); and
-        the oldest of all where the input is not known.
-        """
-        named = [(id, call) for id, call in self._pending.items() if call.name == name]
-        here = [(id, call) for id, call in named if call.namespace == namespace] or named
-        for fits in (_equal, _part_of, _unknown, _unreadable):
-            for id, call in here:
-                if fits(call.args, input):
-                    del self._pending[id]
-                    return id
-        return None
-
-    def expect_calls(self, messages: Iterable[object], namespace: tuple[str, ...]) -> None:
-        """Make the calls pending that a node is given, where an earlier run's model made them."""
-        calls: dict[str, _Pending] = {}
-        for message in messages:
-            fields = fields_of(message)
-            if fields.get("id") not in self.message_ids:
-                for call in fields.get("tool_calls") or ():
-                    calls[call["id"]] = _Pending(call["name"], call["args"], namespace)
-            calls.pop(fields.get("tool_call_id") or "", None)
-        self._pending.update(calls)
+    # --- tools that ask
 
     def note_waiting(self, interrupt_id: str, value: object, tool_call_id: str) -> None:
         """Remember that a tool asks something. Those of one node may all have the same id."""
@@ -134,21 +99,6 @@ class Ledger:
         asked = (call for id, it, call in self._waiting if id == interrupt_id and it == value)
         return next(asked, None)
 
-    def strike_call(self, tool_call_id: str) -> tuple[str, Any]:
-        """Take a call off the list of pending ones, and give its name and arguments."""
-        call = self._pending.pop(tool_call_id, None)
-        return (call.name, call.args) if call else ("", None)
-
-    def record_answer(self, tool_call_id: str | None) -> None:
-        """Remember that a call has its result."""
-        if tool_call_id:
-            self._pending.pop(tool_call_id, None)
-            self._answered.add(tool_call_id)
-
-    def is_answered(self, tool_call_id: str) -> bool:
-        """Tell whether a call has its result already."""
-        return tool_call_id in self._answered
-
     # --- checkpoints
 
     def is_repeated_checkpoint(self, checkpoint_id: str | None) -> bool:
@@ -157,19 +107,3 @@ class Ledger:
         if checkpoint_id:
             self._checkpoint_ids.add(checkpoint_id)
         return is_repeated
-
-
-def _equal(args: object, input: object) -> bool:
-    return args == input
-
-
-def _part_of(args: object, input: object) -> bool:
-    return isinstance(args, dict) and isinstance(input, dict) and args.items() <= input.items()
-
-
-def _unreadable(args: object, _input: object) -> bool:
-    return args is None
-
-
-def _unknown(_args: object, input: object) -> bool:
-    return input is None

@@ -178,7 +178,7 @@ class EventsReader(Reader):
             self._end_jumps()
             self._mark_graph(run.origin.parent_ids)
             seen = list(messages_in(given))
-            self.assembly.ledger.expect_calls(seen, run.origin.namespace)
+            self.assembly.ledger.calls.expect(seen, run.origin.namespace)
             self.assembly.ledger.mark_seen(seen)
             run.tool_call_id = sent_tool_call_id(given)
         self.assembly.start_step(event["run_id"], kind, run.origin, given)
@@ -339,8 +339,8 @@ class EventsReader(Reader):
                 return around.tool_call_id, given
             if around and around.tool_call_id:
                 break  # a tool: nobody has asked for the one in it, unless it asks a model
-        ledger = self.assembly.ledger
-        id = ledger.call_for(event["name"], given, run.origin.namespace)
+        calls = self.assembly.ledger.calls
+        id = calls.find(event["name"], given, run.origin.namespace)
         return id or event["run_id"], given
 
     def _tool_end(self, event: dict[str, Any]) -> None:

@@ -1,0 +1,239 @@
+"""Any graph: every API tells the same of it, and what they tell is what its state then holds."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+pytest.importorskip("langgraph")
+
+from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.prebuilt import ToolNode
+from langgraph.types import Command, Send
+
+from graphs import (
+    ASK,
+    CORE,
+    EVENTS,
+    LANGGRAPH,
+    THREAD,
+    Facts,
+    add,
+    answer,
+    asks,
+    broken,
+    call,
+    facts,
+    finish,
+    normalize,
+    pause,
+    piece,
+    run,
+    says,
+    usage,
+)
+from streamkit import Event, RunFold, astream, stream
+from streamkit.testing import check_stream
+
+OWN, OWN_SYNC = "astream()", "stream()"
+MODES = ("messages", "updates", "custom", "tasks" if LANGGRAPH >= (0, 6) else "values")
+ALL_MODES = (*MODES, "values", "checkpoints", "debug")
+APIS = (OWN, OWN_SYNC, EVENTS, MODES, ALL_MODES)
+
+# --- what a graph may be made of: a step's name makes its nodes, one after the other
+
+
+def writes(*messages: Any) -> Any:
+    return lambda _: {"messages": [message.model_copy() for message in messages]}
+
+
+def calls(name: str, tool: str, args: str) -> Any:
+    return asks(says([call(0, name, tool, args), finish("tool_calls"), usage(5, 5)]))
+
+
+def waits(name: str) -> Any:
+    def wait(_: Any, config: RunnableConfig) -> Any:
+        return {"messages": [AIMessage(f"{name} got {pause(config, name)}")]}
+
+    return wait
+
+
+def catches(name: str) -> Any:
+    def catch(_: Any, config: RunnableConfig) -> Any:
+        try:
+            return says([piece("half "), ConnectionError()]).invoke("hi", config)
+        except ConnectionError:
+            return {"messages": [AIMessage(f"{name} is sorry", id=name)]}
+
+    return catch
+
+
+def asks_two(name: str) -> Any:
+    models = [says(answer(f"{name} {which}", 1, 1)) for which in ("one", "two")]
+    return lambda _, config: {"messages": [model.invoke("hi", config) for model in models]}
+
+
+LEAVES: dict[str, Callable[[str], list[Any]]] = {
+    "model": lambda name: [asks(says(answer(f"{name} says so", 2, 3)))],
+    "hidden model": lambda name: [
+        asks(says(answer(f"{name} hints", 2, 3)).with_config(tags=["nostream"]))
+    ],
+    "fallback": lambda name: [
+        asks(says([piece("half "), ConnectionError()]).with_fallbacks([says(f"{name} instead")]))
+    ],
+    "two models": lambda name: [asks_two(name)],
+    "caught failure": lambda name: [catches(name)],
+    "answer by hand": lambda name: [writes(AIMessage(f"{name} by hand", id=name))],
+    "answer without id": lambda name: [writes(AIMessage(f"{name} by hand"))],
+    "question": lambda name: [writes(HumanMessage(f"{name}?"))],
+    "command": lambda name: [lambda _: Command(update=writes(AIMessage(name, id=name))(_))],
+    "history": lambda name: [lambda state: {"messages": [*state["messages"], AIMessage(name)]}],
+    "tool": lambda name: [calls(name, "add", '{"a": 1, "b": 2}'), ToolNode([add])],
+    "broken tool": lambda name: [
+        calls(name, "broken", '{"x": 1}'),
+        ToolNode([broken], handle_tool_errors=True),
+    ],
+    "pause": lambda name: [waits(name)],
+    "nothing": lambda _: [lambda _: None],
+}
+
+
+def subgraph(name: str, steps: Any) -> Any:
+    return graph_of(steps, name)
+
+
+def invoked(name: str, steps: Any) -> Any:
+    graph = graph_of(steps, name)
+    return lambda state, config: {"messages": graph.invoke(state, config)["messages"][-1:]}
+
+
+def invoked_for_all(name: str, steps: Any) -> Any:
+    graph = graph_of(steps, name)
+    return lambda state, config: {"messages": graph.invoke(state, config)["messages"]}
+
+
+INNER: dict[str, Callable[[str, Any], Any]] = {
+    "subgraph": subgraph,
+    "invoked": invoked,
+    "invoked for all": invoked_for_all,
+}
+# What was done beside a pause is told again when it is over, and not by all alike.
+PARALLEL = st.sampled_from([it for it in LEAVES if it not in {"tool", "broken tool", "pause"}])
+STEPS = st.recursive(
+    st.lists(st.sampled_from([*LEAVES]), min_size=1, max_size=3),
+    lambda inner: st.lists(
+        st.sampled_from([*LEAVES])
+        | st.tuples(st.sampled_from([*INNER]), inner)
+        | st.tuples(st.just("at once"), st.lists(PARALLEL, min_size=2, max_size=3))
+        | st.just("sent"),
+        min_size=1,
+        max_size=3,
+    ),
+    max_leaves=5,
+)
+
+
+def graph_of(steps: Any, path: str = "", **options: Any) -> Any:
+    """A graph of these steps, in a row. Whatever is in it is named by its place."""
+    builder = StateGraph(MessagesState)
+    last = [START]
+    for number, step in enumerate(steps):
+        last = _add(builder, step, f"{path}s{number}", last)
+    for name in last:
+        builder.add_edge(name, END)
+    return builder.compile(**options)
+
+
+def _add(builder: Any, step: Any, name: str, last: list[str]) -> list[str]:
+    """Add a step behind the last nodes, and give those that are last now."""
+    kind, inner = (step, ()) if isinstance(step, str) else step
+    if kind == "at once":
+        return [
+            _put(builder, LEAVES[it](f"{name}{n}")[0], f"{name}{n}", last)
+            for n, it in enumerate(inner)
+        ]
+    if kind in INNER:
+        return [_put(builder, INNER[kind](name, inner), name, last)]
+    if kind == "sent":
+        builder.add_node(name, lambda state: writes(AIMessage(f"{state['of']} sent"))(None))
+        before = _put(builder, lambda _: None, f"{name}before", last)
+        sent = [Send(name, {"of": f"{name}{n}"}) for n in range(2)]
+        builder.add_conditional_edges(before, lambda _: sent, [name])
+        return [_put(builder, lambda _: None, f"{name}after", [name])]
+    for number, node in enumerate(LEAVES[kind](name)):
+        last = [_put(builder, node, f"{name}_{number}", last)]
+    return last
+
+
+def _put(builder: Any, node: Any, name: str, last: list[str]) -> str:
+    builder.add_node(name, node)
+    builder.add_edge(last if len(last) > 1 else last[0], name)
+    return name
+
+
+# --- what is told of it
+
+
+@given(STEPS)
+def test_every_api_tells_the_same(steps: Any) -> None:
+    told = {api: story(steps, api) for api in APIS}
+    assert told == dict.fromkeys(APIS, told[OWN])
+
+
+def story(steps: Any, api: Any) -> list[Facts]:
+    """What is told of a run and its continuations, which together tell all that the state holds."""
+    graph = graph_of(steps, checkpointer=InMemorySaver())
+    told: list[Facts] = []
+    transcript: list[Any] = [said(it) for it in ASK["messages"]]
+    given: Any = ASK
+    while not told or graph.get_state(THREAD).next:
+        fold = RunFold()
+        for event in (events := events_of(graph, api, given)):
+            fold.feed(event)
+        transcript += [said(it) for it in fold.result().messages]
+        told.append(in_any_order(facts(events)))
+        given = Command(resume="yes")
+    state = [said(it) for it in graph.get_state(THREAD).values["messages"]]
+    assert [it for it in state if it not in transcript] == []
+    return told
+
+
+def said(message: Any) -> tuple[Any, ...]:
+    calls = [call["id"] for call in getattr(message, "tool_calls", ())]
+    return message.type, message.content, calls, getattr(message, "tool_call_id", None)
+
+
+def in_any_order(told: Facts) -> Facts:
+    """What all can tell: only some tell why a message broke off, or what a tool raised.
+
+    Before langchain-core 1.0 many do not even tell that it broke off.
+    """
+    cut = "…" if CORE >= (1,) else ""
+    texts = [it if isinstance(it, str) else it[0] + cut for it in told.messages]
+    errors = {"ValueError": "an error", "ToolError": "an error"}
+    tools = [(id, name, errors.get(output, output)) for id, name, output in told.tools]
+    return replace(told, messages=texts, tools=tools).sorted()
+
+
+def events_of(graph: Any, api: Any, given: Any) -> list[Event]:
+    async def read() -> list[Event]:
+        return [event async for event in astream(graph, given, THREAD, strict=True)]
+
+    if api == OWN:
+        events = asyncio.run(read())
+    elif api == OWN_SYNC:
+        events = list(stream(graph, given, THREAD, strict=True))
+    elif api == EVENTS:
+        return run(graph, api, given, THREAD)
+    else:
+        raw = graph.stream(given, THREAD, stream_mode=list(api), subgraphs=True)
+        events = list(normalize(raw, strict=True))
+    check_stream(events)
+    return events
