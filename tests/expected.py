@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streamkit import Event, MessageEnd, ReasoningEnd
-from streamkit.folds import Result, RunFold
+from streamkit.folds import Result, RunFold, ToolRun
 
 
 @dataclass
@@ -44,7 +44,12 @@ def expected(events: Iterable[Event]) -> Expected:
     return Expected({id: said for id, said in messages.items() if said}, fold.result())
 
 
+def last_tools(result: Result) -> list[ToolRun]:
+    """The tool runs that count: of a call that was tried again, the last."""
+    return list({tool.tool_call_id: tool for tool in result.tools}.values())
+
+
 def results(result: Result) -> dict[str, Any]:
     """What came of each tool that ended: its output, or its error's class."""
-    ended = [tool for tool in result.tools if tool.status in {"completed", "failed"}]
+    ended = [tool for tool in last_tools(result) if tool.status in {"completed", "failed"}]
     return {it.tool_call_id: it.error.name if it.error else it.output for it in ended}

@@ -7,12 +7,14 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.runnables import RunnableConfig
+from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.prebuilt import ToolNode
 from langgraph.types import interrupt
 
-from graphs import says
-from streamkit import Event, TextDelta, normalize
+from graphs import asks, calling, says
+from streamkit import Event, TextDelta, normalize, stream
 from streamkit.demo import build_graph, demo_input
 
 MODES = ["messages", "updates", "values", "custom"]
@@ -100,6 +102,27 @@ def the_demo() -> list[Event]:
     return list(normalize(run(build_graph(pace=0), demo_input())))
 
 
+def a_tool_tried_again() -> list[Event]:
+    tries: list[str] = []
+
+    @tool
+    def hesitate(x: str) -> str:
+        """Fail at first."""
+        tries.append(x)
+        if len(tries) == 1:
+            raise ValueError(HUSHED)
+        return f"done {x}"
+
+    builder = StateGraph(State)
+    builder.add_node("asks", asks(calling(("c1", "hesitate", '{"x": "it"}'))))
+    node = ToolNode([hesitate], handle_tool_errors=False).with_retry(wait_exponential_jitter=False)
+    builder.add_node("tools", node)
+    builder.add_edge(START, "asks")
+    builder.add_edge("asks", "tools")
+    return list(stream(builder.compile(), ASKED))
+
+
 SCENES: dict[str, Callable[[], list[Event]]] = {
-    it.__name__: it for it in (parallel_models, an_error, an_abort, a_subgraph, the_demo)
+    it.__name__: it
+    for it in (parallel_models, an_error, an_abort, a_subgraph, a_tool_tried_again, the_demo)
 }

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from langchain_core.messages import ToolMessage
 
-from expected import Expected, Said, expected, results
+from expected import Expected, Said, expected, last_tools, results
 from graphs import LANGGRAPH
 from js_clients import Clients
 from scenes import HUSHED, SCENES, an_interrupted_graph, run
@@ -64,7 +64,7 @@ def assert_shows(told: dict[str, Any], wanted: Expected) -> None:
     made_up = {tool.tool_call_id for tool in wanted.result.tools} & set(said)
     assert {id: it for id, it in said.items() if id not in made_up} == wanted.messages
     for id, result in results(wanted.result).items():
-        tool = next(it for it in wanted.result.tools if it.tool_call_id == id)
+        tool = next(it for it in last_tools(wanted.result) if it.tool_call_id == id)
         text = result if isinstance(result, str) else json.dumps(jsonable(result))
         assert answers.pop(id) == (f"error: {result}" if tool.error else text)
     provider = {call.id for call in wanted.result.tool_calls if call.provider_executed}

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from expected import last_tools
 from js_clients import Reader
 from scenes import SCENES
 from streamkit import (
@@ -75,7 +76,7 @@ def shown(reader: Reader, events: list[Event], **options: Any) -> Any:
         part = tool(message, called.id)
         assert part["toolName"] == called.name
         assert doubles(part.get("input")) == (called.text if called.error else doubles(called.args))
-    for ran in run.tools:
+    for ran in last_tools(run):
         part = tool(message, ran.tool_call_id)
         if ran.status == "completed":
             assert part["state"] == "output-available"

@@ -11,7 +11,7 @@ from hypothesis import given
 from langchain_core.messages import AIMessageChunk
 from langgraph.checkpoint.memory import InMemorySaver
 
-from expected import Expected, Said, expected, results
+from expected import Expected, Said, expected, last_tools, results
 from js_clients import Clients
 from scenes import HUSHED, SCENES, an_interrupted_graph, food, graph_of, run, thanks
 from streamkit import Event, normalize
@@ -80,7 +80,7 @@ def assert_streams(told: dict[str, Any], events: list[Event]) -> None:
     answers = {it["tool_call_id"]: it for it in told["messages"] if it["type"] == "tool"}
     ended = results(whole.result)
     assert set(answers) == set(ended)
-    for tool in whole.result.tools:
+    for tool in last_tools(whole.result):
         if tool.tool_call_id in ended:
             answer, result = answers[tool.tool_call_id], ended[tool.tool_call_id]
             text = result if isinstance(result, str) else json.dumps(jsonable(result))

@@ -9,7 +9,22 @@ pytest.importorskip("langgraph")
 from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage
 from langgraph.prebuilt import ToolNode
 
-from graphs import ASK, ASYNC, EVENTS, MODES, add, agent, asks, calling, chain, gives, run, says
+from graphs import (
+    ASK,
+    ASYNC,
+    EVENTS,
+    MODES,
+    add,
+    agent,
+    asks,
+    call,
+    calling,
+    chain,
+    finish,
+    gives,
+    run,
+    says,
+)
 from streamkit import (
     Citation,
     Content,
@@ -88,6 +103,13 @@ def test_a_result_has_the_id_that_its_node_gave_it() -> None:
     model = calling(("c1", "add", '{"a": 1, "b": 2}'))
     messages = transcript(chain(asks(model), ToolNode([add]), removes), EVENTS)
     assert [it.type for it in messages] == ["ai"]
+
+
+@pytest.mark.parametrize("api", [ASYNC, EVENTS])
+def test_a_model_that_uses_its_ids_again_has_both_results(api: str) -> None:
+    ask = [call(0, "c1", "add", '{"a": 1, "b": 2}'), finish("tool_calls")]
+    messages = transcript(agent(says(ask, ask, "all done"), [add]), api)
+    assert [it.type for it in messages] == ["ai", "tool", "ai", "tool", "ai"]
 
 
 def test_texts_are_a_str() -> None:

@@ -303,20 +303,23 @@ class _Transcript:
     def add(self, message: Any) -> None:
         """Add a message, or do what a removal says."""
         if not is_removal(message):
-            self._messages.append(message)
-            key = _key(message)
-            if key and not message.id:
-                self._drop(self._results.pop(key, None))  # its tool was tried again
-                self._results[key] = message
+            self._append(message)
         elif message.id == _ALL:
             self._removed += self._messages
             self._messages.clear()
         else:
             self._messages[:] = [it for it in self._messages if it.id != message.id]
 
-    def _drop(self, message: Any) -> None:
-        if message:
-            self._messages[:] = [it for it in self._messages if it is not message]
+    def _append(self, message: Any) -> None:
+        self._messages.append(message)
+        for call in fields_of(message).get("tool_calls") or ():
+            self._results.pop(call["id"], None)  # an id that the model uses again
+        key = _key(message)
+        if key and not message.id:
+            earlier = self._results.pop(key, None)
+            if earlier:  # its tool was tried again
+                self._messages[:] = [it for it in self._messages if it is not earlier]
+            self._results[key] = message
 
     def update(self, values: object) -> None:
         """Learn from what a node wrote: how it put results, and what stays when all is removed."""

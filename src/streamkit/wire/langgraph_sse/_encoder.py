@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import count
 from typing import Any, TypeAlias
@@ -87,6 +88,7 @@ class Encoder:
         self._messages: dict[str, tuple[Chunks, bytes]] = {}
         self._heads: dict[tuple[str, tuple[str, ...]], bytes] = {}
         self._tools: dict[str, str] = {}
+        self._results: Counter[str] = Counter()
         self._state: Fields = {}
         self._interrupts: list[Fields] = []
         self._is_over = False
@@ -218,9 +220,14 @@ class Encoder:
         return self._tell_json("tools", event, {"event": kind, **about, **said})
 
     def _result(self, event: ToolEnd | ToolError, **said: Any) -> Frames:
-        """Give a tool's message. The id that it has in the state comes with the state."""
+        """Give a tool's message. The id that it has in the state comes with the state.
+
+        Each of a call's has its own: a client appends to what it has under the same.
+        """
         id = event.tool_call_id
-        about = {"type": "tool", "id": f"{id}:result", "tool_call_id": id, "name": event.name}
+        self._results[id] += 1
+        mine = f"{id}:result" if self._results[id] == 1 else f"{id}:result-{self._results[id]}"
+        about = {"type": "tool", "id": mine, "tool_call_id": id, "name": event.name}
         return self._message(event, {**about, **said})
 
     # --- the state
