@@ -2,7 +2,7 @@
 
     python -m benchmarks [--quick] [--only replay,merging] [--json FILE] [--page]
 
-It takes five minutes, with ``--quick`` less. What is not installed (extra
+It takes six minutes, with ``--quick`` less. What is not installed (extra
 ``bench``) or not there (valgrind) is left out, and the table says so. The exit status is 1 where a
 bar is missed.
 """

@@ -58,6 +58,8 @@ BARS: dict[str, Bar] = {
     # Normalizing what was recorded, beside the floor.
     "replay.events.text": _at_most(5.5),
     "replay.messages.text": _at_most(5.5),
+    "count.events.text": _at_most(5.5),
+    "count.messages.text": _at_most(5.5),
     "replay.events.tool arguments": _at_most(12),
     "replay.messages.tool arguments": _at_most(12),
     "replay.events.blocks with thinking": _at_most(12),
