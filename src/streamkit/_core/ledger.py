@@ -1,4 +1,4 @@
-"""What a run has shown so far, so that nothing is shown twice and every tool finds its call.
+"""What a run has shown so far, so that nothing is shown twice.
 
 LangGraph shows one model message up to three times (chunks, node output, state), one tool result
 twice and one interrupt once per graph around it. The ledger remembers ids, and `Echoes` what was
@@ -15,7 +15,7 @@ from ..values import Origin
 from .echoes import Echoes
 from .message import Message
 from .payload import fields_of, is_removal
-from .tool_calls import ToolCalls
+from .pending_calls import PendingCalls
 
 __all__ = ["Ledger"]
 
@@ -25,7 +25,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self.echoes: Echoes = Echoes()
-        self.calls: ToolCalls = ToolCalls()
+        self.calls: PendingCalls = PendingCalls()
         self.message_ids: set[str] = set()
         self.interrupt_ids: set[str] = set()
         # Those that had no id when they were seen: LangGraph gives them one in place, later.

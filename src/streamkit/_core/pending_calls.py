@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from .payload import fields_of
 
-__all__ = ["ToolCalls"]
+__all__ = ["PendingCalls"]
 
 
 class _Asked(NamedTuple):
@@ -29,7 +29,7 @@ class _Asked(NamedTuple):
 _Fits = Callable[[object, object], bool]
 
 
-class ToolCalls:
+class PendingCalls:
     """The calls of one run, and what became of them."""
 
     def __init__(self) -> None:
