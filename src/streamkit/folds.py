@@ -345,7 +345,7 @@ def _put_like(written: Fields, result: Any) -> None:
     """Give a result the id, and a failure the words, that the model will read."""
     result.id = written.get("id")
     if result.status == "error":
-        result.content = written["content"]
+        result.content = written.get("content", result.content)
 
 
 def _key(message: object) -> str | None:
