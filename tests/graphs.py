@@ -25,7 +25,9 @@ from langgraph.types import interrupt
 from pydantic import PrivateAttr
 
 from streamkit import (
+    AsyncEventStream,
     Event,
+    EventStream,
     Interrupt,
     MessageAdded,
     MessageEnd,
@@ -34,7 +36,9 @@ from streamkit import (
     ToolError,
     Unrecognized,
     Usage,
+    astream,
     normalize,
+    stream,
 )
 from streamkit.demo.tools import call_within
 from streamkit.testing import check_stream
@@ -248,9 +252,22 @@ EVENTS = "events v2"
 EVENTS_1 = "events v1"
 MODES = "modes"
 ASYNC_MODES = "async modes"
+TASKS = "modes with tasks"
+ALL_MODES = "all modes"
+OWN = "astream()"
+OWN_SYNC = "stream()"
 APIS = (SYNC, ASYNC, EVENTS)
 ALL_APIS = (*APIS, EVENTS_1)
 IGNORE_V1 = "ignore:astream_events version='v1' is deprecated"
+
+
+_LIST = ["messages", "updates", "custom"]
+_LISTS = {
+    MODES: _LIST,
+    ASYNC_MODES: _LIST,
+    TASKS: [*_LIST, "tasks" if LANGGRAPH >= (0, 6) else "values"],  # which tell as much here
+    ALL_MODES: [*_LIST, "tasks", "values", "checkpoints", "debug"],
+}
 
 
 def source(graph: Any, api: str, input: Any = ASK, config: Any = None, **options: Any) -> Any:
@@ -259,28 +276,35 @@ def source(graph: Any, api: str, input: Any = ASK, config: Any = None, **options
         return graph.stream(input, config, stream_mode="messages", **options)
     if api == ASYNC:
         return graph.astream(input, config, stream_mode="messages", **options)
-    if api in {MODES, ASYNC_MODES}:
-        stream = graph.stream if api == MODES else graph.astream
-        modes = ["messages", "updates", "custom"]
-        return stream(input, config, stream_mode=modes, subgraphs=True, **options)
+    if api in _LISTS:
+        start = graph.astream if api == ASYNC_MODES else graph.stream
+        return start(input, config, stream_mode=_LISTS[api], subgraphs=True, **options)
     return graph.astream_events(input, config, version=api[-2:], **options)
+
+
+def started(graph: Any, api: str, input: Any = ASK, *given: Any, **options: Any) -> Any:
+    """The events, not yet read."""
+    if api in {OWN, OWN_SYNC}:
+        start = astream if api == OWN else stream
+        return start(graph, input, *given, strict=True, **options)
+    return normalize(source(graph, api, input, *given, **options), strict=True)
 
 
 def attempt(graph: Any, api: str, *given: Any, **options: Any) -> tuple[list[Event], Any]:
     """The events of a run, checked, and what it raised after them."""
     events: list[Event] = []
 
-    async def read(raw: Any) -> None:
-        async for event in normalize(raw, strict=True):
+    async def read(source: AsyncEventStream[Event]) -> None:
+        async for event in source:
             events.append(event)
 
     error = None
-    raw = source(graph, api, *given, **options)
+    told = started(graph, api, *given, **options)
     try:
-        if api in {SYNC, MODES}:
-            events.extend(normalize(raw, strict=True))
+        if isinstance(told, EventStream):
+            events.extend(told)
         else:
-            asyncio.run(read(raw))
+            asyncio.run(read(told))
     except Exception as raised:
         error = raised
     check_stream(events)

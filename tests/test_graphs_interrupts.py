@@ -25,6 +25,8 @@ from graphs import (
     IGNORE_V1,
     LANGGRAPH,
     MODES,
+    OWN,
+    OWN_SYNC,
     SYNC,
     THREAD,
     Facts,
@@ -41,7 +43,7 @@ from graphs import (
     run,
     says,
 )
-from streamkit import Interrupt, RunStart, StateUpdate, StepEnd, ToolEnd, normalize, stream
+from streamkit import Interrupt, RunStart, StateUpdate, StepEnd, ToolEnd, normalize
 
 pytestmark = pytest.mark.filterwarnings(IGNORE_V1)
 
@@ -233,18 +235,10 @@ def test_a_tool_waits(api: str) -> None:
     assert shown.tool_call_id == ("c1" if api == EVENTS and CORE >= (1,) else None)
 
 
-@pytest.mark.parametrize("api", [EVENTS, MODES, ASYNC_MODES])
+@pytest.mark.parametrize("api", [EVENTS, MODES, ASYNC_MODES, OWN, OWN_SYNC])
 def test_a_tool_goes_on(api: str) -> None:
+    """Also where the state comes before its node starts."""
     _, second = runs(agent(calling(*ONE), [hold], **saved()), api, Command(resume="yes"))
-    tools = [("c1", "hold", "held yes")]
-    assert facts(second) == Facts(messages=["all done"], tools=tools, usage=(7, 7))
-
-
-def test_a_tool_goes_on_in_our_own_call() -> None:
-    """The state comes before its node starts, and must not hide the call."""
-    graph = agent(calling(*ONE), [hold], **saved())
-    graph.invoke(ASK, THREAD)
-    second = list(stream(graph, Command(resume="yes"), THREAD, strict=True))
     tools = [("c1", "hold", "held yes")]
     assert facts(second) == Facts(messages=["all done"], tools=tools, usage=(7, 7))
 

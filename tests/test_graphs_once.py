@@ -1,6 +1,5 @@
 """What LangGraph tells several times, and without a name to know it by, is shown once."""
 
-import asyncio
 import operator
 from collections.abc import Callable
 from typing import Annotated, Any, TypedDict
@@ -13,6 +12,7 @@ from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage, Syst
 from langgraph.graph import START, MessagesState, StateGraph
 
 from graphs import (
+    ALL_MODES,
     ASK,
     ASYNC_MODES,
     EVENTS,
@@ -20,20 +20,18 @@ from graphs import (
     IGNORE_V1,
     LANGGRAPH,
     MODES,
+    OWN,
+    OWN_SYNC,
     SYNC,
     Facts,
     facts,
     normalize,
     run,
 )
-from streamkit import Event, RunFold, astream, stream
-from streamkit.testing import check_stream
+from streamkit import RunFold
 
 pytestmark = pytest.mark.filterwarnings(IGNORE_V1)
 
-ALL_MODES = "all modes"
-OWN = "astream()"
-OWN_SYNC = "stream()"
 EVERY_API = (SYNC, EVENTS, EVENTS_1, MODES, ASYNC_MODES, ALL_MODES, OWN, OWN_SYNC)
 
 
@@ -54,23 +52,6 @@ def nested(depth: int, state: Any, make: Callable[[], list[Any]]) -> Any:
     return node
 
 
-def events_of(graph: Any, api: str) -> list[Event]:
-    async def read() -> list[Event]:
-        return [event async for event in astream(graph, ASK, strict=True)]
-
-    if api == OWN:
-        events = asyncio.run(read())
-    elif api == OWN_SYNC:
-        events = list(stream(graph, ASK, strict=True))
-    elif api == ALL_MODES:
-        modes = ["messages", "updates", "values", "tasks", "checkpoints", "debug"]
-        events = list(normalize(graph.stream(ASK, stream_mode=modes, subgraphs=True), strict=True))
-    else:
-        return run(graph, api)
-    check_stream(events)
-    return events
-
-
 def by_hand() -> list[Any]:
     return [AIMessage("by hand"), HumanMessage("said so"), SystemMessage("be nice")]
 
@@ -81,7 +62,7 @@ def by_hand() -> list[Any]:
 def test_messages_without_ids(state: Any, depth: int, api: str) -> None:
     if state is Plain and depth > 1 and api == EVENTS_1:
         pytest.skip("its items are copies, and nothing tells one from another")
-    told = facts(events_of(nested(depth, state, by_hand), api))
+    told = facts(run(nested(depth, state, by_hand), api))
     assert told == Facts(messages=["by hand"], added=["said so", "be nice"])
 
 
@@ -115,7 +96,7 @@ def makes_room() -> list[Any]:
 @pytest.mark.parametrize("api", EVERY_API)
 def test_a_removal(api: str) -> None:
     """Else whoever follows it would remove what was added after it."""
-    events = events_of(nested(1, MessagesState, makes_room), api)
+    events = run(nested(1, MessagesState, makes_room), api)
     assert facts(events) == Facts(added=["", "what was said so far"])
     fold = RunFold()
     for event in events:
@@ -132,5 +113,5 @@ def test_each_of_two_removals_is_one(api: str) -> None:
         builder.add_node(name, lambda _: {"messages": makes_room()})
     builder.add_edge(START, "a")
     builder.add_edge("a", "b")
-    told = facts(events_of(builder.compile(), api))
+    told = facts(run(builder.compile(), api))
     assert told == Facts(added=["", "what was said so far"] * 2)

@@ -1,6 +1,5 @@
 """Any graph: every API tells the same of it, and what they tell is what its state then holds."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated, Any
@@ -20,10 +19,13 @@ from langgraph.prebuilt import ToolNode
 from langgraph.types import Command, Send
 
 from graphs import (
+    ALL_MODES,
     ASK,
     CORE,
     EVENTS,
-    LANGGRAPH,
+    OWN,
+    OWN_SYNC,
+    TASKS,
     THREAD,
     Facts,
     add,
@@ -33,20 +35,15 @@ from graphs import (
     call,
     facts,
     finish,
-    normalize,
     pause,
     piece,
     run,
     says,
     usage,
 )
-from streamkit import Event, RunFold, astream, stream
-from streamkit.testing import check_stream
+from streamkit import RunFold
 
-OWN, OWN_SYNC = "astream()", "stream()"
-MODES = ("messages", "updates", "custom", "tasks" if LANGGRAPH >= (0, 6) else "values")
-ALL_MODES = (*MODES, "values", "checkpoints", "debug")
-APIS = (OWN, OWN_SYNC, EVENTS, MODES, ALL_MODES)
+APIS = (OWN, OWN_SYNC, EVENTS, TASKS, ALL_MODES)
 
 # --- what a graph may be made of: a step's name makes its nodes, one after the other
 
@@ -218,7 +215,7 @@ def test_every_api_tells_the_same(steps: Any) -> None:
     assert told == dict.fromkeys(APIS, told[OWN])
 
 
-def story(steps: Any, api: Any) -> list[Facts]:
+def story(steps: Any, api: str) -> list[Facts]:
     """What is told of a run and its continuations, which together tell all that the state holds."""
     graph = graph_of(steps, checkpointer=InMemorySaver())
     told: list[Facts] = []
@@ -226,7 +223,7 @@ def story(steps: Any, api: Any) -> list[Facts]:
     given: Any = ASK
     while not told or graph.get_state(THREAD).next:
         fold = RunFold()
-        for event in (events := events_of(graph, api, given)):
+        for event in (events := run(graph, api, given, THREAD)):
             fold.feed(event)
         transcript += [said(it) for it in fold.result().messages]
         told.append(in_any_order(facts(events)))
@@ -251,20 +248,3 @@ def in_any_order(told: Facts) -> Facts:
     errors = {"ValueError": "an error", "ToolError": "an error"}
     tools = [(id, name, errors.get(output, output)) for id, name, output in told.tools]
     return replace(told, messages=texts, tools=tools).sorted()
-
-
-def events_of(graph: Any, api: Any, given: Any) -> list[Event]:
-    async def read() -> list[Event]:
-        return [event async for event in astream(graph, given, THREAD, strict=True)]
-
-    if api == OWN:
-        events = asyncio.run(read())
-    elif api == OWN_SYNC:
-        events = list(stream(graph, given, THREAD, strict=True))
-    elif api == EVENTS:
-        return run(graph, api, given, THREAD)
-    else:
-        raw = graph.stream(given, THREAD, stream_mode=list(api), subgraphs=True)
-        events = list(normalize(raw, strict=True))
-    check_stream(events)
-    return events
