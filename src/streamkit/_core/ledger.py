@@ -70,7 +70,8 @@ class Ledger:
         known = [number for number, is_known in enumerate(history) if is_known]
         if known:
             # Only by their ids: results of tools that ran at once have none, and may be news.
-            self.mark_seen(it for it in messages[: known[-1] + 1] if fields_of(it).get("id"))
+            ids = (fields_of(it).get("id") for it in messages[: known[-1] + 1])
+            self.message_ids.update(filter(None, ids))
 
     def is_known(self, message: object, origin: Origin) -> bool:
         """Tell whether a message was shown: under its id, or before it had one."""

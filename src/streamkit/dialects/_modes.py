@@ -23,7 +23,7 @@ from ..events import Checkpoint, Custom, StateSnapshot
 from ..values import ErrorInfo, Origin, Status
 from ._interrupts import show_interrupts
 
-__all__ = ["MODES", "MessagesMode", "ModePayloads", "error_of", "is_cached"]
+__all__ = ["MODES", "MessagesMode", "ModePayloads", "error_of", "is_cached", "writes_in"]
 
 MODES = ("values", "updates", "messages", "custom", "tasks", "checkpoints", "debug", "tools")
 
@@ -110,10 +110,10 @@ class ModePayloads:
         if updates is not payload:
             raise MalformedItem(f"expected an update by node, got {payload!r:.200}", payload)
         cached = is_cached(updates)
-        for node, values in updates.items():
+        for node, values in writes_in(updates):
             if node == "__interrupt__":
                 show_interrupts(self._assembly, Origin(namespace=namespace), values)
-            elif node != "__metadata__":
+            else:
                 self._update(namespace, node, values, cached=cached)
 
     def _update(self, namespace: Path, node: str, values: object, *, cached: bool) -> None:
@@ -177,6 +177,11 @@ class ModePayloads:
 def is_cached(update: Mapping[str, Any]) -> bool:
     """Tell whether an earlier run wrote it: a cache had it, or a run that paused or broke off."""
     return bool(dict_or_empty(update.get("__metadata__")).get("cached"))
+
+
+def writes_in(update: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Give what each node wrote. What LangGraph says of the update itself stands among it."""
+    return [(node, values) for node, values in update.items() if node != "__metadata__"]
 
 
 def error_of(error: object, name: str = "ToolError") -> ErrorInfo:

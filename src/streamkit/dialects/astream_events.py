@@ -34,7 +34,7 @@ from ..errors import MalformedItem
 from ..events import Custom, StepDelta
 from ..values import Origin, Status, StepKind
 from ._interrupts import is_bubble_up, note_waiting, show_interrupts
-from ._modes import error_of, is_cached
+from ._modes import error_of, is_cached, writes_in
 from ._reader import Reader
 from ._runs import Completion, Run, answer_in, kind_of_step, sent_tool_call_id, takes_place_of
 from .chunks import is_cumulative
@@ -255,10 +255,9 @@ class EventsReader(Reader):
 
     def _cached(self, graph: Origin, update: dict[str, Any]) -> None:
         around = (*graph.parent_ids, *filter(None, [graph.run_id]))
-        for node, values in update.items():
-            if node != "__metadata__":
-                origin = Origin(parent_ids=around, node=node, namespace=graph.namespace)
-                self.assembly.state_update(origin, node, values, cached=True)
+        for node, values in writes_in(update):
+            origin = Origin(parent_ids=around, node=node, namespace=graph.namespace)
+            self.assembly.state_update(origin, node, values, cached=True)
 
     def _updated(self, graph: str, node: str, values: object) -> None:
         """End a node that left for another graph's node: this update is all there is of its end."""

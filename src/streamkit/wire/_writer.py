@@ -108,7 +108,7 @@ class _Words:
     def write(self, event: TextDelta) -> bytes:
         if event.message_id != self._message_id or event.block_id != self._block_id:
             self._turn_to(event)
-        text = event.text
+        text = event.text  # written by `dump_text`, for ASCII without the call
         said = encode(text) if text.isascii() else dump_text(text)
         return b"".join((self._before, encode(event.timestamp), self._block, said, self._after))
 
