@@ -32,6 +32,7 @@ from streamkit import (
     MessageAdded,
     MessageEnd,
     RunError,
+    RunFold,
     ToolEnd,
     ToolError,
     Unrecognized,
@@ -198,9 +199,9 @@ def pause(config: RunnableConfig, value: Any) -> Any:
     return call_within(config, interrupt, value)
 
 
-def chain(*nodes: Any, **options: Any) -> Any:
+def chain(*nodes: Any, state: Any = MessagesState, **options: Any) -> Any:
     """A graph of these nodes, one after the other: ``a``, ``b``, ``c``."""
-    builder = StateGraph(MessagesState)
+    builder = StateGraph(state)
     names = "abcdefg"[: len(nodes)]
     for name, it in zip(names, nodes, strict=True):
         builder.add_node(name, it)
@@ -242,6 +243,21 @@ def add(a: int, b: int) -> int:
 def broken(x: int) -> str:
     """Raise."""
     raise ValueError("broken")
+
+
+def hesitant(error: Exception) -> Any:
+    """A tool, ``hesitate``, that raises when it is called first, and never again."""
+    tried: list[str] = []
+
+    @tool
+    def hesitate(x: str) -> str:
+        """Fail at first."""
+        tried.append(x)
+        if len(tried) == 1:
+            raise error
+        return f"done {x}"
+
+    return hesitate
 
 
 # --- runs
@@ -367,6 +383,14 @@ def _tool(event: ToolEnd | ToolError) -> tuple[Any, ...]:
 
 def tokens(total: Usage | None) -> tuple[int, int] | None:
     return (total.input_tokens, total.output_tokens) if total else None
+
+
+def transcript(events: Iterable[Event]) -> list[Any]:
+    """The messages that they fold to."""
+    fold = RunFold()
+    for event in events:
+        fold.feed(event)
+    return fold.result().messages
 
 
 def of(events: Iterable[Event], *kinds: Any) -> list[Any]:

@@ -7,13 +7,12 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.runnables import RunnableConfig
-from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 from langgraph.types import interrupt
 
-from graphs import asks, calling, says
+from graphs import asks, calling, chain, hesitant, says
 from streamkit import Event, TextDelta, normalize, stream
 from streamkit.demo import build_graph, demo_input
 
@@ -103,23 +102,10 @@ def the_demo() -> list[Event]:
 
 
 def a_tool_tried_again() -> list[Event]:
-    tries: list[str] = []
-
-    @tool
-    def hesitate(x: str) -> str:
-        """Fail at first."""
-        tries.append(x)
-        if len(tries) == 1:
-            raise ValueError(HUSHED)
-        return f"done {x}"
-
-    builder = StateGraph(State)
-    builder.add_node("asks", asks(calling(("c1", "hesitate", '{"x": "it"}'))))
-    node = ToolNode([hesitate], handle_tool_errors=False).with_retry(wait_exponential_jitter=False)
-    builder.add_node("tools", node)
-    builder.add_edge(START, "asks")
-    builder.add_edge("asks", "tools")
-    return list(stream(builder.compile(), ASKED))
+    tools = ToolNode([hesitant(ValueError(HUSHED))], handle_tool_errors=False)
+    model = calling(("c1", "hesitate", '{"x": "it"}'))
+    graph = chain(asks(model), tools.with_retry(wait_exponential_jitter=False), state=State)
+    return list(stream(graph, ASKED))
 
 
 SCENES: dict[str, Callable[[], list[Event]]] = {

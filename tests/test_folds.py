@@ -24,6 +24,7 @@ from graphs import (
     gives,
     run,
     says,
+    transcript,
 )
 from streamkit import (
     Citation,
@@ -32,7 +33,6 @@ from streamkit import (
     MessageFold,
     Origin,
     ReasoningEnd,
-    RunFold,
     TextEnd,
     ToolCallEnd,
 )
@@ -50,11 +50,8 @@ def end() -> MessageEnd:
     return MessageEnd(**AT, status="completed", text="")
 
 
-def transcript(graph: Any, api: str) -> list[Any]:
-    fold = RunFold()
-    for event in run(graph, api):
-        fold.feed(event)
-    return fold.result().messages
+def told(graph: Any, api: str) -> list[Any]:
+    return transcript(run(graph, api))
 
 
 @pytest.mark.parametrize("api", [ASYNC, EVENTS])
@@ -63,7 +60,7 @@ def test_the_transcript_of_an_agent_is_its_state(api: str) -> None:
     graph = agent(calling(("c1", "add", '{"a": 1, "b": 2}')), [add])
     expected = graph.invoke(given)["messages"][1:]
     fields = ("type", "content", "tool_calls", "usage_metadata", "tool_call_id", "name", "status")
-    found = transcript(agent(calling(("c1", "add", '{"a": 1, "b": 2}')), [add]), api)
+    found = told(agent(calling(("c1", "add", '{"a": 1, "b": 2}')), [add]), api)
     assert [facts_of(it, fields) for it in found] == [facts_of(it, fields) for it in expected]
 
 
@@ -74,10 +71,10 @@ def facts_of(message: Any, fields: tuple[str, ...]) -> dict[str, Any]:
 def test_what_nodes_add_and_remove_is_added_and_removed() -> None:
     removes = lambda state: {"messages": [RemoveMessage(id=state["messages"][-1].id)]}  # noqa: E731
     asked = gives(HumanMessage("and now?", id="h"))
-    messages = transcript(chain(asks(says("some words")), removes, asked), EVENTS)
+    messages = told(chain(asks(says("some words")), removes, asked), EVENTS)
     assert [(it.type, it.content) for it in messages] == [("human", "and now?")]
     fresh = gives(RemoveMessage(id="__remove_all__"), HumanMessage("fresh"))
-    messages = transcript(chain(asks(says("some words")), fresh), EVENTS)
+    messages = told(chain(asks(says("some words")), fresh), EVENTS)
     assert [(it.type, it.content) for it in messages] == [("human", "fresh")]
 
 
@@ -95,20 +92,20 @@ def test_what_a_node_keeps_when_it_removes_all_is_kept() -> None:
     expected = [(it.type, it.content) for it in graph().invoke(ASK)["messages"]]
     assert expected == [("human", "so far"), ("tool", "3"), ("ai", "all done"), ("ai", "bye")]
     for api in (EVENTS, MODES):
-        assert [(it.type, it.content) for it in transcript(graph(), api)] == expected
+        assert [(it.type, it.content) for it in told(graph(), api)] == expected
 
 
 def test_a_result_has_the_id_that_its_node_gave_it() -> None:
     removes = lambda state: {"messages": [RemoveMessage(id=state["messages"][-1].id)]}  # noqa: E731
     model = calling(("c1", "add", '{"a": 1, "b": 2}'))
-    messages = transcript(chain(asks(model), ToolNode([add]), removes), EVENTS)
+    messages = told(chain(asks(model), ToolNode([add]), removes), EVENTS)
     assert [it.type for it in messages] == ["ai"]
 
 
 @pytest.mark.parametrize("api", [ASYNC, EVENTS])
 def test_a_model_that_uses_its_ids_again_has_both_results(api: str) -> None:
     ask = [call(0, "c1", "add", '{"a": 1, "b": 2}'), finish("tool_calls")]
-    messages = transcript(agent(says(ask, ask, "all done"), [add]), api)
+    messages = told(agent(says(ask, ask, "all done"), [add]), api)
     assert [it.type for it in messages] == ["ai", "tool", "ai", "tool", "ai"]
 
 

@@ -1,6 +1,5 @@
 """Nodes that need not run: LangGraph's cache has what they wrote, or the run before this one."""
 
-import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
@@ -24,6 +23,7 @@ from graphs import (
     IGNORE_V1,
     LANGGRAPH,
     MODES,
+    OWN,
     SYNC,
     THREAD,
     Facts,
@@ -36,7 +36,7 @@ from graphs import (
     run,
     says,
 )
-from streamkit import StateUpdate, StepDelta, StepEnd, astream, normalize
+from streamkit import StateUpdate, StepDelta, StepEnd, normalize
 from streamkit.testing import check_stream
 from streamkit.wire import langgraph_sse
 
@@ -78,13 +78,9 @@ def test_messages_mode_shows_nothing_of_it() -> None:
 
 @needs_cache
 def test_the_owning_call() -> None:
-    async def read(graph: Any) -> list[Any]:
-        return [event async for event in astream(graph, ASK, strict=True)]
-
     graph = caching()
-    asyncio.run(read(graph))
-    again = asyncio.run(read(graph))
-    check_stream(again)
+    run(graph, OWN)
+    again = run(graph, OWN)
     assert facts(again) == Facts(messages=["hello there"])
     assert [it.cached for it in of(again, StateUpdate)] == [True]
 

@@ -265,6 +265,11 @@ def approves(state: Any, config: RunnableConfig) -> Any:
     return {"messages": [state["messages"][-1]]}
 
 
+def approving() -> Any:
+    model = calling(("c1", "add", '{"a": 1, "b": 2}'))
+    return chain(asks(model), approves, ToolNode([add]), asks(model), **saved())
+
+
 TOLD_AGAIN = Facts(
     messages=["", "all done"], calls=[("c1", "add", {"a": 1, "b": 2})], usage=(12, 12)
 )
@@ -285,8 +290,7 @@ ADDED = [("c1", "add", "3")]
 )
 def test_a_node_returns_what_it_asked_about(modes: list[str], told: Facts) -> None:
     """Updates alone do not tell that an earlier run has shown it, and paid for it."""
-    model = calling(("c1", "add", '{"a": 1, "b": 2}'))
-    graph = chain(asks(model), approves, ToolNode([add]), asks(model), **saved())
+    graph = approving()
     graph.invoke(ASK, THREAD)
     raw = graph.stream(Command(resume="yes"), THREAD, stream_mode=modes)
     assert facts(list(normalize(raw, strict=True))) == replace(told, tools=ADDED)
@@ -294,7 +298,5 @@ def test_a_node_returns_what_it_asked_about(modes: list[str], told: Facts) -> No
 
 @pytest.mark.parametrize("api", [EVENTS, EVENTS_1, SYNC, ASYNC])
 def test_a_node_returns_what_it_asked_about_elsewhere(api: str) -> None:
-    model = calling(("c1", "add", '{"a": 1, "b": 2}'))
-    graph = chain(asks(model), approves, ToolNode([add]), asks(model), **saved())
-    _, second = runs(graph, api, Command(resume="yes"))
+    _, second = runs(approving(), api, Command(resume="yes"))
     assert facts(second) == Facts(messages=["all done"], usage=(7, 7), tools=ADDED)

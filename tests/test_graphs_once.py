@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("langgraph")
 
 from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage, SystemMessage
-from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.graph import MessagesState
 
 from graphs import (
     ALL_MODES,
@@ -24,11 +24,13 @@ from graphs import (
     OWN_SYNC,
     SYNC,
     Facts,
+    chain,
     facts,
+    gives,
     normalize,
     run,
+    transcript,
 )
-from streamkit import RunFold
 
 pytestmark = pytest.mark.filterwarnings(IGNORE_V1)
 
@@ -45,10 +47,7 @@ def nested(depth: int, state: Any, make: Callable[[], list[Any]]) -> Any:
     """A graph of one node, in graphs of one node."""
     node: Any = lambda _: {"messages": make()}  # noqa: E731
     for _ in range(depth):
-        builder = StateGraph(state)
-        builder.add_node("a", node)
-        builder.add_edge(START, "a")
-        node = builder.compile()
+        node = chain(node, state=state)
     return node
 
 
@@ -98,20 +97,13 @@ def test_a_removal(api: str) -> None:
     """Else whoever follows it would remove what was added after it."""
     events = run(nested(1, MessagesState, makes_room), api)
     assert facts(events) == Facts(added=["", "what was said so far"])
-    fold = RunFold()
-    for event in events:
-        fold.feed(event)
-    assert [it.content for it in fold.result().messages] == ["what was said so far"]
+    assert [it.content for it in transcript(events)] == ["what was said so far"]
 
 
 @pytest.mark.skipif(LANGGRAPH < (0, 4), reason="it cannot remove all at once")
 @pytest.mark.parametrize("api", [EVENTS, EVENTS_1, OWN, OWN_SYNC])
 def test_each_of_two_removals_is_one(api: str) -> None:
     """Of equal removals LangGraph's ``messages`` mode tells only the first."""
-    builder = StateGraph(MessagesState)
-    for name in "ab":
-        builder.add_node(name, lambda _: {"messages": makes_room()})
-    builder.add_edge(START, "a")
-    builder.add_edge("a", "b")
-    told = facts(run(builder.compile(), api))
+    node = gives(*makes_room())
+    told = facts(run(chain(node, node), api))
     assert told == Facts(added=["", "what was said so far"] * 2)

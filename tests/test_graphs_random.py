@@ -35,21 +35,18 @@ from graphs import (
     call,
     facts,
     finish,
+    gives,
     pause,
     piece,
     run,
     says,
+    transcript,
     usage,
 )
-from streamkit import RunFold
 
 APIS = (OWN, OWN_SYNC, EVENTS, TASKS, ALL_MODES)
 
 # --- what a graph may be made of: a step's name makes its nodes, one after the other
-
-
-def writes(*messages: Any) -> Any:
-    return lambda _: {"messages": [message.model_copy() for message in messages]}
 
 
 def calls(name: str, tool: str, args: str) -> Any:
@@ -116,10 +113,10 @@ LEAVES: dict[str, Callable[[str], list[Any]]] = {
     ],
     "two models": lambda name: [asks_two(name)],
     "caught failure": lambda name: [catches(name)],
-    "answer by hand": lambda name: [writes(AIMessage(f"{name} by hand", id=name))],
-    "answer without id": lambda name: [writes(AIMessage(f"{name} by hand"))],
-    "question": lambda name: [writes(HumanMessage(f"{name}?"))],
-    "command": lambda name: [lambda _: Command(update=writes(AIMessage(name, id=name))(_))],
+    "answer by hand": lambda name: [gives(AIMessage(f"{name} by hand", id=name))],
+    "answer without id": lambda name: [gives(AIMessage(f"{name} by hand"))],
+    "question": lambda name: [gives(HumanMessage(f"{name}?"))],
+    "command": lambda name: [lambda _: Command(update=gives(AIMessage(name, id=name))(_))],
     "history": lambda name: [lambda state: {"messages": [*state["messages"], AIMessage(name)]}],
     "tool": lambda name: [calls(name, "add", '{"a": 1, "b": 2}'), ToolNode([add])],
     "broken tool": lambda name: [
@@ -190,7 +187,7 @@ def _add(builder: Any, step: Any, name: str, last: list[str]) -> list[str]:
     if kind in INNER:
         return [_put(builder, INNER[kind](name, inner), name, last)]
     if kind == "sent":
-        builder.add_node(name, lambda state: writes(AIMessage(f"{state['of']} sent"))(None))
+        builder.add_node(name, lambda state: gives(AIMessage(f"{state['of']} sent"))(None))
         before = _put(builder, lambda _: None, f"{name}before", last)
         sent = [Send(name, {"of": f"{name}{n}"}) for n in range(2)]
         builder.add_conditional_edges(before, lambda _: sent, [name])
@@ -219,17 +216,15 @@ def story(steps: Any, api: str) -> list[Facts]:
     """What is told of a run and its continuations, which together tell all that the state holds."""
     graph = graph_of(steps, checkpointer=InMemorySaver())
     told: list[Facts] = []
-    transcript: list[Any] = [said(it) for it in ASK["messages"]]
+    heard: list[Any] = [said(it) for it in ASK["messages"]]
     given: Any = ASK
     while not told or graph.get_state(THREAD).next:
-        fold = RunFold()
-        for event in (events := run(graph, api, given, THREAD)):
-            fold.feed(event)
-        transcript += [said(it) for it in fold.result().messages]
+        events = run(graph, api, given, THREAD)
+        heard += [said(it) for it in transcript(events)]
         told.append(in_any_order(facts(events)))
         given = Command(resume="yes")
     state = [said(it) for it in graph.get_state(THREAD).values["messages"]]
-    assert [it for it in state if it not in transcript] == []
+    assert [it for it in state if it not in heard] == []
     return told
 
 

@@ -9,7 +9,6 @@ pytest.importorskip("langgraph")
 
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig, RunnableLambda
-from langchain_core.tools import tool
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 from langgraph.types import RetryPolicy
@@ -31,13 +30,15 @@ from graphs import (
     calling,
     chain,
     facts,
+    hesitant,
     of,
     run,
     says,
     source,
+    transcript,
     words,
 )
-from streamkit import MessageEnd, MessageStart, RunFold, StateUpdate, StepEnd, normalize
+from streamkit import MessageEnd, MessageStart, StateUpdate, StepEnd, normalize
 
 pytestmark = pytest.mark.filterwarnings(IGNORE_V1)
 
@@ -62,20 +63,11 @@ def retried_node() -> Any:
 
 def retried_tools(*calls: str) -> Any:
     """A graph whose tool fails when it is called first; all its calls are made again."""
-    tried: list[str] = []
-
-    @tool
-    def hesitate(x: str) -> str:
-        """Fail at first."""
-        tried.append(x)
-        if len(tried) == 1:
-            raise ValueError("not yet")
-        return f"done {x}"
-
+    tools = ToolNode([hesitant(ValueError("not yet"))], handle_tool_errors=False)
     model = calling(*((id, "hesitate", f'{{"x": "{id}"}}') for id in calls))
     builder = StateGraph(MessagesState)
     builder.add_node("a", asks(model))
-    builder.add_node("b", ToolNode([hesitate], handle_tool_errors=False), **POLICY)
+    builder.add_node("b", tools, **POLICY)
     builder.add_edge(START, "a")
     builder.add_edge("a", "b")
     return builder.compile()
@@ -208,10 +200,7 @@ def test_each_try_of_a_tool_answers_its_call(ids: list[str], api: str) -> None:
     tools = facts(events).tools
     assert {id for id, *_ in tools} == {*ids}
     assert {*tools} >= {(id, "hesitate", f"done {id}") for id in ids}
-    fold = RunFold()
-    for event in events:
-        fold.feed(event)
-    _, *results = fold.result().messages
+    _, *results = transcript(events)
     assert sorted((it.tool_call_id, it.content) for it in results) == [
         (id, f"done {id}") for id in ids
     ]

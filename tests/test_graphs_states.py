@@ -10,7 +10,6 @@ pytest.importorskip("langgraph")
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.graph import START, StateGraph
 from langgraph.graph.message import add_messages
 from pydantic import BaseModel
 
@@ -25,6 +24,7 @@ from graphs import (
     THREAD,
     Facts,
     answer,
+    chain,
     facts,
     of,
     run,
@@ -58,16 +58,6 @@ STATES = [
 ]
 
 
-def graph_of(state: Any, *nodes: Any, **options: Any) -> Any:
-    builder = StateGraph(state)
-    before = START
-    for name, node in zip("abc", nodes, strict=False):
-        builder.add_node(name, node)
-        builder.add_edge(before, name)
-        before = name
-    return builder.compile(**options)
-
-
 def writes(make: Any) -> Any:
     """A node that no model helped."""
     return lambda _: make(messages=[AIMessage("by hand", id="by-hand")])
@@ -79,7 +69,7 @@ def writes(make: Any) -> Any:
 def test_what_a_node_returns(state: Any, make: Any, api: str) -> None:
     if make is not dict and make is not state:
         pytest.skip("a node returns an update, or a state of its own graph")
-    assert facts(run(graph_of(state, writes(make)), api)) == Facts(messages=["by hand"])
+    assert facts(run(chain(writes(make), state=state), api)) == Facts(messages=["by hand"])
 
 
 @pytest.mark.parametrize("api", [EVENTS, MODES])
@@ -93,8 +83,8 @@ def test_what_stood_in_the_state_before_is_no_news(state: Any, api: str) -> None
     def ask(given: Any, config: RunnableConfig) -> Any:
         return {"messages": [model.invoke(given.messages, config)]}
 
-    inner = graph_of(state, ask)
-    graph = graph_of(state, inner, checkpointer=InMemorySaver())
+    inner = chain(ask, state=state)
+    graph = chain(inner, state=state, checkpointer=InMemorySaver())
     again = {"messages": [HumanMessage("and then?", id="again")]}
     assert facts(run(graph, api, ASK, THREAD)) == Facts(messages=["one"], usage=(1, 1))
     assert facts(run(graph, api, again, THREAD)) == Facts(messages=["two"], usage=(2, 2))
@@ -103,7 +93,7 @@ def test_what_stood_in_the_state_before_is_no_news(state: Any, api: str) -> None
 @pytest.mark.skipif(LANGGRAPH < (1, 1), reason="it has no parts of version 2")
 @pytest.mark.parametrize("state", STATES)
 def test_the_values_of_version_2_are_such_states(state: Any) -> None:
-    parts = list(graph_of(state, writes(dict)).stream(ASK, stream_mode="values", version="v2"))
+    parts = list(chain(writes(dict), state=state).stream(ASK, stream_mode="values", version="v2"))
     assert isinstance(parts[-1]["data"], state)
     events = list(normalize(iter(parts), strict=True))
     check_stream(events)
