@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from threading import Barrier
 from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk
@@ -12,7 +13,7 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 from langgraph.types import interrupt
 
-from graphs import asks, calling, chain, hesitant, says
+from graphs import asks, calling, chain, finish, hesitant, says, words
 from streamkit import Event, TextDelta, normalize, stream
 from streamkit.demo import build_graph, demo_input
 
@@ -63,7 +64,20 @@ def run(graph: Any, given: Any = ASKED, thread: str = "t1") -> Iterator[Any]:
 
 
 def parallel_models() -> list[Event]:
-    return list(normalize(run(graph_of(food, sights, parallel=True).compile())))
+    """Two models in turns: neither says its next word before the other one has said its own."""
+    turn = Barrier(2, timeout=10)
+
+    def says_in_turns(text: str, config: RunnableConfig) -> Any:
+        chunks = [it for word in words(text) for it in (word, turn.wait)]
+        return {"messages": [says([*chunks, finish("stop")]).invoke("Hi", config)]}
+
+    def eats(state: State, config: RunnableConfig) -> Any:
+        return says_in_turns("eat one two three", config)
+
+    def climbs(state: State, config: RunnableConfig) -> Any:
+        return says_in_turns("climb one two three", config)
+
+    return list(normalize(run(graph_of(eats, climbs, parallel=True).compile())))
 
 
 def an_error() -> list[Event]:
