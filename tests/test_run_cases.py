@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import time
+from threading import Event as Signal
 from threading import Lock
 from typing import Any
 
@@ -261,10 +262,12 @@ def test_an_agent_in_a_batch_tells_its_tools() -> None:
 
 
 class AtOnce:
-    """How many calls ran at the same time, at most."""
+    """How many calls ran at the same time, at most. Each waits a while for so many to come."""
 
-    def __init__(self) -> None:
+    def __init__(self, expected: int) -> None:
         self.most = 0
+        self._all = Signal()
+        self._expected = expected
         self._now = 0
         self._lock = Lock()
 
@@ -272,10 +275,13 @@ class AtOnce:
         with self._lock:
             self._now += change
             self.most = max(self.most, self._now)
+        if self.most >= self._expected:
+            self._all.set()
 
     def call(self, _: int) -> None:
         self._count(1)
-        time.sleep(0.1)
+        self._all.wait(5)
+        time.sleep(0.1)  # and for more than that
         self._count(-1)
 
     async def acall(self, _: int) -> None:
@@ -288,7 +294,7 @@ class AtOnce:
 @pytest.mark.parametrize("how", ["batch", "abatch"])
 def test_how_many_calls_of_a_batch_run_at_once(how: str, limit: int | None, expected: int) -> None:
     """``batch`` has threads, ``abatch`` tasks; both start all at once unless they are told not to."""
-    counting = AtOnce()
+    counting = AtOnce(expected)
     runnable = RunnableLambda(counting.call, counting.acall)
     source = CallbackSource(strict=True)
     config: Any = {"callbacks": [source.handler]}
