@@ -32,6 +32,8 @@ export type StreamEvent =
   | Checkpoint
   | Interrupt
   | MessageAdded
+  | MessageReplaced
+  | MessageRemoved
   | Custom
   | BatchItem
   | Unrecognized;
@@ -64,7 +66,7 @@ export interface RunEnd {
   /** The same, per model name. */
   usage_by_model?: Record<string, Usage>;
   /** `completed`, `interrupted` (resume it), `cancelled` (the reader left), or `incomplete` (the source stopped before its own end). */
-  status: "cancelled" | "completed" | "failed" | "incomplete" | "interrupted";
+  status: "abandoned" | "cancelled" | "completed" | "failed" | "incomplete" | "interrupted";
   /** The final output, where the API tells it. */
   output?: unknown;
 }
@@ -126,7 +128,7 @@ export interface StepEnd {
   /** What it is. */
   kind: "chain" | "chat_model" | "graph" | "llm" | "node" | "parser" | "prompt";
   /** How it ended. */
-  status: "cancelled" | "completed" | "failed" | "incomplete" | "interrupted";
+  status: "abandoned" | "cancelled" | "completed" | "failed" | "incomplete" | "interrupted";
   /** Its result. */
   output?: unknown;
   /** What it raised, where it is the innermost thing that failed. */
@@ -148,6 +150,8 @@ export interface MessageStart {
   model?: string;
   /** The provider's name, where it is known by now. */
   provider?: string;
+  /** The speaker's name (upstream: `AIMessage.name`), where it is known by now. */
+  name?: string;
 }
 
 /** A block of text begins. */
@@ -341,7 +345,7 @@ export interface MessageEnd {
   /** The message that ended. */
   message_id: string;
   /** How it ended. */
-  status: "cancelled" | "completed" | "failed" | "incomplete" | "interrupted";
+  status: "abandoned" | "cancelled" | "completed" | "failed" | "incomplete" | "interrupted";
   /** All its text blocks, joined. */
   text: string;
   /** The calls the model wrote, in the order they began. */
@@ -349,7 +353,7 @@ export interface MessageEnd {
   /** Its tokens, counted once; None where the provider reported none. */
   usage?: Usage;
   /** Why the model stopped; None where the provider did not say. */
-  finish_reason?: "content_filter" | "error" | "length" | "other" | "stop" | "tool_calls";
+  finish_reason?: "content_filter" | "error" | "length" | "other" | "refusal" | "stop" | "tool_calls";
   /** The provider's own word for it. */
   raw_finish_reason?: string;
   /** The model's name. */
@@ -400,7 +404,7 @@ export interface ToolEnd {
   /** The tool's name. */
   name: string;
   /** `completed`, or why nothing came back. */
-  status: "cancelled" | "completed" | "failed" | "incomplete" | "interrupted";
+  status: "abandoned" | "cancelled" | "completed" | "failed" | "incomplete" | "interrupted";
   /** Its result: a ToolMessage gives its content, anything else is as it was returned. */
   output?: unknown;
   /** The part of the result that the model does not see. */
@@ -449,7 +453,7 @@ export interface RetrievalEnd {
   /** The retriever's name. */
   name: string;
   /** How it ended. */
-  status: "cancelled" | "completed" | "failed" | "incomplete" | "interrupted";
+  status: "abandoned" | "cancelled" | "completed" | "failed" | "incomplete" | "interrupted";
   /** The documents found. */
   documents?: unknown[];
   /** What it raised. */
@@ -520,7 +524,7 @@ export interface Interrupt {
   response_schema?: unknown;
 }
 
-/** A node put a human, system or removal message into the state. */
+/** A node put a human or system message into the state. */
 export interface MessageAdded {
   type: "message.added";
   /** Where it comes from. */
@@ -529,6 +533,32 @@ export interface MessageAdded {
   timestamp: number;
   /** The message as upstream gave it. */
   message: unknown;
+}
+
+/** A node wrote other content under the id of a message that was already emitted. */
+export interface MessageReplaced {
+  type: "message.replaced";
+  /** Where it comes from. */
+  origin?: Origin;
+  /** Unix seconds, read once per raw item. */
+  timestamp: number;
+  /** The message whose content changed. */
+  message_id: string;
+  /** The whole message as the state holds it now. */
+  message: unknown;
+  /** The call that it answers, where the message is a tool's result. */
+  tool_call_id?: string;
+}
+
+/** A node took a message out of the state. */
+export interface MessageRemoved {
+  type: "message.removed";
+  /** Where it comes from. */
+  origin?: Origin;
+  /** Unix seconds, read once per raw item. */
+  timestamp: number;
+  /** The message that is gone. Removing all messages is one event for each known message. */
+  message_id: string;
 }
 
 /** The application's own event. */
@@ -604,6 +634,10 @@ export interface Origin {
   tags?: string[];
   /** Upstream's own metadata object, never copied and never changed. */
   metadata?: Record<string, unknown>;
+  /** Whether this is a model call that upstream keeps from users, such as a summary's: the run or one around it is tagged `nostream` or has `lc_internal_call` in its metadata. */
+  internal?: boolean;
+  /** The call on whose behalf all this happens, where it happens inside a tool. */
+  tool_call_id?: string;
 }
 
 /** A call as a finished message holds it. */

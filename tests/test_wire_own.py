@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import json
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal
 
 import msgspec
@@ -77,7 +77,7 @@ class Bare(pydantic.BaseModel, extra="forbid"):
     text: str
 
 
-class Word(str, enum.Enum):
+class Word(enum.StrEnum):
     WORD = "app.word"
 
 
@@ -87,7 +87,7 @@ class Enumerated:
 
 
 TYPES = [Token, Quiet, Constant, Struct, Loose, Note, Model, Bare, Enumerated]
-WHEN = st.datetimes(timezones=st.just(timezone.utc))
+WHEN = st.datetimes(timezones=st.just(UTC))
 OWN: st.SearchStrategy[Any] = st.one_of(
     st.builds(Token, text=TEXT, type=st.just("app.token")),
     st.builds(

@@ -30,6 +30,8 @@ __all__ = [
     "Interrupt",
     "MessageAdded",
     "MessageEnd",
+    "MessageRemoved",
+    "MessageReplaced",
     "MessageStart",
     "ReasoningDelta",
     "ReasoningEnd",
@@ -191,6 +193,8 @@ class MessageStart(_Event, frozen=True, kw_only=True):
     """The model's name, where it is known by now."""
     provider: str | None = None
     """The provider's name, where it is known by now."""
+    name: str | None = None
+    """The speaker's name (upstream: ``AIMessage.name``), where it is known by now."""
 
 
 class TextStart(_Part, frozen=True, kw_only=True):
@@ -442,11 +446,31 @@ class Interrupt(_Event, frozen=True, kw_only=True):
 
 
 class MessageAdded(_Event, frozen=True, kw_only=True):
-    """A node put a human, system or removal message into the state."""
+    """A node put a human or system message into the state."""
 
     type: ClassVar[Literal["message.added"]] = "message.added"
     message: Any
     """The message as upstream gave it."""
+
+
+class MessageReplaced(_Event, frozen=True, kw_only=True):
+    """A node wrote other content under the id of a message that was already emitted."""
+
+    type: ClassVar[Literal["message.replaced"]] = "message.replaced"
+    message_id: str
+    """The message whose content changed."""
+    message: Any
+    """The whole message as the state holds it now."""
+    tool_call_id: str | None = None
+    """The call that it answers, where the message is a tool's result."""
+
+
+class MessageRemoved(_Event, frozen=True, kw_only=True):
+    """A node took a message out of the state."""
+
+    type: ClassVar[Literal["message.removed"]] = "message.removed"
+    message_id: str
+    """The message that is gone. Removing all messages is one event for each known message."""
 
 
 class Custom(_Event, frozen=True, kw_only=True):
@@ -512,6 +536,8 @@ Event: TypeAlias = Union[  # noqa: UP007  (a Union is what msgspec decodes and `
     Checkpoint,
     Interrupt,
     MessageAdded,
+    MessageReplaced,
+    MessageRemoved,
     Custom,
     BatchItem,
     Unrecognized,
@@ -549,6 +575,8 @@ EventType: TypeAlias = Literal[
     "checkpoint",
     "interrupt",
     "message.added",
+    "message.replaced",
+    "message.removed",
     "custom",
     "batch.item",
     "unrecognized",

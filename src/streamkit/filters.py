@@ -23,6 +23,7 @@ from .events import (
     Event,
     MessageAdded,
     MessageEnd,
+    MessageReplaced,
     MessageStart,
     ReasoningDelta,
     ReasoningEnd,
@@ -287,7 +288,7 @@ _ROLES = {"human": "user", "ai": "assistant"}
 
 
 def _role(event: Event, now: Open) -> str | None:
-    if isinstance(event, MessageAdded):
+    if isinstance(event, (MessageAdded, MessageReplaced)):
         fields = dict_or_empty(event.message)
         kind = fields.get("role") or fields.get("type") or getattr(event.message, "type", None)
         return _ROLES.get(cast("str", kind), cast("str", kind))

@@ -19,6 +19,8 @@ from .events import (
     Interrupt,
     MessageAdded,
     MessageEnd,
+    MessageRemoved,
+    MessageReplaced,
     ReasoningEnd,
     RunEnd,
     RunError,
@@ -240,7 +242,7 @@ class RunFold:
         self._transcript = _Transcript(self._result.messages)
         self._running: dict[str, ToolRun] = {}
 
-    def feed(self, event: Event) -> None:
+    def feed(self, event: Event) -> None:  # noqa: C901  (one branch an event)
         """Take one more event into account."""
         result = self._result
         for message in self._messages(event):
@@ -258,6 +260,10 @@ class RunFold:
                 self._end_tool(event)
             case MessageAdded(message=message):
                 self._transcript.add(message)
+            case MessageReplaced():
+                self._transcript.replace(event)
+            case MessageRemoved(message_id=id):
+                self._transcript.remove(id)
             case StateUpdate(values=values):
                 self._transcript.update(values)
             case Interrupt():
@@ -309,6 +315,15 @@ class _Transcript:
             self._messages.clear()
         else:
             self._messages[:] = [it for it in self._messages if it.id != message.id]
+
+    def replace(self, event: MessageReplaced) -> None:
+        """Put a message in the place of the one with its id, or of the result of its call."""
+        keys = {event.message_id, event.tool_call_id or event.message_id}
+        self._messages[:] = [event.message if _key(it) in keys else it for it in self._messages]
+
+    def remove(self, message_id: str) -> None:
+        """Take a message out."""
+        self._messages[:] = [it for it in self._messages if it.id != message_id]
 
     def _append(self, message: Any) -> None:
         self._messages.append(message)

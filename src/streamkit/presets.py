@@ -34,6 +34,8 @@ from .events import (
     Interrupt,
     MessageAdded,
     MessageEnd,
+    MessageRemoved,
+    MessageReplaced,
     MessageStart,
     ReasoningDelta,
     RetrievalStart,
@@ -63,7 +65,9 @@ tokens: Filter = only(TextDelta) & roles("assistant") & ~inside_tools
 tools: Filter = only(ToolStart, ToolCallDelta)
 """The calls that models write, and the tools that run."""
 
-chat: Filter = ((only(MessageStart) | _blocks | only(ToolStart)) & ~inside_tools) | only(Interrupt)
+chat: Filter = ((only(MessageStart) | _blocks | only(ToolStart)) & ~inside_tools) | only(
+    Interrupt, MessageReplaced, MessageRemoved
+)
 """What a conversation is made of: messages with all their blocks, tools that run, interrupts.
 
 Usage is at the end of each message and of the run. What tools do inside is left out.
@@ -74,7 +78,9 @@ lifecycle: Filter = only(StepStart, MessageStart, ToolStart, RetrievalStart, Int
 )
 """What starts and ends: steps, messages, tools, retrievals, and the pauses between; no content."""
 
-state: Filter = only(StateUpdate, StateSnapshot, Checkpoint, MessageAdded)
+state: Filter = only(
+    StateUpdate, StateSnapshot, Checkpoint, MessageAdded, MessageReplaced, MessageRemoved
+)
 """What becomes of a graph's state."""
 
 debug: Filter = where(lambda _: True)

@@ -8,14 +8,17 @@ import msgspec
 
 __all__ = ["ErrorInfo", "FinishReason", "Origin", "Status", "StepKind", "ToolCall", "Usage"]
 
-Status: TypeAlias = Literal["completed", "interrupted", "failed", "cancelled", "incomplete"]
-"""How a thing ended: ``incomplete`` was abandoned or cut off without an exception."""
+Status: TypeAlias = Literal[
+    "completed", "interrupted", "failed", "cancelled", "incomplete", "abandoned"
+]
+"""How a thing ended: ``incomplete`` was cut off without an exception; ``abandoned`` is an attempt
+that a retry or a fallback replaced, so that readers take its text back."""
 
 StepKind: TypeAlias = Literal["graph", "node", "chain", "prompt", "parser", "chat_model", "llm"]
 """What a step runs. A LangGraph node is ``node``; the graph around it is ``graph``."""
 
 FinishReason: TypeAlias = Literal[
-    "stop", "length", "tool_calls", "content_filter", "error", "other"
+    "stop", "length", "tool_calls", "content_filter", "refusal", "error", "other"
 ]
 """Why a model stopped, in one vocabulary over all providers."""
 
@@ -43,6 +46,11 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """Tags, inherited ones included."""
     metadata: dict[str, Any] = {}
     """Upstream's own metadata object, never copied and never changed."""
+    internal: bool = False
+    """Whether this is a model call that upstream keeps from users, such as a summary's: the run or
+    one around it is tagged ``nostream`` or has ``lc_internal_call`` in its metadata."""
+    tool_call_id: str | None = None
+    """The call on whose behalf all this happens, where it happens inside a tool."""
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):

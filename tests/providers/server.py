@@ -26,8 +26,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-    from typing_extensions import Self
+    from typing import Self
 
 SSE = "text/event-stream"
 AWS = "application/vnd.amazon.eventstream"

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
-
-from typing_extensions import assert_never, assert_type
+from typing import Any, assert_never, assert_type
 
 import streamkit
 from streamkit import (
@@ -20,6 +18,8 @@ from streamkit import (
     Interrupt,
     MessageAdded,
     MessageEnd,
+    MessageRemoved,
+    MessageReplaced,
     MessageStart,
     ReasoningDelta,
     ReasoningEnd,
@@ -84,8 +84,10 @@ def exhaustive(event: Event) -> str:
             return "run"
         case StepStart() | StepDelta() | StepEnd():
             return "step"
-        case MessageStart() | MessageEnd() | MessageAdded():
+        case MessageStart() | MessageEnd():
             return "message"
+        case MessageAdded() | MessageReplaced() | MessageRemoved():
+            return "state"
         case TextStart() | TextDelta() | TextEnd():
             return "text"
         case ReasoningStart() | ReasoningDelta() | ReasoningEnd():

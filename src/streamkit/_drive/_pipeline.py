@@ -49,7 +49,7 @@ class Stages:
             for item in items:
                 try:
                     out.extend(stage(item))
-                except Exception as error:  # noqa: BLE001, PERF203  (it must not cost the others)
+                except Exception as error:  # noqa: BLE001  (it must not cost the others)
                     broken = broken or error
             items = out
         return _and_then_raise(items, broken) if broken else items

@@ -32,9 +32,9 @@ from ._source import Stop, stops
 
 if TYPE_CHECKING:
     from types import TracebackType
+    from typing import Self
 
     from langchain_core.messages import AIMessage, ToolMessage
-    from typing_extensions import Self
 
 __all__ = ["AsyncEventStream", "AsyncRelay", "EventStream", "OnError", "Relay"]
 

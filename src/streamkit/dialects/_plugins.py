@@ -100,7 +100,7 @@ def plugin_that_knows(raw: object, taken: Container[str]) -> str | None:
     for name in {it.name for it in _entry_points()} - PLUGINS.keys():
         try:
             plugin_named(name, taken)
-        except UsageError as error:  # noqa: PERF203  (of a plugin that nobody asked for)
+        except UsageError as error:
             warnings.warn(str(error), RuntimeWarning, stacklevel=2)
     names = sorted(name for name, plugin in PLUGINS.items() if plugin.knows(name, raw))
     if len(names) > 1:

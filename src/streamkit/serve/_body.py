@@ -23,7 +23,7 @@ from .._drive import AsyncEventStream, EventStream, normalize
 from .._protocols import AnyStage
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
 __all__ = ["AHEAD", "Body", "Events", "Pump", "Signal", "StreamBody", "Wire", "stopped"]
 
@@ -79,7 +79,7 @@ class Signal:
         """Wait for the next one, so many seconds at most, and tell whether it came."""
         try:
             await asyncio.wait_for(self._event.wait(), patience)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             return False
         self._event.clear()
         return True

@@ -22,7 +22,7 @@ from ._body import Events, Pump, Signal, Wire, stopped
 from ._responses import HEARTBEAT_EVERY, BodyResponse
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
 __all__ = ["Runs"]
 

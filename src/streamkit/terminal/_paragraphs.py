@@ -18,6 +18,8 @@ from ..events import (
     Interrupt,
     MessageAdded,
     MessageEnd,
+    MessageRemoved,
+    MessageReplaced,
     RetrievalEnd,
     RunError,
     StateUpdate,
@@ -177,6 +179,14 @@ def _message_added(event: MessageAdded) -> Paragraph:
     return Paragraph(text=payload(event.message), look=NOTE)
 
 
+def _message_replaced(event: MessageReplaced) -> Paragraph:
+    return Paragraph(head="replaced", text=payload(event.message), look=NOTE)
+
+
+def _message_removed(event: MessageRemoved) -> Paragraph:
+    return Paragraph(head="removed", text=clean(event.message_id), look=NOTE)
+
+
 def _custom(event: Custom) -> Paragraph:
     return Paragraph(head=clean(event.name or ""), text=_facts(event.data), look=_CUSTOM)
 
@@ -218,6 +228,8 @@ _SHOWN: dict[type[Any], Callable[[Any], Paragraph | None]] = {
     Checkpoint: _checkpoint,
     Interrupt: _interrupt,
     MessageAdded: _message_added,
+    MessageReplaced: _message_replaced,
+    MessageRemoved: _message_removed,
     Custom: _custom,
     BatchItem: _batch_item,
     Unrecognized: _unrecognized,

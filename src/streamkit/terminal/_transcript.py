@@ -32,6 +32,8 @@ from ..events import (
     Interrupt,
     MessageAdded,
     MessageEnd,
+    MessageRemoved,
+    MessageReplaced,
     MessageStart,
     ReasoningDelta,
     ReasoningEnd,
@@ -309,6 +311,14 @@ def _message_added(event: MessageAdded, ids: Transcript) -> Parts:
     return ids.payload(event.message), _at(event.origin)
 
 
+def _message_replaced(event: MessageReplaced, ids: Transcript) -> Parts:
+    return ids.number("m", event.message_id), ids.payload(event.message), _at(event.origin)
+
+
+def _message_removed(event: MessageRemoved, ids: Transcript) -> Parts:
+    return ids.number("m", event.message_id), _at(event.origin)
+
+
 def _custom(event: Custom, ids: Transcript) -> Parts:
     return event.name or "", ids.payload(event.data), _at(event.origin)
 
@@ -364,6 +374,8 @@ _TELLERS: dict[type[Any], Callable[[Any, Transcript], Parts]] = {
     Checkpoint: _checkpoint,
     Interrupt: _interrupt,
     MessageAdded: _message_added,
+    MessageReplaced: _message_replaced,
+    MessageRemoved: _message_removed,
     Custom: _custom,
     BatchItem: _batch_item,
     Unrecognized: _unrecognized,

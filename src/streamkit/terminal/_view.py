@@ -53,8 +53,7 @@ from ._screen import Look, Paragraph, Screen, clean
 
 if TYPE_CHECKING:
     from types import TracebackType
-
-    from typing_extensions import Self
+    from typing import Self
 
 __all__ = ["TerminalView", "is_terminal", "wants_color"]
 

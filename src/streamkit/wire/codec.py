@@ -18,10 +18,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import Any, Generic, cast, get_args
+from typing import Any, Generic, Never, cast, get_args
 
 import msgspec
-from typing_extensions import Never, TypeVar
+from typing_extensions import TypeVar
 
 from .._reading import Read
 from ..errors import MalformedItem

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Final, Generic, overload
-
-from typing_extensions import Never
+from typing import Any, Final, Generic, Never, overload
 
 from ..events import Event
 from ._lines import MAX_LINE, Lines

@@ -23,10 +23,9 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from time import time
 from types import MappingProxyType
-from typing import Any, Final, Generic, overload
+from typing import Any, Final, Generic, Never, overload
 
 import msgspec
-from typing_extensions import Never
 
 from ..errors import MalformedItem, UsageError
 from ..events import Custom, Event
