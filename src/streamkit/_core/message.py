@@ -149,7 +149,9 @@ class Message:
     # --- what payload says it means (the Sink)
 
     def text(self, text: str, index: object = None) -> None:
-        """Add text."""
+        """Add text, as a plain `str`: LangChain 1.x's `TextAccessor` is a subclass of it."""
+        if text.__class__ is not str:
+            text = str.__str__(text)
         if text and not self.more_text(text, index):
             self.more_text(text, self._words_at(index, reasoning=False).index)
 
