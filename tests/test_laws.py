@@ -114,7 +114,7 @@ def test_grammar(source: tuple[str, list[Any]]) -> None:
 
 
 # What finds the short way in each dialect: see "More of the same text" in docs/design.md.
-SHORT_WAYS = [(Message, "goes_on"), (ProtocolMessages, "goes_on")]
+SHORT_WAYS = [(Message, "try_append_text"), (ProtocolMessages, "try_append_text")]
 
 
 def assert_short_way_tells_the_same(dialect: str, items: list[Any]) -> None:

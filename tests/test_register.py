@@ -1,19 +1,16 @@
-"""Dialects from outside: a plugin as others would ship it, and what is refused."""
+"""Dialects of an application: what `register` takes, and what it refuses."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from importlib.metadata import EntryPoint
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import acme_streams
+from acme_streams import AcmeReader
 from reading import drained
 from streamkit import (
     Custom,
@@ -24,7 +21,6 @@ from streamkit import (
     Origin,
     RunEnd,
     RunStart,
-    StreamkitError,
     TextDelta,
     TextEnd,
     TextStart,
@@ -34,11 +30,10 @@ from streamkit import (
     normalize,
     register,
 )
-from streamkit.dialects import Reader, _plugins
+from streamkit.dialects import Reader, registered
 from streamkit.presets import tokens
 from streamkit.testing import check_stream
 
-PACKAGE = Path(__file__).parent / "plugin_package"
 ITEMS: list[Any] = [
     {"acme": "call", "id": "c1", "tool": "weather", "args": {"city": "Paris"}},
     {"acme": "progress", "done": 3, "of": 4},
@@ -50,56 +45,38 @@ ITEMS: list[Any] = [
 
 
 @pytest.fixture(autouse=True)
-def nothing_registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Every test starts without plugins, and leaves none behind."""
-    monkeypatch.setattr(_plugins, "PLUGINS", plugins := {})
-    monkeypatch.setattr("streamkit.dialects.PLUGINS", plugins)
-    found = _plugins._entry_points
-    found.cache_clear()
-    yield
-    found.cache_clear()
+def nothing_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test starts with nothing registered, and leaves nothing behind."""
+    monkeypatch.setattr(registered, "REGISTERED", table := {})
+    monkeypatch.setattr("streamkit.dialects.REGISTERED", table)
+
+
+# --- a dialect of an application
 
 
 @pytest.fixture
-def installed(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The plugin package, as if pip had installed it."""
-    monkeypatch.syspath_prepend(str(PACKAGE))
-    return pytest.importorskip("acme_streams")
+def acme() -> None:
+    register("acme", AcmeReader, detect=AcmeReader.detect)
 
 
-# --- a plugin package
+def test_a_registered_dialect_is_detected_and_known_by_name(acme: None) -> None:
+    assert [event.type for event in normalize(ITEMS)] == (
+        "run.start tool.start custom tool.end message.start text.start text.delta text.delta "
+        "text.end message.end run.end"
+    ).split()
+    assert "".join(normalize(ITEMS, dialect="acme").text()) == "Hello"
 
 
-def test_an_installed_plugin_is_found_without_being_imported() -> None:
-    code = f"""
-from streamkit import normalize
-print(*(event.type for event in normalize({ITEMS!r})))
-print("".join(normalize({ITEMS!r}, dialect="acme").text()))
-"""
-    path = os.pathsep.join([str(PACKAGE), *filter(None, sys.path)])
-    run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "PYTHONPATH": path},
-    )
-    assert run.stdout.splitlines() == [
-        "run.start tool.start custom tool.end message.start text.start text.delta text.delta text.end message.end run.end",
-        "Hello",
-    ]
-
-
-def test_its_events_are_filtered_and_typed_like_any_others(installed: Any) -> None:
+def test_its_events_are_filtered_and_typed_like_any_others(acme: None) -> None:
     assert "".join(normalize(ITEMS, tokens).text()) == "Hello"
-    [progress] = [it for it in normalize(ITEMS, installed.typed) if isinstance(it, Custom)]
-    assert progress.data == installed.Progress(done=3, of=4)
+    [progress] = [it for it in normalize(ITEMS, acme_streams.typed) if isinstance(it, Custom)]
+    assert progress.data == acme_streams.Progress(done=3, of=4)
     bad = [{"acme": "progress", "done": "?"}]
-    [misfit] = [it for it in normalize(bad, installed.typed) if isinstance(it, Unrecognized)]
+    [misfit] = [it for it in normalize(bad, acme_streams.typed) if isinstance(it, Unrecognized)]
     assert "does not fit" in misfit.reason
 
 
-def test_what_the_plugin_cannot_read(installed: Any) -> None:
+def test_what_it_cannot_read(acme: None) -> None:
     items = [*ITEMS[:1], {"acme": "what?"}, *ITEMS[1:]]
     events = list(normalize(items, clock=lambda: 0.0))
     check_stream(events)
@@ -110,11 +87,6 @@ def test_what_the_plugin_cannot_read(installed: Any) -> None:
 
 @given(st.lists(st.sampled_from([*ITEMS, {"acme": 1}, 3]), max_size=8), st.booleans())
 def test_the_laws_hold_for_it(items: list[Any], breaks: bool) -> None:
-    sys.path.insert(0, str(PACKAGE))
-    try:
-        from acme_streams import AcmeReader
-    finally:
-        sys.path.remove(str(PACKAGE))
     register("acme-laws", AcmeReader)
 
     def source() -> Iterator[Any]:
@@ -214,7 +186,7 @@ def test_a_factory_that_makes_no_adapter() -> None:
         normalize([], dialect="empty")
 
 
-def test_an_unknown_name_lists_those_from_outside_too() -> None:
+def test_an_unknown_name_lists_registered_ones_too() -> None:
     register("telegram", ByHand)
     with pytest.raises(UsageError, match=r"unknown dialect 'nope'; choose one of .*, telegram"):
         normalize([], dialect="nope")
@@ -238,39 +210,3 @@ def test_a_detect_that_raises() -> None:
     with pytest.raises(UsageError, match="detect of dialect 'telegram' raised TypeError"):
         list(normalize([3]))
     assert list(normalize(["a"]).text()) == ["a"]  # what streamkit knows itself is never asked
-
-
-# --- entry points that are wrong
-
-
-def entry(name: str, value: str) -> EntryPoint:
-    return EntryPoint(name=name, value=value, group=_plugins.GROUP)
-
-
-@pytest.mark.parametrize(
-    ("entries", "error"),
-    [
-        ([entry("acme", "no_such_module:Reader")], "cannot be imported: ModuleNotFoundError"),
-        ([entry("acme", "string:punctuation")], "needs a factory"),
-        (
-            [entry("acme", "string:Template"), entry("acme", "string:Formatter")],
-            "several installed packages have a dialect 'acme': string:Formatter, string:Template",
-        ),
-    ],
-)
-def test_a_bad_plugin_is_an_error_where_it_is_asked_for_and_a_warning_elsewhere(
-    entries: list[EntryPoint], error: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(_plugins, "_entry_points", lambda: entries)
-    with pytest.raises(UsageError, match=error):
-        normalize([], dialect="acme")
-    with pytest.warns(RuntimeWarning, match=error), pytest.raises(StreamkitError):
-        list(normalize([3]))
-    assert list(normalize(["a"]).text()) == ["a"]
-
-
-def test_a_plugin_cannot_take_a_name_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_plugins, "_entry_points", lambda: [entry("events", "string:Template")])
-    with pytest.warns(RuntimeWarning, match="'events' is streamkit's own"):
-        _, error = drained(normalize([3]))
-    assert isinstance(error, UnknownSource)

@@ -51,7 +51,7 @@ from streamkit import (
     Unrecognized,
     normalize,
 )
-from streamkit._core.dumped import Dumped, dumped
+from streamkit._core.json_message import JsonMessage, json_message
 from streamkit.testing import check_stream
 from streamkit.wire.codec import from_dict, to_dict
 
@@ -151,7 +151,7 @@ MESSAGES = [
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda it: it.type)
 def test_a_message_as_json_is_read_like_the_message(message: Any) -> None:
     for raw in (message.model_dump(), dumpd(message), message_to_dict(message)):
-        read = dumped(raw)
+        read = json_message(raw)
         assert read is not None, raw
         assert read == raw
         assert read.content == message.content
@@ -177,14 +177,14 @@ def test_a_message_as_json_is_read_like_the_message(message: Any) -> None:
     ids=repr,
 )
 def test_what_is_no_message_as_json(value: Any) -> None:
-    assert dumped(value) is None
+    assert json_message(value) is None
 
 
 def test_a_message_added_is_the_json_that_came_and_can_be_read_like_a_message() -> None:
     raw = HumanMessage("hi", id="2").model_dump()
     events = events_of([StreamPart("updates", {"ask": {"messages": [raw]}})])
     (added,) = of(events, MessageAdded)
-    assert isinstance(added.message, Dumped)
+    assert isinstance(added.message, JsonMessage)
     assert added.message == raw
     assert added.message.content == "hi"
     written = [to_dict(event, private=True) for event in events]

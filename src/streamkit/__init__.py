@@ -20,6 +20,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ._call import Fact, astream, stream
     from ._drive import AsyncEventStream, EventStream, normalize
     from .callbacks import CallbackSource
     from .dialects import register
@@ -75,7 +76,6 @@ if TYPE_CHECKING:
     from .filters import Filter
     from .folds import MessageFold, Result, RunFold, ToolRun
     from .mapping import AsyncMapper, Mapper, map_events
-    from .run import Fact, astream, stream
     from .values import ErrorInfo, FinishReason, Origin, Status, StepKind, ToolCall, Usage
 
 __all__ = [
@@ -158,7 +158,7 @@ _ROOMS = (
     "dialects",
     "_drive",
     "filters",
-    "run",
+    "_call",
     "callbacks",
 )
 """Where those names are at home, from the ground up: each room needs most of those before it."""

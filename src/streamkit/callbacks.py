@@ -22,16 +22,16 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from time import time
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from ._call._facts import Fact, filter_of, wanted
 from ._drive import AsyncEventStream, EventStream, Pipeline
 from .dialects.callbacks import Note, Piece
 from .errors import UsageError
 from .events import Event
-from .run._facts import Fact, filter_of, wanted
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import BaseCallbackHandler
 
-    from .run._worker import Sleeper
+    from ._call.worker import Sleeper
 
 __all__ = ["CallbackSource"]
 
@@ -84,7 +84,7 @@ class _LiveRun(AsyncIterator[Any]):
 
     def _listening(self) -> Sleeper:
         if self._sleeper is None:
-            from .run._worker import Sleeper  # noqa: PLC0415  (or importing imports asyncio)
+            from ._call.worker import Sleeper  # noqa: PLC0415  (or importing imports asyncio)
 
             self._sleeper = Sleeper()
             self._sleepers.append(self._sleeper)
@@ -132,7 +132,7 @@ class CallbackSource:
         strict: bool = False,
         clock: Callable[[], float] = time,
     ) -> None:
-        from .run._recorder import recorder_for  # noqa: PLC0415  (it imports LangChain)
+        from ._call.recorder import recorder_for  # noqa: PLC0415  (it imports LangChain)
 
         self._facts = wanted(include, exclude)
         self._strict = strict

@@ -32,10 +32,10 @@ from ..events import (
 )
 from ..values import ErrorInfo, Origin, Status, StepKind, Usage
 from .bracket import Bracket, tool_end
-from .ledger import Ledger
 from .message import Message
 from .payload import fields_of, is_removal, kind_of, messages_in
 from .results import answers_in, own_message, tool_result
+from .seen import SeenRegistry
 
 __all__ = ["Assembly"]
 
@@ -48,7 +48,7 @@ class Assembly:
     def __init__(self) -> None:
         self.now: float = 0.0
         """What time it is: whoever reads the raw items says so, once per item."""
-        self.ledger: Ledger = Ledger()
+        self.seen: SeenRegistry = SeenRegistry()
         self.output: Any = None
         self.interrupted: bool = False
         self.events: list[Event] = []
@@ -173,7 +173,7 @@ class Assembly:
         bracket = self._open.pop(key, None)
         if isinstance(bracket, Bracket):
             bracket.close(self, status, **result)
-            self.ledger.calls.end(bracket.fields.get("tool_call_id"))
+            self.seen.calls.end(bracket.fields.get("tool_call_id"))
 
     # --- steps
 
@@ -230,7 +230,7 @@ class Assembly:
             return
         del self._open[key]
         message.close(status)
-        self.ledger.record_message(message)
+        self.seen.record_message(message)
         usage = message.total_usage
         if usage:
             model = message.model or "unknown"
@@ -241,12 +241,12 @@ class Assembly:
 
         One that is ``cached`` was paid for by an earlier run: its tokens are none of this one's.
         """
-        kind, fields, ledger = kind_of(value), fields_of(value), self.ledger
-        is_told = ledger.is_repeated_removal if is_removal(value) else ledger.is_known
+        kind, fields, seen = kind_of(value), fields_of(value), self.seen
+        is_told = seen.is_repeated_removal if is_removal(value) else seen.is_known
         if is_told(value, origin):
             return
-        ledger.mark_seen([value])
-        ledger.echoes.record_nameless(fields, origin)
+        seen.mark_seen([value])
+        seen.duplicates.record_nameless(fields, origin)
         if kind == "tool":
             self._tool_message(fields, origin)
         elif kind in {"ai", "chunk"}:
@@ -255,7 +255,7 @@ class Assembly:
             self.show(MessageAdded, origin, message=value)
 
     def _whole_answer(self, fields: Fields, origin: Origin) -> None:
-        if self.ledger.echoes.is_copy(fields, origin):
+        if self.seen.duplicates.is_copy(fields, origin):
             return
         message = self.start_message("whole", origin, fields.get("id"))
         message.add_whole(fields)
@@ -267,7 +267,7 @@ class Assembly:
         self, key: Hashable, origin: Origin, tool_call_id: str, name: str, input: object
     ) -> None:
         """Open a tool run; under the id of one that runs already, it gets one of ours."""
-        self.ledger.calls.take(tool_call_id)
+        self.seen.calls.take(tool_call_id)
         if self._tool_running(tool_call_id) not in {None, key}:
             tool_call_id = f"{tool_call_id}#{len(self._open)}"
         self._begin(key, Bracket(tool_end, origin, tool_call_id=tool_call_id, name=name))
@@ -308,13 +308,13 @@ class Assembly:
     def _tool_message(self, fields: Fields, origin: Origin) -> None:
         """Show a tool's result: the end of its run, or all of a run that the API did not show."""
         id = fields["tool_call_id"]
-        if self.ledger.calls.is_answered(id):
-            self.ledger.calls.settle(id)
+        if self.seen.calls.is_answered(id):
+            self.seen.calls.mark_stored(id)
             return
         key = self._tool_running(id)
         if key is None:
             key = ("tool", id)
-            name, args = self.ledger.calls.take(id)
+            name, args = self.seen.calls.take(id)
             self.start_tool(key, origin, id, fields.get("name") or name, args)
         self._end(key, "completed", **tool_result(fields))
 
@@ -353,7 +353,7 @@ class Assembly:
         """
         for message in messages_in(values):
             self.whole_message(message, origin, cached=cached)
-        self.ledger.echoes.end_task(origin)
+        self.seen.duplicates.end_task(origin)
         self.show(StateUpdate, origin, node=node, values=values, cached=cached)
 
     def interrupt(
@@ -361,10 +361,10 @@ class Assembly:
     ) -> None:
         """Show a pause, once."""
         self.interrupted = True
-        if interrupt_id in self.ledger.interrupt_ids:
+        if interrupt_id in self.seen.interrupt_ids:
             return
-        self.ledger.interrupt_ids.add(interrupt_id)
-        call = self.ledger.tool_waiting(interrupt_id, value)
+        self.seen.interrupt_ids.add(interrupt_id)
+        call = self.seen.tool_waiting(interrupt_id, value)
         fields = {"interrupt_id": interrupt_id, "value": value, "tool_call_id": call}
         self.show(Interrupt, origin, **fields, **details)
 

@@ -83,7 +83,7 @@ class Message:
 
     # --- what upstream hands in
 
-    def goes_on(self, chunk: Any) -> bool:
+    def try_append_text(self, chunk: Any) -> bool:
         """Add a chunk that says more of the same text, and tell whether it does: most do.
 
         Its class and its id are of one that was read with care: all to ask is what else it says.

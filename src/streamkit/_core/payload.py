@@ -18,7 +18,7 @@ from .._fields import Fields, dict_or_empty, json_text
 from ..values import Usage
 from . import server_tools, words
 from .blocks import read_content
-from .dumped import Dumped, Kind, dumped
+from .json_message import JsonMessage, Kind, json_message
 from .sink import Sink
 
 __all__ = [
@@ -61,7 +61,7 @@ class _KindsByClass(dict[type, "Kind | None"]):
 
 
 def _kind_found(cls: type) -> Kind | None:
-    if issubclass(cls, Dumped):
+    if issubclass(cls, JsonMessage):
         return cls.kind
     names = (f"{base.__module__}.{base.__qualname__}" for base in cls.__mro__)
     return next((_KINDS[name] for name in names if name in _KINDS), None)
@@ -73,7 +73,7 @@ kind_of_class: Callable[[type], Kind | None] = _KindsByClass().__getitem__
 
 def message_in(value: object) -> Any:
     """Give ``value`` if it is a message, also one that came as JSON, and None if not."""
-    return value if kind_of_class(value.__class__) else dumped(value)
+    return value if kind_of_class(value.__class__) else json_message(value)
 
 
 fields_of: Callable[[object], dict[str, Any]] = vars

@@ -83,7 +83,7 @@ class PendingCalls:
         if id in self._running:
             self._ended[id] = self._running.pop(id)
 
-    def settle(self, id: str) -> None:
+    def mark_stored(self, id: str) -> None:
         """Say that the node which ran the tool has told its result, and so will not run again."""
         self._ended.pop(id, None)
 

@@ -11,8 +11,6 @@ from functools import partial
 
 from .._protocols import Adapter
 from ..errors import UnknownSource, UsageError
-from ._modes import MODES
-from ._plugins import PLUGINS, Plugin, add, plugin_named, plugin_that_knows
 from ._reader import Reader
 from .astream_events import EventsReader, is_event
 from .batch import BatchReader
@@ -20,8 +18,10 @@ from .callbacks import CallbackReader
 from .chunks import ChunksReader, is_chunk
 from .graph import GraphReader, is_graph_item
 from .protocol_v3 import V3Reader, is_v3
+from .registered import REGISTERED, Registration, add, name_that_detects
 from .remote import RemoteReader, is_remote
 from .run_log import RunLogReader, is_run_log
+from .stream_modes import MODES
 
 __all__ = ["DIALECTS", "MODES", "Reader", "detect", "reader_for", "register"]
 
@@ -61,9 +61,9 @@ def detect(raw: object) -> str:
     for dialect, is_known in _PROOFS.items():
         if is_known(raw):
             return dialect
-    plugin = plugin_that_knows(raw, DIALECTS)
-    if plugin:
-        return plugin
+    registered = name_that_detects(raw)
+    if registered:
+        return registered
     raise UnknownSource(
         f"cannot tell what stream this {type(raw).__name__} item is from: {raw!r:.120}; "
         f"say mode='updates' (or 'values', 'custom', ...) if it is a graph's single stream mode, "
@@ -80,14 +80,16 @@ def reader_for(
     Raises:
         UsageError: if there is no such dialect or mode.
     """
-    plugin = None if dialect in DIALECTS else plugin_named(dialect, DIALECTS)
-    if plugin is None and dialect not in DIALECTS:
-        known = ", ".join((*DIALECTS, *PLUGINS))
+    registered = REGISTERED.get(dialect)
+    if registered is None and dialect not in DIALECTS:
+        known = ", ".join((*DIALECTS, *REGISTERED))
         raise UsageError(f"unknown dialect {dialect!r}; choose one of {known}")
     if mode is not None and mode not in MODES:
         raise UsageError(f"unknown stream mode {mode!r}; choose one of {', '.join(MODES)}")
     if mode is None and subgraphs is None:
-        return plugin.reader(dialect, **options) if plugin else DIALECTS[dialect](**options)
+        if registered:
+            return registered.reader(dialect, **options)
+        return DIALECTS[dialect](**options)
     if dialect != "graph":
         raise UsageError(f"mode= and subgraphs= are for graphs; they do not go with {dialect!r}")
     return GraphReader(mode=mode, subgraphs=subgraphs, **options)
@@ -125,4 +127,4 @@ def register(
     >>> "".join(normalize(telegrams, dialect="telegrams").text())
     'ARRIVED SEND MONEY'
     """
-    add(name, Plugin(factory, detect), DIALECTS)
+    add(name, Registration(factory, detect), DIALECTS)

@@ -74,7 +74,7 @@ class BlockEvents:
             case other:
                 raise MalformedItem(f"no protocol event is named {other!r}", event)
 
-    def goes_on(self, event: Fields) -> bool:
+    def try_append_text(self, event: Fields) -> bool:
         """Add a delta that says more of the open block's text, and tell whether it does."""
         delta = event.get("delta")
         if delta is None or delta["type"] != "text-delta":

@@ -14,7 +14,7 @@ __all__ = ["is_bubble_up", "note_waiting", "show_interrupts"]
 def show_interrupts(assembly: Assembly, origin: Origin, interrupts: Sequence[object]) -> None:
     """Show what stands under ``__interrupt__``. An empty tuple is a static breakpoint."""
     if not interrupts:
-        count = len(assembly.ledger.interrupt_ids)
+        count = len(assembly.seen.interrupt_ids)
         assembly.interrupt(origin, f"static-{count}", static=True)
     for item in interrupts:
         fields = _fields(item)
@@ -32,7 +32,7 @@ def note_waiting(assembly: Assembly, error: object, tool_call_id: str | None) ->
     if isinstance(interrupts, (list, tuple)) and tool_call_id:
         for item in cast("list[object]", interrupts):
             value = getattr(item, "value", None)
-            assembly.ledger.note_waiting(_interrupt_id(item), value, tool_call_id)
+            assembly.seen.note_waiting(_interrupt_id(item), value, tool_call_id)
 
 
 def _interrupt_id(item: object) -> str:

@@ -19,8 +19,8 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from .._core.assembly import Assembly
-from .._core.dumped import DumpedChunk
 from .._core.finish import finish_reason
+from .._core.json_message import JsonChunk
 from .._core.message import Message
 from .._core.payload import fields_of, message_in
 from .._fields import Fields, dict_or_empty, json_text
@@ -49,7 +49,7 @@ class PartialMessages(MessagePairs):
             fields = fields_of(message)
             id: str = fields["id"]
             if id not in self._growing:
-                if id in self._assembly.ledger.message_ids:
+                if id in self._assembly.seen.message_ids:
                     continue  # the last partial comes twice
                 self._growing[id] = _Growing(id, self._metadata.pop(id, {}))
             growing = self._growing[id]
@@ -61,18 +61,18 @@ class PartialMessages(MessagePairs):
             growing = self._growing.get(fields_of(message)["id"])
             if growing:
                 self.read_partial([message])
-                self.settle(message)
+                self.close_superseded(message)
             else:
                 self.add(message, self._metadata.pop(fields_of(message)["id"], {}))
 
     def before_end(self, message: Message) -> None:
         """Say what was held back: the last call's arguments, and the usage."""
-        for id in [it for it in self._growing if self._tracks.named(it) is message]:
+        for id in [it for it in self._growing if self._open.named(it) is message]:
             message.add_chunk(self._growing.pop(id).rest())
 
     def finish(self) -> None:
         """Say it of all messages, because the source came to its end."""
-        for message, _ in self._tracks:
+        for message, _ in self._open:
             self.before_end(message)
 
 
@@ -93,7 +93,7 @@ class _Growing:
         self._calls: dict[str, Fields] = {}
         self._told = 0
 
-    def chunk(self, said: Fields) -> DumpedChunk:
+    def chunk(self, said: Fields) -> JsonChunk:
         """Give what is new, as a chunk."""
         before, self._said = self._said, said
         response = said["response_metadata"]
@@ -107,14 +107,14 @@ class _Growing:
             tool_call_chunks=calls,
         )
 
-    def rest(self) -> DumpedChunk:
+    def rest(self) -> JsonChunk:
         """Give what was held back until the message is over."""
         usage = self._said.get("usage_metadata")
         calls = self._arguments(len(self._calls))
         return self._chunk(tool_call_chunks=calls, usage_metadata=usage)
 
-    def _chunk(self, **fields: Any) -> DumpedChunk:
-        return DumpedChunk({}, {"type": "AIMessageChunk", "id": self._id, **fields})
+    def _chunk(self, **fields: Any) -> JsonChunk:
+        return JsonChunk({}, {"type": "AIMessageChunk", "id": self._id, **fields})
 
     def _new_calls(self) -> list[dict[str, Any]]:
         known = len(self._calls)

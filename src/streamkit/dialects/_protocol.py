@@ -76,19 +76,19 @@ class ProtocolMessages:
         else:
             raise MalformedItem(f"expected a message or a protocol event, got {raw!r:.200}", raw)
 
-    def goes_on(self, raw: Any) -> bool:
+    def try_append_text(self, raw: Any) -> bool:
         """Read a delta that says more of a text, as most do, and tell whether it was one."""
         if raw.__class__ is not tuple:
             return False
         event, metadata = raw
         track = self._by_run.get(metadata.get("run_id"))
-        return track is not None and event.__class__ is dict and track.blocks.goes_on(event)
+        return track is not None and event.__class__ is dict and track.blocks.try_append_text(event)
 
     def _whole(self, message: object, origin: Origin) -> None:
-        self.settle(message)
+        self.close_superseded(message)
         self._assembly.whole_message(message, origin)
 
-    def settle(self, message: object) -> None:
+    def close_superseded(self, message: object) -> None:
         """End the open message that a whole one repeats."""
         id = fields_of(message).get("id")
         for track in self._open():

@@ -12,7 +12,7 @@ What upstream leaves out, and how it is made up for:
 
 - Only tools have an error event. Any other run that fails, is retried, falls back or is
   interrupted has a start and no end: it ends when its parent does, or its successor starts.
-- Tools have no call id at their start: the ledger matches the call by name and arguments.
+- Tools have no call id at their start: the seen matches the call by name and arguments.
 - The first event's ``input`` is the *root's* input, whatever run the event is about.
 - Interrupts stand only in the chunks of the root graph.
 - Version 1 has empty ``parent_ids``, so there everything lies flat under the first run.
@@ -34,10 +34,10 @@ from ..errors import MalformedItem
 from ..events import Custom, StepDelta
 from ..values import Origin, Status, StepKind
 from ._interrupts import is_bubble_up, note_waiting, show_interrupts
-from ._modes import error_of, is_cached, writes_in
 from ._reader import Reader
 from ._runs import Completion, Run, answer_in, kind_of_step, sent_tool_call_id, takes_place_of
 from .chunks import is_cumulative
+from .stream_modes import error_of, is_cached, writes_in
 
 __all__ = ["EventsReader", "is_event"]
 
@@ -90,7 +90,7 @@ class EventsReader(Reader):
         event: dict[str, Any] = raw  # type: ignore[assignment]  # or the reader refuses it
         run = self._runs.get(event["run_id"])
         message = run.message if run else None
-        if message and event["event"] == _MORE and message.goes_on(event["data"]["chunk"]):
+        if message and event["event"] == _MORE and message.try_append_text(event["data"]["chunk"]):
             return
         handler = self._handlers.get(event["event"])
         if handler is None:
@@ -178,8 +178,8 @@ class EventsReader(Reader):
             self._end_jumps()
             self._mark_graph(run.origin.parent_ids)
             seen = list(messages_in(given))
-            self.assembly.ledger.calls.expect(seen, run.origin.namespace)
-            self.assembly.ledger.mark_seen(seen)
+            self.assembly.seen.calls.expect(seen, run.origin.namespace)
+            self.assembly.seen.mark_seen(seen)
             run.tool_call_id = sent_tool_call_id(given)
         self.assembly.start_step(event["run_id"], kind, run.origin, given)
 
@@ -338,7 +338,7 @@ class EventsReader(Reader):
                 return around.tool_call_id, given
             if around and around.tool_call_id:
                 break  # a tool: nobody has asked for the one in it, unless it asks a model
-        calls = self.assembly.ledger.calls
+        calls = self.assembly.seen.calls
         id = calls.find(event["name"], given, run.origin.namespace)
         return id or event["run_id"], given
 

@@ -33,11 +33,11 @@ from ..errors import MalformedItem
 from ..events import StepDelta
 from ..values import ErrorInfo, Origin, Status, StepKind
 from ._interrupts import is_bubble_up, show_interrupts
-from ._modes import ModePayloads
 from ._reader import Reader
 from ._runs import Run
 from .astream_events import EventsReader
 from .chunks import ChunksReader, is_cumulative
+from .stream_modes import ModePayloads
 
 __all__ = ["CallbackReader", "Note", "Piece", "Yielded"]
 
@@ -69,7 +69,7 @@ class _Noted:
         """No such payload was asked for."""
         raise MalformedItem("a message that was not asked for", raw)
 
-    def settle(self, message: object) -> None:
+    def close_superseded(self, message: object) -> None:
         """No message is open that its model's end has not closed."""
 
     def end_task(self, task_id: str, left: Status = "incomplete") -> None:
@@ -117,7 +117,7 @@ class CallbackReader(EventsReader):
         self.assembly.now = piece.timestamp
         run = self._runs.get(piece.run["run_id"])
         message = run.message if run else None
-        if not (message and message.goes_on(piece.chunk)):
+        if not (message and message.try_append_text(piece.chunk)):
             self._model_piece(self._known(piece.run), piece.chunk)
 
     def _read_note(self, note: dict[str, Any]) -> None:

@@ -21,12 +21,12 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from .._core.open_messages import OpenMessages
 from .._core.payload import fields_of, kind_of
 from .._fields import dict_or_empty
 from ..events import StepDelta
 from ..values import Origin
 from ._reader import Reader
-from ._tracks import Tracks
 
 __all__ = ["ChunksReader", "is_chunk", "is_cumulative"]
 
@@ -62,13 +62,13 @@ class ChunksReader(Reader):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._tracks = Tracks(self.assembly)
+        self._open = OpenMessages(self.assembly)
         self._previous: object = None
 
     def read(self, raw: object) -> None:
         """Tell the assembly what one chunk means."""
-        last = self._tracks.last
-        if last and last.goes_on(raw):
+        last = self._open.last
+        if last and last.try_append_text(raw):
             return
         self.assembly.start_run()
         if isinstance(raw, str):
@@ -78,7 +78,7 @@ class ChunksReader(Reader):
         if kind == "generation":
             self._read_generation(cast("Any", raw))
         elif kind == "chunk":
-            self._tracks.add(raw, None, _HERE)
+            self._open.add(raw, None, _HERE)
         elif kind:
             self.assembly.whole_message(raw, _HERE)
         else:

@@ -22,12 +22,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeAlias, cast
 
+from .._core.open_messages import OpenMessage
 from .._fields import dict_or_empty
 from ..errors import MalformedItem
-from ._modes import MODES, ModePayloads
 from ._reader import Reader
-from ._tracks import Track
 from .messages import MessagePairs, is_message_pair
+from .stream_modes import MODES, ModePayloads
 
 __all__ = ["GraphReader", "is_graph_item"]
 
@@ -86,7 +86,7 @@ class GraphReader(Reader):
         self._mode = mode
         self._subgraphs = subgraphs
         self._pairs = MessagePairs(self.assembly)
-        self._writing: Mapping[int, Track] = (
+        self._writing: Mapping[int, OpenMessage] = (
             self._pairs.writing if mode in {None, "messages"} else {}
         )
         self._modes = ModePayloads(self.assembly, self._pairs)
@@ -106,7 +106,7 @@ class GraphReader(Reader):
         track = self._writing.get(id(metadata))
         if track is None:
             self._read_anew(raw)
-        elif not track.message.goes_on(message):
+        elif not track.message.try_append_text(message):
             self._pairs.add(message, metadata)
 
     def _read_anew(self, raw: Any) -> None:

@@ -17,11 +17,11 @@ from typing import Any, TypeGuard
 
 from .._core.assembly import Assembly
 from .._core.message import Message
+from .._core.open_messages import OpenMessage, OpenMessages
 from .._core.origin import checkpoint_ns, is_models_own, origin_from
 from .._core.payload import fields_of, kind_of, kind_of_class, message_in
 from ..errors import MalformedItem
 from ..values import Origin, Status
-from ._tracks import Track, Tracks
 
 __all__ = ["MessagePairs", "is_message_pair"]
 
@@ -42,9 +42,9 @@ class MessagePairs:
 
     def __init__(self, assembly: Assembly) -> None:
         self._assembly = assembly
-        self._tracks = Tracks(assembly, self.before_end)
+        self._open = OpenMessages(assembly, self.before_end)
         self._origin: Origin = Origin()
-        self.writing: Mapping[int, Track] = self._tracks.by_metadata
+        self.writing: Mapping[int, OpenMessage] = self._open.by_metadata
         """The open messages, by the identity of their metadata: proof of what such a pair is."""
 
     def read(self, raw: object) -> None:
@@ -63,7 +63,7 @@ class MessagePairs:
         if metadata is not origin.metadata:
             origin = self._enter(metadata)
         if kind == "chunk":
-            self._tracks.add(message, metadata, origin)
+            self._open.add(message, metadata, origin)
         else:
             self._read_whole(message, origin)
 
@@ -72,42 +72,42 @@ class MessagePairs:
 
     def end_task(self, task_id: str, left: Status = "incomplete") -> None:
         """End the messages of a node that ended; ``left`` says how, if it left them half said."""
-        for message, origin in self._tracks:
+        for message, origin in self._open:
             if task_id in origin.parent_ids:
-                self._tracks.end(message, left)
+                self._open.end(message, left)
 
-    def settle(self, message: object) -> None:
+    def close_superseded(self, message: object) -> None:
         """End the open message that a whole one repeats, or that a tool's result answers."""
         fields = fields_of(message)
-        streamed = self._tracks.named(fields.get("id"))
+        streamed = self._open.named(fields.get("id"))
         if streamed:
-            self._tracks.end(streamed)
-        for asking, _ in self._tracks:
+            self._open.end(streamed)
+        for asking, _ in self._open:
             if any(call.id == fields.get("tool_call_id") for call in asking.calls):
-                self._tracks.end(asking)
+                self._open.end(asking)
 
     def _enter(self, metadata: dict[str, Any]) -> Origin:
-        for message, origin in self._tracks:
+        for message, origin in self._open:
             if origin.metadata is metadata:  # a parallel model: back to it
                 self._origin = message.origin
                 return message.origin
         origin = self._origin = origin_from(metadata)
         self._assembly.start_run(Origin(thread_id=origin.thread_id))
-        for message, earlier in self._tracks:
+        for message, earlier in self._open:
             if _is_before(earlier, origin):
-                self._tracks.end(message)
+                self._open.end(message)
         return origin
 
     def _read_whole(self, message: object, origin: Origin) -> None:
-        self.settle(message)
+        self.close_superseded(message)
         if not is_models_own(origin.metadata):  # its node returned it: its models are done
             self._end_models_of(checkpoint_ns(origin.metadata))
         self._assembly.whole_message(message, origin)
 
     def _end_models_of(self, task: str) -> None:
-        for message, origin in self._tracks:
+        for message, origin in self._open:
             if task and f"{checkpoint_ns(origin.metadata)}|".startswith(f"{task}|"):
-                self._tracks.end(message)
+                self._open.end(message)
 
 
 def _is_before(earlier: Origin, later: Origin) -> bool:

@@ -32,9 +32,9 @@ from .._protocols import RunOver
 from ..errors import MalformedItem, SourceError
 from ..events import Custom
 from ..values import Origin, Status
-from ._modes import MODES, ModePayloads, error_of
 from ._protocol import ProtocolMessages, is_protocol_event
 from ._reader import Reader
+from .stream_modes import MODES, ModePayloads, error_of
 
 __all__ = ["V3Reader", "is_v3"]
 
@@ -86,7 +86,7 @@ class V3Reader(Reader):
             milliseconds = params.get("timestamp")
             if milliseconds:
                 self.assembly.now = milliseconds / 1000
-            if method != "messages" or not self._messages.goes_on(params["data"]):
+            if method != "messages" or not self._messages.try_append_text(params["data"]):
                 self._read_method(method, params)
         elif "event" in dict_or_empty(item):
             self.assembly.start_run()

@@ -16,7 +16,7 @@
 
 What differs from the same run at home, and how it is made up for:
 
-- Messages are JSON; see `streamkit._core.dumped`.
+- Messages are JSON; see `streamkit._core.json_message`.
 - ``messages`` mode tells whole messages as they grow; see `streamkit.dialects._partials`.
 - Next to ``events``, what only repeats them is passed over: models, tools and nodes are told by
   events; state, checkpoints, interrupts and the stream writer's data by their modes.
@@ -37,10 +37,10 @@ from .._protocols import RunOver
 from ..errors import MalformedItem, RunFailed
 from ..events import Event
 from ..values import ErrorInfo, Origin, Status
-from ._modes import MODES, ModePayloads
 from ._partials import PartialMessages
 from ._reader import Reader
 from .astream_events import EventsReader
+from .stream_modes import MODES, ModePayloads
 
 __all__ = ["RemoteReader", "is_remote"]
 

@@ -102,7 +102,7 @@ class RunLogReader(EventsReader):
 
     def _node_end(self, origin: Origin, values: object) -> None:
         # The log does not tell what a node was given, which it may return again.
-        self.assembly.ledger.mark_history(list(messages_in(values)))
+        self.assembly.seen.mark_history(list(messages_in(values)))
         super()._node_end(origin, values)
 
     def _at(self, time: str | None) -> None:

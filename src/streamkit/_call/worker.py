@@ -1,13 +1,13 @@
-"""Makes an async call in one task, which takes turns with its reader.
+"""An async call in a task of its own, which takes turns with its reader.
 
-More laws of this file (the first is that of `_tap`):
+More laws of this file (the first is that of `source`):
 
 2. A call runs from beginning to end in one task of its own, so that what is noted comes out at
    once, whatever the call waits for. (It cannot wait in its caller's task and let the caller go
    on: a timeout inside the call would then strike the caller.)
-3. Closing the tap, cancelling its reader, or letting go of it ends that task. The first two wait
-   until the task is done.
-4. The task does not refer to the tap, so that a tap nobody holds any more is gone at once.
+3. Closing the source, cancelling its reader, or dropping the last reference ends that task. The
+   first two wait until the task is done.
+4. The task does not refer to the source, so that one nobody holds any more is freed at once.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from contextlib import suppress
 from threading import get_ident
 from typing import Any
 
-from ._tap import Wire
+from .source import CallQueue
 
-__all__ = ["AsyncTap", "Sleeper"]
+__all__ = ["AsyncCallSource", "Sleeper"]
 
 
 class Sleeper:
@@ -58,17 +58,17 @@ class _Worker:
 
     Args:
         call: starts the call.
-        wire: takes what the call yields, and hears when it is over.
+        queue: takes what the call yields, and learns when it is over.
     """
 
-    def __init__(self, call: Callable[[], AsyncIterator[Any]], wire: Wire) -> None:
-        self._wire = wire
+    def __init__(self, call: Callable[[], AsyncIterator[Any]], queue: CallQueue) -> None:
+        self._queue = queue
         self.reader = Sleeper()
         self.turn: asyncio.Future[None] | None = None  # while the task waits for the reader
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._run(call))
         self._task.add_done_callback(self._over)
-        wire.wake = self.reader.wake
+        queue.wake = self.reader.wake
 
     # --- the reader's side
 
@@ -100,7 +100,7 @@ class _Worker:
         items = call()
         try:
             async for item in items:
-                is_news = self._wire.put(item)
+                is_news = self._queue.put(item)
                 self.reader.wake()
                 if is_news:
                     self.turn = self._loop.create_future()
@@ -113,23 +113,23 @@ class _Worker:
     def _over(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled():
             task.exception()  # or asyncio says that nobody has asked for it
-        self._wire.is_over = True
+        self._queue.is_over = True
         self.reader.wake()
 
 
-class AsyncTap(AsyncIterator[Any]):
+class AsyncCallSource(AsyncIterator[Any]):
     """An async call as a source."""
 
-    def __init__(self, call: Callable[[], AsyncIterator[Any]], wire: Wire) -> None:
+    def __init__(self, call: Callable[[], AsyncIterator[Any]], queue: CallQueue) -> None:
         self._call = call
-        self._wire = wire
+        self._queue = queue
         self._worker: _Worker | None = None
 
     async def __anext__(self) -> Any:
         if self._worker is None:
-            self._worker = _Worker(self._call, self._wire)
-        while (raw := self._wire.take()) is None:
-            if self._wire.is_over:
+            self._worker = _Worker(self._call, self._queue)
+        while (raw := self._queue.take()) is None:
+            if self._queue.is_over:
                 self._worker.raise_error()
                 raise StopAsyncIteration
             if self._worker.turn:

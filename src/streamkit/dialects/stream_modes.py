@@ -37,7 +37,7 @@ class MessagesMode(Protocol):
         """Tell the assembly what one payload means."""
         ...
 
-    def settle(self, message: object) -> None:
+    def close_superseded(self, message: object) -> None:
         """End the open message that a whole one repeats, or that a tool's result answers."""
         ...
 
@@ -92,15 +92,15 @@ class ModePayloads:
 
         A message without an id cannot be told from its own repetition, so it is left in the state.
         """
-        ledger, messages = self._assembly.ledger, list(messages_in(state))
+        seen, messages = self._assembly.seen, list(messages_in(state))
         if origin.namespace not in self._begun:
             self._begun.add(origin.namespace)
-            ledger.mark_seen(messages)
+            seen.mark_seen(messages)
         for message in messages:
-            if fields_of(message).get("id") and not ledger.knows(message):
-                self._messages.settle(message)
+            if fields_of(message).get("id") and not seen.knows(message):
+                self._messages.close_superseded(message)
                 self._assembly.whole_message(message, origin)
-        ledger.echoes.end_superstep(origin.namespace)
+        seen.duplicates.end_superstep(origin.namespace)
 
     def _custom(self, namespace: Path, payload: object) -> None:
         self._assembly.show(Custom, Origin(namespace=namespace), data=payload)
@@ -119,8 +119,8 @@ class ModePayloads:
     def _update(self, namespace: Path, node: str, values: object, *, cached: bool) -> None:
         messages = list(messages_in(values))
         for message in messages:
-            self._messages.settle(message)
-        self._assembly.ledger.mark_history(messages)
+            self._messages.close_superseded(message)
+        self._assembly.seen.mark_history(messages)
         origin = Origin(namespace=namespace, node=node)
         self._assembly.state_update(origin, node, values, cached=cached)
         step_id = self._assembly.open_node(namespace, node) if cached else None
@@ -132,7 +132,7 @@ class ModePayloads:
         if "result" in payload or "error" in payload:
             self._task_end(origin, payload)
         elif not self._assembly.is_open(payload["id"]):
-            self._assembly.ledger.mark_seen(messages_in(payload["input"]))
+            self._assembly.seen.mark_seen(messages_in(payload["input"]))
             self._assembly.start_step(payload["id"], "node", origin, payload["input"])
 
     def _task_end(self, origin: Origin, payload: Mapping[str, Any]) -> None:
@@ -146,7 +146,7 @@ class ModePayloads:
 
     def _checkpoints(self, namespace: Path, payload: Mapping[str, Any]) -> None:
         place = dict_or_empty(dict_or_empty(payload["config"]).get("configurable"))
-        if self._assembly.ledger.is_repeated_checkpoint(place.get("checkpoint_id")):
+        if self._assembly.seen.is_repeated_checkpoint(place.get("checkpoint_id")):
             return  # debug mode repeats what checkpoints mode says
         names = ("config", "parent_config", "values", "metadata")
         fields = {name: payload.get(name) for name in names}

@@ -4,9 +4,10 @@ Laws of this file:
 
 1. Notes keep their order, and so does what is yielded.
 2. What is yielded comes after every note that was made before it, as far as that can be known:
-   a *held* note waits until a sign of it has come down the other stream (see `_bell`), and what
-   came down before the sign was yielded before the note was made. Other notes do not wait.
-3. Nothing is lost: once the call is over, held notes wait no more.
+   an `OrderedNote` waits until its marker has come through the other stream (see
+   `stream_order`): what came before the marker was yielded before the note was made. Other
+   notes do not wait.
+3. Nothing is lost: once the call is over, no note waits any more.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Confluence", "Held"]
+__all__ = ["NoteQueue", "OrderedNote"]
 
 
-class Held:
-    """A note that waits for its sign."""
+class OrderedNote:
+    """A note that waits for its marker."""
 
     __slots__ = ("is_waiting", "note")
 
@@ -28,7 +29,7 @@ class Held:
         self.is_waiting = True
 
 
-class Confluence:
+class NoteQueue:
     """The meeting of both streams. Notes may come from any thread."""
 
     add_note: Callable[[Any], None]
@@ -39,10 +40,10 @@ class Confluence:
         self._notes: deque[Any] = deque()
         self.add_note = self._notes.append
         self._yielded: Any = None
-        self._released: Held | None = None
+        self._released: OrderedNote | None = None
 
-    def add_sign(self, held: Held) -> None:
-        """The sign of a note has come: nothing holds it, nor what was noted before it."""
+    def add_marker(self, held: OrderedNote) -> None:
+        """Release a note whose marker has come, and every note before it."""
         if held.is_waiting:
             self._released = held
 
@@ -54,17 +55,17 @@ class Confluence:
         """Give what comes next, or None where it is not known yet."""
         notes = self._notes
         if notes:
-            if notes[0].__class__ is not Held:
+            if notes[0].__class__ is not OrderedNote:
                 return notes.popleft()
             if self._may_pass(notes[0]):
                 return self._let_pass(notes.popleft())
         item, self._yielded = self._yielded, None
         return item
 
-    def _may_pass(self, first: Held) -> bool:
+    def _may_pass(self, first: OrderedNote) -> bool:
         return not first.is_waiting or self._released is not None or self.is_over
 
-    def _let_pass(self, first: Held) -> Any:
+    def _let_pass(self, first: OrderedNote) -> Any:
         first.is_waiting = False
         if first is self._released:
             self._released = None

@@ -15,10 +15,10 @@ from .blocks import text_in
 from .message import Message
 from .origin import checkpoint_ns
 
-__all__ = ["Echoes"]
+__all__ = ["DuplicateContent"]
 
 
-class Echoes:
+class DuplicateContent:
     """The part of a run's memory that knows messages by what they say."""
 
     def __init__(self) -> None:

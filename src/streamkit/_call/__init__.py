@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._call import astream, stream
 from ._facts import Fact
+from .call import astream, stream
 
 __all__ = ["Fact", "astream", "stream"]

@@ -11,15 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
-from .._core.assembly import Assembly
-from .._core.message import Message
 from ..errors import MalformedItem
 from ..values import Origin, Status
+from .assembly import Assembly
+from .message import Message
 
-__all__ = ["Track", "Tracks"]
+__all__ = ["OpenMessage", "OpenMessages"]
 
 
-class Track:
+class OpenMessage:
     """An open message and every name it has gone by."""
 
     __slots__ = ("ids", "key", "message", "origin")
@@ -43,7 +43,7 @@ def _is_langchain_id(id: str | None) -> bool:
     return id is not None and id.startswith(("lc_run-", "run-"))
 
 
-class Tracks:
+class OpenMessages:
     """The open messages, and the way from a chunk to its message."""
 
     def __init__(
@@ -51,9 +51,9 @@ class Tracks:
     ) -> None:
         self._assembly = assembly
         self._before_end = before_end
-        self._open: list[Track] = []
+        self._open: list[OpenMessage] = []
         self._count = 0
-        self.by_metadata: dict[int, Track] = {}
+        self.by_metadata: dict[int, OpenMessage] = {}
         """The open messages, by the identity of the metadata that their chunks come with."""
         self.last: Message | None = None
         """The message that the last chunk was about."""
@@ -66,7 +66,7 @@ class Tracks:
         message_id: str | None = chunk.id
         track = self.by_metadata.get(id(metadata)) or self._by_id(message_id, origin)
         if track is None:
-            if message_id in self._assembly.ledger.message_ids:
+            if message_id in self._assembly.seen.message_ids:
                 return _refuse_late(chunk)
             track = self._start(message_id, origin)
         track.ids.add(message_id)
@@ -86,20 +86,20 @@ class Tracks:
         """Give the open message that has gone by this id."""
         return next((track.message for track in self._open if id and id in track.ids), None)
 
-    def _by_id(self, id: str | None, origin: Origin) -> Track | None:
+    def _by_id(self, id: str | None, origin: Origin) -> OpenMessage | None:
         fitting = [it for it in self._open if it.origin.metadata == origin.metadata]
         exact = (track for track in fitting if id in track.ids)
         return next(exact, next((track for track in fitting if track.may_be(id)), None))
 
-    def _start(self, message_id: str | None, origin: Origin) -> Track:
+    def _start(self, message_id: str | None, origin: Origin) -> OpenMessage:
         self._count += 1
         key = ("track", self._count)
-        track = Track(key, self._assembly.start_message(key, origin, message_id), origin)
+        track = OpenMessage(key, self._assembly.start_message(key, origin, message_id), origin)
         self._open.append(track)
         self.by_metadata[id(origin.metadata)] = track
         return track
 
-    def _end(self, track: Track, left: Status = "incomplete") -> None:
+    def _end(self, track: OpenMessage, left: Status = "incomplete") -> None:
         message = track.message
         if self._before_end:
             self._before_end(message)
@@ -108,7 +108,7 @@ class Tracks:
         # A chunk of before langchain-core 1.0 does not say whether it is the last.
         is_cut = not message.is_complete and (message.marks_its_end or left == "failed")
         self._assembly.end_message(track.key, left if is_cut else "completed")
-        self._assembly.ledger.message_ids.update(filter(None, track.ids))
+        self._assembly.seen.message_ids.update(filter(None, track.ids))
 
 
 def _refuse_late(chunk: Any) -> None:

@@ -1,4 +1,4 @@
-"""A package that others installed: it teaches streamkit the events of the Acme agent server.
+"""A dialect of an application: the events of the Acme agent server.
 
 {"acme": "say", "message": "m1", "text": "Hel"}
 {"acme": "said", "message": "m1"}

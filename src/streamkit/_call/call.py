@@ -24,9 +24,9 @@ from .._drive import AsyncEventStream, EventStream, OnError, Pipeline
 from ..dialects.callbacks import Yielded
 from ..errors import UsageError
 from ..events import Event
-from ._bell import Bell
 from ._facts import Fact, filter_of, wanted
-from ._tap import SyncTap, Wire
+from .source import CallQueue, CallSource
+from .stream_order import OrderMarker
 
 if TYPE_CHECKING:
     from langchain_core.runnables import Runnable, RunnableConfig
@@ -74,7 +74,7 @@ def stream(  # noqa: PLR0913  (a call has many sides)
     ['run.start', 'step.start', 'step.delta', 'step.end', 'run.end']
     """
     call = _Call(runnable, wanted(include, exclude), clock, is_async=False)
-    source = SyncTap(call.started(input, config, options, runnable.stream), call.wire)
+    source = CallSource(call.started(input, config, options, runnable.stream), call.queue)
     pipeline = call.pipeline(strict=strict)
     return EventStream(source, source.__next__, pipeline, on_error, source)
 
@@ -104,11 +104,11 @@ def astream(  # noqa: PLR0913  (as above)
     >>> asyncio.run(astream(RunnableLambda(len), "four").collect()).output
     4
     """
-    from ._worker import AsyncTap  # noqa: PLC0415  (importing streamkit imports no asyncio)
+    from .worker import AsyncCallSource  # noqa: PLC0415  (importing streamkit imports no asyncio)
 
     call = _Call(runnable, wanted(include, exclude), clock, is_async=True)
     start = _invoking(runnable) if call.only_invokes else runnable.astream
-    source = AsyncTap(call.started(input, config, options, start), call.wire)
+    source = AsyncCallSource(call.started(input, config, options, start), call.queue)
     pipeline = call.pipeline(strict=strict)
     return AsyncEventStream(source, source.__anext__, pipeline, on_error, source)
 
@@ -136,9 +136,9 @@ class _Call:
         is_plain = not (self._is_graph or self._is_model)
         self.only_invokes: bool = is_async and is_plain and "step.delta" not in facts
         # An async reader is woken without it, so there only the order is at stake.
-        has_bell = self._is_graph and (not is_async or "custom" in facts)
-        self._bell = Bell() if has_bell else None
-        self.wire: Wire = Wire(Yielded, self._bell, pieces_ring=not is_async)
+        has_marker = self._is_graph and (not is_async or "custom" in facts)
+        self._marker = OrderMarker() if has_marker else None
+        self.queue: CallQueue = CallQueue(Yielded, self._marker, pieces_marked=not is_async)
 
     def started(
         self,
@@ -148,13 +148,13 @@ class _Call:
         start: Callable[..., Any],
     ) -> Callable[[], Any]:
         """Give a function that starts the call."""
-        from ._recorder import recorder_for, with_handler  # noqa: PLC0415  (it imports LangChain)
+        from .recorder import recorder_for, with_handler  # noqa: PLC0415  (it imports LangChain)
 
         bound: Any = None
         if self._is_graph:
             options = {**options, **self._modes(options)}
             bound = {} if hasattr(self._runnable, "bound") else self._runnable.config or {}
-        recorder = recorder_for(self.wire.post, self._facts, self._clock, input)
+        recorder = recorder_for(self.queue.post, self._facts, self._clock, input)
         given = with_handler(config, recorder, bound)
         return lambda: start(input, given, **options)
 
@@ -179,7 +179,7 @@ class _Call:
         modes = ["updates"]  # also for breakpoints, without which nobody would know of a pause
         if "state.snapshot" in facts:
             modes.append("values")
-        if "custom" in facts or self._bell:
+        if "custom" in facts or self._marker:
             modes.append("custom")
         if "checkpoint" in facts:
             modes.append(_checkpoints_mode())

@@ -4,22 +4,22 @@
     {"type": "ai", "data": {"content": "Hello", …}}                                    # stored
     {"lc": 1, "type": "constructor", "id": […, "AIMessage"], "kwargs": {…}}            # serialized
 
-A `Dumped` is the very dict that came (it equals it, and is written as it), and has the message's
-fields as attributes, also those that a server leaves out. A dict that merely has a ``type`` and a
-``content``, as an application may keep in its state, is no message.
+A `JsonMessage` is the very dict that came (it equals it, and is written as it), and has the
+message's fields as attributes, also those that a server leaves out. A dict that merely has a
+``type`` and a ``content``, as an application may keep in its state, is no message.
 """
 
 from __future__ import annotations
 
 from typing import Any, ClassVar, Literal, TypeAlias, cast
 
-__all__ = ["Dumped", "Kind", "dumped"]
+__all__ = ["JsonMessage", "Kind", "json_message"]
 
 Kind: TypeAlias = Literal["chunk", "ai", "tool", "generation", "other"]
 """An AIMessageChunk, a whole AIMessage, a ToolMessage, a GenerationChunk, any other message."""
 
 
-class Dumped(dict[str, Any]):
+class JsonMessage(dict[str, Any]):
     """A message as JSON."""
 
     kind: ClassVar[Kind] = "other"
@@ -34,25 +34,25 @@ class Dumped(dict[str, Any]):
             self.__dict__["chunk_position"] = fields["chunk_position"]
 
 
-class DumpedChunk(Dumped):
+class JsonChunk(JsonMessage):
     """An AIMessageChunk as JSON."""
 
     kind = "chunk"
 
 
-class DumpedAnswer(Dumped):
+class JsonAnswer(JsonMessage):
     """An AIMessage as JSON."""
 
     kind = "ai"
 
 
-class DumpedToolResult(Dumped):
+class JsonToolResult(JsonMessage):
     """A ToolMessage as JSON."""
 
     kind = "tool"
 
 
-class DumpedGeneration(Dumped):
+class JsonGeneration(JsonMessage):
     """A completion model's chunk as JSON."""
 
     kind = "generation"
@@ -75,28 +75,28 @@ _DEFAULTS: dict[str, Any] = {
     "usage_metadata": None,
 }
 
-_CLASSES: dict[object, type[Dumped]] = {
-    "AIMessageChunk": DumpedChunk,
-    "Generation": DumpedGeneration,
-    "GenerationChunk": DumpedGeneration,
-    **dict.fromkeys(("ai", "AIMessage"), DumpedAnswer),
-    **dict.fromkeys(("tool", "ToolMessage", "ToolMessageChunk"), DumpedToolResult),
-    **dict.fromkeys(("human", "HumanMessage", "HumanMessageChunk"), Dumped),
-    **dict.fromkeys(("system", "SystemMessage", "SystemMessageChunk"), Dumped),
-    **dict.fromkeys(("remove", "RemoveMessage"), Dumped),
-    **dict.fromkeys(("function", "FunctionMessage", "FunctionMessageChunk"), Dumped),
-    **dict.fromkeys(("chat", "ChatMessage", "ChatMessageChunk"), Dumped),
+_CLASSES: dict[object, type[JsonMessage]] = {
+    "AIMessageChunk": JsonChunk,
+    "Generation": JsonGeneration,
+    "GenerationChunk": JsonGeneration,
+    **dict.fromkeys(("ai", "AIMessage"), JsonAnswer),
+    **dict.fromkeys(("tool", "ToolMessage", "ToolMessageChunk"), JsonToolResult),
+    **dict.fromkeys(("human", "HumanMessage", "HumanMessageChunk"), JsonMessage),
+    **dict.fromkeys(("system", "SystemMessage", "SystemMessageChunk"), JsonMessage),
+    **dict.fromkeys(("remove", "RemoveMessage"), JsonMessage),
+    **dict.fromkeys(("function", "FunctionMessage", "FunctionMessageChunk"), JsonMessage),
+    **dict.fromkeys(("chat", "ChatMessage", "ChatMessageChunk"), JsonMessage),
 }
 
 
-def dumped(value: object) -> Dumped | None:
+def json_message(value: object) -> JsonMessage | None:
     """Give ``value`` as the message that it is, or None where nothing proves that it is one.
 
     >>> raw = {"type": "ai", "content": "Hi", "additional_kwargs": {}, "tool_calls": []}
-    >>> message = dumped(raw)
+    >>> message = json_message(raw)
     >>> message == raw, message.content, message.usage_metadata
     (True, 'Hi', None)
-    >>> dumped({"type": "ai", "content": "an application's own"})
+    >>> json_message({"type": "ai", "content": "an application's own"})
     """
     if value.__class__ is not dict:
         return None

@@ -1,8 +1,8 @@
 """What a run has shown so far, so that nothing is shown twice.
 
 LangGraph shows one model message up to three times (chunks, node output, state), one tool result
-twice and one interrupt once per graph around it. The ledger remembers ids, and `Echoes` what was
-said, as hashes.
+twice and one interrupt once per graph around it. `SeenRegistry` keeps the ids,
+`DuplicateContent` the hashes of contents.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 from ..values import Origin
-from .echoes import Echoes
+from .duplicates import DuplicateContent
 from .message import Message
 from .payload import fields_of, is_removal
 from .pending_calls import PendingCalls
 
-__all__ = ["Ledger"]
+__all__ = ["SeenRegistry"]
 
 
-class Ledger:
+class SeenRegistry:
     """The memory of one run."""
 
     def __init__(self) -> None:
-        self.echoes: Echoes = Echoes()
+        self.duplicates: DuplicateContent = DuplicateContent()
         self.calls: PendingCalls = PendingCalls()
         self.message_ids: set[str] = set()
         self.interrupt_ids: set[str] = set()
@@ -41,7 +41,7 @@ class Ledger:
         """Remember a message that ended, and the calls it made."""
         self.message_ids.update(filter(None, (message.message_id, message.stored_id)))
         calls = [call.done for call in message.calls if call.done]
-        self.echoes.record_answer(message, tuple(call.id for call in calls))
+        self.duplicates.record_answer(message, tuple(call.id for call in calls))
         for call in calls:
             if not call.provider_executed:
                 self.calls.add(call.id, call.name, call.args, message.origin.namespace)
@@ -76,7 +76,7 @@ class Ledger:
     def is_known(self, message: object, origin: Origin) -> bool:
         """Tell whether a message was shown: under its id, or before it had one."""
         fields = fields_of(message)
-        if id(message) in self._nameless or self.echoes.had_no_id(fields, origin):
+        if id(message) in self._nameless or self.duplicates.had_no_id(fields, origin):
             self.mark_seen([message])
             return True
         return fields.get("id") in self.message_ids

@@ -1,0 +1,82 @@
+"""Markers that keep a note's place among what a graph's nodes write.
+
+LangGraph streams through a queue of its own, so what it streams comes later than callbacks do, and
+the caller of a sync graph is blocked until that queue has an item. A note whose marker goes through
+the same queue wakes the caller and keeps its place among what the nodes write.
+
+The stream writer is public (``langgraph.config.get_stream_writer``), but is found only inside a
+node, so no marker can be sent before the first run inside a node begins. No other reader sees a
+marker: the writer is that of the outermost graph, never that of a graph which a node streams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import Context, copy_context
+from typing import Any, NamedTuple
+
+from .._core.origin import checkpoint_ns
+from .call_queue import OrderedNote
+
+__all__ = ["OrderMarker"]
+
+
+class _Writer(NamedTuple):
+    """The writer, and the context that it must be called in."""
+
+    context: Context
+    write: Callable[[object], None]
+
+
+class OrderMarker:
+    """Sends markers through one graph's stream."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._writer: _Writer | None = None
+
+    def find_writer(self, run: dict[str, Any]) -> bool:
+        """Look for the writer, also at the run just noted; return whether it is known."""
+        if self._writer is None:
+            self._look_for_writer(run)
+        return self._writer is not None
+
+    def send(self, note: OrderedNote) -> bool:
+        """Send a note's marker, in any thread; return whether it was sent."""
+        if self._writer is None:
+            return False
+        context, write = self._writer
+        try:
+            context.copy().run(write, note)  # a copy, for a context cannot be entered twice
+        except Exception:  # noqa: BLE001  (the graph is over: its queue, or its loop, is closed)
+            return False
+        return True
+
+    def marked_note(self, item: Any) -> OrderedNote | None:
+        """Return the note whose marker an item of the stream is, or None."""
+        _, mode, payload = item
+        return payload if mode == "custom" and payload.__class__ is OrderedNote else None
+
+    def _look_for_writer(self, run: dict[str, Any]) -> None:
+        """Find the writer, if this was noted inside a node of the outermost graph.
+
+        Whatever a node does, the first run inside it begins in the context of the node.
+        """
+        path = checkpoint_ns(run["metadata"])
+        depth = len(path.split("|")) if path else 0
+        if not run["parent_ids"]:
+            self._depth = depth  # not 0 if the whole call is made in a node of another graph
+        elif depth == self._depth + 1:
+            self._writer = _writer_in(path)
+
+
+def _writer_in(path: str) -> _Writer | None:
+    """Return the writer of this context, if it is the context of the node's task at ``path``."""
+    from langgraph.config import get_config, get_stream_writer  # noqa: PLC0415  (of a graph)
+
+    try:
+        config = get_config()
+        is_here = checkpoint_ns(config.get("metadata") or {}) == path
+        return _Writer(copy_context(), get_stream_writer()) if is_here else None
+    except (AttributeError, LookupError, RuntimeError):
+        return None
