@@ -1,7 +1,6 @@
 """Small scripted models, small graphs, and what a run of them says: for the structural tests.
 
-Every graph here serves sync and async runs alike, and hands the config on by itself: before
-Python 3.11 asyncio loses the context variable that LangGraph otherwise finds it by.
+Every graph here serves sync and async runs alike.
 """
 
 import asyncio
@@ -21,7 +20,6 @@ from langchain_core.runnables import RunnableConfig, RunnableLambda
 from langchain_core.tools import StructuredTool, tool
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
-from langgraph.types import interrupt
 from pydantic import PrivateAttr
 
 from streamkit import (
@@ -41,7 +39,6 @@ from streamkit import (
     normalize,
     stream,
 )
-from streamkit.demo.tools import call_within
 from streamkit.testing import check_stream
 
 
@@ -192,11 +189,6 @@ def asks(model: Any) -> Any:
         return {"messages": [await model.ainvoke(state["messages"], config)]}
 
     return RunnableLambda(ask, aask)
-
-
-def pause(config: RunnableConfig, value: Any) -> Any:
-    """LangGraph's ``interrupt``, found also where Python 3.10 loses the config."""
-    return call_within(config, interrupt, value)
 
 
 def chain(*nodes: Any, state: Any = MessagesState, **options: Any) -> Any:

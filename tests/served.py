@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from langchain_core.messages import ToolMessage
-from langchain_core.runnables import RunnableConfig, RunnableLambda
+from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import InjectedToolCallId, tool
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
@@ -29,7 +29,6 @@ from langgraph.types import Command, interrupt
 import streamkit
 from reference import build
 from streamkit.demo import Call, Reply, ScriptedChatModel
-from streamkit.demo.tools import call_within
 
 HERE = Path(__file__).parent
 
@@ -59,9 +58,9 @@ def asking() -> Any:
     """An agent with a tool that asks the human, and one that writes to the state by a command."""
 
     @tool
-    def pay(amount: int, config: RunnableConfig) -> str:
+    def pay(amount: int) -> str:
         """Pay, if the human says so."""
-        said = call_within(config, interrupt, {"pay": amount})
+        said = interrupt({"pay": amount})
         return f"paid {amount}" if said == "yes" else "not paid"
 
     @tool

@@ -11,9 +11,9 @@ from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.func import entrypoint, task
-from langgraph.types import Command
+from langgraph.types import Command, interrupt
 
-from graphs import ASYNC_MODES, EVENTS, LANGGRAPH, MODES, SYNC, answer, facts, of, pause, run, says
+from graphs import ASYNC_MODES, EVENTS, LANGGRAPH, MODES, SYNC, answer, facts, of, run, says
 from streamkit import Interrupt, StepDelta, StepStart, astream
 from streamkit.testing import check_stream
 
@@ -34,9 +34,9 @@ def flow() -> Any:
         return str(model.invoke([HumanMessage(question)], config).content)
 
     @entrypoint(checkpointer=InMemorySaver())
-    def talk(question: str, config: RunnableConfig) -> dict[str, Any]:
+    def talk(question: str) -> dict[str, Any]:
         first = ask(question).result()
-        is_good = pause(config, {"good?": first})
+        is_good = interrupt({"good?": first})
         return {"first": first, "second": ask(first).result(), "good": is_good}
 
     return talk

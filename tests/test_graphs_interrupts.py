@@ -13,7 +13,7 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.prebuilt import ToolNode
-from langgraph.types import Command
+from langgraph.types import Command, interrupt
 
 from graphs import (
     ASK,
@@ -39,7 +39,6 @@ from graphs import (
     facts,
     of,
     parallel,
-    pause,
     run,
     says,
 )
@@ -58,8 +57,8 @@ def runs(graph: Any, api: str, *inputs: Any) -> Iterator[list[Any]]:
 
 
 def waits(value: Any = "go on?") -> Any:
-    def wait(state: Any, config: RunnableConfig) -> Any:
-        return {"messages": [AIMessage(f"got {pause(config, value)}")]}
+    def wait(state: Any) -> Any:
+        return {"messages": [AIMessage(f"got {interrupt(value)}")]}
 
     return wait
 
@@ -110,8 +109,8 @@ def test_messages_mode_cannot_tell(api: str) -> None:
 
 @pytest.mark.parametrize("api", TELLING)
 def test_a_node_waits_twice(api: str) -> None:
-    def wait(state: Any, config: RunnableConfig) -> Any:
-        return {"messages": [AIMessage(f"{pause(config, 'one?')} {pause(config, 'two?')}")]}
+    def wait(state: Any) -> Any:
+        return {"messages": [AIMessage(f"{interrupt('one?')} {interrupt('two?')}")]}
 
     graph = chain(wait, **saved())
     first, second, third = runs(graph, api, Command(resume="1"), Command(resume="2"))
@@ -126,7 +125,7 @@ def test_a_node_waits_twice(api: str) -> None:
 def test_a_model_speaks_before_its_node_waits(api: str) -> None:
     def wait(state: Any, config: RunnableConfig) -> Any:
         said = says(answer("before it", 1, 1)).invoke("hi", config)
-        return {"messages": [said, AIMessage(pause(config, "go on?"))]}
+        return {"messages": [said, AIMessage(interrupt("go on?"))]}
 
     first, second = runs(chain(wait, **saved()), api, Command(resume="after it"))
     assert facts(first) == paused("go on?", messages=["before it"], usage=(1, 1))
@@ -214,9 +213,9 @@ def nested(depth: int) -> Any:
 
 
 @tool
-def hold(x: int, config: RunnableConfig) -> str:
+def hold(x: int) -> str:
     """Wait for somebody."""
-    return f"held {pause(config, f'tool {x}?')}"
+    return f"held {interrupt(f'tool {x}?')}"
 
 
 ONE = (("c1", "hold", '{"x": 1}'),)
@@ -249,7 +248,7 @@ def test_two_tools_wait() -> None:
     @tool("hold")
     async def ahold(x: int, config: RunnableConfig) -> str:
         """Wait for somebody, on the loop: the first one waits first."""
-        return f"held {pause(config, f'tool {x}?')}"
+        return f"held {interrupt(f'tool {x}?')}"
 
     first = run(agent(calling(*TWO), [ahold], **saved()), EVENTS, ASK, THREAD)
     ends = of(first, ToolEnd)
@@ -259,9 +258,9 @@ def test_two_tools_wait() -> None:
     assert shown.tool_call_id == ("c1" if CORE >= (1,) else None)
 
 
-def approves(state: Any, config: RunnableConfig) -> Any:
+def approves(state: Any) -> Any:
     """Ask for leave, and return the message that calls: as LangChain's middleware does."""
-    pause(config, "may it?")
+    interrupt("may it?")
     return {"messages": [state["messages"][-1]]}
 
 

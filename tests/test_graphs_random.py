@@ -16,7 +16,7 @@ from langchain_core.tools import InjectedToolCallId, tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
-from langgraph.types import Command, Send
+from langgraph.types import Command, Send, interrupt
 
 from graphs import (
     ALL_MODES,
@@ -36,7 +36,6 @@ from graphs import (
     facts,
     finish,
     gives,
-    pause,
     piece,
     run,
     says,
@@ -54,8 +53,8 @@ def calls(name: str, tool: str, args: str) -> Any:
 
 
 def waits(name: str) -> Any:
-    def wait(_: Any, config: RunnableConfig) -> Any:
-        return {"messages": [AIMessage(f"{name} got {pause(config, name)}")]}
+    def wait(_: Any) -> Any:
+        return {"messages": [AIMessage(f"{name} got {interrupt(name)}")]}
 
     return wait
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler, CallbackManager
-from langchain_core.runnables import RunnableConfig, RunnableLambda
+from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.errors import GraphRecursionError
 from langgraph.graph import START, MessagesState, StateGraph
-from langgraph.types import Command
+from langgraph.types import Command, interrupt
 
 import streamkit
 from graphs import (
@@ -29,7 +29,6 @@ from graphs import (
     chain,
     facts,
     of,
-    pause,
     piece,
     says,
 )
@@ -96,8 +95,8 @@ def test_a_config_is_never_changed(kind: str, is_async: bool) -> None:
 
 @BOTH
 def test_the_thread_is_told_and_resumed(is_async: bool) -> None:
-    def ask(_: Any, config: RunnableConfig) -> Any:
-        return {"messages": [("ai", pause(config, "go on?"))]}
+    def ask(_: Any) -> Any:
+        return {"messages": [("ai", interrupt("go on?"))]}
 
     graph = chain(ask, checkpointer=InMemorySaver())
     events = run(graph, ASK, THREAD, is_async=is_async)

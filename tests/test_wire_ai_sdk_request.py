@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from langgraph.types import interrupt
 
 from js_clients import AI_SDK, Reader
 from reading import read as awhole
@@ -33,7 +34,6 @@ from graphs import (
     calling,
     chain,
     finish,
-    pause,
     says,
     source,
 )
@@ -46,9 +46,9 @@ resumable = pytest.mark.skipif(LANGGRAPH < (1,), reason="it is not told which to
 
 
 @tool
-def pay(sum: int, config: RunnableConfig) -> str:
+def pay(sum: int) -> str:
     """Ask, then pay."""
-    return f"asked for {sum}: {json.dumps(pause(config, 'Sure?'))}"
+    return f"asked for {sum}: {json.dumps(interrupt('Sure?'))}"
 
 
 async def told(graph: Any, input: Any, request: Any, target: Any) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Protocol, TypeAlias, TypeVar, Union, cast
+from typing import Protocol, TypeAlias, TypeVar, cast
 
 from .errors import UsageError
 from .events import Event
@@ -43,7 +43,7 @@ class AsyncStageMaker(Protocol[T_contra, U_co]):
         ...
 
 
-AnyStage: TypeAlias = Union[Stage[T, U], StageMaker[T, U]]  # noqa: UP007  (quoted in 3.10)
+AnyStage: TypeAlias = Stage[T, U] | StageMaker[T, U]
 """A stage for one stream, or what makes one for each."""
 
 

@@ -7,9 +7,8 @@
 that calls three tools in one turn, of which one fails and is called again. `approve` interrupts
 for the human's word. `booking` is a subgraph with a model of its own.
 
-The model nodes are runnable sequences rather than functions. Those hand the config on by
-themselves, so one node serves sync and async runs, also before Python 3.11, where asyncio loses
-the context variable that LangGraph otherwise finds it by.
+The model nodes are runnable sequences rather than functions, so that one node serves sync and
+async runs.
 """
 # LangGraph leaves type parameters of its own methods open.
 # pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
@@ -24,7 +23,6 @@ from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import (
     Runnable,
-    RunnableConfig,
     RunnableLambda,
     RunnableParallel,
     RunnablePassthrough,
@@ -38,7 +36,7 @@ from langgraph.types import Command, interrupt
 
 from streamkit.demo.model import ScriptedChatModel
 from streamkit.demo.script import CONFIRM, FOOD, PLANNER, SIGHTS, reply_by_prompt
-from streamkit.demo.tools import Guidebook, call_within, trip_tools
+from streamkit.demo.tools import Guidebook, trip_tools
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
@@ -154,10 +152,10 @@ def confirm(model: BaseChatModel) -> Node:
     return asking | model | RunnableLambda(add_message)
 
 
-def approve(state: Trip, config: RunnableConfig) -> Command[Literal["booking", "__end__"]]:
+def approve(state: Trip) -> Command[Literal["booking", "__end__"]]:
     """Ask the human, and book only what was approved."""
     question = {"question": "Shall I book this trip?", "request": state["request"]}
-    if call_within(config, interrupt, question)["approved"]:
+    if interrupt(question)["approved"]:
         return Command(goto="booking")
     refusal = AIMessage(content="All right, nothing is booked.")
     return Command(goto="__end__", update=add_message(refusal))

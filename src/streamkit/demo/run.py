@@ -3,10 +3,7 @@
 # pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 
 import asyncio
-import signal
-import sys
 from collections.abc import AsyncIterable, Callable, Iterable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from langchain_core.language_models import BaseChatModel
@@ -83,7 +80,6 @@ class Play:
             self._perform_sync(act)
 
     async def _perform_async(self, act: Act | None) -> None:
-        _cancel_on_ctrl_c()
         while isinstance(act, AsyncEventStream):
             try:
                 async with act:
@@ -123,23 +119,6 @@ class Play:
         self._was_asked |= isinstance(event, Interrupt)
         self.failed = self.failed or isinstance(event, RunError)
         self._audience.feed(event)
-
-
-def _cancel_on_ctrl_c() -> None:
-    """Let Ctrl-C cancel the current task, as it does of itself from Python 3.11 on.
-
-    Before, it raises wherever the loop happens to be, and a task that was about to run is lost.
-    """
-    task, loop = asyncio.current_task(), asyncio.get_running_loop()
-    if sys.version_info >= (3, 11) or task is None:
-        return
-
-    def cancel() -> None:
-        loop.remove_signal_handler(signal.SIGINT)  # a second one is not so polite
-        task.cancel()
-
-    with suppress(NotImplementedError, RuntimeError, ValueError):  # Windows, another thread
-        loop.add_signal_handler(signal.SIGINT, cancel)
 
 
 def load_model(name: str) -> BaseChatModel:

@@ -1,22 +1,14 @@
 """What the trip planner works with: a guidebook, and tools that report, write and fail."""
 
 import time
-from collections.abc import Callable
-from contextvars import copy_context
-from typing import ParamSpec, TypeVar
 
 from langchain_core.callbacks import CallbackManagerForRetrieverRun, Callbacks
 from langchain_core.callbacks.manager import dispatch_custom_event
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
-from langchain_core.runnables import RunnableConfig
-from langchain_core.runnables.config import var_child_runnable_config
 from langchain_core.tools import BaseTool, tool
 from langgraph.config import get_stream_writer
 from typing_extensions import override
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 class Guidebook(BaseRetriever):
@@ -49,9 +41,9 @@ def trip_tools(pace: float) -> list[BaseTool]:
         return f"Sunny in {city} on Monday and Tuesday."
 
     @tool
-    def find_trains(to: str, config: RunnableConfig) -> str:
+    def find_trains(to: str) -> str:
         """Find the morning trains to a city."""
-        write = call_within(config, get_stream_writer)
+        write = get_stream_writer()
         for departure in ("8:05", "9:05"):
             time.sleep(pace)
             write({"train": departure, "to": to})
@@ -66,12 +58,3 @@ def trip_tools(pace: float) -> list[BaseTool]:
         return f"A table at {place} on {day} at eight."
 
     return [check_weather, find_trains, reserve_table]
-
-
-def call_within(
-    config: RunnableConfig, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
-) -> T:
-    """What `function` returns where `config` is the run's: Python 3.10 loses it in async runs."""
-    context = copy_context()
-    context.run(var_child_runnable_config.set, config)
-    return context.run(function, *args, **kwargs)
