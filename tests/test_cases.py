@@ -18,8 +18,8 @@ from langchain_core.outputs import GenerationChunk
 from langchain_core.runnables.utils import AddableDict
 
 from streamkit import normalize
-from streamkit.terminal import transcript
 from streamkit.testing import check_stream
+from streamkit.transcript import transcript
 from streams import ToolBroke, event, last
 
 CASES: dict[str, Callable[[], list[Any]]] = {}

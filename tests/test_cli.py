@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 
 import streamkit
-from streamkit.__main__ import APIS, main
+from streamkit.__main__ import main
+from streamkit._cli.demo import APIS
 
 pytest.importorskip("langgraph")
+pytest.importorskip("rich")
 
 SOURCE = str(Path(streamkit.__file__).parents[1])
 PLAN = (
@@ -144,7 +146,7 @@ class TestText:
         if api in QUESTIONS:
             assert QUESTIONS[api] in said(out)
         else:
-            assert "The graph waits at 'approve', which this API does not tell." in out
+            assert "The graph waits at 'approve', which this API does not report." in out
 
     @pytest.mark.parametrize("api", sorted(APIS))
     def test_shows_that_a_tool_failed(self, api):
@@ -253,7 +255,7 @@ class TestEnds:
             yield "Hel"
             raise RuntimeError("out of tokens")
 
-        monkeypatch.setattr("streamkit.__main__.Api.start", broken)
+        monkeypatch.setattr("streamkit._cli.demo.Api.start", broken)
         assert main(["demo", "--fast"]) == 1
         out, err = capsys.readouterr()
         assert out.splitlines()[-4:] == [
@@ -269,7 +271,7 @@ class TestEnds:
             raise AssertionError(f"{len(events)} events, all wrong")
 
         monkeypatch.setattr("streamkit.testing.check_stream", broken)
-        monkeypatch.setattr("streamkit.__main__.Api.start", lambda *_: iter(["Hi"]))
+        monkeypatch.setattr("streamkit._cli.demo.Api.start", lambda *_: iter(["Hi"]))
         assert main(["demo", "--fast", "--check"]) == 1
         assert capsys.readouterr().err == "streamkit: check failed: 7 events, all wrong\n"
 
@@ -339,6 +341,6 @@ def test_a_terminal_shows_it_live():
     os.close(ours)
     shown = b"".join(pieces).decode()
     assert (process.returncode, process.stderr.closed) == (0, True)
-    assert "\x1b[J" in shown, "two models speak at once, but nothing is drawn again"
+    assert "\x1b[2K" in shown, "two models run in parallel, but nothing is drawn again"
     assert "\x1b[36myou\x1b[0m" in shown
     assert shown.endswith(f"\x1b[2m{TOTAL}\x1b[0m\r\n")

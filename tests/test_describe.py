@@ -11,8 +11,8 @@ from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, Too
 
 from streamkit import events as ev
 from streamkit import normalize
-from streamkit.terminal import Transcript, describe, transcript
-from streamkit.terminal._brief import brief, quote, tokens
+from streamkit._brief import brief, quote, tokens
+from streamkit.transcript import Transcript, describe, transcript
 from streamkit.values import ErrorInfo, Origin, Usage
 
 RUN = "019a2f0c-1111-7222-8333-444455556666"

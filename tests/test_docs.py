@@ -90,7 +90,11 @@ MODULES = sorted(
 )
 
 
-NEEDS = {"streamkit.serve": "starlette", "streamkit.langgraph": "langgraph.stream"}
+NEEDS = {
+    "streamkit.serve": "starlette",
+    "streamkit.langgraph": "langgraph.stream",
+    "streamkit.terminal": "rich",
+}
 
 
 @pytest.mark.parametrize("name", ["streamkit", *MODULES])

@@ -30,6 +30,7 @@ FLOORS: list[set[str]] = [
     {"callbacks"},
     {"__init__"},
     {"demo"},
+    {"_cli"},
     {"__main__"},
 ]
 

@@ -1,17 +1,26 @@
-"""What a person sees: rows on a small emulated terminal, and the same rows in a pipe."""
+"""What a person sees: rows on an emulated terminal, and the same rows in a pipe."""
 
 import io
 import re
+import subprocess
+import sys
+from time import process_time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
+
+pytest.importorskip("rich", reason="rich is not installed")
+pytest.importorskip("pyte", reason="pyte is not installed")
+
+import pyte
 
 from streamkit import Origin, Usage, normalize
 from streamkit import events as ev
-from streamkit.terminal import TerminalView, wants_color
+from streamkit.terminal import TerminalView
 from streamkit.terminal._paragraphs import whole
-from streamkit.terminal._screen import clean, columns, wrap
+from streamkit.transcript import describe
 from streamkit.values import ErrorInfo
 
 MARGIN = " " * 17
@@ -19,47 +28,30 @@ NO = ErrorInfo(name="ValueError", message="closed\non Monday")
 
 
 class Tty(io.StringIO):
-    """A terminal that understands what the view writes, and nothing more."""
+    """An emulated terminal, with what scrolled off its top."""
 
     def __init__(self, width=80, height=24):
         super().__init__()
-        self.width, self.height = width, height
-        self.rows, self.row, self.column = [""], 0, 0
+        self.screen = pyte.HistoryScreen(width, height, history=10_000)
+        self.screen.set_mode(pyte.modes.LNM)
+        self.stream = pyte.Stream(self.screen)
 
     def isatty(self):
         return True
 
     def write(self, text):
-        for code, char in re.findall(r"\x1b\[([\d;]*[A-Za-z])|([^\x1b])", text, re.DOTALL):
-            self._obey(code) if code else self._type(char)
+        self.stream.feed(text)
         return len(text)
 
-    def _obey(self, code):
-        if code.endswith("A"):
-            self.row -= int(code[:-1])
-            assert self.row >= max(0, len(self.rows) - self.height), "left the screen"
-        elif code == "J":
-            del self.rows[self.row + 1 :]
-            self.rows[self.row] = self.rows[self.row][: self.column]
-        else:
-            assert code.endswith("m"), code
-
-    def _type(self, char):
-        if char == "\r":
-            self.column = 0
-        elif char == "\n":
-            self.row, self.column = self.row + 1, 0
-            self.rows.append("")
-            assert self.row == len(self.rows) - 1, "wrote over a row"
-        else:
-            assert char >= " ", repr(char)
-            self.rows[self.row] += char
-            self.column += 1
-            assert columns(self.rows[self.row]) < self.width, "filled a row to its end"
-
     def shown(self):
-        rows = [row.rstrip() for row in self.rows]
-        return rows if rows[-1] else rows[:-1]
+        above = [
+            "".join(row[n].data for n in range(self.screen.columns))
+            for row in self.screen.history.top
+        ]
+        rows = [row.rstrip() for row in (*above, *self.screen.display)]
+        while rows and not rows[-1]:
+            rows.pop()
+        return rows
 
 
 @pytest.fixture(autouse=True)
@@ -101,7 +93,10 @@ def on_a_terminal(events, width=80, height=24):
     view = TerminalView(tty, color=False, live=True)
     for event in events:
         view.feed(event)
-    return tty.shown()
+        view.refresh()
+    shown = tty.shown()
+    view._screen.stop()
+    return shown
 
 
 def by_speaker(rows):
@@ -177,9 +172,10 @@ class TestRows:
         quick = [event for n in range(9) for event in text(f"m{n}", f"line {n}", node="quick")]
         rows = on_a_terminal([*slow[:2], *quick, *slow[2:]], height=6)
         said = [row[17:] for row in rows]
-        assert said.index("I have done.") == 5
+        assert said.index("I have done.") == 8  # twice, four finished rows pass it
         assert [it for it in said if it != "I have done."] == [f"line {n}" for n in range(9)]
 
+    @settings(max_examples=25)
     @given(
         turns=st.lists(st.sampled_from("ab"), max_size=30),
         words=st.lists(st.text("xy 日\n", max_size=12), min_size=30, max_size=30),
@@ -332,26 +328,24 @@ class TestOutput:
         assert "\x1b[31m✗ \x1b[0m\x1b[31mf\x1b[0m" in row
         assert "\x1b" not in in_a_pipe([tool])[0]
 
-    @pytest.mark.parametrize(
-        ("environ", "expected"),
-        [
-            ({"TERM": "xterm"}, True),
-            ({"TERM": "dumb"}, False),
-            ({}, False),
-            ({"TERM": "xterm", "NO_COLOR": "1"}, False),
-            ({"TERM": "xterm", "NO_COLOR": ""}, True),
-            ({"FORCE_COLOR": "1"}, True),
-            ({"TERM": "xterm", "FORCE_COLOR": "0"}, False),
-            ({"NO_COLOR": "1", "FORCE_COLOR": "1"}, False),
-        ],
-    )
-    def test_is_coloured_as_the_environment_wishes(self, environ, expected):
-        assert wants_color(Tty(), environ) is expected
+    def test_no_color_wins_over_the_terminal(self, monkeypatch):
+        monkeypatch.setenv("NO_COLOR", "1")
+        tool = make(ev.ToolError, tool_call_id="c", name="f", error=NO)
+        assert "\x1b[3" not in in_a_pipe([tool])[0]
 
     def test_is_not_live_in_a_pipe_even_if_coloured(self, monkeypatch):
         monkeypatch.setenv("FORCE_COLOR", "1")
         [row] = in_a_pipe(text("agent", "Hel", "lo"))
         assert row == "\x1b[36magent\x1b[0m            Hello"
+
+    def test_is_not_live_on_a_dumb_terminal(self, monkeypatch):
+        monkeypatch.setenv("TERM", "dumb")
+        tty = Tty()
+        with TerminalView(tty) as view:
+            for event in text("agent", "Hel", "lo", end=False):
+                view.feed(event)
+            assert tty.shown() == []
+        assert tty.shown() == ["agent            Hello"]
 
     def test_needs_no_unicode(self):
         buffer = io.BytesIO()
@@ -360,10 +354,6 @@ class TestOutput:
             view.feed(make(ev.ToolEnd, tool_call_id="c", name="f", status="completed", output="é"))
         assert buffer.getvalue().split() == [b"agent", b"ok", b"f", b"?"]
 
-    def test_of_a_model_moves_no_cursor(self):
-        [row] = in_a_pipe(text("agent", "a\x1b[2Jb\rc\x07\u202e"))
-        assert row == "agent            a\ufffd[2Jbc\ufffd\ufffd"
-
     def test_is_left_alone_once_nobody_reads_it(self):
         out = io.StringIO()
         view = TerminalView(out)
@@ -371,19 +361,105 @@ class TestOutput:
         view.__exit__(BrokenPipeError, BrokenPipeError(), None)
         assert out.getvalue() == ""
 
+    def test_a_burst_is_not_drawn_event_by_event(self):
+        """A terminal keeps up: 5,000 events cost about as many drawings as one second has."""
+        tty = Tty()
+        events = [*text("agent", *["word "] * 5_000)]
+        before = process_time()
+        with TerminalView(tty, live=True) as view:
+            for event in events:
+                view.feed(event)
+        assert process_time() - before < 5
+        assert "".join(tty.shown()).count("word") == 5_000
 
-class TestWrap:
-    @given(st.text("ab 日\u0301\n", max_size=60), st.integers(2, 20))
-    def test_keeps_everything_but_the_breaks(self, words, width):
-        rows = [words[start:end] for start, end in wrap(words, width)]
-        assert all(columns(row) <= width for row in rows)
-        assert "".join(rows).replace(" ", "") == words.replace(" ", "").replace("\n", "")
+    def test_without_rich_the_error_names_the_extra(self):
+        code = "import sys; sys.modules['rich'] = None; sys.modules['rich.console'] = None\n"
+        run = subprocess.run(
+            [sys.executable, "-c", code + "import streamkit.transcript, streamkit.terminal"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "pip install 'langchain-streamkit[terminal]'" in run.stderr
 
-    @given(st.text("ab 日", max_size=60), st.text("ab 日", max_size=9), st.integers(2, 20))
-    def test_only_the_last_row_changes_while_text_grows(self, words, more, width):
-        before, after = wrap(words, width), wrap(words + more, width)
-        assert after[: len(before) - 1] == before[:-1]
 
-    @given(st.text())
-    def test_clean_text_is_printable(self, words):
-        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", clean(words))
+# What a terminal obeys: controls, escapes, bidirectional controls, tags, line and paragraph breaks.
+OBEYED = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
+    "\ufeff\U000e0000-\U000e007f]"
+)
+HOSTILE = st.text(
+    st.sampled_from("ab \n\r\x1b[2J\x07\x9b\x85\u2028\u202e\u2067\ufeff\U000e0041\ud800"),
+    max_size=9,
+)
+
+
+class Rude:
+    """An object of somebody else's whose every method raises."""
+
+    def __repr__(self):
+        raise RuntimeError("no")
+
+    __str__ = __repr__
+
+
+def hostile_events(draw):
+    """One event of each class, with a hostile text in every field that can hold one."""
+    texts = iter(lambda: draw(HOSTILE), None)
+
+    def value(name, annotation):
+        if name in ("timestamp", "block_id", "index"):
+            return 0
+        if name in ("status", "kind"):
+            return "failed" if name == "status" else "node"
+        if name == "origin":
+            return Origin(
+                name=next(texts), node=next(texts), namespace=(next(texts),), agent=next(texts)
+            )
+        if "ErrorInfo" in annotation:
+            return ErrorInfo(name=next(texts), message=next(texts))
+        if name in ("next", "documents"):
+            return (next(texts),)
+        if "str" in annotation:
+            return next(texts)
+        if annotation == "Any":
+            return {next(texts): [next(texts), Rude()]}
+        return None
+
+    for cls in ev.Event.__args__:
+        fields = {it.name: it for it in structs.fields(cls)}
+        hints = {name: str(cls.__annotations__.get(name, "")) for name in fields}
+        wanted = {n: value(n, h or _inherited(cls, n)) for n, h in hints.items()}
+        given = {n: it for n, it in wanted.items() if it is not None or fields[n].required}
+        yield cls(**given)
+
+
+def _inherited(cls, name):
+    return next(
+        (
+            str(it.__annotations__[name])
+            for it in cls.__mro__
+            if name in getattr(it, "__annotations__", {})
+        ),
+        "",
+    )
+
+
+class TestHostileText:
+    @settings(max_examples=40)
+    @given(st.data())
+    def test_reaches_no_terminal(self, data):
+        """Names, ids, labels and error classes included, in the view and in a transcript."""
+        for event in hostile_events(data.draw):
+            assert not OBEYED.search("\n".join(in_a_pipe([event])))
+            line = describe(event)
+            assert not OBEYED.search(line)
+            assert "\n" not in line
+
+    def test_of_a_model_moves_no_cursor(self):
+        [row] = in_a_pipe(text("agent", "a\x1b[2Jb\rc\x07\u202e"))
+        assert row == "agent            a\ufffd[2Jbc\ufffd\ufffd"
+
+    def test_in_a_name_adds_no_row(self):
+        event = make(ev.ToolError, tool_call_id="c", name="f\n\x1b[2K", error=NO)
+        assert in_a_pipe([event]) == ["agent            ✗ f\ufffd\ufffd[2K  closed on Monday"]

@@ -1,8 +1,18 @@
-"""Events for a person at a terminal: live, or as one line each."""
+"""A run as a person watches it in a terminal. It needs rich: the extra ``terminal``."""
 
 from __future__ import annotations
 
-from ._transcript import Transcript, describe, transcript
-from ._view import TerminalView, is_terminal, wants_color
+from ..transcript import Transcript, describe, transcript
 
-__all__ = ["TerminalView", "Transcript", "describe", "is_terminal", "transcript", "wants_color"]
+try:
+    from ._view import TerminalView
+except ModuleNotFoundError as error:
+    if (error.name or "").partition(".")[0] != "rich":
+        raise
+    raise ModuleNotFoundError(
+        "streamkit.terminal needs rich; pip install 'langchain-streamkit[terminal]' "
+        "(streamkit.transcript writes plain lines and needs nothing)",
+        name="rich",
+    ) from error
+
+__all__ = ["TerminalView", "Transcript", "describe", "transcript"]

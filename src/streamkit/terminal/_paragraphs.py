@@ -1,6 +1,7 @@
 """What an event looks like to a person: the paragraph for each event that arrives whole.
 
-Text, reasoning and calls grow while they are watched: `streamkit.terminal` sees to those.
+Text, reasoning and calls grow; their paragraphs are in `_view`. Every text of a paragraph passes
+`clean`, names, ids and error classes included.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
+from .._brief import brief, path
+from .._printable import clean
 from ..events import (
     BatchItem,
     Checkpoint,
@@ -29,8 +32,7 @@ from ..events import (
     Unrecognized,
 )
 from ..values import Origin
-from ._brief import brief, path
-from ._screen import Look, Paragraph, clean
+from ._screen import Look, Paragraph
 
 __all__ = [
     "BUSY",
@@ -45,19 +47,17 @@ __all__ = [
 ]
 
 _LIMIT: Final = 240
-_DIM, _RED, _GREEN, _YELLOW, _MAGENTA, _CYAN = "2", "31", "32", "33", "35", "36"
-
-NOTE = Look(style=_DIM)
-THOUGHT = Look("┊", ":", _DIM, "2;3")
-CALL = Look("→", "->", _CYAN)
-BUSY = Look("⋯", "~", _DIM, _DIM)
-TROUBLE = Look("✗", "!!", _RED, _RED)
-_GOOD = Look("✓", "ok", _GREEN)
-_STOPPED = Look("✗", "!!", _YELLOW, _YELLOW)
-_PAUSED = Look("⋯", "~", _YELLOW, _YELLOW)
-_CUSTOM = Look("•", "*", _MAGENTA)
-_BLOCK = Look("▪", "#", _CYAN)
-_QUESTION = Look("?", "?", "1;33", "1;33")
+NOTE = Look(style="dim")
+THOUGHT = Look("┊", ":", "dim", "dim italic")
+CALL = Look("→", "->", "cyan")
+BUSY = Look("⋯", "~", "dim", "dim")
+TROUBLE = Look("✗", "!!", "red", "red")
+_GOOD = Look("✓", "ok", "green")
+_STOPPED = Look("✗", "!!", "yellow", "yellow")
+_PAUSED = Look("⋯", "~", "yellow", "yellow")
+_CUSTOM = Look("•", "*", "magenta")
+_BLOCK = Look("▪", "#", "cyan")
+_QUESTION = Look("?", "?", "bold yellow", "bold yellow")
 
 _QUESTION_KEYS = ("question", "message", "prompt", "description")
 _PROBLEMS = {
@@ -68,7 +68,7 @@ _PROBLEMS = {
 
 
 def whole(event: Event) -> Paragraph | None:
-    """Give the paragraph of an event that stands for itself, or None if there is nothing to say.
+    """Return the paragraph of an event that arrives whole, or None if it shows nothing.
 
     >>> from streamkit import Origin
     >>> whole(Interrupt(origin=Origin(), timestamp=0.0, interrupt_id="i", value="Sure?")).text
@@ -83,20 +83,20 @@ def whole(event: Event) -> Paragraph | None:
 
 
 def speaker(origin: Origin) -> str:
-    """Give who it is that an event comes from."""
+    """Return the label of an event: its node's path, its agent or its runnable."""
     return clean(path(origin) or origin.agent or origin.name or "")
 
 
 def payload(value: object) -> str:
-    """Give a payload as text: a string is itself, and None is nothing."""
+    """Return a payload as text: a string as it is, and None as nothing."""
     if value is None:
         return ""
     return one_line(value if isinstance(value, str) else brief(value, _LIMIT))
 
 
 def one_line(text: str) -> str:
-    """Give ``text`` on one line, and not too long."""
-    line = " ".join(clean(text[: 4 * _LIMIT]).split())
+    """Return ``text`` on one line, up to a fixed length."""
+    line = " ".join(clean(text[: 4 * _LIMIT], lines=True).split())
     return line if len(line) <= _LIMIT else f"{line[:_LIMIT]}…"
 
 
@@ -140,7 +140,7 @@ def _retrieval_end(event: RetrievalEnd) -> Paragraph:
 
 def _step_delta(event: StepDelta) -> Paragraph | None:
     if event.step_id is not None:
-        return None  # what a parser says has been seen as the model's text
+        return None  # a parser repeats the text of its model
     return Paragraph(text=payload(event.value))
 
 
@@ -151,7 +151,7 @@ def _state_update(event: StateUpdate) -> Paragraph | None:
 
 
 def _written(values: object) -> str:
-    """Name what a node wrote; its messages have been seen already."""
+    """Return the names of what a node wrote; its messages were shown already."""
     record = _record(values)
     if record is None:
         return "" if values is None else f"wrote {payload(values)}"
@@ -192,7 +192,7 @@ def _custom(event: Custom) -> Paragraph:
 
 
 def _facts(data: object) -> str:
-    """Show an application's payload: a flat record in words, anything else as it is."""
+    """Return a custom payload: a flat record as words, anything else as it is."""
     record = _record(data)
     if not record or any(isinstance(it, (Mapping, list, tuple)) for it in record.values()):
         return payload(data)
@@ -213,7 +213,7 @@ def _unrecognized(event: Unrecognized) -> Paragraph:
 
 def _run_error(event: RunError) -> Paragraph:
     error = event.error
-    return Paragraph(head=error.name, text=one_line(error.message), look=TROUBLE)
+    return Paragraph(head=clean(error.name), text=one_line(error.message), look=TROUBLE)
 
 
 _SHOWN: dict[type[Any], Callable[[Any], Paragraph | None]] = {

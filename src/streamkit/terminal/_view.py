@@ -1,4 +1,4 @@
-"""A stream for a person to watch in a terminal.
+"""A run as a person watches it in a terminal, drawn by rich (extra ``terminal``).
 
     with TerminalView() as view:
         for event in normalize(graph.stream(...)):
@@ -11,17 +11,18 @@
                     → check_weather  {"city": "Bologna"}
     tools           ✓ check_weather  Sunny in Bologna on Monday and Tuesday.
 
-Everybody speaks in rows of their own, also models that speak at once. In a pipe the rows are
+Each model and tool has rows of its own, also those that run in parallel. In a pipe the rows are
 the same, each written when it is complete.
 """
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
 
+from .._brief import brief
+from .._printable import clean
 from ..events import (
     Event,
     Interrupt,
@@ -47,51 +48,26 @@ from ..events import (
     ToolStart,
 )
 from ..values import Usage
-from ._brief import brief
 from ._paragraphs import BUSY, CALL, NOTE, THOUGHT, TROUBLE, one_line, payload, speaker, whole
-from ._screen import Look, Paragraph, Screen, clean
+from ._screen import Look, Paragraph, Screen
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-__all__ = ["TerminalView", "is_terminal", "wants_color"]
+__all__ = ["TerminalView"]
 
 Prose: TypeAlias = TextStart | TextDelta | TextEnd | ReasoningStart | ReasoningDelta | ReasoningEnd
 Part: TypeAlias = Prose | ToolCallStart | ToolCallDelta | ToolCallEnd
 
 
-def wants_color(out: TextIO, environ: Mapping[str, str] = os.environ) -> bool:
-    """Tell whether ``out`` is to be coloured: ``NO_COLOR``, ``FORCE_COLOR``, or a terminal.
-
-    >>> import io
-    >>> wants_color(io.StringIO(), {"FORCE_COLOR": "1"})
-    True
-    """
-    if environ.get("NO_COLOR"):
-        return False
-    if environ.get("FORCE_COLOR"):
-        return environ["FORCE_COLOR"] != "0"
-    return is_terminal(out, environ)
-
-
-def is_terminal(out: TextIO, environ: Mapping[str, str] = os.environ) -> bool:
-    """Tell whether ``out`` is a terminal whose cursor can be moved.
-
-    >>> import io
-    >>> is_terminal(io.StringIO())
-    False
-    """
-    obeys = environ.get("WT_SESSION") if os.name == "nt" else environ.get("TERM", "dumb") != "dumb"
-    return out.isatty() and bool(obeys)
-
-
 class TerminalView:
-    r"""Shows the events it is fed.
+    r"""A view of the events it is fed.
 
     Args:
         out: where to write; by default the standard output.
-        color: whether to colour; by default what `wants_color` says.
+        color: whether to use colours; by default as the terminal, ``NO_COLOR`` and ``FORCE_COLOR``
+            say.
         live: whether text grows in place; by default on a terminal only.
 
     >>> import io
@@ -109,18 +85,13 @@ class TerminalView:
     def __init__(
         self, out: TextIO | None = None, *, color: bool | None = None, live: bool | None = None
     ) -> None:
-        stream = sys.stdout if out is None else out
-        self._screen = Screen(
-            stream,
-            color=wants_color(stream) if color is None else color,
-            live=is_terminal(stream) if live is None else live,
-        )
+        self._screen = Screen(sys.stdout if out is None else out, color=color, live=live)
         self._growing: dict[tuple[str, int], Paragraph] = {}
-        self._speakers: dict[str, str] = {}
+        self._labels: dict[str, str] = {}
         self._usage: Usage | None = None
         self._messages = 0
         self._status = ""
-        self._culprit = ""
+        self._failed_at = ""
         self._changes = self._table()
 
     def _table(self) -> dict[type[Any], Callable[[Any], None]]:
@@ -156,21 +127,25 @@ class TerminalView:
         paragraph = whole(event)
         if paragraph:
             if isinstance(event, RunError):
-                paragraph.label = self._culprit or paragraph.label
+                paragraph.label = self._failed_at or paragraph.label
             self._screen.add(paragraph)
         self._screen.update()
 
+    def refresh(self) -> None:
+        """Draw now what would be drawn within a twentieth of a second."""
+        self._screen.draw()
+
     def note(self, text: str, *, label: str | None = None) -> None:
-        """Show a line that is no event's, with room around it."""
+        """Show a line that belongs to no event, between two empty rows."""
         look = NOTE if label is None else Look()
         self._screen.add_gap()
-        self._screen.add(Paragraph(label, text, look, done=True))
+        self._screen.add(Paragraph(label, clean(text, lines=True), look, done=True))
         self._screen.add_gap()
-        self._screen.update()
+        self._screen.draw()
 
     def close(self) -> None:
-        """Show what it all came to, and leave the cursor on a new line."""
-        self._settle()
+        """Show the totals, and leave the terminal as it was."""
+        self._close_all()
         if self._status:
             self._screen.add_gap()
             self._screen.add(Paragraph(None, self._total(), NOTE))
@@ -185,27 +160,29 @@ class TerminalView:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if not isinstance(exc, OSError):  # a closed pipe has no use for the rest
+        if isinstance(exc, OSError):  # nobody reads a closed pipe
+            self._screen.stop()
+        else:
             self.close()
 
     def _total(self) -> str:
-        said = f"{self._messages} message{'s' * (self._messages != 1)}"
+        count = f"{self._messages} message{'s' * (self._messages != 1)}"
         usage = self._usage
         counts = f"{usage.input_tokens} tokens in, {usage.output_tokens} out" if usage else ""
-        return " · ".join(filter(None, (self._status, said, counts)))
+        return " · ".join(filter(None, (self._status, count, counts)))
 
-    # --- messages: what grows
+    # --- messages
 
     def _message_start(self, event: MessageStart) -> None:
-        who = speaker(event.origin) or event.model or ""
-        self._speakers[event.message_id] = who if event.role == "assistant" else event.role
+        label = speaker(event.origin) or event.model or ""
+        self._labels[event.message_id] = label if event.role == "assistant" else event.role
 
     def _grow(self, event: Part, look: Look, head: str = "") -> Paragraph:
-        """Give the paragraph of a block; its start may have been filtered out."""
+        """Return the paragraph of a block; its start may have been filtered out."""
         key = (event.message_id, event.block_id)
         paragraph = self._growing.get(key)
         if paragraph is None:
-            label = self._speakers.get(event.message_id) or speaker(event.origin)
+            label = self._labels.get(event.message_id) or speaker(event.origin)
             paragraph = self._growing[key] = Paragraph(clean(label), "", look, clean(head))
             self._screen.add(paragraph)
         return paragraph
@@ -217,19 +194,19 @@ class TerminalView:
         self._prose(event)
 
     def _delta(self, event: TextDelta | ReasoningDelta) -> None:
-        self._prose(event).text += clean(event.text)
+        self._prose(event).text += clean(event.text, lines=True)
 
     def _text_end(self, event: TextEnd | ReasoningEnd) -> None:
         paragraph = self._prose(event)
         if not (paragraph.text or paragraph.continued):  # the deltas were filtered out
-            paragraph.text = clean(event.text)
+            paragraph.text = clean(event.text, lines=True)
         self._end_block((event.message_id, event.block_id))
 
     def _call_start(self, event: ToolCallStart) -> None:
         self._grow(event, CALL, event.name)
 
     def _call_delta(self, event: ToolCallDelta) -> None:
-        self._grow(event, CALL).text += clean(event.args)
+        self._grow(event, CALL).text += clean(event.args, lines=True)
 
     def _call_end(self, event: ToolCallEnd) -> None:
         paragraph = self._grow(event, CALL, event.name)
@@ -244,12 +221,12 @@ class TerminalView:
 
     def _message_end(self, event: MessageEnd) -> None:
         self._messages += 1
-        self._speakers.pop(event.message_id, None)
+        self._labels.pop(event.message_id, None)
         for key in list(self._growing):
             if key[0] == event.message_id:
                 self._end_block(key)
 
-    # --- tools and retrievers: what lasts
+    # --- tools and retrievers
 
     def _tool_start(self, event: ToolStart) -> None:
         busy = Paragraph(speaker(event.origin), "", BUSY, clean(event.name))
@@ -273,21 +250,21 @@ class TerminalView:
     # --- the run
 
     def _step_end(self, event: StepEnd) -> None:
-        if event.error:  # its text is the run's, soon to come
-            self._culprit = speaker(event.origin)
+        if event.error:  # `RunError` has the same text, and shows it
+            self._failed_at = speaker(event.origin)
 
     def _interrupt(self, _event: Interrupt) -> None:
         self._screen.add_gap()
 
     def _run_end(self, event: RunEnd | RunError) -> None:
-        self._settle()
+        self._close_all()
         self._status = event.status if isinstance(event, RunEnd) else "failed"
         if event.usage:
             self._usage = self._usage + event.usage if self._usage else event.usage
         if isinstance(event, RunError):
             self._screen.add_gap()
 
-    def _settle(self) -> None:
+    def _close_all(self) -> None:
         self._screen.busy.clear()
         for key in list(self._growing):
             self._end_block(key)

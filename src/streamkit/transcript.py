@@ -12,8 +12,8 @@ Laws of this file:
 
 1. A line holds no timestamp, no run id and no memory address; ids that differ from run to run
    are numbered in the order in which they appear.
-2. A line is one line: whatever a terminal would not print as it is, is escaped.
-3. What the model writes is shown in full. A payload of the application's is cut where it is long.
+2. A line is one line: a character that a terminal would not print as it stands is escaped.
+3. The model's text is shown in full. A payload of the application is cut at a fixed length.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias, cast
 
-from ..events import (
+from ._brief import brief, path, quote, tokens
+from ._printable import escape
+from .events import (
     BatchItem,
     Checkpoint,
     Citation,
@@ -60,8 +62,7 @@ from ..events import (
     ToolStart,
     Unrecognized,
 )
-from ..values import ErrorInfo, Origin
-from ._brief import brief, path, quote, tokens
+from .values import ErrorInfo, Origin
 
 __all__ = ["Transcript", "describe", "transcript"]
 
@@ -71,7 +72,7 @@ _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
 def describe(event: Event) -> str:
-    """Give one event as a line. Ids are numbered from 1: for a whole stream use `Transcript`.
+    """Return one event as a line. Ids are numbered from 1: for a whole stream use `Transcript`.
 
     >>> from streamkit import Origin
     >>> delta = TextDelta(origin=Origin(), timestamp=0.0, message_id="m", block_id=0, text="Hi")
@@ -82,7 +83,7 @@ def describe(event: Event) -> str:
 
 
 def transcript(events: Iterable[Event]) -> list[str]:
-    r"""Give a whole stream as lines.
+    r"""Return a whole stream as lines.
 
     >>> from streamkit import normalize
     >>> print(*transcript(normalize(["Hel", "lo"])), sep="\n")
@@ -100,7 +101,7 @@ def transcript(events: Iterable[Event]) -> list[str]:
 
 
 class Transcript:
-    """Makes lines out of events, and keeps the numbers of their ids: also a stage.
+    """Events as lines, with one numbering of their ids: also a stage.
 
     >>> from streamkit import normalize
     >>> list(normalize(["Hi"]).pipe(Transcript()))[3]
@@ -111,36 +112,36 @@ class Transcript:
         self._numbers: dict[str, dict[str, int]] = {}
 
     def __call__(self, event: Event) -> Iterable[str]:
-        """Give the event's line."""
+        """Return the line of ``event``."""
         return (self.line(event),)
 
     def line(self, event: Event) -> str:
-        """Give the event's line."""
-        tell = _TELLERS.get(type(event))
-        parts = tell(event, self) if tell else ()
-        return " ".join(filter(None, (event.type, *parts)))
+        """Return the line of ``event``."""
+        parts_of = _PARTS_OF.get(type(event))
+        parts = parts_of(event, self) if parts_of else ()
+        return escape(" ".join(filter(None, (event.type, *parts))))
 
     def number(self, letter: str, id: str | None) -> str:
-        """Give the short name of an id, such as ``m1``."""
+        """Return the short name of an id, such as ``m1``."""
         if id is None:
             return ""
         numbers = self._numbers.setdefault(letter, {})
         return f"{letter}{numbers.setdefault(id, len(numbers) + 1)}"
 
     def call(self, id: str | None) -> str:
-        """Give a tool call's id: its own, unless it is a run's or was made up from a message's."""
+        """Return a call's id: as it is, unless it is a run's id or was made from a message's id."""
         message, colon, block = (id or "").rpartition(":")
         if colon and message in self._numbers.get("m", ()):
             return f"{self.number('m', message)}:{block}"
         return self.stable(id or "")
 
     def stable(self, text: str) -> str:
-        """Give ``text`` with its random ids numbered and its memory addresses left out."""
+        """Return ``text`` with its random ids numbered and its memory addresses left out."""
         text = _RANDOM_ID.sub(lambda match: self.number("id", match[0]), text)
         return _ADDRESS.sub("", text)
 
     def payload(self, value: object) -> str:
-        """Give a payload, as far as it fits."""
+        """Return a payload, up to a fixed length."""
         return "" if value is None else self.stable(brief(value))
 
 
@@ -336,14 +337,14 @@ def _error(error: ErrorInfo | None, ids: Transcript) -> str:
 
 
 def _at(origin: Origin, own_name: str = "") -> str:
-    """Give the place as ``@node``; what already stands there as a name is not said twice."""
-    place = path(origin)
-    if own_name and (place == own_name or place.endswith(f"/{own_name}")):
-        place = place.removesuffix(own_name).rstrip("/")
-    return f"@{place}" if place else ""
+    """Return the path as ``@node``, without a name that the line has already."""
+    where = path(origin)
+    if own_name and (where == own_name or where.endswith(f"/{own_name}")):
+        where = where.removesuffix(own_name).rstrip("/")
+    return f"@{where}" if where else ""
 
 
-_TELLERS: dict[type[Any], Callable[[Any, Transcript], Parts]] = {
+_PARTS_OF: dict[type[Any], Callable[[Any, Transcript], Parts]] = {
     RunStart: _run_start,
     RunEnd: _run_end,
     RunError: _run_error,

@@ -1,19 +1,19 @@
-"""Anything at all as one short line that a terminal can show: payloads, ids, tokens, places.
+"""Any value as one short line that a terminal can print: payloads, token counts, paths.
 
-A payload is the user's: it may be huge, hold itself, or hold control characters. So it is
-rendered piece by piece and left at the limit, and what would move a cursor is escaped.
+A payload is the user's: it may be huge, contain itself, contain control characters, or raise when
+it is read. So it is rendered piece by piece up to a limit, escaped, and never raises.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, cast
 
-from ..values import Origin, Usage
+from ._printable import escape
+from .values import Origin, Usage
 
 __all__ = ["LIMIT", "brief", "path", "quote", "tokens"]
 
@@ -21,11 +21,11 @@ LIMIT = 400
 """How many characters of a payload are shown where nobody asks for more or less."""
 
 _SCALARS = (bool, int, float, type(None))
-_UNPRINTABLE = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+_DEPTH = 20  # levels of a payload that are shown
 
 
 def brief(value: object, limit: int = LIMIT) -> str:
-    """Give any value as one line of about JSON; what is no JSON is named by its class.
+    """Return any value as one line of about JSON; an object that is no JSON data has its class.
 
     >>> brief({"city": "Paris", "days": [1, 2]})
     '{"city": "Paris", "days": [1, 2]}'
@@ -36,7 +36,7 @@ def brief(value: object, limit: int = LIMIT) -> str:
     """
     pieces: list[str] = []
     length = 0
-    for piece in _pieces(value, limit):
+    for piece in _pieces(value, limit, _DEPTH):
         pieces.append(piece)
         length += len(piece)
         if length > limit:
@@ -44,74 +44,84 @@ def brief(value: object, limit: int = LIMIT) -> str:
     return "".join(pieces)
 
 
-def _pieces(value: object, limit: int) -> Iterator[str]:
+def _pieces(value: object, limit: int, depth: int) -> Iterator[str]:
+    if not depth:
+        yield "…"
+        return
+    try:
+        yield from _of_type(value, limit, depth)
+    except Exception:  # noqa: BLE001  (a foreign object's own methods may raise anything)
+        yield f"<{type(value).__name__}>"
+
+
+def _of_type(value: object, limit: int, depth: int) -> Iterator[str]:
     match value:
         case str():
             yield _json(value[: limit + 1])
         case bytes() | bytearray():
             yield f"<{len(value)} bytes>"
         case Mapping():
-            yield from _mapping(cast("Mapping[object, object]", value), limit)
+            yield from _mapping(cast("Mapping[object, object]", value), limit, depth)
         case list() | tuple():
-            yield from _listed("[", cast("Iterable[object]", value), "]", limit)
+            yield from _listed("[", cast("Iterable[object]", value), "]", limit, depth)
         case AbstractSet():
             items = sorted(cast("AbstractSet[object]", value), key=repr)
-            yield from _listed("{", items, "}", limit)
+            yield from _listed("{", items, "}", limit, depth)
         case _ if isinstance(value, _SCALARS):
             yield json.dumps(value)
         case _:
-            yield from _object(value, limit)
+            yield from _object(value, limit, depth)
 
 
-def _listed(start: str, items: Iterable[object], end: str, limit: int) -> Iterator[str]:
+def _listed(start: str, items: Iterable[object], end: str, limit: int, depth: int) -> Iterator[str]:
     yield start
     for index, item in enumerate(items):
         yield ", " if index else ""
-        yield from _pieces(item, limit)
+        yield from _pieces(item, limit, depth - 1)
     yield end
 
 
-def _mapping(mapping: Mapping[object, object], limit: int) -> Iterator[str]:
+def _mapping(mapping: Mapping[object, object], limit: int, depth: int) -> Iterator[str]:
     yield "{"
     for index, (key, item) in enumerate(mapping.items()):
         yield ", " if index else ""
         yield f"{_json(str(key))}: "
-        yield from _pieces(item, limit)
+        yield from _pieces(item, limit, depth - 1)
     yield "}"
 
 
-def _object(value: Any, limit: int) -> Iterator[str]:
+def _object(value: Any, limit: int, depth: int) -> Iterator[str]:
     name = type(value).__name__
     if isinstance(value, BaseException):
         yield f"{name}({_json(str(value)[: limit + 1])})"
     elif isinstance(getattr(value, "type", None), str) and hasattr(value, "content"):
-        yield from _message(value, limit)
+        yield from _message(value, limit, depth)
     elif hasattr(value, "page_content"):
-        yield from _listed(f"{name}(", [value.page_content], ")", limit)
+        yield from _listed(f"{name}(", [value.page_content], ")", limit, depth)
     elif dataclasses.is_dataclass(value):
-        yield from _record(name, value, limit)
+        yield from _record(name, value, limit, depth)
     else:
         yield f"<{name}>"
 
 
-def _message(message: Any, limit: int) -> Iterator[str]:
-    """Show a LangChain message by its kind, its content and the tools it calls."""
+def _message(message: Any, limit: int, depth: int) -> Iterator[str]:
+    """Render a LangChain message as its type, its content and the tools it calls."""
     kind = message.type.removesuffix("MessageChunk").lower()
-    yield from _listed(f"{kind}(", [message.content], "", limit)
+    yield from _listed(f"{kind}(", [message.content], "", limit, depth)
     for call in getattr(message, "tool_calls", None) or ():
         yield f", {call['name']}"
     yield ")"
 
 
-def _record(name: str, value: Any, limit: int) -> Iterator[str]:
-    """Show those of a dataclass's fields that say anything."""
+def _record(name: str, value: Any, limit: int, depth: int) -> Iterator[str]:
+    """Render those fields of a dataclass that are not empty."""
     yield f"{name}("
     comma = ""
     for field in dataclasses.fields(value):
         item = getattr(value, field.name, None)
         if not _is_empty(item):
             yield f"{comma}{field.name}="
-            yield from _pieces(item, limit)
+            yield from _pieces(item, limit, depth - 1)
             comma = ", "
     yield ")"
 
@@ -121,7 +131,7 @@ def _is_empty(value: object) -> bool:
 
 
 def quote(text: str) -> str:
-    r"""Give ``text`` between quotes, on one line, with every control character escaped.
+    r"""Return ``text`` between quotes, on one line, with every control character escaped.
 
     >>> quote("Hel\n")
     '"Hel\\n"'
@@ -135,12 +145,11 @@ def quote(text: str) -> str:
 
 
 def _json(text: str) -> str:
-    quoted = json.dumps(text, ensure_ascii=False)
-    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", quoted)
+    return escape(json.dumps(text, ensure_ascii=False))
 
 
 def tokens(usage: Usage | None) -> str:
-    """Give token counts as ``input+output``, and their parts where there are any.
+    """Return token counts as ``input+output``, and their parts where there are any.
 
     >>> tokens(Usage(input_tokens=12, output_tokens=7, input_token_details={"cache_read": 5}))
     '12+7 tokens (cache_read 5)'
@@ -154,7 +163,7 @@ def tokens(usage: Usage | None) -> str:
 
 
 def path(origin: Origin) -> str:
-    """Give the node an event comes from, below the nodes whose subgraphs it runs in.
+    """Return the node an event comes from, below the nodes whose subgraphs it runs in.
 
     >>> path(Origin(namespace=("booking:1d4f",), node="confirm"))
     'booking/confirm'

@@ -1,0 +1,1 @@
+"""The commands of ``streamkit``, one module a group."""
