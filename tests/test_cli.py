@@ -343,4 +343,6 @@ def test_a_terminal_shows_it_live():
     assert (process.returncode, process.stderr.closed) == (0, True)
     assert "\x1b[2K" in shown, "two models run in parallel, but nothing is drawn again"
     assert "\x1b[36myou\x1b[0m" in shown
-    assert shown.endswith(f"\x1b[2m{TOTAL}\x1b[0m\r\n")
+    assert f"\x1b[2m{TOTAL}\x1b[0m\r\n" in shown
+    assert "\n" not in shown.rpartition(f"{TOTAL}\x1b[0m\r\n")[2]
+    assert shown.rstrip().endswith("\x1b[?25h"), "the cursor is shown again"
