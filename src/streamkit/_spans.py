@@ -1,0 +1,298 @@
+"""The spans of a run: what ran, inside what, from when to when.
+
+Metrics, traces, the picture of a run and the command line all read this one fold.
+
+Laws of this file:
+
+1. A model call is one span, from the start of its step (or of its message, where the API has no
+   steps) to the end of both.
+2. The parent of a span is the innermost open span that its origin names: a run around it, or the
+   tool call on whose behalf it runs; else the run.
+3. Only open spans are kept. Who needs finished ones keeps what `feed` returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from .events import (
+    Event,
+    MessageEnd,
+    MessageStart,
+    ReasoningDelta,
+    RetrievalEnd,
+    RetrievalStart,
+    RunEnd,
+    RunError,
+    RunStart,
+    StepEnd,
+    StepStart,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStart,
+    ToolEnd,
+    ToolError,
+    ToolStart,
+)
+from .values import ErrorInfo, Origin, ToolCall, Usage
+
+__all__ = ["Span", "SpanFold", "SpanKind"]
+
+SpanKind: TypeAlias = Literal["run", "graph", "node", "step", "model", "tool", "retrieval"]
+
+_KINDS: dict[str, SpanKind] = {
+    "graph": "graph",
+    "node": "node",
+    "chat_model": "model",
+    "llm": "model",
+}
+
+
+class Span(msgspec.Struct, kw_only=True, eq=False):
+    """Something that runs, or ran."""
+
+    kind: SpanKind
+    """What it is."""
+    id: str
+    """The id of the step, message, tool call or retrieval."""
+    name: str
+    """The runnable's, tool's or model's name."""
+    origin: Origin
+    """Where its first event comes from."""
+    parent: Span | None
+    """The span around it; None for the run."""
+    started: float
+    """Unix seconds."""
+    ended: float | None = None
+    """Unix seconds; None while it runs."""
+    status: str = "running"
+    """How it ended."""
+    error: ErrorInfo | None = None
+    """What it raised."""
+    input: Any = None
+    """What it was called with."""
+    output: Any = None
+    """Its result; a model's text."""
+    has_request: bool = False
+    """Whether ``started`` is when the model was asked, and not when it first answered."""
+    message_id: str | None = None
+    """The model's message."""
+    first_token: float | None = None
+    """When the model's first text, reasoning or call arrived, in unix seconds."""
+    first_text: float | None = None
+    """When the model's first text arrived."""
+    tool_calls: tuple[ToolCall, ...] = ()
+    """The calls that the model wrote."""
+    usage: Usage | None = None
+    """Its tokens."""
+    model: str | None = None
+    """The model's name."""
+    provider: str | None = None
+    """The provider's name."""
+    finish_reason: str | None = None
+    """Why the model stopped."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it ran."""
+        return 0.0 if self.ended is None else max(0.0, self.ended - self.started)
+
+    @property
+    def agent(self) -> str | None:
+        """The agent that it belongs to: its own, or that of the nearest span around it."""
+        agents = (span.origin.agent for span in (self, *self.around()))
+        return next(filter(None, agents), None)
+
+    def around(self) -> Iterator[Span]:
+        """Return the spans around it, innermost first."""
+        span = self.parent
+        while span:
+            yield span
+            span = span.parent
+
+
+class SpanFold:
+    """The spans of a run, one event after the other.
+
+    >>> from streamkit import normalize
+    >>> fold = SpanFold()
+    >>> ended = [span for event in normalize(["Hel", "lo"]) if (span := fold.feed(event))]
+    >>> [(span.kind, span.status) for span in ended if span.ended is not None]
+    [('run', 'completed'), ('model', 'completed'), ('model', 'completed'), ('run', 'completed')]
+    """
+
+    def __init__(self) -> None:
+        self.run: Span | None = None
+        """The run itself, once it has started."""
+        self._by_run: dict[str, Span] = {}
+        self._messages: dict[str, Span] = {}
+        self._tools: dict[str, Span] = {}
+        self._retrievals: dict[str, Span] = {}
+        self._readers: dict[type, Callable[[Any], Span | None]] = {
+            RunStart: self._run_start,
+            RunEnd: self._run_end,
+            RunError: self._run_end,
+            StepStart: self._step_start,
+            StepEnd: self._step_end,
+            MessageStart: self._message_start,
+            TextDelta: self._text_delta,
+            ReasoningDelta: self._token,
+            ToolCallStart: self._token,
+            ToolCallDelta: self._token,
+            MessageEnd: self._message_end,
+            ToolStart: self._tool_start,
+            ToolEnd: self._tool_end,
+            ToolError: self._tool_end,
+            RetrievalStart: self._retrieval_start,
+            RetrievalEnd: self._retrieval_end,
+        }
+
+    def feed(self, event: Event) -> Span | None:
+        """Read one more event; return the span that it starts or ends, if it does."""
+        read = self._readers.get(type(event))
+        return read(event) if read else None
+
+    def span_of(self, event: Event) -> Span | None:
+        """Return the innermost open span that an event happens in."""
+        return self._around(event.origin)
+
+    # --- the run and its steps
+
+    def _run_start(self, event: RunStart) -> Span:
+        origin = event.origin
+        name = origin.agent or origin.name or "run"
+        self.run = Span(
+            kind="run",
+            id=event.run_id or origin.run_id or "run",
+            name=name,
+            origin=origin,
+            parent=None,
+            started=event.timestamp,
+            input=event.input,
+        )
+        return self.run
+
+    def _run_end(self, event: RunEnd | RunError) -> Span | None:
+        run = self.run
+        if run is None:
+            return None
+        run.usage = event.usage
+        if isinstance(event, RunError):
+            return _ended(run, event.timestamp, "failed", error=event.error)
+        return _ended(run, event.timestamp, event.status, output=event.output)
+
+    def _step_start(self, event: StepStart) -> Span:
+        kind = _KINDS.get(event.kind, "step")
+        span = self._started(kind, event.step_id, event.origin.name or event.kind, event)
+        span.input, span.has_request = event.input, kind == "model"
+        self._by_run[event.step_id] = span
+        return span
+
+    def _step_end(self, event: StepEnd) -> Span | None:
+        span = self._by_run.pop(event.step_id, None)
+        if span is None:
+            return None
+        if span.output is None:
+            span.output = event.output
+        status = event.status if span.status == "running" else span.status
+        return _ended(span, event.timestamp, status, error=event.error)
+
+    # --- model calls
+
+    def _message_start(self, event: MessageStart) -> Span | None:
+        span = self._by_run.get(event.origin.run_id or "")
+        is_new = span is None or span.kind != "model" or span.message_id is not None
+        if span is None or is_new:
+            name = event.model or event.origin.name or event.role
+            span = self._started("model", event.message_id, name, event)
+        span.message_id = event.message_id
+        span.model, span.provider = event.model, event.provider
+        self._messages[event.message_id] = span
+        return span if is_new else None
+
+    def _text_delta(self, event: TextDelta) -> None:
+        span = self._messages.get(event.message_id)
+        if span and span.first_text is None:
+            span.first_text = event.timestamp
+            self._token(event)
+
+    def _token(self, event: TextDelta | ReasoningDelta | ToolCallStart | ToolCallDelta) -> None:
+        span = self._messages.get(event.message_id)
+        if span and span.first_token is None:
+            span.first_token = event.timestamp
+
+    def _message_end(self, event: MessageEnd) -> Span | None:
+        span = self._messages.pop(event.message_id, None)
+        if span is None:
+            return None
+        span.usage, span.finish_reason = event.usage, event.finish_reason
+        span.model = event.model or span.model
+        span.output, span.tool_calls = event.text, event.tool_calls
+        span.status = event.status
+        if span.has_request:
+            return None  # its step ends next
+        return _ended(span, event.timestamp, event.status)
+
+    # --- tools and retrievers
+
+    def _tool_start(self, event: ToolStart) -> Span:
+        span = self._started("tool", event.tool_call_id, event.name, event)
+        span.input = event.input
+        self._tools[event.tool_call_id] = span
+        if event.origin.run_id:
+            self._by_run[event.origin.run_id] = span
+        return span
+
+    def _tool_end(self, event: ToolEnd | ToolError) -> Span | None:
+        span = self._tools.pop(event.tool_call_id, None)
+        if span is None:
+            return None
+        self._by_run.pop(span.origin.run_id or "", None)
+        if isinstance(event, ToolError):
+            return _ended(span, event.timestamp, "failed", error=event.error)
+        return _ended(span, event.timestamp, event.status, output=event.output)
+
+    def _retrieval_start(self, event: RetrievalStart) -> Span:
+        span = self._started("retrieval", event.retrieval_id, event.name, event)
+        span.input = event.query
+        self._retrievals[event.retrieval_id] = span
+        return span
+
+    def _retrieval_end(self, event: RetrievalEnd) -> Span | None:
+        span = self._retrievals.pop(event.retrieval_id, None)
+        if span is None:
+            return None
+        span.output = event.documents
+        return _ended(span, event.timestamp, event.status, error=event.error)
+
+    # --- where a span is
+
+    def _started(self, kind: SpanKind, id: str, name: str, event: Event) -> Span:
+        parent = self._around(event.origin)
+        return Span(
+            kind=kind,
+            id=id,
+            name=name,
+            origin=event.origin,
+            parent=parent,
+            started=event.timestamp,
+        )
+
+    def _around(self, origin: Origin) -> Span | None:
+        runs = (self._by_run.get(run) for run in reversed(origin.parent_ids))
+        found = next(filter(None, runs), self.run)
+        tool = self._tools.get(origin.tool_call_id or "")
+        # A task of LangGraph is around the call: the call is the nearer of the two.
+        return tool if tool and tool.parent is found else found
+
+
+def _ended(
+    span: Span, at: float, status: str, *, error: ErrorInfo | None = None, output: Any = None
+) -> Span:
+    span.ended, span.status, span.error = at, status, error or span.error
+    if output is not None:
+        span.output = output
+    return span
