@@ -17,6 +17,7 @@ from .batch import BatchReader
 from .callbacks import CallbackReader
 from .chunks import ChunksReader, is_chunk
 from .graph import GraphReader, is_graph_item
+from .own import OwnReader, is_own
 from .protocol_v3 import V3Reader, is_v3
 from .registered import REGISTERED, Registration, add, name_that_detects
 from .remote import RemoteReader, is_remote
@@ -33,11 +34,13 @@ DIALECTS: dict[str, Callable[..., Adapter]] = {
     "graph": GraphReader,
     "log": RunLogReader,
     "messages": partial(GraphReader, mode="messages"),
+    "own": OwnReader,
     "remote": RemoteReader,
     "v3": V3Reader,
 }
 
 _PROOFS: dict[str, Callable[[object], bool]] = {
+    "own": is_own,
     "events": is_event,
     "remote": is_remote,
     "graph": is_graph_item,
