@@ -353,7 +353,7 @@ class Facts:
 
 
 def facts(events: list[Event]) -> Facts:
-    ends = of(events, MessageEnd)
+    ends = [it for it in of(events, MessageEnd) if not it.origin.internal]
     last: Any = events[-1]
     return Facts(
         messages=[it.text if it.status == "completed" else (it.text, it.status) for it in ends],

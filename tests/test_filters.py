@@ -201,7 +201,7 @@ CALL = ["tool_call.start", "tool_call.delta", "tool_call.end"]
         (only(ToolCallDelta), ["message.start", *CALL, "message.end"]),
         (only(StepStart) & where(lambda it: it.origin.name == "agent"), ["step.start", "step.end"]),
         (nodes("agent") & only(TextDelta, StepStart), ["step.start", "step.start", "message.start", *TEXT, "message.end", "step.end", "step.end"]),
-        (agents("Ada"), ["step.start", "state.update", "step.end"]),
+        (agents("Ada"), ["step.start", "step.start", "message.start", *TEXT, *CALL, "message.end", "step.end", "state.update", "step.end"]),
         (within("agent") & ~only(StepEnd), ["message.start", *TEXT, *CALL, "message.end"]),
         (within("agent:1", "deep"), []),
         (depth(0) & only(MessageStart), ["message.start", "message.end"]),
@@ -268,13 +268,16 @@ def test_one_filter_serves_streams_that_interleave() -> None:
     check_stream(mixed[1::2], filtered=True)
 
 
-def test_messages_of_the_tools_node_are_inside_tools() -> None:
+def test_a_models_message_in_the_tools_node_is_inside_a_tool_and_the_nodes_own_is_not() -> None:
+    tools, model = {"langgraph_node": "tools"}, {"ls_model_type": "chat"}
     items = [
-        (AIMessageChunk("psst", id="run-1"), {"langgraph_node": "tools"}),
-        (ToolMessage("ok", tool_call_id="c", name="look"), {"langgraph_node": "tools"}),
-        (AIMessageChunk("Hi", id="run-2"), {"langgraph_node": "agent"}),
+        (AIMessageChunk("psst", id="run-1"), {**tools, **model}),
+        (AIMessage("By the way. ", id="m1"), tools),
+        (ToolMessage("ok", tool_call_id="c", name="look"), tools),
+        (AIMessageChunk("Hi", id="run-2"), {"langgraph_node": "agent", **model}),
     ]
-    assert "".join(normalize(items, ~inside_tools).text()) == "Hi"
+    events = list(normalize(items, ~inside_tools))
+    assert [it.text for it in events if isinstance(it, TextDelta)] == ["By the way. ", "Hi"]
     assert kept(items, ~inside_tools & only(ToolStart)) == ["tool.start", "tool.end"]
     below = {"langgraph_node": "model", "langgraph_checkpoint_ns": "tools:1|model:2"}
     items = [

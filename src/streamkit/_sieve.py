@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
+from ._core.origin import is_models_own
 from .events import (
     Citation,
     Content,
@@ -83,15 +84,15 @@ class Open:
                 pass
 
     def has_tool_around(self, event: Event) -> bool:
-        """Tell whether ``event`` happens inside a tool, as far as the API lets anyone know."""
-        inner, tools = event.origin, [tool.origin for tool in self.tools.values()]
-        if any(tool.run_id in inner.parent_ids for tool in tools) or _is_below_tools(inner):
+        """Return whether ``event`` happens inside a tool, as far as its source has that fact."""
+        inner = event.origin
+        if inner.tool_call_id is not None or _is_below_tools(inner):
             return True
         if isinstance(event, (ToolStart, ToolDelta)):
             return False
-        if hasattr(event, "message_id") and inner.node == _TOOLS:
-            return True
-        return any(self._is_beside(inner, tool) for tool in tools)
+        if hasattr(event, "message_id") and inner.node == _TOOLS and is_models_own(inner.metadata):
+            return True  # a model's message; not one that the node itself puts into the state
+        return any(self._is_beside(inner, tool.origin) for tool in self.tools.values())
 
     def _is_beside(self, inner: Origin, tool: Origin) -> bool:
         """Tell whether a tool handed its own config on: then what it runs lies beside it."""

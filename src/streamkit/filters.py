@@ -48,8 +48,10 @@ from .events import (
 __all__ = [
     "Filter",
     "agents",
+    "conversation",
     "depth",
     "inside_tools",
+    "internal",
     "nodes",
     "only",
     "roles",
@@ -267,7 +269,17 @@ def depth(most: int) -> Filter:
 inside_tools: Filter = Filter(lambda event, now: now.has_tool_around(event))
 """Keeps what happens inside a tool, such as the messages of a model that a tool calls.
 
-By ``parent_ids`` where the API has them. In ``messages`` mode, a message of the node ``"tools"``.
+By ``origin.tool_call_id`` where the source has it. In ``messages`` mode, a model's message of the
+node ``"tools"``.
+"""
+
+internal: Filter = where(lambda event: event.origin.internal)
+"""Keeps what models do that upstream keeps from users, such as LangChain's own summaries."""
+
+conversation: Filter = ~(internal | inside_tools)
+"""Keeps what belongs to the outermost conversation: nothing internal, and nothing inside tools.
+
+`EventStream.text`, the presets and the wire formats show only this, unless they are asked for more.
 """
 
 

@@ -242,15 +242,17 @@ class RunFold:
         self._transcript = _Transcript(self._result.messages)
         self._running: dict[str, ToolRun] = {}
 
-    def feed(self, event: Event) -> None:  # noqa: C901  (one branch an event)
+    def feed(self, event: Event) -> None:  # noqa: C901, PLR0912  (one branch an event)
         """Take one more event into account."""
         result = self._result
         for message in self._messages(event):
-            self._transcript.add(message)
+            if not event.origin.internal:
+                self._transcript.add(message)
         match event:
             case MessageEnd():
                 result.tool_calls.extend(event.tool_calls)
-                if event.status == "completed" or not result.text:
+                is_answer = event.status == "completed" or not result.text
+                if is_answer and not event.origin.internal:
                     result.text = event.text or result.text
             case ToolStart(tool_call_id=id, name=name, input=input):
                 run = ToolRun(tool_call_id=id, name=name, input=input)

@@ -51,7 +51,7 @@ from .events import (
     ToolDelta,
     ToolStart,
 )
-from .filters import Filter, inside_tools, only, roles, where
+from .filters import Filter, conversation, only, roles, where
 from .mapping import PerRun, per_run
 from .values import ErrorInfo, Origin
 
@@ -59,18 +59,18 @@ __all__ = ["chat", "debug", "final", "lifecycle", "state", "tokens", "tools", "u
 
 _blocks = only(TextDelta, ReasoningDelta, ToolCallDelta, Content, Citation)
 
-tokens: Filter = only(TextDelta) & roles("assistant") & ~inside_tools
-"""The assistant's text as it is written, without that of models which tools call."""
+tokens: Filter = only(TextDelta) & roles("assistant") & conversation
+"""The assistant's text as it is written, without internal models and those inside tools."""
 
 tools: Filter = only(ToolStart, ToolCallDelta)
 """The calls that models write, and the tools that run."""
 
-chat: Filter = ((only(MessageStart) | _blocks | only(ToolStart)) & ~inside_tools) | only(
-    Interrupt, MessageReplaced, MessageRemoved
-)
+chat: Filter = (
+    (only(MessageStart, ToolStart, MessageReplaced, MessageRemoved) | _blocks) & conversation
+) | only(Interrupt)
 """What a conversation is made of: messages with all their blocks, tools that run, interrupts.
 
-Usage is at the end of each message and of the run. What tools do inside is left out.
+Usage is at the end of each message and of the run. What is internal or inside a tool is left out.
 """
 
 lifecycle: Filter = only(StepStart, MessageStart, ToolStart, RetrievalStart, Interrupt) & ~where(
@@ -86,7 +86,7 @@ state: Filter = only(
 debug: Filter = where(lambda _: True)
 """Everything."""
 
-final: Filter = only(MessageEnd)
+final: Filter = only(MessageEnd) & conversation
 """Finished messages only: ``message.end`` has the whole text, the calls and the usage."""
 
 

@@ -33,6 +33,7 @@ from ..events import (
 from ..values import ErrorInfo, Origin, Status, StepKind, Usage
 from .bracket import Bracket, tool_end
 from .message import Message
+from .origin import TaskScopes
 from .payload import fields_of, is_removal, kind_of, messages_in
 from .results import answers_in, own_message, tool_result
 from .seen import SeenRegistry
@@ -49,6 +50,7 @@ class Assembly:
         self.now: float = 0.0
         """What time it is: whoever reads the raw items says so, once per item."""
         self.seen: SeenRegistry = SeenRegistry()
+        self.scopes: TaskScopes = TaskScopes()
         self.output: Any = None
         self.interrupted: bool = False
         self.events: list[Event] = []
@@ -250,7 +252,8 @@ class Assembly:
         if kind == "tool":
             self._tool_message(fields, origin)
         elif kind in {"ai", "chunk"}:
-            self._whole_answer({**fields, "usage_metadata": None} if cached else fields, origin)
+            is_paid = cached or fields.get("id") in self.seen.internal_ids
+            self._whole_answer({**fields, "usage_metadata": None} if is_paid else fields, origin)
         else:
             self.show(MessageAdded, origin, message=value)
 

@@ -108,7 +108,9 @@ class OpenMessages:
         # A chunk of before langchain-core 1.0 does not say whether it is the last.
         is_cut = not message.is_complete and (message.marks_its_end or left == "failed")
         self._assembly.end_message(track.key, left if is_cut else "completed")
-        self._assembly.seen.message_ids.update(filter(None, track.ids))
+        seen = self._assembly.seen
+        ids = seen.internal_ids if message.origin.internal else seen.message_ids
+        ids.update(filter(None, track.ids))
 
 
 def _refuse_late(chunk: Any) -> None:

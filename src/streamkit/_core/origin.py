@@ -3,11 +3,93 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..values import Origin
 
-__all__ = ["checkpoint_ns", "is_models_own", "is_node", "origin_from", "origin_in", "task_ids"]
+__all__ = [
+    "OUTERMOST",
+    "Scope",
+    "TaskScopes",
+    "agent_of_graph",
+    "checkpoint_ns",
+    "is_internal",
+    "is_models_own",
+    "is_node",
+    "origin_from",
+    "task_ids",
+]
+
+
+class Scope(NamedTuple):
+    """What a run, or a node's task, says about everything that happens inside it."""
+
+    agent: str | None = None
+    tool_call_id: str | None = None
+    internal: bool = False
+
+
+OUTERMOST = Scope()
+"""The scope of what nothing is known to enclose."""
+
+# langgraph names them `nostream`, before 0.4 `langsmith:nostream`.
+_INTERNAL_TAGS = frozenset({"nostream", "langsmith:nostream"})
+# langchain's middleware marks its own model calls so, from langchain 1.1 on.
+_INTERNAL_KEY = "lc_internal_call"
+_UNNAMED = "LangGraph"
+
+
+class TaskScopes:
+    """The scopes of node tasks, by task id: for the APIs that name no runs."""
+
+    def __init__(self) -> None:
+        self._by_task: dict[str, Scope] = {}
+
+    def open(
+        self, path: Sequence[str], *, graph: str | None = None, tool_call_id: str | None = None
+    ) -> None:
+        """Record the call that a task runs, or the name of the graph that runs in it."""
+        scope = self.around(path)
+        if graph and graph != _UNNAMED:
+            scope = scope._replace(agent=graph)
+        if tool_call_id:
+            scope = scope._replace(tool_call_id=tool_call_id)
+        self._by_task[task_ids(path)[-1]] = scope
+
+    def close(self, task_id: str) -> None:
+        """Forget a task that ended."""
+        self._by_task.pop(task_id, None)
+
+    def around(self, path: Sequence[str]) -> Scope:
+        """Return the scope of the innermost task of a path that has one."""
+        if not self._by_task:
+            return OUTERMOST
+        scopes = (self._by_task.get(id) for id in reversed(task_ids(path)))
+        return next((scope for scope in scopes if scope), OUTERMOST)
+
+    def origin(
+        self, namespace: tuple[str, ...], *, task_id: str | None = None, node: str | None = None
+    ) -> Origin:
+        """Return the origin of a graph, or of a node's task, inside a namespace."""
+        scope = self.around(namespace)
+        return Origin(
+            run_id=task_id,
+            parent_ids=task_ids(namespace),
+            name=node,
+            node=node,
+            namespace=namespace,
+            agent=scope.agent,
+            tool_call_id=scope.tool_call_id,
+        )
+
+    def origin_from(self, metadata: dict[str, Any], *, run_id: str | None = None) -> Origin:
+        """Return the origin that a message's metadata describes.
+
+        A model's message is inside its node's task; a message that the node returned is not.
+        """
+        path = checkpoint_ns(metadata).split("|")
+        around = self.around(path if is_models_own(metadata) else path[:-1])
+        return origin_from(metadata, around, run_id=run_id)
 
 
 def checkpoint_ns(metadata: Mapping[str, Any]) -> str:
@@ -34,15 +116,33 @@ def is_models_own(metadata: Mapping[str, Any]) -> bool:
     return "ls_model_type" in metadata or "langgraph_node" not in metadata
 
 
-def origin_from(
+def agent_of_graph(graph: Origin, around: Mapping[str, Any]) -> str | None:
+    """Return the agent that a graph's run is, given the metadata of the run around it.
+
+    ``create_agent`` names itself in the metadata, which everything inside inherits. Prebuilt agents
+    and supervisors only name their graph.
+    """
+    own = graph.metadata.get("lc_agent_name")
+    if own and own != around.get("lc_agent_name"):
+        return str(own)
+    return graph.name if graph.name != _UNNAMED else graph.agent
+
+
+def is_internal(metadata: Mapping[str, Any], tags: Sequence[str]) -> bool:
+    """Return whether a run is marked as a model call that users do not see."""
+    return bool(metadata.get(_INTERNAL_KEY)) or not _INTERNAL_TAGS.isdisjoint(tags)
+
+
+def origin_from(  # noqa: PLR0913  (what APIs say of a run beside its metadata)
     metadata: dict[str, Any],
+    around: Scope = OUTERMOST,
     *,
     run_id: str | None = None,
     parent_ids: Sequence[str] = (),
     name: str | None = None,
     tags: Sequence[str] | None = None,
 ) -> Origin:
-    """Read what upstream's metadata says about where a run is.
+    """Read what upstream's metadata, and the scope around, say about where a run is.
 
     The namespace is that of the graph around the node, so the node's own task is left out. Where
     the API tells no run ids, the tasks around stand for them.
@@ -51,6 +151,7 @@ def origin_from(
     ('a:1',)
     """
     path = checkpoint_ns(metadata)
+    tags = tuple(tags or metadata.get("tags") or ())
     return Origin(
         run_id=run_id,
         parent_ids=tuple(parent_ids) or task_ids(path.split("|")),
@@ -58,22 +159,15 @@ def origin_from(
         node=metadata.get("langgraph_node"),
         namespace=tuple(path.split("|")[:-1]) if path else (),
         step=metadata.get("langgraph_step"),
-        agent=metadata.get("lc_agent_name"),
+        agent=around.agent or metadata.get("lc_agent_name"),
         thread_id=metadata.get("thread_id"),
-        tags=tuple(tags or metadata.get("tags") or ()),
+        tags=tags,
         metadata=metadata,
-    )
-
-
-def origin_in(
-    namespace: tuple[str, ...], *, task_id: str | None = None, node: str | None = None
-) -> Origin:
-    """Give the place of a node's task, or of a graph, inside a namespace."""
-    return Origin(
-        run_id=task_id, parent_ids=task_ids(namespace), name=node, node=node, namespace=namespace
+        internal=around.internal or is_internal(metadata, tags),
+        tool_call_id=around.tool_call_id,
     )
 
 
 def task_ids(path: Sequence[str]) -> tuple[str, ...]:
-    """Give the task ids of ``"node:task_id"`` parts, outermost first."""
+    """Return the task ids of ``"node:task_id"`` parts, outermost first."""
     return tuple(part.rpartition(":")[2] for part in path if part)

@@ -27,6 +27,7 @@ class SeenRegistry:
         self.duplicates: DuplicateContent = DuplicateContent()
         self.calls: PendingCalls = PendingCalls()
         self.message_ids: set[str] = set()
+        self.internal_ids: set[str] = set()
         self.interrupt_ids: set[str] = set()
         # Those that had no id when they were seen: LangGraph gives them one in place, later.
         self._nameless: dict[int, object] = {}
@@ -39,9 +40,13 @@ class SeenRegistry:
 
     def record_message(self, message: Message) -> None:
         """Remember a message that ended, and the calls it made."""
-        self.message_ids.update(filter(None, (message.message_id, message.stored_id)))
+        ids = filter(None, (message.message_id, message.stored_id))
         calls = [call.done for call in message.calls if call.done]
-        self.duplicates.record_answer(message, tuple(call.id for call in calls))
+        if message.origin.internal:  # unseen until a node puts it into the state
+            self.internal_ids.update(ids)
+        else:
+            self.message_ids.update(ids)
+            self.duplicates.record_answer(message, tuple(call.id for call in calls))
         for call in calls:
             if not call.provider_executed:
                 self.calls.add(call.id, call.name, call.args, message.origin.namespace)

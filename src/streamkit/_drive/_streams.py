@@ -22,10 +22,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import AsyncExitStack, ExitStack
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, cast, overload
 
+from .._conversation import ConversationText
 from .._protocols import AnyStage, AsyncStageMaker, RunOver, StageMaker
 from ..errors import UsageError
 from ..events import Event
-from ..folds import MessageFold, Result, RunFold, text_of
+from ..filters import conversation
+from ..folds import MessageFold, Result, RunFold
 from ..mapping import mapped
 from ._pipeline import Stages
 from ._source import Stop, stops
@@ -192,22 +194,27 @@ class EventStream(_Stream[T_co], Iterator[T_co]):
         return self.pipe(mapped(mapper))
 
     def text(self: EventStream[Event]) -> EventStream[str]:
-        """Give only the text, piece by piece.
+        """Return only the text of the conversation, piece by piece.
+
+        Text of internal models, and of those inside tools, is left out. To have it as well, write
+        ``pipe(text_of)``, with `streamkit.folds.text_of`.
 
         >>> from streamkit import normalize
         >>> "".join(normalize(["Hel", "lo"]).text())
         'Hello'
         """
-        return self.pipe(text_of)
+        return self.pipe(ConversationText())
 
     def messages(self: EventStream[Event]) -> EventStream[AIMessage | ToolMessage]:
-        """Give only the finished messages, as LangChain's own, each when it is complete.
+        """Return only the finished messages, as LangChain's own, each when it is complete.
+
+        They are those of the conversation: none of internal models, and none inside tools.
 
         >>> from streamkit import normalize
         >>> [message.content for message in normalize(["Hel", "lo"]).messages()]
         ['Hello']
         """
-        return self.pipe(MessageFold())
+        return self.pipe(conversation).pipe(MessageFold())
 
     def collect(self: EventStream[Event]) -> Result:
         """Read to the end and give the whole run as one object.
@@ -299,11 +306,11 @@ class AsyncEventStream(_Stream[T_co], AsyncIterator[T_co]):
 
     def text(self: AsyncEventStream[Event]) -> AsyncEventStream[str]:
         """Give only the text, piece by piece: see `EventStream.text`."""
-        return self.pipe(text_of)
+        return self.pipe(ConversationText())
 
     def messages(self: AsyncEventStream[Event]) -> AsyncEventStream[AIMessage | ToolMessage]:
         """Give only the finished messages: see `EventStream.messages`."""
-        return self.pipe(MessageFold())
+        return self.pipe(conversation).pipe(MessageFold())
 
     async def collect(self: AsyncEventStream[Event]) -> Result:
         """Read to the end and give the whole run as one object: see `EventStream.collect`."""

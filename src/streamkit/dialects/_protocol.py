@@ -12,8 +12,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any, cast
 
+from msgspec.structs import replace
+
 from .._core.assembly import Assembly
-from .._core.origin import checkpoint_ns, origin_from, task_ids
+from .._core.origin import checkpoint_ns, is_internal
 from .._core.payload import fields_of, kind_of
 from .._fields import Fields, dict_or_empty
 from ..errors import MalformedItem
@@ -70,7 +72,7 @@ class ProtocolMessages:
         """Tell the assembly what ``(payload, metadata)``, or a bare event, means."""
         payload, metadata = _parts(raw)
         if kind_of(payload):
-            self._whole(payload, _origin(metadata, namespace))
+            self._whole(payload, self._origin(metadata, namespace))
         elif isinstance(payload, dict):
             self._event(cast("Fields", payload), metadata, namespace)
         else:
@@ -125,7 +127,7 @@ class ProtocolMessages:
         if event.get("role") == "tool":  # a tool's result: the state and `tools` tell it better
             self._tools.update(filter(None, [run_id]))
             return
-        origin = _origin(metadata, namespace)
+        origin = self._origin(metadata, namespace)
         self._abandon_earlier(origin, run_id)
         self._count += 1
         key = ("protocol", self._count)
@@ -186,6 +188,14 @@ class ProtocolMessages:
             for track in tracks:
                 self._end(track)
 
+    def _origin(self, metadata: dict[str, Any], namespace: Path) -> Origin:
+        scopes, run_id = self._assembly.scopes, metadata.get("run_id")
+        if checkpoint_ns(metadata):
+            return scopes.origin_from(metadata, run_id=run_id)
+        internal = is_internal(metadata, metadata.get("tags") or ())
+        place = scopes.origin(namespace, task_id=run_id)
+        return replace(place, metadata=metadata, internal=internal)
+
     # --- what is open
 
     def _open(self) -> list[_Track]:
@@ -206,14 +216,3 @@ def _parts(raw: object) -> tuple[object, dict[str, Any]]:
         payload, metadata = cast("Sequence[object]", raw)
         return payload, dict_or_empty(metadata)
     return raw, {}
-
-
-def _origin(metadata: dict[str, Any], namespace: Path) -> Origin:
-    if checkpoint_ns(metadata):
-        return origin_from(metadata, run_id=metadata.get("run_id"))
-    return Origin(
-        run_id=metadata.get("run_id"),
-        parent_ids=task_ids(namespace),
-        namespace=namespace,
-        metadata=metadata,
-    )

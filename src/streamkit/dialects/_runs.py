@@ -2,28 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple, cast
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 from .._core.message import Message
-from .._core.origin import checkpoint_ns, is_node
+from .._core.origin import OUTERMOST, Scope, agent_of_graph, checkpoint_ns, is_node
 from .._core.payload import fields_of, kind_of
 from .._fields import dict_or_empty
 from ..values import Origin, StepKind
 
-__all__ = ["Completion", "Run", "answer_in", "kind_of_step", "sent_tool_call_id", "takes_place_of"]
+__all__ = [
+    "Completion",
+    "Run",
+    "RunKind",
+    "answer_in",
+    "kind_of_step",
+    "mark_graph_around",
+    "scope_around",
+    "sent_tool_call_id",
+    "takes_place_of",
+]
+
+RunKind: TypeAlias = StepKind | Literal["tool", "retriever"]
+"""What a run does."""
 
 
 class Run:
     """What is known of one upstream run while it lasts."""
 
-    __slots__ = ("kind", "message", "origin", "tool_call_id")
+    __slots__ = ("inside", "kind", "message", "origin", "tool_call_id")
 
-    def __init__(self, origin: Origin, kind: StepKind | None) -> None:
+    def __init__(self, origin: Origin, kind: RunKind) -> None:
         self.origin: Origin = origin
-        self.kind: StepKind | None = kind
+        self.kind: RunKind = kind
         self.message: Message | None = None
         self.tool_call_id: str | None = None
+        self.inside: Scope = self.outside
+
+    @property
+    def outside(self) -> Scope:
+        """The scope that the run itself is in."""
+        origin = self.origin
+        return Scope(origin.agent, origin.tool_call_id, origin.internal)
+
+    def answers(self, tool_call_id: str | None) -> None:
+        """Record the call that a tool, or the node that was sent it, runs."""
+        self.tool_call_id = tool_call_id
+        if tool_call_id:
+            self.inside = self.inside._replace(tool_call_id=tool_call_id)
+
+
+def scope_around(runs: Mapping[str, Run], event: dict[str, Any]) -> Scope:
+    """Return the scope that a run starts in.
+
+    A tool acts on behalf of the call around its node, not of the one it runs.
+    """
+    around = list(_runs_around(runs, event))
+    if event["event"] == "on_tool_start":
+        outer = next((run for run in around if run.kind in {"node", "tool"}), None)
+        if outer:
+            return outer.outside if outer.kind == "node" else outer.inside
+    return around[0].inside if around else OUTERMOST
+
+
+def mark_graph_around(runs: Mapping[str, Run], node: dict[str, Any]) -> None:
+    """Record that the run around a node is a graph, under whatever name it was compiled."""
+    around = list(_runs_around(runs, node))
+    parents: Sequence[str] = node.get("parent_ids") or ()
+    if not around or (parents and parents[-1] != around[0].origin.run_id):
+        return  # it was filtered out
+    graph = around[0]
+    graph.kind = "graph"
+    agent = agent_of_graph(graph.origin, around[1].origin.metadata if around[1:] else {})
+    graph.inside = graph.inside._replace(agent=agent)
+
+
+def _runs_around(runs: Mapping[str, Run], event: dict[str, Any]) -> Iterator[Run]:
+    """Return the known runs around one that starts, innermost first."""
+    parents: Sequence[str] = event.get("parent_ids") or ()
+    if parents:
+        yield from (runs[id] for id in reversed(parents) if id in runs)
+        return
+    # Version 1 and the log leave the parents out. There the path of its task has to do, which is
+    # the same for two tools that run at once in one node: then neither is surely around.
+    path = f"{checkpoint_ns(event.get('metadata') or {})}|"
+    paths = [(run, checkpoint_ns(run.origin.metadata)) for run in reversed(list(runs.values()))]
+    tools = Counter(it for run, it in paths if run.kind == "tool")
+    for run, it in sorted(paths, key=lambda pair: len(pair[1]), reverse=True):
+        is_around = not it or path.startswith(f"{it}|")
+        if is_around and not (run.kind == "tool" and tools[it] > 1):
+            yield run
 
 
 def kind_of_step(event: dict[str, Any]) -> StepKind:

@@ -35,7 +35,17 @@ from ..events import Custom, StepDelta
 from ..values import Origin, Status, StepKind
 from ._interrupts import is_bubble_up, note_waiting, show_interrupts
 from ._reader import Reader
-from ._runs import Completion, Run, answer_in, kind_of_step, sent_tool_call_id, takes_place_of
+from ._runs import (
+    Completion,
+    Run,
+    RunKind,
+    answer_in,
+    kind_of_step,
+    mark_graph_around,
+    scope_around,
+    sent_tool_call_id,
+    takes_place_of,
+)
 from .chunks import is_cumulative
 from .stream_modes import error_of, is_cached, writes_in
 
@@ -122,7 +132,7 @@ class EventsReader(Reader):
         given = dict_or_empty(event["data"]).get("input")
         self.assembly.start_run(origin, run_id=root, input=given)
 
-    def _enter(self, event: dict[str, Any], kind: StepKind | None = None) -> Run:
+    def _enter(self, event: dict[str, Any], kind: RunKind) -> Run:
         """Open the record of a run."""
         run_id: str = event["run_id"]
         parents: list[str] = event.get("parent_ids") or []
@@ -131,6 +141,7 @@ class EventsReader(Reader):
             self._is_flat = True
         origin = origin_from(
             event.get("metadata") or {},
+            scope_around(self._runs, event),
             run_id=run_id,
             parent_ids=parents,
             name=event["name"],
@@ -167,6 +178,8 @@ class EventsReader(Reader):
 
     def _step_start(self, event: dict[str, Any]) -> None:
         kind = self._kind_of(event)
+        if kind == "node":
+            mark_graph_around(self._runs, event)
         run = self._enter(event, kind)
         data = event["data"]
         # The first event to arrive carries the root's input, whatever run it is about.
@@ -176,11 +189,10 @@ class EventsReader(Reader):
             self._nodes.add(event["name"])
         if kind == "node":
             self._end_jumps()
-            self._mark_graph(run.origin.parent_ids)
             seen = list(messages_in(given))
             self.assembly.seen.calls.expect(seen, run.origin.namespace)
             self.assembly.seen.mark_seen(seen)
-            run.tool_call_id = sent_tool_call_id(given)
+            run.answers(sent_tool_call_id(given))
         self.assembly.start_step(event["run_id"], kind, run.origin, given)
 
     def _kind_of(self, event: dict[str, Any]) -> StepKind:
@@ -192,12 +204,6 @@ class EventsReader(Reader):
             run_id, values = self._jumped.popitem()
             self._leave(run_id)
             self.assembly.end_step(run_id, values)
-
-    def _mark_graph(self, around: tuple[str, ...]) -> None:
-        """A run that encloses a node is a graph, under whatever name it was compiled."""
-        graph = self._runs.get(around[-1]) if around else None
-        if graph:
-            graph.kind = "graph"
 
     def _step_end(self, event: dict[str, Any]) -> None:
         run = self._known(event)
@@ -318,9 +324,9 @@ class EventsReader(Reader):
     # --- tools
 
     def _tool_start(self, event: dict[str, Any]) -> None:
-        run = self._enter(event)
+        run = self._enter(event, "tool")
         id, given = self._call_of(run, event)
-        run.tool_call_id = id
+        run.answers(id)
         self.assembly.start_tool(event["run_id"], run.origin, id, event["name"], given)
 
     def _call_of(self, run: Run, event: dict[str, Any]) -> tuple[str, object]:
@@ -365,7 +371,7 @@ class EventsReader(Reader):
     # --- retrievers and custom events
 
     def _retriever_start(self, event: dict[str, Any]) -> None:
-        run = self._enter(event)
+        run = self._enter(event, "retriever")
         given: object = event["data"].get("input")
         query = dict_or_empty(given).get("query", given)
         self.assembly.start_retrieval(event["run_id"], run.origin, event["name"], query)
@@ -383,8 +389,10 @@ class EventsReader(Reader):
         around = self._runs.get(event["run_id"])
         origin = around.origin if around else origin_from(event.get("metadata") or {})
         tags = tuple(event.get("tags") or ())
-        if tags != origin.tags:  # it has only those tags of its run that are inherited
-            origin = replace(origin, tags=tags)
+        call = around.inside.tool_call_id if around else None
+        if (tags, call) != (origin.tags, origin.tool_call_id):
+            # It has only those tags of its run that are inherited, and happens inside a tool.
+            origin = replace(origin, tags=tags, tool_call_id=call)
         self.assembly.show(Custom, origin, name=event["name"], data=event["data"])
 
 

@@ -18,7 +18,7 @@ from typing import Any, TypeGuard
 from .._core.assembly import Assembly
 from .._core.message import Message
 from .._core.open_messages import OpenMessage, OpenMessages
-from .._core.origin import checkpoint_ns, is_models_own, origin_from
+from .._core.origin import checkpoint_ns, is_models_own
 from .._core.payload import fields_of, kind_of, kind_of_class, message_in
 from ..errors import MalformedItem
 from ..values import Origin, Status
@@ -91,7 +91,7 @@ class MessagePairs:
             if origin.metadata is metadata:  # a parallel model: back to it
                 self._origin = message.origin
                 return message.origin
-        origin = self._origin = origin_from(metadata)
+        origin = self._origin = self._assembly.scopes.origin_from(metadata)
         self._assembly.start_run(Origin(thread_id=origin.thread_id))
         for message, earlier in self._open:
             if _is_before(earlier, origin):

@@ -114,12 +114,13 @@ class V3Reader(Reader):
             self._modes.read(method, namespace, data)
         elif method.startswith("custom:"):
             name = method.removeprefix("custom:")
-            self.assembly.show(Custom, Origin(namespace=namespace), name=name, data=data)
+            origin = self.assembly.scopes.origin(namespace)
+            self.assembly.show(Custom, origin, name=name, data=data)
         else:
             raise MalformedItem(f"no v3 method is named {method!r}", method)
 
     def _input_requested(self, namespace: Path, data: Fields) -> None:
-        origin = Origin(namespace=namespace)
+        origin = self.assembly.scopes.origin(namespace)
         self.assembly.interrupt(origin, data["interrupt_id"], data.get("payload"))
 
     def _input_answered(self, _namespace: Path, _data: Fields) -> None:
@@ -143,6 +144,8 @@ class V3Reader(Reader):
             self._must_say_end = True
             return
         task_id = _task_id(path)
+        graph, cause = data.get("graph_name"), dict_or_empty(data.get("cause"))
+        self.assembly.scopes.open(path, graph=graph, tool_call_id=cause.get("tool_call_id"))
         if self.assembly.is_open(task_id):
             return  # its node has a bracket already
         origin = Origin(
@@ -161,6 +164,7 @@ class V3Reader(Reader):
             if inner[: len(path)] != path:
                 continue
             self._graphs.remove(inner)
+            self.assembly.scopes.close(_task_id(inner))
             if status != "completed":
                 self.assembly.close_inside(_task_id(inner), status)
             self._end_step(inner, status, data.get("error"))

@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from .._core.assembly import Assembly
-from .._core.origin import origin_in
 from .._core.payload import fields_of, messages_in
 from .._core.results import error_info
 from .._fields import dict_or_empty
@@ -22,6 +21,7 @@ from ..errors import MalformedItem
 from ..events import Checkpoint, Custom, StateSnapshot
 from ..values import ErrorInfo, Origin, Status
 from ._interrupts import show_interrupts
+from ._runs import sent_tool_call_id
 
 __all__ = ["MODES", "MessagesMode", "ModePayloads", "error_of", "is_cached", "writes_in"]
 
@@ -71,7 +71,7 @@ class ModePayloads:
 
     def values(self, namespace: Path, payload: object, interrupts: Sequence[object] = ()) -> None:
         """Read a state, and the interrupts that stand in it (or beside it)."""
-        origin = Origin(namespace=namespace)
+        origin = self._assembly.scopes.origin(namespace)
         state = dict_or_empty(payload)
         if "__interrupt__" in state:
             interrupts = state["__interrupt__"]
@@ -103,7 +103,7 @@ class ModePayloads:
         seen.duplicates.end_superstep(origin.namespace)
 
     def _custom(self, namespace: Path, payload: object) -> None:
-        self._assembly.show(Custom, Origin(namespace=namespace), data=payload)
+        self._assembly.show(Custom, self._assembly.scopes.origin(namespace), data=payload)
 
     def _updates(self, namespace: Path, payload: object) -> None:
         updates = dict_or_empty(payload)
@@ -112,7 +112,7 @@ class ModePayloads:
         cached = is_cached(updates)
         for node, values in writes_in(updates):
             if node == "__interrupt__":
-                show_interrupts(self._assembly, Origin(namespace=namespace), values)
+                show_interrupts(self._assembly, self._assembly.scopes.origin(namespace), values)
             else:
                 self._update(namespace, node, values, cached=cached)
 
@@ -121,19 +121,22 @@ class ModePayloads:
         for message in messages:
             self._messages.close_superseded(message)
         self._assembly.seen.mark_history(messages)
-        origin = Origin(namespace=namespace, node=node)
+        origin = self._assembly.scopes.origin(namespace, node=node)
         self._assembly.state_update(origin, node, values, cached=cached)
         step_id = self._assembly.open_node(namespace, node) if cached else None
         if step_id:  # its task was announced, and nothing else tells that it does not run
             self._assembly.end_step(step_id, values)
 
     def _tasks(self, namespace: Path, payload: Mapping[str, Any]) -> None:
-        origin = origin_in(namespace, task_id=payload["id"], node=payload["name"])
+        scopes, id, node = self._assembly.scopes, payload["id"], payload["name"]
+        origin = scopes.origin(namespace, task_id=id, node=node)
         if "result" in payload or "error" in payload:
             self._task_end(origin, payload)
-        elif not self._assembly.is_open(payload["id"]):
+        elif not self._assembly.is_open(id):
+            call = sent_tool_call_id(payload["input"])
+            scopes.open((*namespace, f"{node}:{id}"), tool_call_id=call)
             self._assembly.seen.mark_seen(messages_in(payload["input"]))
-            self._assembly.start_step(payload["id"], "node", origin, payload["input"])
+            self._assembly.start_step(id, "node", origin, payload["input"])
 
     def _task_end(self, origin: Origin, payload: Mapping[str, Any]) -> None:
         error, interrupts = payload.get("error"), payload.get("interrupts") or ()
@@ -143,6 +146,7 @@ class ModePayloads:
         self._messages.end_task(payload["id"], "failed" if error else "incomplete")
         info = error_of(error) if error else None
         self._assembly.end_step(payload["id"], payload.get("result"), status, info)
+        self._assembly.scopes.close(payload["id"])
 
     def _checkpoints(self, namespace: Path, payload: Mapping[str, Any]) -> None:
         place = dict_or_empty(dict_or_empty(payload["config"]).get("configurable"))
@@ -151,7 +155,8 @@ class ModePayloads:
         names = ("config", "parent_config", "values", "metadata")
         fields = {name: payload.get(name) for name in names}
         following = tuple(payload.get("next") or ())
-        self._assembly.show(Checkpoint, Origin(namespace=namespace), next=following, **fields)
+        origin = self._assembly.scopes.origin(namespace)
+        self._assembly.show(Checkpoint, origin, next=following, **fields)
 
     def _debug(self, namespace: Path, payload: Mapping[str, Any]) -> None:
         modes = {"task": "tasks", "task_result": "tasks", "checkpoint": "checkpoints"}
@@ -161,7 +166,7 @@ class ModePayloads:
         id, key = payload["tool_call_id"], ("tool", payload["tool_call_id"])
         match payload["event"]:
             case "tool-started":
-                origin = origin_in(namespace)
+                origin = self._assembly.scopes.origin(namespace)
                 name, given = payload["tool_name"], payload.get("input")
                 self._assembly.start_tool(key, origin, id, name, given)
             case "tool-output-delta":
