@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.tracers._streaming import _StreamingCallbackHandler
 
-from streamkit import CallbackSource, astream
+from streamkit import CallbackSource, TextDelta, ToolStart, astream
+from streamkit.filters import only
 
 from . import counting
 from .bars import Effort, Row, Rows
@@ -33,10 +34,14 @@ async def events_2(runnable: Any, input: Any) -> None:
         pass
 
 
-async def owning(runnable: Any, input: Any, **options: Any) -> None:
-    async with astream(runnable, input, strict=True, **options) as events:
+async def owning(runnable: Any, input: Any, *stages: Any) -> None:
+    async with astream(runnable, input, None, *stages, strict=True) as events:
         async for _ in events:
             pass
+
+
+async def _owning_some(runnable: Any, input: Any) -> None:
+    await owning(runnable, input, only(TextDelta, ToolStart))
 
 
 async def callbacks(runnable: Any, input: Any) -> None:
@@ -104,9 +109,9 @@ CALLS = [
     _Call("own.agent", "agent: astream()", "agent", owning),
     _Call(
         "own.agent texts",
-        "agent: astream(include={'text', 'tool'})",
+        "agent: astream(…, only(TextDelta, ToolStart))",
         "agent",
-        partial(owning, include={"text", "tool"}),
+        _owning_some,
     ),
     _Call("own.agent callbacks", "agent: ainvoke + CallbackSource", "agent", callbacks),
     _Call("own.graph callbacks", "graph: ainvoke + CallbackSource", "graph", callbacks),

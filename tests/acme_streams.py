@@ -14,7 +14,7 @@ from typing import Any
 
 from streamkit import Custom, MalformedItem, Origin
 from streamkit.dialects import Reader
-from streamkit.payloads import typed_payloads
+from streamkit.mapping import typed_payloads
 
 __all__ = ["AcmeReader", "Progress", "typed"]
 

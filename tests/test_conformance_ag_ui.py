@@ -14,7 +14,7 @@ from graphs import LANGGRAPH
 from js_clients import Clients
 from scenes import HUSHED, SCENES, an_interrupted_graph, run
 from streamkit import Event, RunEnd, normalize
-from streamkit.sequential import sequential
+from streamkit.stages import sequential
 from streamkit.wire import ag_ui, jsonable
 from streamkit.wire._flat import flat
 from streams import ITEMS, last

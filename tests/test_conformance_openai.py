@@ -25,7 +25,7 @@ from streamkit import (
     Usage,
     normalize,
 )
-from streamkit.sequential import sequential
+from streamkit.stages import sequential
 from streamkit.testing import check_stream
 from streamkit.wire import openai_chunks
 from test_cases import CASES, FOOD, SIGHTS, TOOLS, call, calls, chunk, last, usage

@@ -193,7 +193,7 @@ CALL = ["tool_call.start", "tool_call.delta", "tool_call.end"]
 @pytest.mark.parametrize(
     ("keep", "expected"),
     [
-        (only(), []),
+        (only(ToolStart) & ~only(ToolStart), []),
         (only(ToolEnd), ["tool.start", "tool.end"]),
         (only(TextEnd) & ~inside_tools, ["message.start", *TEXT, "message.end"]),
         (only(TextEnd) & inside_tools, ["message.start", *TEXT, "message.end"]),

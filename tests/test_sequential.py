@@ -9,7 +9,7 @@ from hypothesis import given
 
 import streams
 from streamkit import Custom, Event, MessageEnd, MessageStart, Origin, RunEnd, RunStart, normalize
-from streamkit.sequential import sequential
+from streamkit.stages import sequential
 from streamkit.testing import check_stream
 
 AT: dict[str, Any] = {"origin": Origin(), "timestamp": 0.5}

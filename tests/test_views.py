@@ -14,7 +14,7 @@ from langchain_core.messages import AIMessageChunk
 
 from reading import adrained, drained, read
 from streamkit import Event, TextDelta, UsageError, normalize
-from streamkit.coalesce import coalesce
+from streamkit.stages import coalesce
 from streamkit.testing import check_stream
 from streamkit.views import by_agent, by_message, by_namespace, merge_runs, split, tee
 from streams import messages_items

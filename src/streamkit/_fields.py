@@ -19,3 +19,12 @@ def dict_or_empty(value: object) -> dict[str, Any]:
 def json_text(args: object) -> str:
     """Give arguments that came parsed as the text they may have been."""
     return json.dumps(args, ensure_ascii=False, default=str)
+
+
+def shown(value: object, limit: int = 200) -> str:
+    """Return the start of an object's ``repr``, which may raise or recurse for ever."""
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001  (a foreign object may raise anything)
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,20 +1,28 @@
-"""The shapes that others may fill in: a dialect's reader, and the stages behind it."""
+"""The shapes that others may fill in: a dialect's reader, and the stages behind it.
+
+A stage has one of two shapes: a callable from one item to any number of items, or an object whose
+``stage()`` makes such a callable for each stream, because it remembers things.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Protocol, TypeAlias, TypeVar, cast
+from typing import Any, NoReturn, Protocol, TypeAlias, TypeVar, cast, get_args
 
+from ._fields import shown
 from .errors import UsageError
 from .events import Event
 
 __all__ = [
+    "EVENT_CLASSES",
     "Adapter",
     "AnyStage",
     "AsyncStageMaker",
     "RunOver",
     "Stage",
     "StageMaker",
+    "is_async",
+    "not_items",
     "stage_of",
 ]
 
@@ -22,6 +30,9 @@ T = TypeVar("T")
 U = TypeVar("U")
 T_contra = TypeVar("T_contra", contravariant=True)
 U_co = TypeVar("U_co", covariant=True)
+
+EVENT_CLASSES: frozenset[type[Event]] = frozenset(get_args(Event))
+"""Every class of the schema."""
 
 Stage: TypeAlias = Callable[[T], Iterable[U]]
 """A plain callable behind the reader: one item in, any number out. It sees the terminal event."""
@@ -31,7 +42,7 @@ class StageMaker(Protocol[T_contra, U_co]):
     """Makes a new stage for each stream, such as a filter, whose stage remembers what is open."""
 
     def stage(self) -> Callable[[T_contra], Iterable[U_co]]:
-        """Give a new stage."""
+        """Return a new stage."""
         ...
 
 
@@ -39,7 +50,7 @@ class AsyncStageMaker(Protocol[T_contra, U_co]):
     """Makes a new stage that awaits, which only `AsyncEventStream.map` can put behind a stream."""
 
     def astage(self) -> Callable[[T_contra], Awaitable[Iterable[U_co]]]:
-        """Give a new stage."""
+        """Return a new stage."""
         ...
 
 
@@ -48,19 +59,71 @@ AnyStage: TypeAlias = Stage[T, U] | StageMaker[T, U]
 
 
 def stage_of(stage: AnyStage[T, U]) -> Stage[T, U]:
-    """Give the stage itself: a new one from what makes stages.
+    """Return the stage itself: a new one from what makes stages.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: it is neither, it awaits, or it cannot be called with one item.
     """
     make = getattr(stage, "stage", None)
-    made = make() if make else stage
+    made = stage if make is None or isinstance(stage, type) else make()
+    if hasattr(stage, "astage") or is_async(made):
+        raise UsageError(
+            f"{_name(stage)} is async, and stages do not await; on an async stream write "
+            f".map(function), which awaits it, and on a sync one pass a plain function"
+        )
     if not callable(made):
-        remedy = "pass a callable from one item to any number of items"
-        if hasattr(stage, "astage"):
-            remedy = "it awaits, which only the map() of an async stream can do"
-        raise UsageError(f"{stage!r:.80} is no stage here; {remedy}")
+        raise UsageError(
+            f"{shown(stage, 80)} is no stage; pass a callable from one item to any number of items"
+        )
+    if not _takes_one(made):
+        raise UsageError(
+            f"{_name(stage)} cannot be called with one item; it makes the stage: "
+            f"pass {_name(stage)}(), with its options"
+        )
     return cast("Stage[T, U]", made)
+
+
+def is_async(function: object) -> bool:
+    """Return whether calling ``function`` gives a coroutine."""
+    from inspect import iscoroutinefunction  # noqa: PLC0415  (importing streamkit stays light)
+
+    return iscoroutinefunction(function) or iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004  (an object may have an async one)
+    )
+
+
+def not_items(stage: object, made: Any) -> NoReturn:
+    """Refuse what a stage returned in place of items, and say what to write."""
+    if hasattr(made, "__await__"):
+        close = getattr(made, "close", None)
+        if close:
+            close()  # or Python warns that the coroutine was never awaited
+        raise UsageError(
+            f"the stage {_name(stage)} returned an awaitable; on an async stream write "
+            f".map({_name(stage)}), which awaits it"
+        )
+    remedy = "() for no items" if made is None else "a list of it, [item], or use .map(function)"
+    raise UsageError(
+        f"the stage {_name(stage)} returned a {type(made).__name__}, not an iterable of items; "
+        f"return {remedy}"
+    )
+
+
+def _takes_one(function: Callable[..., Any]) -> bool:
+    from inspect import signature  # noqa: PLC0415  (as above)
+
+    try:
+        signature(function).bind(None)
+    except TypeError:
+        return False
+    except ValueError:  # a builtin does not show its signature
+        return True
+    return True
+
+
+def _name(stage: object) -> str:
+    name = getattr(stage, "__qualname__", None)
+    return name.rpartition(">.")[2] if isinstance(name, str) else type(stage).__name__
 
 
 class RunOver(Exception):
@@ -78,16 +141,16 @@ class Adapter(Protocol):
     """
 
     def feed(self, raw: object) -> Sequence[Event]:
-        """Give the events that ``raw`` causes; raise `MalformedItem` where it cannot be read.
+        """Return the events that ``raw`` causes; raise `MalformedItem` where it cannot be read.
 
         Or raise `RunOver`, with the error that ended it if one did, to be pulled no more.
         """
         ...
 
     def close(self) -> Sequence[Event]:
-        """Give the closing events: the source has no more items."""
+        """Return the closing events: the source has no more items."""
         ...
 
     def fail(self, error: BaseException) -> Sequence[Event]:
-        """Give the closing events: the source raised, or its reader left (``GeneratorExit``)."""
+        """Return the closing events: the source raised, or its reader left (``GeneratorExit``)."""
         ...

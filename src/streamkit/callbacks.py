@@ -18,12 +18,13 @@ Laws of this file:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from time import time
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard
 
-from ._call._facts import Fact, filter_of, wanted
+from ._call.options import wanted_by
 from ._drive import AsyncEventStream, EventStream, Pipeline
+from ._protocols import AnyStage
 from .dialects.callbacks import Note, Piece
 from .errors import UsageError
 from .events import Event
@@ -104,17 +105,13 @@ class _LiveRun(AsyncIterator[Any]):
 
 
 class CallbackSource:
-    """Listens to calls by a callback handler, and gives their events.
+    """Listens to calls by a callback handler, and makes streams of their events.
 
     Args:
-        include: the only facts that are wanted, such as ``{"text", "tool"}``.
-        exclude: facts that are not wanted.
+        stages: what chooses or changes events, as for `streamkit.normalize`.
         strict: raise `MalformedItem` for what cannot be read, instead of passing it on as an
             `Unrecognized` event.
         clock: gives the events' timestamps, in unix seconds.
-
-    Raises:
-        UsageError: a word for a fact is none.
 
     >>> from langchain_core.runnables import RunnableLambda
     >>> source = CallbackSource()
@@ -126,29 +123,35 @@ class CallbackSource:
 
     def __init__(
         self,
-        *,
-        include: Collection[Fact] | None = None,
-        exclude: Collection[Fact] = (),
+        *stages: AnyStage[Event, Event],
         strict: bool = False,
         clock: Callable[[], float] = time,
     ) -> None:
         from ._call.recorder import recorder_for  # noqa: PLC0415  (it imports LangChain)
 
-        self._facts = wanted(include, exclude)
+        wanted = wanted_by(stages)
+        self._stages = stages
         self._strict = strict
         self._clock = clock
         self._runs: dict[str, _Run] = {}
         self._unread: deque[_Run] = deque()
         self._sleepers: list[Sleeper] = []
-        self._handler: BaseCallbackHandler = recorder_for(self._post, self._facts, clock)
+        self._handler: BaseCallbackHandler = recorder_for(self._post, wanted, clock)
 
     @property
     def handler(self) -> BaseCallbackHandler:
         """What to pass to a call, as ``{"callbacks": [source.handler]}``; to many, if you like."""
         return self._handler
 
+    @property
+    def raise_error(self) -> NoReturn:
+        """Raise: a callback manager asks a handler for this, and this is no handler."""
+        raise UsageError(
+            "a CallbackSource is no callback handler; write {'callbacks': [source.handler]}"
+        )
+
     def events(self) -> EventStream[Event]:
-        """Give what has happened by now in the oldest call that has not been read.
+        """Return what has happened by now in the oldest call that has not been read.
 
         An exception of the call is its `RunError` event, and is not raised again here.
 
@@ -170,7 +173,7 @@ class CallbackSource:
         return EventStream(run, run.__next__, self._pipeline(), "event", run)
 
     def runs(self) -> list[EventStream[Event]]:
-        """Give `events` of every call that has not been read, in the order they began.
+        """Return `events` of every call that has not been read, in the order they began.
 
         >>> CallbackSource().runs()
         []
@@ -178,7 +181,7 @@ class CallbackSource:
         return [self.events() for _ in range(len(self._unread))]
 
     def live(self) -> AsyncEventStream[Event]:
-        """Give the next call's events as they happen, to be read while the call runs.
+        """Return the next call's events as they happen, to be read while the call runs.
 
         >>> import asyncio
         >>> from langchain_core.runnables import RunnableLambda
@@ -195,9 +198,8 @@ class CallbackSource:
 
     def _pipeline(self) -> Pipeline:
         pipeline = Pipeline("callbacks", clock=self._clock, strict=self._strict)
-        only_wanted = filter_of(self._facts)
-        if only_wanted:
-            pipeline.add_stage(only_wanted)
+        for stage in self._stages:
+            pipeline.add_stage(stage)
         return pipeline
 
     def _post(self, about: dict[str, Any], note: Note) -> None:

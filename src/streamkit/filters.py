@@ -3,47 +3,38 @@
     answers = nodes("agent") & only(TextDelta, ToolStart) & ~inside_tools
     normalize(graph.astream_events(inputs), answers)
 
-What a filter does to brackets is law in `_sieve`. In short: it is asked about starts, and about
-what has no length; deltas and ends go with their start; a kept block keeps its message's start
-and end; ``run.start`` and the terminal event always pass. The two kinds of delta that no end sums
-up, ``step.delta`` and ``tool.delta``, are asked about on their own inside a kept bracket.
+A filter decides about starts, and about events without a length; deltas and ends go with their
+start; a kept block keeps its message's start and end; ``run.start`` and the terminal event always
+pass. The two kinds of delta that no end sums up, ``step.delta`` and ``tool.delta``, are decided one
+by one inside a kept bracket. `streamkit._bracket_filter` keeps these laws.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import cast, get_args
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from typing import Any, cast
 
-from ._fields import dict_or_empty
-from ._sieve import Open, Sieve, Test
+from ._bracket_filter import DECIDED_BY, Filter, OpenBrackets, listed, of_classes
+from ._fields import dict_or_empty, shown
+from ._protocols import EVENT_CLASSES
 from .errors import UsageError
 from .events import (
     Citation,
+    Content,
     Custom,
     Event,
     MessageAdded,
-    MessageEnd,
     MessageReplaced,
     MessageStart,
-    ReasoningDelta,
-    ReasoningEnd,
     ReasoningStart,
-    RetrievalEnd,
     RetrievalStart,
-    StepDelta,
-    StepEnd,
-    StepStart,
-    TextDelta,
-    TextEnd,
     TextStart,
-    ToolCallDelta,
-    ToolCallEnd,
     ToolCallStart,
     ToolDelta,
-    ToolEnd,
-    ToolError,
     ToolStart,
 )
+from .values import ErrorInfo, Origin
 
 __all__ = [
     "Filter",
@@ -57,40 +48,10 @@ __all__ = [
     "roles",
     "runs",
     "tool_names",
+    "under",
     "where",
     "within",
 ]
-
-
-class Filter:
-    """Says which events of a run to keep. Filters combine with ``&``, ``|`` and ``~``.
-
-    One filter serves any number of streams: `stage` gives each its own memory of what is open.
-
-    >>> from streamkit import normalize
-    >>> quiet = ~only(TextDelta)
-    >>> [event.type for event in normalize(["Hel", "lo"], quiet)]
-    ['run.start', 'message.start', 'message.end', 'run.end']
-    """
-
-    __slots__ = ("keeps",)
-
-    def __init__(self, keeps: Test) -> None:
-        self.keeps: Test = keeps
-
-    def __and__(self, other: Filter) -> Filter:
-        return Filter(lambda event, now: self.keeps(event, now) and other.keeps(event, now))
-
-    def __or__(self, other: Filter) -> Filter:
-        return Filter(lambda event, now: self.keeps(event, now) or other.keeps(event, now))
-
-    def __invert__(self) -> Filter:
-        return Filter(lambda event, now: not self.keeps(event, now))
-
-    def stage(self) -> Callable[[Event], Iterable[Event]]:
-        """Give the stage that filters one run."""
-        return Sieve(self.keeps)
-
 
 # --- by class, and by anything
 
@@ -102,41 +63,75 @@ def only(*classes: type[Event]) -> Filter:
     is but its start and its end: name its blocks, too, to keep them.
 
     Raises:
-        UsageError: something given is no event class.
+        UsageError: nothing is given, or something that is no event class.
 
     >>> from streamkit import MessageEnd, normalize
     >>> [event.type for event in normalize(["Hel", "lo"], only(MessageEnd))]
     ['run.start', 'message.start', 'message.end', 'run.end']
     """
-    for it in classes:
-        if it not in get_args(Event):
-            raise UsageError(f"{it!r} is no event class; write only(TextDelta, ToolStart), say")
-    asked = frozenset(name for it in classes for name in _ASKED.get(it, (it,)))
-    return Filter(lambda event, _: event.__class__ in asked)
-
-
-_ASKED: Mapping[type, tuple[type, ...]] = {
-    **dict.fromkeys((StepStart, StepDelta, StepEnd), (StepStart, StepDelta)),
-    **dict.fromkeys((ToolStart, ToolDelta, ToolEnd, ToolError), (ToolStart, ToolDelta)),
-    RetrievalEnd: (RetrievalStart,),
-    MessageEnd: (MessageStart,),
-    **dict.fromkeys((TextDelta, TextEnd), (TextStart,)),
-    **dict.fromkeys((ReasoningDelta, ReasoningEnd), (ReasoningStart,)),
-    **dict.fromkeys((ToolCallDelta, ToolCallEnd), (ToolCallStart,)),
-    Citation: (TextStart, Citation),
-}
-"""What a filter is asked about, where that is not the class itself."""
+    for it in cast("tuple[Any, ...]", classes):
+        if not isinstance(it, type) or it not in EVENT_CLASSES:
+            raise UsageError(
+                f"{shown(it, 80)} is no event class; write only(TextDelta, ToolStart), say"
+            )
+    if not classes:
+        raise UsageError("only() keeps nothing; name event classes: only(TextDelta, ToolStart)")
+    asked = dict.fromkeys(name for it in classes for name in DECIDED_BY.get(it, (it,)))
+    return of_classes(*asked, expression=f"only({listed(classes)})")
 
 
 def where(predicate: Callable[[Event], bool]) -> Filter:
-    """Keep what ``predicate`` says yes to: it is asked about starts, and what has no length.
+    """Keep what ``predicate`` returns True for: it decides about starts, and what has no length.
+
+    It is tried once on sample events: one that accepts a ``text.delta`` but no ``text.start``
+    would never be asked about the delta.
+
+    Raises:
+        UsageError: it is no function, or accepts deltas or ends whose start it refuses.
 
     >>> from streamkit import normalize
     >>> mine = where(lambda event: "mine" in event.origin.tags)
     >>> [event.type for event in normalize(["Hel", "lo"], mine)]
     ['run.start', 'run.end']
     """
-    return Filter(lambda event, _: predicate(event))
+    if isinstance(predicate, type):
+        raise UsageError(f"where() takes a function; for a class write only({predicate.__name__})")
+    if not callable(predicate):
+        raise UsageError(
+            f"where() takes a function from an event to True or False: {shown(predicate, 60)}"
+        )
+    for cls, deciding in DECIDED_BY.items():
+        if not any(_accepts(predicate, it) for it in deciding) and _accepts(predicate, cls):
+            raise UsageError(
+                f"where() decides about starts, and this function accepts {cls.__name__} but no "
+                f"{deciding[0].__name__}; write only({cls.__name__}) for whole brackets, or keep "
+                f"single deltas by .map(lambda event: event if ... else None)"
+            )
+    name = getattr(predicate, "__name__", "function")
+    return Filter(
+        lambda event, _: predicate(event), "where(...)" if "<" in name else f"where({name})"
+    )
+
+
+def _accepts(predicate: Callable[[Event], bool], cls: type[Event]) -> bool:
+    try:
+        return bool(predicate(_sample(cls)))
+    except Exception:  # noqa: BLE001  (it may need what a sample lacks)
+        return False
+
+
+@lru_cache
+def _sample(cls: Any) -> Event:
+    values: dict[str, Any] = {
+        "block_id": 0,
+        "error": ErrorInfo(name="ValueError", message="sample"),
+        "kind": "chain",
+        "origin": Origin(),
+        "status": "completed",
+        "timestamp": 0.0,
+    }
+    fields = {name: values.get(name, "sample") for name in cls.__struct_fields__}
+    return cast("Event", cls(**fields))
 
 
 # --- as astream_events filters
@@ -156,36 +151,61 @@ def runs(  # noqa: PLR0913  (these are the six words of upstream)
     To be kept is to be named by any of the ``include_`` lists, if there is one, and by none of
     the ``exclude_`` lists. Types are ``chain`` (also graphs and nodes), ``chat_model``, ``llm``,
     ``prompt``, ``parser``, ``tool`` and ``retriever``; a custom event's name is also its type.
-    Messages go with the model that wrote them. Not every API tells names and tags.
+    Messages go with the model that wrote them. Not every API has names and tags.
 
     Raises:
-        UsageError: a bare string was given, of which upstream would compare the letters.
+        UsageError: a bare string was given, of which upstream would compare the letters, or a
+            misspelt type.
 
     >>> from streamkit import normalize
     >>> models = runs(include_types=["chat_model"], exclude_tags=["internal"])
     >>> "".join(normalize(["Hel", "lo"], models).text())
     'Hello'
     """
-    lists = (include_names, include_types, include_tags, exclude_names, exclude_types, exclude_tags)
-    for words in lists:
+    given = {
+        "include_names": include_names,
+        "include_types": include_types,
+        "include_tags": include_tags,
+        "exclude_names": exclude_names,
+        "exclude_types": exclude_types,
+        "exclude_tags": exclude_tags,
+    }
+    for name, words in given.items():
         if isinstance(words, str):
             raise UsageError(f"expected a list of names, got {words!r}; write [{words!r}]")
-    include = [None if words is None else frozenset(words) for words in lists[:3]]
-    exclude = [frozenset(words or ()) for words in lists[3:]]
+        for word in words or () if name.endswith("_types") else ():
+            _require_type(word)
+    include, exclude = [
+        [None if given[f"{how}_{what}"] is None else frozenset(given[f"{how}_{what}"] or ())
+         for what in ("names", "types", "tags")]
+        for how in ("include", "exclude")
+    ]  # fmt: skip
     takes_all = all(words is None for words in include)
 
-    def keeps(event: Event, now: Open) -> bool:
-        said = ((_name(event),), (_type(event, now),), event.origin.tags)
-        if not takes_all and not _any_of(said, include):
+    def keeps(event: Event, now: OpenBrackets) -> bool:
+        named = ((_name(event),), (_type(event, now),), event.origin.tags)
+        if not takes_all and not _any_of(named, include):
             return False
-        return not _any_of(said, exclude)
+        return not _any_of(named, exclude)
 
-    return Filter(keeps)
+    given_lists = ", ".join(
+        f"{name}={words!r}" for name, words in given.items() if words is not None
+    )
+    return Filter(keeps, f"runs({given_lists})")
 
 
-def _any_of(said: Sequence[Sequence[str | None]], lists: Sequence[frozenset[str] | None]) -> bool:
+_TYPES = ("chain", "chat_model", "llm", "parser", "prompt", "retriever", "tool")
+
+
+def _require_type(word: str) -> None:
+    for known in _TYPES:
+        if word != known and word.lower().replace("_", "") == known.replace("_", ""):
+            raise UsageError(f"no run has the type {word!r}; write {known!r}")
+
+
+def _any_of(named: Sequence[Sequence[str | None]], lists: Sequence[frozenset[str] | None]) -> bool:
     return any(
-        words and not words.isdisjoint(each) for each, words in zip(said, lists, strict=True)
+        words and not words.isdisjoint(each) for each, words in zip(named, lists, strict=True)
     )
 
 
@@ -197,8 +217,8 @@ def _name(event: Event) -> str | None:
             return event.origin.name
 
 
-def _type(event: Event, now: Open) -> str:
-    """Give upstream's word for the run that an event belongs to."""
+def _type(event: Event, now: OpenBrackets) -> str:
+    """Return upstream's word for the run that an event belongs to."""
     match event:
         case ToolStart() | ToolDelta():
             return "tool"
@@ -219,21 +239,29 @@ def _type(event: Event, now: Open) -> str:
 def nodes(*names: str) -> Filter:
     """Keep what happens in these LangGraph nodes, at any depth.
 
+    Raises:
+        UsageError: no name is given, or something that is no name.
+
     >>> from streamkit import normalize
     >>> [event.type for event in normalize(["Hel", "lo"], nodes("agent"))]
     ['run.start', 'run.end']
     """
-    return where(lambda event: event.origin.node in names)
+    expression = _named("nodes", names)
+    return Filter(lambda event, _: event.origin.node in names, expression)
 
 
 def agents(*names: str) -> Filter:
     """Keep what agents of these names do, as ``create_agent(name=...)`` names them.
 
+    Raises:
+        UsageError: no name is given, or something that is no name.
+
     >>> from streamkit import normalize
     >>> [event.type for event in normalize(["Hel", "lo"], agents("researcher"))]
     ['run.start', 'run.end']
     """
-    return where(lambda event: event.origin.agent in names)
+    expression = _named("agents", names)
+    return Filter(lambda event, _: event.origin.agent in names, expression)
 
 
 def within(*path: str) -> Filter:
@@ -241,46 +269,70 @@ def within(*path: str) -> Filter:
 
     Each part may also be the whole ``"node:task_id"``, to name one run of it.
 
+    Raises:
+        UsageError: no name is given, or something that is no name.
+
     >>> from streamkit import normalize
     >>> [event.type for event in normalize(["Hel", "lo"], within("booking", "payment"))]
     ['run.start', 'run.end']
     """
 
-    def keeps(event: Event) -> bool:
+    def keeps(event: Event, _: OpenBrackets) -> bool:
         namespace = event.origin.namespace[: len(path)]
         return len(namespace) == len(path) and all(
             name in {part, part.partition(":")[0]}
             for name, part in zip(path, namespace, strict=True)
         )
 
-    return where(keeps)
+    return Filter(keeps, _named("within", path))
 
 
 def depth(most: int) -> Filter:
     """Keep what happens at most this many subgraphs deep; 0 is the root graph alone.
 
+    Raises:
+        UsageError: ``most`` is no int.
+
     >>> from streamkit import normalize
     >>> "".join(normalize(["Hel", "lo"], depth(0)).text())
     'Hello'
     """
-    return where(lambda event: len(event.origin.namespace) <= most)
+    if not isinstance(most, int):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise UsageError(
+            f"depth() takes a number of subgraphs, an int such as 0, not {shown(most, 60)}"
+        )
+    return Filter(lambda event, _: len(event.origin.namespace) <= most, f"depth({most})")
 
 
-inside_tools: Filter = Filter(lambda event, now: now.has_tool_around(event))
+inside_tools: Filter = Filter(lambda event, now: now.has_tool_around(event), "inside_tools")
 """Keeps what happens inside a tool, such as the messages of a model that a tool calls.
 
 By ``origin.tool_call_id`` where the source has it. In ``messages`` mode, a model's message of the
 node ``"tools"``.
 """
 
-internal: Filter = where(lambda event: event.origin.internal)
+internal: Filter = Filter(lambda event, _: event.origin.internal, "internal")
 """Keeps what models do that upstream keeps from users, such as LangChain's own summaries."""
 
-conversation: Filter = ~(internal | inside_tools)
+conversation: Filter = (~(internal | inside_tools)).named("conversation")
 """Keeps what belongs to the outermost conversation: nothing internal, and nothing inside tools.
 
 `EventStream.text`, the presets and the wire formats show only this, unless they are asked for more.
 """
+
+
+def under(tool_call_id: str) -> Filter:
+    """Keep one call's tool and all that happens inside it, calls of a sub-agent included.
+
+    Raises:
+        UsageError: ``tool_call_id`` is no string.
+
+    >>> from streamkit import normalize
+    >>> [event.type for event in normalize(["Hel", "lo"], under("call_1"))]
+    ['run.start', 'run.end']
+    """
+    expression = _named("under", (tool_call_id,))
+    return Filter(lambda event, now: now.is_under(event, tool_call_id), expression)
 
 
 # --- by who and what
@@ -289,17 +341,30 @@ conversation: Filter = ~(internal | inside_tools)
 def roles(*names: str) -> Filter:
     """Keep messages whose speaker is one of these: ``assistant``, ``user``, ``system``, ...
 
+    Raises:
+        UsageError: no name is given, something that is no name, or LangChain's ``ai``, ``human``.
+
     >>> from streamkit import normalize
     >>> "".join(normalize(["Hel", "lo"], roles("assistant")).text())
     'Hello'
     """
-    return Filter(lambda event, now: _role(event, now) in names)
+    expression = _named("roles", names)
+    for name in names:
+        if name in _ROLES:
+            raise UsageError(f"no speaker has the role {name!r}; write roles({_ROLES[name]!r})")
+    return Filter(lambda event, now: _role(event, now) in names, expression, asks=_MESSAGE_CLASSES)
 
 
 _ROLES = {"human": "user", "ai": "assistant"}
+_MESSAGE_CLASSES: frozenset[type[Event]] = frozenset(
+    {
+        *(MessageStart, TextStart, ReasoningStart, ToolCallStart, Content, Citation),
+        *(MessageAdded, MessageReplaced),
+    }
+)
 
 
-def _role(event: Event, now: Open) -> str | None:
+def _role(event: Event, now: OpenBrackets) -> str | None:
     if isinstance(event, (MessageAdded, MessageReplaced)):
         fields = dict_or_empty(event.message)
         kind = fields.get("role") or fields.get("type") or getattr(event.message, "type", None)
@@ -310,18 +375,38 @@ def _role(event: Event, now: Open) -> str | None:
 def tool_names(*names: str) -> Filter:
     """Keep what these tools do, and the calls that models write to them.
 
+    Raises:
+        UsageError: no name is given, or something that is no name.
+
     >>> from streamkit import normalize
     >>> [event.type for event in normalize(["Hel", "lo"], tool_names("get_weather"))]
     ['run.start', 'run.end']
     """
-    return Filter(lambda event, now: _tool_name(event, now) in names)
+    asks = frozenset[type[Event]]({ToolStart, ToolDelta, ToolCallStart})
+    expression = _named("tool_names", names)
+    return Filter(lambda event, now: _tool_name(event, now) in names, expression, asks=asks)
 
 
-def _tool_name(event: Event, now: Open) -> str | None:
+def _tool_name(event: Event, now: OpenBrackets) -> str | None:
     match event:
         case ToolStart(name=name) | ToolCallStart(name=name):
             return name
         case ToolDelta(tool_call_id=id):
-            return now.tools[id].name
+            tool = now.tools.get(id)
+            return tool.name if tool else None
         case _:
             return None
+
+
+def _named(function: str, names: Sequence[Any]) -> str:
+    """Return the expression of a filter by names, which must be names."""
+    for name in names:
+        if not isinstance(name, str):
+            listed = name if isinstance(name, (list, tuple, set, frozenset)) else ("a", "b")
+            words = ", ".join(repr(it) for it in cast("Iterable[Any]", listed))
+            raise UsageError(
+                f"{function}() takes names, not {shown(name, 60)}; write {function}({words})"
+            )
+    if not names:
+        raise UsageError(f"{function}() keeps nothing; name something: {function}('name')")
+    return f"{function}({', '.join(map(repr, names))})"

@@ -1,4 +1,4 @@
-"""Mappers: turn our events into yours, with plain functions.
+"""Mapping: turn our events into yours, with plain functions, and give payloads their types.
 
     mapper = Mapper[Token | Progress]()
 
@@ -16,21 +16,25 @@ Laws of this file:
 
 1. One function maps an event: the one for its payload's class, else for its custom name or its
    tool, else for its class, else `otherwise`. An event that none is for is left out.
-2. A function of a registry gives one item, None for none, or many as a list or an iterator
+2. A function of a registry returns one item, None for none, or many as a list or an iterator
    (generator functions do). Any other value is one item, be it a tuple, a dict or a model.
 3. Where a function raises, `BrokenMapper` says on what; with `or_pass` the item passes as it is.
    Either way nothing else is lost.
+4. A function that awaits is refused where nobody awaits it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from inspect import isawaitable, iscoroutinefunction
-from typing import Any, Generic, TypeAlias, TypeVar, Union, cast, overload
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Generic, Literal, NoReturn, TypeAlias, TypeVar, cast, overload
 
-from ._protocols import AnyStage, Stage, stage_of
+from msgspec.structs import replace
+
+from ._fields import dict_or_empty, shown
+from ._protocols import EVENT_CLASSES, AnyStage, Stage, is_async, stage_of
+from ._reading import Read, reader_of
 from .errors import BrokenMapper, UsageError
-from .events import Custom, Event, ToolDelta, ToolEnd, ToolError, ToolStart
+from .events import Custom, Event, EventType, ToolDelta, ToolEnd, ToolError, ToolStart, Unrecognized
 
 __all__ = [
     "AsyncMapped",
@@ -43,6 +47,7 @@ __all__ = [
     "map_events",
     "mapped",
     "per_run",
+    "typed_payloads",
 ]
 
 T = TypeVar("T")
@@ -52,10 +57,10 @@ E = TypeVar("E")
 E2 = TypeVar("E2")
 E3 = TypeVar("E3")
 
-Outcome: TypeAlias = Union[U, Iterator[U], list[U], None]  # noqa: UP007  (U may be quoted)
-"""What a function of a `Mapper` gives: one item, many of them, or none."""
+Outcome: TypeAlias = U | Iterator[U] | list[U] | None
+"""What a function of a `Mapper` returns: one item, many of them, or none."""
 
-ToolEvent: TypeAlias = Union[ToolStart, ToolDelta, ToolEnd, ToolError]  # noqa: UP007  (as above)
+ToolEvent: TypeAlias = ToolStart | ToolDelta | ToolEnd | ToolError
 """What happens to a running tool."""
 
 Function: TypeAlias = Callable[[E], R]
@@ -71,11 +76,11 @@ class Mapped(Generic[T, U]):
         self._passes = passes
 
     def or_pass(self) -> Mapped[T, T | U]:
-        """Give the same mapping, but let an item pass as it is where the function raises."""
+        """Return the same mapping, but let an item pass as it is where the function raises."""
         return Mapped(self._begin, passes=True)
 
     def stage(self) -> Stage[T, U]:
-        """Give a new stage."""
+        """Return a new stage."""
         outcomes = self._begin()
 
         def stage(item: T) -> Sequence[U]:
@@ -95,11 +100,11 @@ class AsyncMapped(Generic[T, U]):
         self._passes = passes
 
     def or_pass(self) -> AsyncMapped[T, T | U]:
-        """Give the same mapping, but let an item pass as it is where the function raises."""
+        """Return the same mapping, but let an item pass as it is where the function raises."""
         return AsyncMapped(self._begin, passes=True)
 
     def astage(self) -> Callable[[T], Awaitable[Sequence[U]]]:
-        """Give a new stage."""
+        """Return a new stage."""
         outcomes = self._begin()
 
         async def stage(item: T) -> Sequence[U]:
@@ -112,11 +117,11 @@ class AsyncMapped(Generic[T, U]):
 
 
 def _broken(item: Any, error: Exception, *, passes: bool) -> Sequence[Any]:
-    if passes:
+    if passes and not isinstance(error, UsageError):  # a call that can never work
         return (item,)
     raise BrokenMapper(
-        f"a mapping function raised {type(error).__name__}: {error}; it was given {item!r:.200}; "
-        f"mend it, or let such items pass as they are: map_events(function).or_pass()",
+        f"a mapping function raised {type(error).__name__}: {error}; it was given {shown(item)}; "
+        f"correct it, or let such items pass as they are: map_events(function).or_pass()",
         item,
     ) from error
 
@@ -128,10 +133,13 @@ def map_events(  # type: ignore[overload-overlap]  # an awaitable is meant to be
 @overload
 def map_events(function: Callable[[T], U | None]) -> Mapped[T, U]: ...
 def map_events(function: Callable[[Any], Any]) -> Any:
-    """Give a function from one item to one other, or to None for none, as a mapping.
+    """Return the mapping of a function from one item to one other, or to None for none.
 
-    It is what ``stream.map(function)`` makes of the function. For many items of one, let
-    ``stream.pipe`` have a function to a list, or fill a `Mapper`.
+    It is what ``stream.map(function)`` makes of the function. For many items of one, pass
+    ``stream.pipe`` a function to a list, or fill a `Mapper`.
+
+    Raises:
+        UsageError: ``function`` is no function.
 
     >>> from streamkit import Event, normalize
     >>> def word(event: Event) -> str:
@@ -139,21 +147,19 @@ def map_events(function: Callable[[Any], Any]) -> Any:
     >>> list(normalize([]).map(map_events(word)))
     ['RUN.START', 'RUN.END']
     """
-    if _is_async(function):
+    if not callable(function):
+        raise UsageError(
+            f"map() takes a function from one item to one other, not {shown(function, 60)}"
+        )
+    if is_async(function):
         return AsyncMapped(lambda: _awaited(function, _one))
     return Mapped[Any, Any](lambda: lambda item: _one(function(item)))
 
 
 def mapped(mapper: Any) -> Any:
-    """Give a mapping, also of a plain function."""
+    """Return a mapping, also of a plain function."""
     is_mapping = hasattr(mapper, "stage") or hasattr(mapper, "astage")
     return cast("Any", mapper if is_mapping else map_events(mapper))
-
-
-def _is_async(function: object) -> bool:
-    return iscoroutinefunction(function) or iscoroutinefunction(
-        getattr(function, "__call__", None)  # noqa: B004  (an object may have an async one)
-    )
 
 
 def _awaited(
@@ -161,12 +167,14 @@ def _awaited(
 ) -> Callable[[Any], Awaitable[Sequence[Any]]]:
     async def outcomes(item: object) -> Sequence[Any]:
         outcome = function(item)
-        return spread(await outcome if isawaitable(outcome) else outcome)
+        return spread(await outcome if hasattr(outcome, "__await__") else outcome)
 
     return outcomes
 
 
 def _one(outcome: object) -> Sequence[Any]:
+    if hasattr(outcome, "__await__"):
+        _refuse_awaitable(outcome)
     return () if outcome is None else (outcome,)
 
 
@@ -176,19 +184,53 @@ def _many(outcome: object) -> Sequence[Any]:
     return _one(outcome)
 
 
-class PerRun(Generic[T, U]):
-    """What `per_run` gives."""
+def _refuse_awaitable(outcome: Any) -> NoReturn:
+    close = getattr(outcome, "close", None)
+    if close:
+        close()  # or Python warns that the coroutine was never awaited
+    raise UsageError(
+        "a mapping function returned an awaitable; write it as an async def, and map an async "
+        "stream with it: normalize(runnable.astream(...)).map(function)"
+    )
 
-    def __init__(self, factory: Callable[[], AnyStage[T, U]]) -> None:
+
+class PerRun(Generic[T, U]):
+    """A stage that remembers things: ``stage()`` makes one for each stream.
+
+    Args:
+        factory: makes the stage, or what makes it.
+        expression: its ``repr``.
+        asks: the classes of events it can pass on, if it is like a filter: see `Filter`.
+    """
+
+    def __init__(
+        self,
+        factory: Callable[[], AnyStage[T, U]],
+        expression: str,
+        asks: frozenset[type[Event]] | None = None,
+    ) -> None:
         self._factory = factory
+        self._expression = expression
+        self.asks: frozenset[type[Event]] | None = asks
+
+    def __repr__(self) -> str:
+        return self._expression
+
+    def _is_no_filter(self, *_: object) -> NoReturn:
+        raise UsageError(
+            f"{self!r} changes events and is no filter, so & | ~ do not go with it; "
+            f"put it in a row behind the filters: normalize(source, filter, {self!r})"
+        )
+
+    __and__ = __rand__ = __or__ = __ror__ = __invert__ = _is_no_filter
 
     def stage(self) -> Stage[T, U]:
-        """Give a new stage."""
+        """Return a new stage."""
         return stage_of(self._factory())
 
 
 def per_run(factory: Callable[[], AnyStage[T, U]]) -> PerRun[T, U]:
-    """Give a stage that remembers things, made anew by ``factory`` for every stream.
+    """Return a stage that remembers things, made anew by ``factory`` for every stream.
 
     ``factory`` is a class or a function; what it makes is a stage, or a `Mapper`.
 
@@ -201,7 +243,7 @@ def per_run(factory: Callable[[], AnyStage[T, U]]) -> PerRun[T, U]:
     >>> [list(normalize([]).pipe(stage)) for _ in range(2)]
     [['1 run.start', '2 run.end'], ['1 run.start', '2 run.end']]
     """
-    return PerRun(factory)
+    return PerRun(factory, f"per_run({getattr(factory, '__name__', 'factory')})")
 
 
 # --- the registry
@@ -209,6 +251,8 @@ def per_run(factory: Callable[[], AnyStage[T, U]]) -> PerRun[T, U]:
 
 class _Registry(Generic[R]):
     """Functions, by what they are for."""
+
+    _awaits = False
 
     def __init__(self) -> None:
         self._functions: dict[object, Callable[[Any], R]] = {}
@@ -223,9 +267,17 @@ class _Registry(Generic[R]):
     def on(
         self, cls: type[E], cls2: type[E2], cls3: type[E3], /
     ) -> Callable[[Function[E | E2 | E3, R]], Function[E | E2 | E3, R]]: ...
-    def on(self, *classes: type) -> Any:
-        """Map events of these classes with the decorated function."""
-        return self._registers(*classes)
+    @overload
+    def on(self, *types: EventType) -> Callable[[Function[Any, R]], Function[Any, R]]: ...
+    def on(self, *classes: Any) -> Any:
+        """Map events of these classes with the decorated function.
+
+        An event's type, such as ``"text.delta"``, names its class as well.
+
+        Raises:
+            UsageError: a class is no event's, none is given, or one has a function already.
+        """
+        return self._registers(*map(_event_class, classes or (None,)))
 
     def tool(self, *names: str) -> Callable[[Function[ToolEvent, R]], Function[ToolEvent, R]]:
         """Map what tools of these names do with the decorated function."""
@@ -238,7 +290,7 @@ class _Registry(Generic[R]):
     def payload(self, cls: type[E]) -> Callable[[Function[E, R]], Function[E, R]]:
         """Map custom payloads of this class with the decorated function: it gets the payload.
 
-        `typed_payloads` gives payloads their class.
+        `typed_payloads` makes payloads objects of their class.
         """
         return self._registers(("payload", cls))
 
@@ -249,6 +301,11 @@ class _Registry(Generic[R]):
 
     def _registers(self, *keys: object) -> Callable[[Any], Any]:
         def register(function: Any) -> Any:
+            if not self._awaits and is_async(function):
+                raise UsageError(
+                    f"{getattr(function, '__name__', function)!s} is async, and a Mapper does not "
+                    f"await; fill an AsyncMapper, for async streams"
+                )
             for key in keys:
                 if key in self._functions:
                     raise UsageError(f"{key!r} has a function already; let that one do both")
@@ -256,6 +313,26 @@ class _Registry(Generic[R]):
             return function
 
         return register
+
+
+def _event_class(given: Any) -> type[Event]:
+    """Return the class of events that a decorator names."""
+    if isinstance(given, type) and given in EVENT_CLASSES:
+        return given
+    if isinstance(given, str):
+        types = {cls.type: cls for cls in EVENT_CLASSES}
+        if given in types:
+            return types[given]
+        from difflib import get_close_matches  # noqa: PLC0415  (only to explain)
+
+        near = get_close_matches(given, types, 1) or ["text.delta"]
+        raise UsageError(f"no event has the type {given!r}; write @mapper.on({near[0]!r}), say")
+    if isinstance(given, (list, tuple, set)):
+        raise UsageError("on() takes classes, not a list; write @mapper.on(TextDelta, ToolStart)")
+    raise UsageError(
+        f"on() takes event classes{'' if given is None else f', not {shown(given, 60)}'}; "
+        f"write @mapper.on(TextDelta)"
+    )
 
 
 class Mapper(_Registry["Outcome[U]"], Generic[U]):
@@ -276,11 +353,11 @@ class Mapper(_Registry["Outcome[U]"], Generic[U]):
     """
 
     def or_pass(self) -> Mapped[Event, Event | U]:
-        """Give the same mapping, but let an event pass as it is where a function raises."""
+        """Return the same mapping, but let an event pass as it is where a function raises."""
         return Mapped(self._begin, passes=True)
 
     def stage(self) -> Stage[Event, U]:
-        """Give a new stage."""
+        """Return a new stage."""
         return Mapped(self._begin).stage()
 
     def _begin(self) -> Callable[[Event], Sequence[U]]:
@@ -289,7 +366,7 @@ class Mapper(_Registry["Outcome[U]"], Generic[U]):
 
 
 class AsyncMapper(_Registry["Outcome[U] | Awaitable[Outcome[U]]"], Generic[U]):
-    """The same for functions of which some are coroutine functions; for async streams alone.
+    """A `Mapper` of which some functions are coroutine functions; for async streams alone.
 
     >>> import asyncio
     >>> from streamkit import TextDelta
@@ -300,12 +377,14 @@ class AsyncMapper(_Registry["Outcome[U] | Awaitable[Outcome[U]]"], Generic[U]):
     ...     return event.text.upper()
     """
 
+    _awaits = True
+
     def or_pass(self) -> AsyncMapped[Event, Event | U]:
-        """Give the same mapping, but let an event pass as it is where a function raises."""
+        """Return the same mapping, but let an event pass as it is where a function raises."""
         return AsyncMapped(self._begin, passes=True)
 
     def astage(self) -> Callable[[Event], Awaitable[Sequence[U]]]:
-        """Give a new stage."""
+        """Return a new stage."""
         return AsyncMapped(self._begin).astage()
 
     def _begin(self) -> Callable[[Event], Awaitable[Sequence[U]]]:
@@ -332,7 +411,7 @@ class _Dispatch(Generic[R]):
         return None
 
     def _name(self, event: Event) -> object:
-        """Give the name under which a function may be registered for just this event."""
+        """Return the name under which a function may be registered for just this event."""
         match event:
             case Custom(name=name):
                 return ("custom", name)
@@ -346,3 +425,66 @@ class _Dispatch(Generic[R]):
                 return ("tool", name)
             case _:
                 return type(event)
+
+
+# --- payloads with a type
+
+
+def typed_payloads(
+    types: Mapping[str, Any] | Mapping[str | None, Any],
+    *,
+    key: str = "type",
+    on_error: Literal["event", "pass"] = "event",
+) -> Stage[Event, Event]:
+    """Return a stage that makes custom events carry objects of your types instead of plain data.
+
+    Args:
+        types: what to make of which event: a dataclass, TypedDict, msgspec struct, pydantic model
+            or dataclass, or a function that raises where the payload does not fit. Events without
+            a name, as a graph's stream writer sends them, go by what their payload has under
+            ``key``; the name None stands for all that go by no other.
+        key: where a nameless payload says what it is.
+        on_error: what becomes of a payload that does not fit: ``"event"`` puts an `Unrecognized`
+            in its place, which says why; ``"pass"`` passes it as it is.
+
+    Raises:
+        UsageError: something in ``types`` is neither a type of data nor a function.
+
+    >>> from dataclasses import dataclass
+    >>> from streamkit import normalize
+    >>> @dataclass
+    ... class Progress:
+    ...     done: int
+    >>> items = [("custom", {"type": "progress", "done": 3})]
+    >>> [custom] = normalize(items, typed_payloads({"progress": Progress})).pipe(
+    ...     lambda event: [event.data] if isinstance(event, Custom) else []
+    ... )
+    >>> custom
+    Progress(done=3)
+    """
+    if on_error not in {"event", "pass"}:
+        raise UsageError(f"on_error must be 'event' or 'pass', not {on_error!r}")
+    readers: dict[str | None, Read] = {name: reader_of(it) for name, it in types.items()}
+
+    def stage(event: Event) -> Iterable[Event]:
+        if not isinstance(event, Custom):
+            return (event,)
+        name = dict_or_empty(event.data).get(key) if event.name is None else event.name
+        read = readers.get(name if isinstance(name, str) else None) or readers.get(None)
+        if read is None:
+            return (event,)
+        try:
+            return (replace(event, data=read(event.data)),)
+        except Exception as error:  # noqa: BLE001  (validators may raise anything)
+            return (event,) if on_error == "pass" else (_misfit(event, name, error),)
+
+    return stage
+
+
+def _misfit(event: Custom, name: object, error: Exception) -> Event:
+    return Unrecognized(
+        origin=event.origin,
+        timestamp=event.timestamp,
+        raw=event.data,
+        reason=f"the payload of custom event {name!r} does not fit: {error}",
+    )

@@ -2,9 +2,8 @@
 
     async for event in normalize(graph.astream_events(inputs), tokens | tools): ...
 
-`tokens`, `chat`, `tools`, `lifecycle`, `state`, `debug` and `final` are filters like any other:
-they combine with ``&``, ``|`` and ``~``, and with those of `streamkit.filters`. `ui` also changes
-what it lets through, and so stands alone.
+They are filters like any other and combine with ``&``, ``|`` and ``~``, and with those of
+`streamkit.filters`. Only `ui` also changes events, and so stands in a row of its own.
 
 >>> from streamkit import normalize
 >>> [event.type for event in normalize(["Hel", "lo"], final)]
@@ -24,6 +23,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from ._bracket_filter import DECIDED, Filter, of_classes
+from ._fields import dict_or_empty
 from ._protocols import Stage
 from .events import (
     Checkpoint,
@@ -43,64 +44,91 @@ from .events import (
     RunStart,
     StateSnapshot,
     StateUpdate,
-    StepDelta,
     StepEnd,
     StepStart,
     TextDelta,
     ToolCallDelta,
-    ToolDelta,
     ToolStart,
 )
-from .filters import Filter, conversation, only, roles, where
-from .mapping import PerRun, per_run
+from .filters import conversation, only, roles
+from .mapping import PerRun
 from .values import ErrorInfo, Origin
 
-__all__ = ["chat", "debug", "final", "lifecycle", "state", "tokens", "tools", "ui"]
+__all__ = [
+    "chat",
+    "debug",
+    "final",
+    "lifecycle",
+    "sources",
+    "state",
+    "tokens",
+    "tools",
+    "ui",
+]
 
 _blocks = only(TextDelta, ReasoningDelta, ToolCallDelta, Content, Citation)
+_refusals = Filter(
+    lambda event, _: (
+        isinstance(event, Content) and dict_or_empty(event.block).get("type") == "refusal"
+    ),
+    "refusals",
+    asks=frozenset({Content}),
+)
 
-tokens: Filter = only(TextDelta) & roles("assistant") & conversation
-"""The assistant's text as it is written, without internal models and those inside tools."""
 
-tools: Filter = only(ToolStart, ToolCallDelta)
+tokens: Filter = ((only(TextDelta) | _refusals) & roles("assistant") & conversation).named("tokens")
+"""The assistant's text as it is written (a refusal is a `Content`), without that of models which
+tools call or which upstream hides."""
+
+tools: Filter = only(ToolStart, ToolCallDelta).named("tools")
 """The calls that models write, and the tools that run."""
 
 chat: Filter = (
     (only(MessageStart, ToolStart, MessageReplaced, MessageRemoved) | _blocks) & conversation
-) | only(Interrupt)
+    | only(Interrupt)
+).named("chat")
 """What a conversation is made of: messages with all their blocks, tools that run, interrupts.
 
-Usage is at the end of each message and of the run. What is internal or inside a tool is left out.
+Usage is at the end of each message and of the run. What tools do inside is left out, and so are
+models that upstream hides.
 """
 
-lifecycle: Filter = only(StepStart, MessageStart, ToolStart, RetrievalStart, Interrupt) & ~where(
-    lambda event: isinstance(event, (StepDelta, ToolDelta))
+lifecycle: Filter = of_classes(StepStart, MessageStart, ToolStart, RetrievalStart, Interrupt).named(
+    "lifecycle"
 )
 """What starts and ends: steps, messages, tools, retrievals, and the pauses between; no content."""
 
 state: Filter = only(
     StateUpdate, StateSnapshot, Checkpoint, MessageAdded, MessageReplaced, MessageRemoved
-)
+).named("state")
 """What becomes of a graph's state."""
 
-debug: Filter = where(lambda _: True)
+sources: Filter = only(RetrievalStart, Citation).named("sources")
+"""What an answer rests on: retrievals with their documents, and citations with their text."""
+
+debug: Filter = of_classes(*DECIDED).named("debug")
 """Everything."""
 
-final: Filter = only(MessageEnd) & conversation
+final: Filter = (only(MessageEnd) & conversation).named("final")
 """Finished messages only: ``message.end`` has the whole text, the calls and the usage."""
 
 
 # --- for a frontend
 
-_shown = chat | only(Custom) | where(lambda it: isinstance(it, StepStart) and it.kind == "node")
+_node_steps = Filter(
+    lambda event, _: isinstance(event, StepStart) and event.kind == "node",
+    "node steps",
+    asks=frozenset({StepStart}),
+)
+_shown = chat | only(Custom) | _node_steps
 
 
 def _ui() -> Stage[Event, Event]:
-    sieve, redact = _shown.stage(), _Redactor()
-    return lambda event: [redact(shown) for shown in sieve(event)]
+    keep, redact = _shown.stage(), _Redactor()
+    return lambda event: [redact(kept) for kept in keep(event)]
 
 
-ui: PerRun[Event, Event] = per_run(_ui)
+ui: PerRun[Event, Event] = PerRun(_ui, "ui", _shown.asks)
 """What a frontend may see: `chat`, custom events and nodes, without what is not its business.
 
 There are no inputs and outputs of runs and nodes (prompts, state), no upstream metadata, and of

@@ -21,13 +21,12 @@ from streamkit import (
     normalize,
     register,
 )
-from streamkit.coalesce import coalesce
 from streamkit.dialects import Reader
 from streamkit.filters import nodes, only
-from streamkit.mapping import ToolEvent, per_run
-from streamkit.payloads import typed_payloads
+from streamkit.mapping import ToolEvent, per_run, typed_payloads
 from streamkit.presets import tokens, tools, ui
 from streamkit.serve import EventResponse, Runs
+from streamkit.stages import coalesce
 from streamkit.views import by_agent, by_message, by_namespace, merge_runs, split, tee
 from streamkit.wire import ag_ui, ai_sdk, chat, ndjson, openai_chunks, sse
 

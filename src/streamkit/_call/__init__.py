@@ -1,8 +1,7 @@
-"""The owning call: a run whose every fact is asked for, at the lowest cost."""
+"""The call that we make ourselves: it asks the cheapest source for what its stages can keep."""
 
 from __future__ import annotations
 
-from ._facts import Fact
 from .call import astream, stream
 
-__all__ = ["Fact", "astream", "stream"]
+__all__ = ["astream", "stream"]

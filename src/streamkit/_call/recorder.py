@@ -34,7 +34,8 @@ from .._core.origin import is_node
 from .._fields import dict_or_empty
 from ..dialects.callbacks import Note, Piece
 from ..errors import UsageError
-from ._facts import TOKENS, Fact
+from ..events import Event, StepDelta, StepStart
+from .options import PIECES
 
 if TYPE_CHECKING:
     from langchain_core.outputs import LLMResult
@@ -64,7 +65,7 @@ class Recorder(BaseCallbackHandler):
 
     Args:
         post: takes each note, in the thread of the callback.
-        facts: what the notes are wanted for.
+        wanted: the classes of events that the notes are wanted for.
         clock: gives the notes' timestamps.
         input: what the root is called with, where the call is ours. LangChain does not tell it of
             a streaming chain; and what the root streams need not be noted, for it is read anyway.
@@ -75,7 +76,7 @@ class Recorder(BaseCallbackHandler):
     def __init__(
         self,
         post: Post,
-        facts: frozenset[Fact],
+        wanted: frozenset[type[Event]],
         clock: Callable[[], float],
         input: object = _NOT_OURS,
     ) -> None:
@@ -83,10 +84,10 @@ class Recorder(BaseCallbackHandler):
         self._post = post
         self._clock = clock
         self._input = input
-        self._notes_steps = "step" in facts
-        self._notes_outputs = "step.delta" in facts
+        self._notes_steps = StepStart in wanted
+        self._notes_outputs = StepDelta in wanted
         self._notes_roots = input is _NOT_OURS
-        self._notes_tokens = not facts.isdisjoint(TOKENS)
+        self._notes_tokens = not wanted.isdisjoint(PIECES)
         # By the numbers of their UUIDs: a number is hashed in C, a UUID in Python.
         self._runs: dict[int, _Run] = {}
 
@@ -330,10 +331,10 @@ def _message_in(response: LLMResult) -> Any:
     return first.message if first else None
 
 
-def recorder_for(post: Post, facts: frozenset[Fact], *args: Any) -> Recorder:
-    """Give a recorder; one that makes models stream, if these facts need that."""
-    streams = "step.delta" in facts or not facts.isdisjoint(TOKENS)
-    return (StreamingRecorder if streams else Recorder)(post, facts, *args)
+def recorder_for(post: Post, wanted: frozenset[type[Event]], *args: Any) -> Recorder:
+    """Return a recorder; one that makes models stream, if these classes need that."""
+    streams = StepDelta in wanted or not wanted.isdisjoint(PIECES)
+    return (StreamingRecorder if streams else Recorder)(post, wanted, *args)
 
 
 def with_handler(

@@ -39,7 +39,7 @@ from ..events import (
     ToolStart,
 )
 from ..mapping import PerRun, per_run
-from ..sequential import sequential
+from ..stages import sequential
 from ..values import Origin, Usage
 from . import sse
 from ._blocks import source_of

@@ -7,7 +7,7 @@ Laws of this file:
 1. One terminal event, ``RUN_FINISHED`` or ``RUN_ERROR``; nothing after it, nothing open before it.
    A run that was cut off is a ``RUN_ERROR``, since no client sees that by itself.
 2. Everything goes by the ids of message, block and call: models that talk at once never mix. A
-   client that cannot read two messages at a time gets them in turn: see `streamkit.sequential`.
+   client that cannot read two messages at a time gets them in turn by the stage `sequential`.
 3. A tool that runs was called on this wire before: by the model, in the client's own history, or
    else by a call that is made up for it. No two calls of a run have one id.
 4. What AG-UI has no word for is ``CUSTOM``, named ``streamkit.`` and the event's type, with the

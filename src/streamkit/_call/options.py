@@ -1,0 +1,132 @@
+"""What a call is asked for: the classes its stages can keep, and the keywords it takes.
+
+A keyword that nobody knows is an error that names the near miss. A graph's ``stream`` would swallow
+it (LangGraph 1.2 takes ``**kwargs``), and so would most runnables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from .._bracket_filter import DECIDED
+from .._fields import shown
+from .._protocols import EVENT_CLASSES
+from ..errors import UsageError
+from ..events import Citation, Content, Event, ReasoningStart, TextStart, ToolCallStart
+
+__all__ = ["PIECES", "refuse_include", "require_config", "require_options", "wanted_by"]
+
+PIECES: frozenset[type[Event]] = frozenset(
+    {Citation, Content, ReasoningStart, TextStart, ToolCallStart}
+)
+"""What comes in pieces, if a model streams."""
+
+
+def wanted_by(stages: Iterable[object]) -> frozenset[type[Event]]:
+    """Return the classes that these stages can keep, of those that a filter decides about.
+
+    Filters in front say so; what stands behind a stage of another kind does not count.
+
+    >>> from streamkit.filters import only
+    >>> from streamkit.events import ToolDelta
+    >>> sorted(cls.__name__ for cls in wanted_by([only(ToolDelta)]))
+    ['ToolDelta', 'ToolStart']
+    """
+    wanted = DECIDED
+    for stage in stages:
+        asks: frozenset[type[Event]] | None = getattr(stage, "asks", None)
+        if asks is None:
+            break
+        wanted &= asks
+    return wanted
+
+
+def require_config(config: object) -> None:
+    """Refuse what is no config, such as a stage in its place."""
+    if config is None or isinstance(config, Mapping):
+        return
+    raise UsageError(
+        f"{shown(config, 60)} is no config; stages come behind the config, which may be None: "
+        f"astream(runnable, input, None, {shown(config, 60)})"
+    )
+
+
+_OURS = ("strict", "on_error", "clock")
+_GONE = ("include", "exclude", "stages")
+_OF_NORMALIZE = ("dialect", "mode")
+_OF_MODES = ("stream_mode", "version")
+
+
+def require_options(runnable: Any, options: Mapping[str, Any], *, is_graph: bool) -> None:
+    """Refuse keywords that are misspelt or belong elsewhere.
+
+    Of a graph, the names in the signature of its ``stream`` pass, and no others. Other runnables
+    hand unknown keywords on, such as ``temperature`` to a model.
+    """
+    from difflib import get_close_matches  # noqa: PLC0415  (importing streamkit stays light)
+
+    known = _names_of(runnable) if is_graph else frozenset[str]()
+    for name, value in options.items():
+        near: str = (get_close_matches(name, (*_OURS, *_GONE, *known), 1, 0.82) or [""])[0]
+        if near in _GONE and name not in known:
+            refuse_include(name, near, value)
+        if name in _OF_NORMALIZE:
+            raise UsageError(
+                f"{name}= is an option of normalize(), which reads a stream that you started; "
+                f"astream() and stream() make the call themselves and need no {name}"
+            )
+        if name in _OF_MODES or (is_graph and name == "subgraphs"):
+            raise UsageError(
+                f"{name}= is chosen by streamkit here; pass stages for what you want, or stream "
+                f"the graph yourself: normalize(graph.stream(..., {name}={value!r}))"
+            )
+        if near and near != name and name not in known:
+            raise UsageError(f"unexpected keyword {name}=; did you mean {near}=?")
+        if is_graph and name not in known:
+            raise UsageError(
+                f"unexpected keyword {name}=; a graph's stream() takes {', '.join(sorted(known))}"
+            )
+
+
+def _names_of(graph: Any) -> frozenset[str]:
+    from inspect import Parameter, signature  # noqa: PLC0415  (as above)
+
+    while not hasattr(type(graph), "stream_mode") and hasattr(graph, "bound"):
+        graph = graph.bound  # a binding takes any keyword and hands it on
+    taken = {"input", "config", "subgraphs", *_OF_MODES}
+    parameters = signature(graph.stream).parameters.values()
+    return frozenset(it.name for it in parameters if it.kind is Parameter.KEYWORD_ONLY) - taken
+
+
+def refuse_include(name: str, meant: str, value: Any) -> None:
+    """Refuse words that once chose events, and name the stage to pass.
+
+    >>> refuse_include("include", "include", {"text"})
+    Traceback (most recent call last):
+    streamkit.errors.UsageError: unexpected keyword include=; pass a stage behind the config: \
+astream(runnable, input, config, only(TextDelta))
+    """
+    words: Any = [value] if isinstance(value, (str, type)) else value
+    try:
+        names = [_class_named(it) for it in cast("Iterable[Any]", words)]
+    except TypeError:
+        names = []
+    stage = f"only({', '.join(dict.fromkeys(names or ['TextDelta']))})"
+    if meant == "stages":
+        stage = "tokens"
+    raise UsageError(
+        f"unexpected keyword {name}=; pass a stage behind the config: "
+        f"astream(runnable, input, config, {'~' * (meant == 'exclude')}{stage})"
+    )
+
+
+def _class_named(word: Any) -> str:
+    """Return the class of events that a word most likely means."""
+    if isinstance(word, type):
+        return word.__name__
+    types: dict[str, str] = {cls.type: cls.__name__ for cls in EVENT_CLASSES}
+    for verb in ("", ".delta" if word in {"text", "reasoning"} else ".start"):
+        if f"{word}{verb}" in types:
+            return types[f"{word}{verb}"]
+    return "TextDelta"
