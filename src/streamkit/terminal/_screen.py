@@ -21,7 +21,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any, Final, NamedTuple, TextIO
 
@@ -176,7 +176,7 @@ class Screen:
             cut = paragraph.text.rfind(" ")
         if cut < 0:
             return []
-        lines = Paragraph(**{**vars(paragraph), "text": paragraph.text[:cut]})
+        lines = replace(paragraph, text=paragraph.text[:cut])
         paragraph.text, paragraph.continued = paragraph.text[cut + 1 :], True
         return [lines]
 

@@ -1,0 +1,407 @@
+"""Runs in files: record one, and replay it as the stream it was.
+
+    normalize(graph.stream(inputs)).pipe(record("run.jsonl"))    # write while somebody reads
+    replay("run.jsonl").collect()                                # the same events again
+
+    normalize(record_raw(graph.stream(inputs), "bug.jsonl"))     # what upstream sent, for a report
+    normalize(replay_raw("bug.jsonl"))
+
+A recording is one event a line, as `streamkit.wire.ndjson` writes it; a raw recording is one item a
+line, in LangChain's own serialisation as JSON. A path that ends in ``.gz`` is compressed. Neither
+kind runs code when it is read.
+
+A recording keeps prompts, inputs and exception texts unless ``private=False``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import os
+import time
+import zlib
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import IO, Any, TypeAlias, TypeVar, cast, overload
+
+from . import _raw_json
+from ._drive import AsyncEventStream, EventStream, normalize
+from ._drive._source import require_stream, stops
+from ._drive._streams import OnError
+from ._protocols import Stage
+from .errors import MalformedItem, UsageError
+from .events import Event, RunEnd, RunError
+from .mapping import PerRun, per_run
+from .wire import ndjson
+
+__all__ = ["areplay", "record", "record_raw", "replay", "replay_raw"]
+
+T = TypeVar("T")
+
+PathLike: TypeAlias = "str | os.PathLike[str]"
+
+_CHUNK = 1 << 16  # bytes read at a time
+_BATCH = 1 << 16  # bytes of a batch that is written at once
+_RAW_VERSION = 1
+
+
+# --- events
+
+
+def record(path: PathLike, *, private: bool = True, flush: bool = True) -> PerRun[Event, Event]:
+    """Return a stage that writes every event to a file and passes it on.
+
+    Args:
+        path: the file, which is written anew for each run; ``.gz`` at its end compresses it.
+        private: whether to keep what a wire leaves out by default: prompts, inputs, exception
+            texts and metadata. Set it to False before you hand the file on.
+        flush: whether each line is written at once, so that another process can follow it and a
+            crash costs nothing; otherwise lines are written in batches and at the run's end.
+
+    Raises:
+        OSError: The file cannot be written: when the stage is put behind a stream, or later.
+
+    >>> import tempfile
+    >>> from streamkit import normalize
+    >>> path = tempfile.mkdtemp() + "/run.jsonl"
+    >>> normalize(["Hel", "lo"]).pipe(record(path)).collect().text
+    'Hello'
+    >>> replay(path).collect().text
+    'Hello'
+    """
+    return per_run(lambda: _recorder(path, private=private, flush=flush))
+
+
+def _recorder(path: PathLike, *, private: bool, flush: bool) -> Stage[Event, Event]:
+    file = _open_to_write(path, flush=flush)
+    encode = ndjson.encoder(private=private)
+    write = file.write
+    finish = file.flush if flush and _is_gzip(path) else None
+
+    def stage(event: Event) -> Iterable[Event]:
+        for line in encode(event):
+            write(line)
+        if finish:
+            finish()
+        if isinstance(event, (RunEnd, RunError)):
+            file.close()
+        return (event,)
+
+    return stage
+
+
+def replay(
+    path: PathLike, *, speed: float | None = None, on_error: OnError = "raise"
+) -> EventStream[Event]:
+    """Return the stream that was recorded, with its timestamps.
+
+    A file that was cut off is read up to its last whole line, and its run is closed as
+    ``incomplete``. A run that failed raises `RunFailed` after its last event.
+
+    Args:
+        path: the file that `record` wrote.
+        speed: 1.0 takes the time that the run took, 2.0 half of it; None takes no time.
+        on_error: ``"event"`` ends with the `RunError` event alone.
+
+    Raises:
+        OSError: The file cannot be read.
+        UsageError: It is a raw recording, or ``speed`` is not positive.
+        MalformedItem: While reading: a line is no event; the message has its number.
+    """
+    _require(path, speed)
+    events = read_events(path)
+    timed = events if speed is None else _timed(events, speed)
+    return normalize(timed, dialect="own", on_error=on_error)
+
+
+def areplay(
+    path: PathLike, *, speed: float | None = None, on_error: OnError = "raise"
+) -> AsyncEventStream[Event]:
+    """Return the stream that was recorded as an async one: see `replay`."""
+    _require(path, speed)
+    return normalize(_async_timed(read_events(path), speed), dialect="own", on_error=on_error)
+
+
+def read_events(path: PathLike) -> Iterator[Event]:
+    """Return the events of a file."""
+    with open_to_read(path) as file:
+        for number, line in whole_lines(file):
+            yield event_in(number, line)
+
+
+def event_in(number: int, line: bytes) -> Event:
+    """Return the event of a line.
+
+    Raises:
+        UsageError: It is the first line of a raw recording.
+        MalformedItem: It is no event; the message has the line's number.
+    """
+    decoder = ndjson.Decoder()
+    try:
+        (event,) = decoder.feed(line + b"\n")
+    except MalformedItem as error:
+        if number == 1 and is_raw_header(line):
+            raise UsageError(
+                "this is a raw recording; write normalize(replay_raw(path))"
+            ) from error
+        raise MalformedItem(f"line {number}: {error}", line) from error
+    return event
+
+
+def _require(path: PathLike, speed: float | None) -> None:
+    """Raise at the call, and not at the first item, what is wrong with it."""
+    Path(path).stat()
+    if speed is not None and not speed > 0:
+        raise UsageError(f"speed must be positive, or None for as fast as possible, not {speed!r}")
+
+
+def _delays(speed: float) -> Callable[[Event], float]:
+    """Return a function from an event to the seconds until it is due."""
+    began: float | None = None
+    first = 0.0
+
+    def delay(event: Event) -> float:
+        nonlocal began, first
+        if began is None:
+            began, first = time.monotonic(), event.timestamp
+        due = began + (event.timestamp - first) / speed
+        return max(0.0, due - time.monotonic())
+
+    return delay
+
+
+def _timed(events: Iterator[Event], speed: float) -> Iterator[Event]:
+    delay = _delays(speed)
+    for event in events:
+        time.sleep(delay(event))
+        yield event
+
+
+async def _async_timed(events: Iterator[Event], speed: float | None) -> AsyncIterator[Event]:
+    delay = _delays(speed) if speed else None
+    for event in events:
+        await asyncio.sleep(delay(event) if delay else 0)
+        yield event
+
+
+# --- raw items
+
+
+@overload
+def record_raw(
+    source: AsyncIterable[T], path: PathLike, *, flush: bool = ...
+) -> AsyncIterator[T]: ...
+
+
+@overload
+def record_raw(source: Iterable[T], path: PathLike, *, flush: bool = ...) -> Iterator[T]: ...
+
+
+def record_raw(source: Any, path: PathLike, *, flush: bool = True) -> Any:
+    """Return the items of ``source`` as they come, and write each to a file.
+
+    What JSON and LangChain's serialisation have no word for is written by its fields, or else by
+    its class's name alone. An exception of the source is the last line.
+
+    Args:
+        source: what ``.stream()``, ``.astream()`` or ``.astream_events()`` returned.
+        path: the file, which is written anew; ``.gz`` at its end compresses it.
+        flush: whether each line is written at once.
+
+    Raises:
+        UsageError: ``source`` is no stream.
+        OSError: The file cannot be written.
+    """
+    require_stream(source)
+    writer = _RawWriter(path, flush=flush)
+    if isinstance(source, AsyncIterable):
+        return _AsyncRawItems(cast("AsyncIterable[object]", source), writer)
+    return _RawItems(source, writer)
+
+
+class _RawWriter:
+    """A file of raw items, one a line."""
+
+    def __init__(self, path: PathLike, *, flush: bool) -> None:
+        self._file = _open_to_write(path, flush=flush)
+        self._finish = self._file.flush if flush and _is_gzip(path) else None
+        self._began = time.monotonic()
+        self._write({"streamkit_raw": _RAW_VERSION, "versions": _versions()})
+
+    def item(self, item: object) -> None:
+        self._write({"at": time.monotonic() - self._began, "item": _raw_json.to_json(item)})
+
+    def error(self, error: Exception) -> None:
+        self._write({"at": time.monotonic() - self._began, "raised": _raw_json.to_json(error)})
+        self.close()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _write(self, line: object) -> None:
+        if not self._file.closed:
+            self._file.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
+            if self._finish:
+                self._finish()
+
+
+class _RawItems(Iterator[Any]):
+    def __init__(self, source: Iterable[Any], writer: _RawWriter) -> None:
+        self._source = source
+        self._iterator = iter(source)
+        self._writer = writer
+
+    def __next__(self) -> Any:
+        try:
+            item = next(self._iterator)
+        except StopIteration:
+            self._writer.close()
+            raise
+        except Exception as error:
+            self._writer.error(error)
+            raise
+        self._writer.item(item)
+        return item
+
+    def close(self) -> None:
+        """Close the file and the source."""
+        self._writer.close()
+        for stop in stops(self._iterator, self._source):
+            stop()
+
+
+class _AsyncRawItems(AsyncIterator[Any]):
+    def __init__(self, source: AsyncIterable[Any], writer: _RawWriter) -> None:
+        self._source = source
+        self._iterator = aiter(source)
+        self._writer = writer
+
+    async def __anext__(self) -> Any:
+        try:
+            item = await anext(self._iterator)
+        except StopAsyncIteration:
+            self._writer.close()
+            raise
+        except Exception as error:
+            self._writer.error(error)
+            raise
+        self._writer.item(item)
+        return item
+
+    async def aclose(self) -> None:
+        """Close the file and the source."""
+        self._writer.close()
+        for stop in stops(self._iterator, self._source, is_async=True):
+            stopping = stop()
+            if hasattr(stopping, "__await__"):
+                await stopping
+
+
+def replay_raw(path: PathLike, *, speed: float | None = None) -> Iterator[Any]:
+    """Return the raw items that `record_raw` wrote, for `normalize`.
+
+    Messages, documents and LangGraph's types are objects again; a class that streamkit does not
+    know is a dataclass of the same name and fields. Reading runs no code of the file.
+
+    Args:
+        path: the file.
+        speed: 1.0 takes the time that the run took; None takes no time.
+
+    Raises:
+        UsageError: It is no raw recording, or ``speed`` is not positive.
+        MalformedItem: A line cannot be read; the message has its number.
+
+    >>> import tempfile
+    >>> from langchain_core.messages import AIMessageChunk
+    >>> path = tempfile.mkdtemp() + "/bug.jsonl"
+    >>> for _ in record_raw(iter([AIMessageChunk("Hi", id="1")]), path):
+    ...     pass
+    >>> [item.content for item in replay_raw(path)]
+    ['Hi']
+    """
+    _require(path, speed)
+    return _raw_items_in(path, speed)
+
+
+def _raw_items_in(path: PathLike, speed: float | None) -> Iterator[Any]:
+    began = time.monotonic()
+    with open_to_read(path) as file:
+        lines = whole_lines(file)
+        if not is_raw_header(next(lines, (0, b""))[1]):
+            raise UsageError("this is no raw recording; a file of events is for replay(path)")
+        for number, line in lines:
+            try:
+                read = json.loads(line)
+                at, item = read["at"], _raw_json.from_json(read.get("raised", read.get("item")))
+            except (ValueError, TypeError, KeyError, RecursionError) as error:
+                raise MalformedItem(f"line {number}: no raw item: {error}", line) from error
+            if speed is not None:
+                time.sleep(max(0.0, began + at / speed - time.monotonic()))
+            if "raised" in read:
+                raise item
+            yield item
+
+
+def is_raw_header(line: bytes) -> bool:
+    """Return whether a file with this first line is a raw recording."""
+    return line.startswith(b'{"streamkit_raw":')
+
+
+def _versions() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for package in ("langchain-streamkit", "langchain-core", "langgraph", "langchain"):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+# --- files
+
+
+def _is_gzip(path: PathLike) -> bool:
+    return os.fspath(path).endswith(".gz")
+
+
+def _open_to_write(path: PathLike, *, flush: bool) -> Any:
+    if _is_gzip(path):
+        return gzip.open(path, "wb", compresslevel=6)
+    return Path(path).open("wb", buffering=0 if flush else _BATCH)
+
+
+def open_to_read(path: PathLike) -> IO[bytes]:
+    """Return the file, decompressed where its suffix says so."""
+    if _is_gzip(path):
+        return cast("IO[bytes]", gzip.open(path, "rb"))
+    return Path(path).open("rb")
+
+
+def whole_lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Return the lines that are not blank, with their numbers; a last line that was cut is none."""
+    number, rest = 0, b""
+    while chunk := _read(file):
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            number += 1
+            if line.strip():
+                yield number, line
+    if rest.strip() and _is_whole(rest):
+        yield number + 1, rest
+
+
+def _read(file: IO[bytes]) -> bytes:
+    try:
+        return file.read(_CHUNK)
+    except (EOFError, zlib.error):  # a compressed file that was cut
+        return b""
+
+
+def _is_whole(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
