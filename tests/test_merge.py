@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 from langchain_core.outputs import ChatGenerationChunk, GenerationChunk
 
-from streamkit import merge
+from streamkit import MessageEnd, ToolCallStart, merge, normalize
 from streamkit.errors import UsageError
 from streamkit.merge import MessageAccumulator, merge_chunks, to_message
 
@@ -240,6 +240,101 @@ def test_one_chunk_is_a_merge_of_one():
     merged = merge_chunks([one])
     assert merged == one
     assert merged is not one
+
+
+# --- merge and stream
+
+pieces = st.fixed_dictionaries(
+    {
+        "type": st.just("tool_call_chunk"),
+        "index": st.sampled_from([0, 0, 1, None]),
+        "id": st.sampled_from([None, None, "c1", "c2", ""]),
+        "name": st.sampled_from([None, None, "f", "g", ""]),
+        "args": st.sampled_from([None, "", " ", "{}", '{"a":', "1}", '{"a":1}', '{"a": NaN}']),
+    }
+)
+BLOCKS = [
+    "text",
+    {"type": "text", "text": "text", "index": 0},
+    {"type": "text", "text": "", "index": 0, "citations": [{"url": "u"}]},
+    {"type": "thinking", "thinking": "hm", "index": 0},
+    {"type": "image", "url": "u"},
+    {"type": "refusal", "refusal": "No.", "index": 0},
+    {"type": "tool_use", "id": "c1", "name": "f", "input": {}, "index": 0},
+    {"type": "input_json_delta", "partial_json": "{", "index": 0},
+    {"type": "server_tool_use", "id": "s1", "name": "search", "input": {}, "index": 0},
+]
+
+
+@st.composite
+def any_chunk(draw: st.DrawFn) -> AIMessageChunk:
+    tokens = draw(st.none() | st.tuples(st.sampled_from([0, 0, 10, 12]), st.integers(0, 3)))
+    made = usage(*tokens) if tokens else chunk()
+    made.content = draw(
+        st.sampled_from(["", "a", "b "]) | st.lists(st.sampled_from(BLOCKS), max_size=2)
+    )
+    made.tool_call_chunks = draw(st.lists(pieces, max_size=2))  # as they are: nothing is parsed
+    made.response_metadata = draw(st.sampled_from([{}, {}, {"finish_reason": "stop"}]))
+    made.additional_kwargs = draw(st.sampled_from([{}, {}, {"reasoning_content": "hm"}]))
+    return made
+
+
+def without_ids(message: AIMessage) -> tuple[Any, ...]:
+    """The calls and the tokens; where a server gives no id, a stream makes one up."""
+    valid = sorted((call["name"], json.dumps(call["args"])) for call in message.tool_calls)
+    broken = sorted((it["name"] or "", it["args"] or "") for it in message.invalid_tool_calls)
+    return valid, broken, message.usage_metadata
+
+
+@given(chunks=st.lists(any_chunk(), min_size=1, max_size=7))
+def test_merge_and_stream_agree_on_every_sequence(chunks: Chunks):
+    (message,) = normalize(list(chunks)).messages()
+    assert without_ids(merge_chunks(chunks)) == without_ids(message)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "calls"),
+    [
+        pytest.param(
+            [call("", name="wea", id="a"), call(None, name="ther"), call('{"city": "Paris"}')],
+            [("weather", {"city": "Paris"})],
+            id="a name in pieces",
+        ),
+        pytest.param(
+            [call('{"city": "Pa', id="a"), call('ris"}'), call("", name="weather")],
+            [("weather", {"city": "Paris"})],
+            id="a name after the arguments",
+        ),
+        pytest.param(
+            [call("{}", name="f"), call("{}", name="g")],
+            [("f", {}), ("g", {})],
+            id="another name at the same index",
+        ),
+        pytest.param(
+            [call("{}", None, name="f", id="a"), call("{}", None, name="g", id="a")],
+            [("f", {}), ("g", {})],
+            id="two calls with one id",
+        ),
+        pytest.param(
+            [call("{}", name="f", id="a"), chunk("text"), call("1}")],
+            [("f", {})],
+            id="arguments for a call that is over",
+        ),
+        pytest.param(
+            [call('{"text": "one\n', name="f", id="a"), call('two"}')],
+            [("f", {"text": "one\ntwo"})],
+            id="a bare line break in the arguments",
+        ),
+        pytest.param([call("", 0), call(None, None)], [], id="pieces that say nothing"),
+    ],
+)
+def test_calls_as_the_stream_has_them(chunks: Chunks, calls: list[Any]):
+    events = list(normalize(list(chunks)))
+    (end,) = (event for event in events if isinstance(event, MessageEnd))
+    starts = [event.name for event in events if isinstance(event, ToolCallStart)]
+    assert [(call.name, call.args) for call in end.tool_calls] == calls
+    assert starts == [name for name, _ in calls]
+    assert [(call["name"], call["args"]) for call in merge_chunks(chunks).tool_calls] == calls
 
 
 # --- where the fold is wrong

@@ -166,7 +166,7 @@ def test_blocks_that_are_whole_or_of_the_providers_own() -> None:
         whole(redacted, 2),
         whole(result, 3),
     )
-    assert [event.block for event in of(events, Content)] == [image, own, result]
+    assert [event.block for event in of(events, Content)] == [image, own["value"], result]
     (thought,) = of(events, ReasoningEnd)
     assert (thought.redacted, thought.signature) == (True, "seal")
 

@@ -169,8 +169,8 @@ class Items:
     def slot_of(self, piece: Mapping[str, Any]) -> Record | None:
         """The item that ``piece`` belongs to, if it names one we know."""
         index, id = piece.get("index"), piece.get("id")
-        if not (isinstance(index, int) or _joins(index)):
-            return self.continued(piece)
+        if not _joins(index):
+            return None  # LangChain joins no items without an index
         latest = self._latest.get(index)
         if not id or latest is None:
             return latest
@@ -178,10 +178,6 @@ class Items:
         if slot is not None:
             self._latest[index] = self._named[index, id] = slot
         return slot
-
-    def continued(self, piece: Mapping[str, Any]) -> Record | None:  # noqa: ARG002
-        """The item that ``piece`` goes on with though it has no index: none, in a mere list."""
-        return None
 
     def built(self) -> list[Any]:
         """The list so far."""

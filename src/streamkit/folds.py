@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from ._core.payload import fields_of, is_removal, messages_in
+from ._core.kinds import fields_of, is_removal, messages_in
 from ._fields import Fields, dict_or_empty
 from .events import (
     Citation,

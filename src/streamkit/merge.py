@@ -6,15 +6,15 @@ length. Here a growing string is written to one buffer, and the message is built
 
 Wherever the fold is right, the result equals it. Where it is wrong, this holds instead:
 
-- *Calls at one index* stay apart if their ids differ. A fragment without an id goes to the call
-  spoken of last; one with neither index, id nor name goes on with the last call.
-- *A name or id said again* with every fragment stays as it is (not ``get_weatherget_weather``).
+- *Calls* are told apart as in a stream of events (one rule, in ``_core.calls``): calls at one
+  index stay apart if their ids differ, a piece without index, id and name goes on with the last
+  call, and what is written to a call that is over is left out.
+- *A name or id sent again* with every fragment stays as it is (not ``get_weatherget_weather``).
 - *Arguments cut off* stand in ``invalid_tool_calls`` as they came. The fold repairs
   ``{"city": "Par`` to ``{"city": "Par"}`` and calls that valid. Here a call is valid once its
   arguments are one whole JSON object.
-- *Usage reported as a running total* is not summed: a report that has the input tokens of the one
-  before it, not zero, and no fewer output tokens replaces it (10/1, 10/2, 10/3 is 10/3). Every
-  other report is an increment and is added (10/1, 0/1, 0/1 is 10/3, too).
+- *Usage reported as a running total* is not summed (one rule, in ``_core.metadata``): 10/1, 10/2,
+  10/3 is 10/3.
 - *Response metadata are facts*: of differing strings, floats, booleans and types the last holds
   (``stop``, not ``stopstop``). The fold joins them or raises `TypeError`. Whole numbers are added
   as the fold does.
@@ -31,15 +31,19 @@ neither the number of the choice nor an id of their own, so nothing tells them a
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterable
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
+import msgspec
+
+from ._core.calls import Call, Calls, read_args
+from ._core.content import read_chunk
+from ._core.metadata import UsageReports, finish_reason, usage_of
 from ._growing import Facts, Items, Record, Text, built
 from .errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
     from typing import TypeAlias
 
     from langchain_core.messages import (
@@ -51,6 +55,9 @@ if TYPE_CHECKING:
     )
     from langchain_core.messages.ai import UsageMetadata
     from langchain_core.outputs import Generation
+
+    from ._fields import Fields
+    from .values import Usage
 
     # The dict is for graphs: they declare to stream dicts, though in messages mode it is pairs.
     Mergeable: TypeAlias = BaseMessage | Generation | tuple[BaseMessage, object] | dict[str, Any]
@@ -129,8 +136,8 @@ class MessageAccumulator:
 
     def _forget(self) -> None:
         self._content = _Content()
-        self._calls = _Calls()
-        self._usage = _Usage()
+        self._calls = _CallReader()
+        self._usage = UsageReports()
         self._extras = Record()
         self._facts = Facts()
         self._id: str | None = None
@@ -150,10 +157,10 @@ class MessageAccumulator:
             self._content.write(content)
         else:
             self._content.add(content)
-        if said["tool_call_chunks"]:
-            self._calls.add(said["tool_call_chunks"])
+        if said["tool_call_chunks"] or content.__class__ is list or self._calls.calls.current:
+            read_chunk(said, self._calls)
         if said["usage_metadata"]:
-            self._usage.add(said["usage_metadata"])
+            self._usage.add(cast("Usage", usage_of(said["usage_metadata"])))
         if said["additional_kwargs"]:
             self._extras.add(said["additional_kwargs"])
         if said["response_metadata"]:
@@ -188,7 +195,7 @@ class MessageAccumulator:
     @property
     def tool_call_chunks(self) -> list[ToolCallChunk]:
         """The tool calls so far, their arguments as the text that came; nothing is parsed."""
-        return self._calls.chunks()
+        return [_as_chunk(call) for call in self._calls]
 
     def result(self) -> AIMessageChunk:
         """The message so far; feeding may go on.
@@ -198,22 +205,23 @@ class MessageAccumulator:
         """
         if self._class is None:
             raise UsageError("there are no chunks to merge; leave out streams that gave none")
-        calls, facts = self._calls.chunks(), self._facts.built()
-        whole, broken = _divided(calls)
+        facts, calls = self._facts.built(), list(self._calls)
+        whole = [_as_chunk(call) for call in calls if _is_valid(call)]
+        broken = [_as_invalid(call) for call in calls if not _is_valid(call)]
         message = self._class(
             content=self._content.finished(bare_strings="model_provider" not in facts),
             additional_kwargs=self._extras.built(),
             response_metadata=facts,
             tool_call_chunks=whole,
             invalid_tool_calls=broken,
-            usage_metadata=self._usage.total(),
+            usage_metadata=_as_metadata(self._usage.total),
             id=self._id,
             name=self._name,
             **self._ending,
         )
         if broken:
             # Given these at once, the constructor would repair them, character by character.
-            message.tool_call_chunks = calls
+            message.tool_call_chunks = self.tool_call_chunks
             message.invalid_tool_calls = broken
         return message
 
@@ -309,91 +317,91 @@ def _as_block(part: Any) -> Any:
     return {"type": "text", "text": part} if isinstance(part, str) and part else part
 
 
-class _Calls(Items):
-    """The tool calls, as fragments of their arguments come in."""
+class _CallReader:
+    """The `Sink` of a chunk that keeps its calls, and leaves them where anything else comes."""
 
-    def continued(self, piece: Mapping[str, Any]) -> Record | None:
-        """The last call, if a fragment names none."""
-        named = piece.get("id") or piece.get("name")
-        return None if named or not self.items else self.items[-1]
+    def __init__(self) -> None:
+        self.calls = Calls()
 
-    def chunks(self) -> list[ToolCallChunk]:
-        """The calls, with the text of their arguments."""
-        return [
-            {
-                "type": "tool_call_chunk",
-                "name": call.get("name"),
-                "args": call.get("args"),
-                "id": call.get("id"),
-                "index": call.get("index"),
-            }
-            for call in self.built()
-        ]
+    def __iter__(self) -> Iterator[Call]:
+        return (call for call in self.calls if not call.provider_executed)
+
+    def text(self, text: str, index: object = None) -> None:  # noqa: ARG002
+        if text:
+            self.calls.leave()
+
+    def reasoning(
+        self,
+        text: str,
+        index: object = None,  # noqa: ARG002
+        *,
+        signature: str | None = None,
+        redacted: bool = False,
+    ) -> None:
+        if text or signature or redacted:
+            self.calls.leave()
+
+    def tool_call(
+        self,
+        index: object,
+        id: str | None,
+        name: str | None,
+        args: str | None,
+        *,
+        provider_executed: bool = False,
+    ) -> None:
+        self.calls.add(index, id, name, args, provider_executed=provider_executed)
+
+    def call_input(self, index: object, args: str) -> None:
+        if self.calls.at(index):
+            self.calls.add(index, None, None, args, provider_executed=True)
+
+    def content(self, block: object) -> None:  # noqa: ARG002
+        self.calls.leave()
+
+    def refusal(self, text: str, index: object = None) -> None:
+        self.text(text, index)
+
+    def citation(self, citation: object, *, index: object = None) -> None:  # noqa: ARG002
+        self.calls.leave()
+
+    def usage(self, usage: Usage) -> None:
+        pass
+
+    def response(self, metadata: Fields) -> None:
+        if finish_reason(metadata)[0]:
+            self.calls.leave()
+
+    def unrecognized(self, raw: object, reason: str) -> None:
+        pass  # the content keeps it
 
 
-def _divided(calls: list[ToolCallChunk]) -> tuple[list[ToolCallChunk], list[InvalidToolCall]]:
-    """The calls whose arguments are whole, and the others."""
-    whole: list[ToolCallChunk] = []
-    broken: list[InvalidToolCall] = []
-    for call in calls:
-        if _is_object(call["args"]):
-            whole.append(call)
-        else:
-            broken.append(_as_invalid(call))
-    return whole, broken
+def _as_chunk(call: Call) -> ToolCallChunk:
+    return {
+        "type": "tool_call_chunk",
+        "name": call.name or None,
+        "args": call.text if call.parts else None,
+        "id": call.given_id,
+        "index": cast("int | None", call.index),
+    }
 
 
-def _as_invalid(call: ToolCallChunk) -> InvalidToolCall:
+def _is_valid(call: Call) -> bool:
+    return read_args(call.text)[1] is None
+
+
+def _as_invalid(call: Call) -> InvalidToolCall:
     return {
         "type": "invalid_tool_call",
-        "name": call["name"],
-        "args": call["args"],
-        "id": call["id"],
+        "name": call.name or None,
+        "args": call.text if call.parts else None,
+        "id": call.given_id,
         "error": None,
     }
 
 
-def _is_object(args: str | None) -> bool:
-    """Whether arguments are a whole JSON object; no arguments count as an empty one."""
-    if not args:
-        return True
-    try:
-        # Models do write bare line breaks into strings, and LangChain's parser accepts them.
-        return isinstance(json.loads(args, strict=False), dict)
-    except (ValueError, RecursionError):
-        return False
-
-
-class _Usage:
-    """Token counts: increments are added, a running total replaces the one before it."""
-
-    def __init__(self) -> None:
-        self._earlier: dict[str, Any] = {}
-        self._latest: dict[str, Any] = {}
-
-    def add(self, report: Mapping[str, Any]) -> None:
-        """Count a report. One with input tokens of its own opens a new sum."""
-        tokens, known = report["input_tokens"], self._latest
-        restates = tokens and tokens == known.get("input_tokens")
-        if restates and report["output_tokens"] >= known["output_tokens"]:
-            known.update(_counted({}, report))
-            return
-        if tokens:
-            self._earlier, self._latest = _counted(self._earlier, known), {}
-        _counted(self._latest, report)
-
-    def total(self) -> UsageMetadata | None:
-        """All that was counted; None if nothing was ever reported."""
-        total = _counted(_counted({}, self._earlier), self._latest)
-        return cast("UsageMetadata", total) or None
-
-
-def _counted(total: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """Count ``more`` into ``total``, which never comes to hold a dict of somebody else's."""
-    for key, count in more.items():
-        known: Any = total.get(key)
-        if isinstance(count, dict):
-            total[key] = _counted({} if known is None else known, cast("dict[str, Any]", count))
-        else:
-            total[key] = count if known is None else known + count
-    return total
+def _as_metadata(usage: Usage | None) -> UsageMetadata | None:
+    if usage is None:
+        return None
+    fields = msgspec.to_builtins(usage)
+    return cast("UsageMetadata", {key: count for key, count in fields.items() if count != {}})

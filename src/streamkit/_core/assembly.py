@@ -14,6 +14,7 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Any, cast
 
 from .._fields import Fields
+from ..errors import MalformedItem
 from ..events import (
     Event,
     Interrupt,
@@ -32,9 +33,9 @@ from ..events import (
 )
 from ..values import ErrorInfo, Origin, Status, StepKind, Usage
 from .bracket import Bracket, tool_end
+from .kinds import fields_of, is_removal, kind_of, messages_in
 from .message import Message
 from .origin import TaskScopes
-from .payload import fields_of, is_removal, kind_of, messages_in
 from .results import answers_in, own_message, tool_result
 from .seen import SeenRegistry
 
@@ -51,6 +52,8 @@ class Assembly:
         """What time it is: whoever reads the raw items says so, once per item."""
         self.seen: SeenRegistry = SeenRegistry()
         self.scopes: TaskScopes = TaskScopes()
+        self.strict: bool = False
+        """Whether what nobody understands raises instead of being shown."""
         self.output: Any = None
         self.interrupted: bool = False
         self.events: list[Event] = []
@@ -371,10 +374,16 @@ class Assembly:
         fields = {"interrupt_id": interrupt_id, "value": value, "tool_call_id": call}
         self.show(Interrupt, origin, **fields, **details)
 
-    def unrecognized(self, raw: object, reason: str) -> None:
-        """Show an item that nobody understands."""
+    def unrecognized(self, raw: object, reason: str, origin: Origin | None = None) -> None:
+        """Show an item, or a part of one, that nobody understands.
+
+        Raises:
+            MalformedItem: The run is read strictly.
+        """
+        if self.strict:
+            raise MalformedItem(reason, raw)
         self.start_run()
-        self.show(Unrecognized, self._run or _NOWHERE, raw=raw, reason=reason)
+        self.show(Unrecognized, origin or self._run or _NOWHERE, raw=raw, reason=reason)
 
 
 def _status_when_left(message: Message, status: Status) -> Status:

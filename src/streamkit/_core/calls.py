@@ -1,32 +1,73 @@
-"""Tool calls while the model writes them, and the one moment when their arguments are parsed."""
+"""Tool calls while a model writes them: which call a piece belongs to, and when a call is whole.
+
+One rule for the stream and for `merge`:
+
+1. Pieces of one index are one call, unless their ids differ or a new name begins. Without an index
+   the id decides, and a piece without index, id and name goes on with the call written last.
+2. A name may come in pieces, again with every piece, or after the arguments. It is complete once
+   a piece of its call brings arguments after it, or brings no name.
+3. A call is over once its arguments are one whole JSON object and something else has come, such as
+   another call or text. What is written to it after that does not belong to it.
+4. Arguments are read as ``json.loads(text, strict=False)``, as LangChain reads them to run a tool.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from ..values import ToolCall
 
-__all__ = ["Call", "Calls", "strict_args"]
+__all__ = ["Call", "Calls", "read_args"]
 
 
 class Call:
-    """A call the model is writing."""
+    """A call that a model is writing."""
 
-    __slots__ = ("block_id", "done", "id", "name", "parts", "provider_executed")
+    __slots__ = (
+        "block_id",
+        "done",
+        "given_id",
+        "has_begun",
+        "id",
+        "index",
+        "is_over",
+        "name",
+        "name_is_complete",
+        "parts",
+        "provider_executed",
+    )
 
-    def __init__(self, block_id: int, id: str, name: str, *, provider_executed: bool) -> None:
-        self.block_id: int = block_id
-        self.id: str = id
-        self.name: str = name
-        self.provider_executed: bool = provider_executed
+    def __init__(self, index: object, *, provider_executed: bool) -> None:
+        self.index = index
+        self.provider_executed = provider_executed
+        self.given_id: str | None = None
+        self.name: str = ""
+        self.name_is_complete = False
         self.parts: list[str] = []
+        self.is_over = False
+        # What its events have, once it has begun.
+        self.has_begun = False
+        self.id: str = ""
+        self.block_id: int = -1
         self.done: ToolCall | None = None
 
+    @property
+    def text(self) -> str:
+        """The arguments as the model wrote them."""
+        return "".join(self.parts)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the arguments are one whole JSON object."""
+        if not self.parts or not self.parts[-1].rstrip().endswith("}"):
+            return False  # which spares most pieces of an object the attempt
+        return read_args(self.text)[1] is None
+
     def finished(self) -> ToolCall:
-        text = "".join(self.parts)
-        args, error = strict_args(text)
+        """Return the call as a finished message holds it."""
+        args, error = read_args(text := self.text)
         return ToolCall(
             id=self.id,
             name=self.name,
@@ -38,47 +79,107 @@ class Call:
 
 
 class Calls:
-    """The calls of one message, as they began, and which of them a piece is about."""
+    """The calls of one message, in the order of their first pieces."""
 
-    __slots__ = ("_by_id", "_by_index")
+    __slots__ = ("_all", "_by_id", "_last", "_latest", "current")
 
     def __init__(self) -> None:
-        self._by_id: dict[str, Call] = {}
-        self._by_index: dict[object, Call] = {}
+        self.current: Call | None = None
+        """The call that the last piece went to, if nothing else has come since."""
+        self._all: list[Call] = []
+        self._last: Call | None = None
+        self._latest: dict[object, Call] = {}  # by index: the call written last
+        self._by_id: dict[tuple[object, str], Call] = {}
 
     def __iter__(self) -> Iterator[Call]:
-        return iter(self._by_id.values())
+        return iter(self._all)
 
-    def add(self, index: object, call: Call) -> None:
-        self._by_id[call.id] = self._by_index[index] = call
+    def __bool__(self) -> bool:
+        return bool(self._all)
 
     def at(self, index: object) -> Call | None:
-        """Give the call that was last begun at this index."""
-        return self._by_index.get(index)
+        """Return the call that was written last at this index."""
+        return self._latest.get(index)
 
-    def known(self, index: object, id: str | None, name: str | None) -> Call | None:
-        """Give the call that a piece is about, or None where it begins one."""
-        if id and id in self._by_id:
-            return self._by_id[id]
-        call = self._by_index.get(index)
-        if call is None or (id and name) or (name and name != call.name):
-            return None  # an id or a name of its own makes a new call, even at a taken index
+    def add(
+        self,
+        index: object,
+        id: str | None,
+        name: str | None,
+        args: str | None,
+        *,
+        provider_executed: bool = False,
+    ) -> Call | None:
+        """Add a piece to its call, which it may begin, and return the call.
+
+        Return None where the piece says nothing. A call that is over takes no more arguments.
+        """
+        if id or name:
+            call = self._find(index, id, name, args)
+        else:
+            call = self._last if index is None else self._latest.get(index)
+        if call is None:
+            if not (id or name or args):
+                return None
+            call = Call(index, provider_executed=provider_executed)
+            self._all.append(call)
+        if self.current is not call:
+            self.leave()
+            self.current = call
+            self._latest[call.index] = call
+            if not provider_executed:
+                self._last = call
+        if id:
+            call.given_id = id
+            self._by_id[call.index, id] = self._by_id[None, id] = call
+        if name and name != call.name:  # a name that is merely sent again stays as it is
+            call.name += name
+        if args is not None and not call.is_over and (args or not call.parts):
+            call.parts.append(args)
+        if call.name and (args or not name or provider_executed):
+            call.name_is_complete = True
+        return call
+
+    def leave(self) -> Call | None:
+        """Note that something else has come, and return the call that is over by that, if any."""
+        call, self.current = self.current, None
+        if call is None or call.is_over or not call.is_whole:
+            return None
+        call.is_over = True
+        return call
+
+    def _find(
+        self, index: object, id: str | None, name: str | None, args: str | None
+    ) -> Call | None:
+        """Return the call that a piece with an id or a name belongs to, None if it begins one."""
+        latest = self._latest.get(index)
+        if id:
+            is_taken = latest is not None and latest.given_id
+            call = self._by_id.get((index, id)) or (None if is_taken else latest)
+        else:
+            call = None if index is None else latest
+        if call is None or not name:
+            return call
+        if call.name_is_complete and name != call.name:
+            return None  # another call, though it has the index, or even the id, of this one
+        if args and args.lstrip()[:1] == "{" and call.is_whole:
+            if args != call.text:
+                return None
+            call.is_over = True  # some providers send a whole call twice
         return call
 
 
-def strict_args(text: str) -> tuple[dict[str, Any] | None, str | None]:
-    """Parse arguments as strict JSON: ``(args, None)``, or ``(None, why not)``."""
+def read_args(text: str) -> tuple[dict[str, Any] | None, str | None]:
+    """Read arguments as LangChain does: ``(args, None)``, or ``(None, reason)``.
+
+    Models write bare line breaks into strings, and LangChain's parser accepts them.
+    """
     if not text:
         return {}, None  # a tool without parameters: several providers then send nothing at all
     try:
-        args = json.loads(text, parse_constant=_refuse_constant)
+        args = json.loads(text, strict=False)
     except (ValueError, RecursionError) as error:
         return None, f"arguments are not complete JSON: {error}"
     if not isinstance(args, dict):
         return None, "arguments are JSON, but not an object"
-    return args, None  # pyright: ignore[reportUnknownVariableType]
-
-
-def _refuse_constant(name: str) -> None:
-    msg = f"{name} is not JSON"
-    raise ValueError(msg)
+    return cast("dict[str, Any]", args), None

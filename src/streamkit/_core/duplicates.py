@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from .._fields import Fields
 from ..values import Origin
-from .blocks import text_in
+from .content import text_in
 from .message import Message
 from .origin import checkpoint_ns
 

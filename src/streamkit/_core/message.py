@@ -3,11 +3,12 @@
 Laws of this file:
 
 1. Blocks are numbered in the order they begin. At most one of them is text or reasoning and
-   open; any other block's beginning ends it, so text before and after a call are two blocks.
-2. Calls may be open side by side, because providers interleave parallel calls. A call ends when
-   its arguments are complete JSON *and* something else has begun, or with the message.
+   open; whatever else comes ends it, so text before and after a call are two blocks.
+2. Calls may be open side by side, because providers interleave parallel calls. A call starts once
+   its name is complete, and ends once it is over (see `calls`), or with the message.
 3. Text is kept as the pieces that came and joined once, at the end.
 4. Usage is one number per message, however often it is reported.
+5. What comes in was checked by `content`, so that closing cannot fail.
 """
 
 from __future__ import annotations
@@ -30,15 +31,13 @@ from ..events import (
     ToolCallDelta,
     ToolCallEnd,
     ToolCallStart,
-    Unrecognized,
 )
-from ..values import Origin, Status, ToolCall, Usage
+from ..values import Origin, Status, Usage
 from .calls import Call, Calls
-from .finish import finish_reason
+from .content import plain_text, read_chunk, read_message
+from .kinds import fields_of
+from .metadata import UsageReports, finish_reason, text_or_none, usage_of
 from .origin import is_models_own
-from .passage import Passage
-from .payload import fields_of, read_chunk, read_message, usage_of
-from .usage import UsageReports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,69 +46,124 @@ __all__ = ["Message", "Outlet"]
 
 
 class Outlet(Protocol):
-    """Where a message's events go, and what time it is there."""
+    """The receiver of a message's events, and its clock."""
 
     now: float
     events: list[Event]
 
+    def unrecognized(self, raw: object, reason: str, origin: Origin | None = None) -> None:
+        """Report a value that cannot be read."""
+        ...
+
+
+class TextBlock:
+    """A block of text or of reasoning, while it is being written."""
+
+    __slots__ = (
+        "block_id",
+        "chunk_class",
+        "chunk_id",
+        "index",
+        "is_reasoning",
+        "parts",
+        "redacted",
+        "signature",
+    )
+
+    def __init__(self, block_id: int, *, is_reasoning: bool) -> None:
+        self.block_id = block_id
+        self.is_reasoning = is_reasoning
+        self.index: object = None
+        self.parts: list[str] = []
+        self.signature: str | None = None
+        self.redacted = False
+        # Of the last chunk that was read field by field.
+        self.chunk_class: object = None
+        self.chunk_id: str | None = None
+
+    def takes(self, index: object, signature: str | None) -> bool:
+        """Return whether a piece with this index and signature belongs to this block."""
+        has_moved = index is not None and self.index is not None and index != self.index
+        return not has_moved and (signature is None or self.signature in {None, signature})
+
+
+class _Refusal:
+    """The words of a refusal, while they come."""
+
+    __slots__ = ("block_id", "index", "text")
+
+    def __init__(self, block_id: int, index: object) -> None:
+        self.block_id = block_id
+        self.index = index
+        self.text = ""
+
 
 class Message:
-    """A message being written. It is the `Sink` that `payload` tells what chunks say."""
+    """A message being written: the `Sink` that `content` hands to what chunks say."""
 
-    def __init__(self, message_id: str, origin: Origin, outlet: Outlet, **said: str | None) -> None:
+    def __init__(self, message_id: str, origin: Origin, outlet: Outlet, **known: object) -> None:
         self.message_id = message_id
         self.origin = origin
         self.stored_id: str | None = None
         self.marks_its_end: bool = False
         self.has_last_chunk: bool = False
         self.finish_reason: str | None = None
-        self.model: str | None = said.get("model") or origin.metadata.get("ls_model_name")
-        self._is_models_own = is_models_own(origin.metadata)
+        metadata = origin.metadata
+        self.model: str | None = text_or_none(known.get("model") or metadata.get("ls_model_name"))
         self.calls: Calls = Calls()
         self.texts: list[str] = []
+        self._is_models_own = is_models_own(metadata)
         self._outlet = outlet
         self._blocks = 0
-        self._words: Passage | None = None
-        self._tells_last = False
+        self._text: TextBlock | None = None
+        self._refusal: _Refusal | None = None
+        self._refusals: list[str] = []
+        self._begun: list[Call] = []
+        self._marks_last_chunk = False
         self._usage = UsageReports()
         self._metadata: dict[str, Any] = {}
         self._last_metadata: Fields = {}
         self._emit(
             MessageStart,
-            role=said.get("role") or "assistant",
+            role=text_or_none(known.get("role")) or "assistant",
             model=self.model,
-            provider=said.get("provider") or origin.metadata.get("ls_provider"),
+            provider=text_or_none(known.get("provider") or metadata.get("ls_provider")),
+            name=text_or_none(known.get("name")),
         )
 
     # --- what upstream hands in
 
     def try_append_text(self, chunk: Any) -> bool:
-        """Add a chunk that says more of the same text, and tell whether it does: most do.
+        """Append a chunk that has only more of the same text, and return whether it has.
 
-        Its class and its id are of one that was read with care: all to ask is what else it says.
+        Most chunks do. The class and the id are those of one that was read field by field, so
+        only the fields that a chunk may have besides its text are looked at.
         """
-        words = self._words
-        if (
-            words is None
-            or chunk.__class__ is not words.chunk_class
-            or chunk.id != words.chunk_id
-            or chunk.tool_call_chunks
-            or chunk.additional_kwargs
-            or chunk.usage_metadata
-            or (self._tells_last and chunk.chunk_position)
-            or chunk.content.__class__ is not str
-            or (chunk.response_metadata and chunk.response_metadata != self._last_metadata)
-        ):
+        block = self._text
+        try:
+            if (
+                block is None
+                or chunk.__class__ is not block.chunk_class
+                or chunk.id != block.chunk_id
+                or chunk.tool_call_chunks
+                or chunk.additional_kwargs
+                or chunk.usage_metadata
+                or (self._marks_last_chunk and chunk.chunk_position)
+                or chunk.content.__class__ is not str
+                or (chunk.response_metadata and chunk.response_metadata != self._last_metadata)
+            ):
+                return False
+        except Exception:  # noqa: BLE001  (metadata may hold arrays, which raise when compared)
             return False
-        if text := chunk.content:  # `more_text`, without the call: most events are made here
-            words.parts.append(text)
+        if text := chunk.content:  # `try_append`, without the call: most events are made here
+            block.parts.append(text)
             outlet = self._outlet
             outlet.events.append(
                 TextDelta(
                     origin=self.origin,
                     timestamp=outlet.now,
                     message_id=self.message_id,
-                    block_id=words.block_id,
+                    block_id=block.block_id,
                     text=text,
                 )
             )
@@ -119,13 +173,13 @@ class Message:
         """Add what an AIMessageChunk says."""
         fields = fields_of(chunk)
         read_chunk(fields, self)
-        self._tells_last = "chunk_position" in fields  # langchain-core 1.0 and later
-        if self._tells_last:
+        self._marks_last_chunk = "chunk_position" in fields  # langchain-core 1.0 and later
+        if self._marks_last_chunk:
             self.marks_its_end = self._is_models_own
             self.has_last_chunk = fields["chunk_position"] == "last"
-        words = self._words
-        if words and words.index is None and not words.reasoning:
-            words.chunk_class, words.chunk_id = chunk.__class__, fields["id"]
+        block = self._text
+        if block and block.index is None and not block.is_reasoning:
+            block.chunk_class, block.chunk_id = chunk.__class__, fields["id"]
 
     def add_whole(self, fields: Fields) -> None:
         """Add what a whole message (as its dict of fields) says."""
@@ -133,41 +187,41 @@ class Message:
         self.has_last_chunk = True
 
     def finish(self, fields: Fields) -> None:
-        """Take the finished message: all of it if nothing was streamed, else what is still news.
+        """Add the finished message: all of it if nothing was streamed, else what no chunk had.
 
-        Upstream's own merge repeats every chunk, so only what no chunk told is taken from it.
+        Upstream's own merge repeats every chunk.
         """
-        if self._blocks == 0:
+        if self._blocks == 0 and not self.calls:
             self.add_whole(fields)
         elif self.total_usage is None:
             usage = usage_of(fields["usage_metadata"])
             if usage:
                 self.usage(usage)
         self.has_last_chunk = True
-        self.stored_id = fields.get("id")
+        self.stored_id = text_or_none(fields.get("id"))
 
-    # --- what payload says it means (the Sink)
+    # --- what `content` reads (the Sink)
 
     def text(self, text: str, index: object = None) -> None:
-        """Add text, as a plain `str`: LangChain 1.x's `TextAccessor` is a subclass of it."""
+        """Add text."""
         if text.__class__ is not str:
-            text = str.__str__(text)
-        if text and not self.more_text(text, index):
-            self.more_text(text, self._words_at(index, reasoning=False).index)
+            text = plain_text(text, "text", self)
+        if text and not self.try_append(text, index):
+            self.try_append(text, self._text_at(index, is_reasoning=False).index)
 
-    def more_text(self, text: str, index: object = None) -> bool:
-        """Add text if the block at ``index`` is the one that is open, and tell whether it is."""
-        words = self._words
-        if words is None or words.index is not index or words.reasoning:
+    def try_append(self, text: str, index: object = None) -> bool:
+        """Add text if the block at ``index`` is the one that is open, and return whether it is."""
+        block = self._text
+        if block is None or block.index is not index or block.is_reasoning:
             return False
-        words.parts.append(text)
+        block.parts.append(text)
         outlet = self._outlet
         outlet.events.append(
             TextDelta(
                 origin=self.origin,
                 timestamp=outlet.now,
                 message_id=self.message_id,
-                block_id=words.block_id,
+                block_id=block.block_id,
                 text=text,
             )
         )
@@ -181,21 +235,21 @@ class Message:
         signature: str | None = None,
         redacted: bool = False,
     ) -> None:
-        """Add reasoning, or only its seal."""
+        """Add reasoning, or only its signature."""
         if not (text or signature or redacted):
             return
-        words = self._words_at(index, reasoning=True, signature=signature)
-        words.redacted = redacted
-        words.signature = signature or words.signature
+        block = self._text_at(index, is_reasoning=True, signature=signature)
+        block.redacted = redacted
+        block.signature = signature or block.signature
         if text:
-            words.parts.append(text)
+            block.parts.append(text)
             outlet = self._outlet
             outlet.events.append(
                 ReasoningDelta(
                     origin=self.origin,
                     timestamp=outlet.now,
                     message_id=self.message_id,
-                    block_id=words.block_id,
+                    block_id=block.block_id,
                     text=text,
                 )
             )
@@ -205,34 +259,56 @@ class Message:
         index: object,
         id: str | None,
         name: str | None,
-        args: str,
+        args: str | None,
         *,
         provider_executed: bool = False,
     ) -> None:
         """Begin a call, or add to one that has begun."""
-        call = self.calls.known(index, id, name)
-        if call and name and args[:1] == "{":
-            self._end_complete_calls()  # some providers send a whole call twice
+        before = self.calls.current
+        call = self.calls.add(index, id, name, args, provider_executed=provider_executed)
         if call is None:
-            call = self._begin_call(index, id, name or "", provider_executed=provider_executed)
-        self._add_args(call, args)
+            return
+        if before is not call:
+            self._end_text()
+            if before and before.is_over:
+                self._end_call(before)
+        if call.is_over and args and args.strip() and args != call.text:
+            self.unrecognized(args, f"arguments after the end of call {call.id!r}")
+        elif not call.has_begun:
+            if call.name_is_complete:
+                self._begin_call(call)
+        elif args and not call.is_over:
+            self._add_args(call, args)
+        if call.is_over:
+            self._end_call(call)
 
     def call_input(self, index: object, args: str) -> None:
         """Add arguments to the provider's own call at ``index``, if there is one."""
-        call = self.calls.at(index)
-        if call:
-            self._add_args(call, args)
+        if self.calls.at(index):
+            self.tool_call(index, None, None, args, provider_executed=True)
 
     def content(self, block: object) -> None:
-        """Pass on a block that arrived whole."""
+        """Emit a block that arrived whole."""
         self._emit(Content, block_id=self._begin_block(), block=block)
+
+    def refusal(self, text: str, index: object = None) -> None:
+        """Add words of a refusal, which is emitted whole: it may come again in another field."""
+        if text:
+            self._leave_call()
+        known = self._refusal
+        said = [*self._refusals, known.text] if known else self._refusals
+        if not text or (index is None and text in said):
+            return
+        if known is None or (index is not None and known.index not in {None, index}):
+            self._refusal = known = _Refusal(self._begin_block(), index)
+        known.text += text
 
     def citation(
         self, citation: object, block_id: int | None = None, *, index: object = None
     ) -> None:
-        """Pass on an annotation on the text so far, or on a block that may have ended."""
+        """Emit an annotation on the text so far, or on a block that may have ended."""
         if block_id is None:
-            block_id = self._words_at(index, reasoning=False).block_id
+            block_id = self._text_at(index, is_reasoning=False).block_id
         self._emit(Citation, block_id=block_id, citation=citation)
 
     def usage(self, usage: Usage) -> None:
@@ -240,26 +316,35 @@ class Message:
         self._usage.add(usage)
 
     def response(self, metadata: Fields) -> None:
-        """Keep what else the provider said: the last word wins where it repeats itself."""
-        if metadata == self._last_metadata:
-            return
+        """Keep what else the provider reports: of differing values the last one holds."""
+        _, reason = finish_reason(metadata)
+        if reason:
+            self._leave_call()
+        try:
+            if metadata == self._last_metadata:
+                return
+        except Exception:  # noqa: BLE001, S110  (arrays raise when compared)
+            pass
         self._last_metadata = metadata
         self._metadata.update(metadata)
-        self.model = metadata.get("model_name") or metadata.get("model") or self.model
+        model = metadata.get("model_name") or metadata.get("model")
+        self.model = text_or_none(model) or self.model
         _, self.finish_reason = finish_reason(self._metadata)
-        if self.finish_reason:
-            self._end_complete_calls()
+
+    def unrecognized(self, raw: object, reason: str) -> None:
+        """Report a value that cannot be read; the rest of its chunk is read."""
+        self._outlet.unrecognized(raw, reason, self.origin)
 
     @property
-    def words_id(self) -> int | None:
+    def open_block_id(self) -> int | None:
         """The block of text or reasoning that is open."""
-        return self._words.block_id if self._words else None
+        return self._text.block_id if self._text else None
 
     # --- the end
 
     @property
     def is_complete(self) -> bool:
-        """Whether upstream has said that this was all."""
+        """Whether upstream has marked the end of the message."""
         return self.has_last_chunk or self.finish_reason is not None
 
     @property
@@ -269,17 +354,21 @@ class Message:
 
     def close(self, status: Status) -> None:
         """End every block that is open, then the message."""
-        self._end_words()
+        self._end_text()
         for call in self.calls:
+            if not call.has_begun:
+                self._begin_call(call)
             self._end_call(call)
         reason, raw = finish_reason(self._metadata)
-        if reason == "stop" and any(not call.provider_executed for call in self.calls):
+        if self._refusals:
+            reason = "refusal"
+        elif reason == "stop" and any(not call.provider_executed for call in self.calls):
             reason = "tool_calls"  # Gemini and the Responses API have one word for both
         self._emit(
             MessageEnd,
             status=status,
             text="".join(self.texts),
-            tool_calls=tuple(call.done for call in self.calls if call.done),
+            tool_calls=tuple(call.done for call in self._begun if call.done),
             usage=self.total_usage,
             finish_reason=reason,
             raw_finish_reason=raw,
@@ -291,75 +380,75 @@ class Message:
     # --- blocks
 
     def _begin_block(self) -> int:
-        self._end_words()
-        self._end_complete_calls()
+        """End what is over by another block's beginning, and return that one's number."""
+        self._end_text()
+        self._leave_call()
         self._blocks += 1
         return self._blocks - 1
 
-    def _words_at(self, index: object, *, reasoning: bool, signature: str | None = None) -> Passage:
-        """Give the block that words at ``index`` belong to, which they may begin."""
-        words = self._words
-        if words is None or words.reasoning is not reasoning or words.is_over(index, signature):
-            words = self._begin_words(reasoning=reasoning)
+    def _text_at(
+        self, index: object, *, is_reasoning: bool, signature: str | None = None
+    ) -> TextBlock:
+        """Return the block that text at ``index`` belongs to, which it may begin."""
+        block = self._text
+        if (
+            block is None
+            or block.is_reasoning is not is_reasoning
+            or not block.takes(index, signature)
+        ):
+            block = self._begin_text(is_reasoning=is_reasoning)
         if index is not None:
-            words.index = index
-        return words
+            block.index = index
+        return block
 
-    def _begin_words(self, *, reasoning: bool) -> Passage:
-        self._words = words = Passage(self._begin_block(), reasoning=reasoning)
-        self._emit(ReasoningStart if reasoning else TextStart, block_id=words.block_id)
-        return words
+    def _begin_text(self, *, is_reasoning: bool) -> TextBlock:
+        block = TextBlock(self._begin_block(), is_reasoning=is_reasoning)
+        self._text = block
+        self._emit(ReasoningStart if is_reasoning else TextStart, block_id=block.block_id)
+        return block
 
-    def _end_words(self) -> None:
-        words, self._words = self._words, None
-        if words is None:
+    def _end_text(self) -> None:
+        """End the open block of text, of reasoning, or of a refusal."""
+        block, self._text = self._text, None
+        refusal, self._refusal = self._refusal, None
+        if refusal:
+            self._refusals.append(refusal.text)
+            whole = {"type": "refusal", "refusal": refusal.text}
+            self._emit(Content, block_id=refusal.block_id, block=whole)
+        if block is None:
             return
-        text = "".join(words.parts)
-        if words.reasoning:
+        text = "".join(block.parts)
+        if block.is_reasoning:
             self._emit(
                 ReasoningEnd,
-                block_id=words.block_id,
+                block_id=block.block_id,
                 text=text,
-                signature=words.signature,
-                redacted=words.redacted,
+                signature=block.signature,
+                redacted=block.redacted,
             )
         else:
             self.texts.append(text)
-            self._emit(TextEnd, block_id=words.block_id, text=text)
+            self._emit(TextEnd, block_id=block.block_id, text=text)
 
     # --- calls
 
-    def _begin_call(
-        self, index: object, id: str | None, name: str, *, provider_executed: bool
-    ) -> Call:
-        block_id = self._begin_block()
-        id = id or f"{self.message_id}:{block_id}"
-        call = Call(block_id, id, name, provider_executed=provider_executed)
-        self.calls.add(index, call)
+    def _begin_call(self, call: Call) -> None:
+        self._begun.append(call)
+        call.has_begun = True
+        call.block_id = self._blocks
+        self._blocks += 1
+        call.id = call.given_id or f"{self.message_id}:{call.block_id}"
         self._emit(
             ToolCallStart,
-            block_id=block_id,
-            tool_call_id=id,
-            name=name,
-            provider_executed=provider_executed,
+            block_id=call.block_id,
+            tool_call_id=call.id,
+            name=call.name,
+            provider_executed=call.provider_executed,
         )
-        return call
+        if args := call.text:
+            self._add_args(call, args)
 
     def _add_args(self, call: Call, args: str) -> None:
-        if not args:
-            return
-        if call.done:
-            if args.strip() and args != call.done.text:
-                self._outlet.events.append(
-                    Unrecognized(
-                        origin=self.origin,
-                        timestamp=self._outlet.now,
-                        raw=args,
-                        reason=f"arguments after the end of call {call.id!r}",
-                    )
-                )
-            return
-        call.parts.append(args)
         outlet = self._outlet
         outlet.events.append(
             ToolCallDelta(
@@ -372,17 +461,15 @@ class Message:
             )
         )
 
-    def _end_complete_calls(self) -> None:
-        for call in self.calls:
-            if call.done is None and call.parts and call.parts[-1].rstrip().endswith("}"):
-                done = call.finished()
-                if done.error is None:
-                    self._end_call(call, done)
+    def _leave_call(self) -> None:
+        call = self.calls.leave()
+        if call:
+            self._end_call(call)
 
-    def _end_call(self, call: Call, done: ToolCall | None = None) -> None:
-        if call.done:
+    def _end_call(self, call: Call) -> None:
+        if call.done or not call.has_begun:
             return
-        call.done = done = done or call.finished()
+        call.done = done = call.finished()
         self._emit(
             ToolCallEnd,
             block_id=call.block_id,

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from .payload import fields_of
+from .kinds import fields_of
 
 __all__ = ["PendingCalls"]
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from ..values import Origin
 from .duplicates import DuplicateContent
+from .kinds import fields_of, is_removal
 from .message import Message
-from .payload import fields_of, is_removal
 from .pending_calls import PendingCalls
 
 __all__ = ["SeenRegistry"]

@@ -10,7 +10,7 @@ Laws of this file:
 
 1. Deltas are passed on as they come. A finish repeats them, and adds only what no delta told.
 2. Upstream sends all finishes together, at the end of the message. So when a block ends is for
-   `Message` to say, and what only a finish tells (a seal, citations, an image) comes that late.
+   `Message` to say, and what only a finish has (a signature, citations, an image) comes that late.
 3. A call begins when its id and its name are known, which may be only at its finish.
 """
 
@@ -18,10 +18,9 @@ from __future__ import annotations
 
 import json
 
-from .._core.blocks import read_block
+from .._core.content import plain_text, read_block, signature_of
 from .._core.message import Message
-from .._core.payload import usage_of
-from .._core.words import seal_of
+from .._core.metadata import usage_of
 from .._fields import Fields, dict_or_empty, json_text
 from ..errors import MalformedItem
 
@@ -34,12 +33,12 @@ _CALLS = frozenset({"tool_call", "server_tool_call", "invalid_tool_call", *_CALL
 class _Block:
     """A block under way: what it has said, and the part of ours that its words went into."""
 
-    __slots__ = ("begun", "id", "name", "said", "seal", "server", "words_id")
+    __slots__ = ("begun", "id", "name", "said", "server", "signature", "text_block_id")
 
     def __init__(self) -> None:
         self.said: list[str] = []
-        self.words_id: int | None = None
-        self.seal: str | None = None
+        self.text_block_id: int | None = None
+        self.signature: str | None = None
         self.id: str | None = None
         self.name: str | None = None
         self.server = False
@@ -80,7 +79,7 @@ class BlockEvents:
         if delta is None or delta["type"] != "text-delta":
             return False
         block, text = self._blocks.get(event["index"]), delta["text"]
-        if block is None or not self.message.more_text(text, block):
+        if block is None or not self.message.try_append(text, block):
             return False
         block.said.append(text)
         return True
@@ -100,7 +99,7 @@ class BlockEvents:
         self.message.response(metadata)
         refusal = dict_or_empty(event.get("additional_kwargs")).get("refusal")
         if refusal:
-            self.message.content({"type": "refusal", "refusal": refusal})
+            self.message.refusal(plain_text(refusal, "refusal", self.message))
         self.message.has_last_chunk = True
 
     # --- starts
@@ -112,7 +111,7 @@ class BlockEvents:
             if kind in _CALL_CHUNKS:
                 self._args(block, content.get("args") or "")
         elif kind in {"text", "reasoning"}:
-            self._seal(block, content)
+            self._signature(block, content)
             write = self._text if kind == "text" else self._reasoning
             write(block, content.get(kind) or "")
 
@@ -150,12 +149,12 @@ class BlockEvents:
     def _text(self, block: _Block, text: str) -> None:
         block.said.append(text)
         self.message.text(text, block)
-        block.words_id = self.message.words_id if text else block.words_id
+        block.text_block_id = self.message.open_block_id if text else block.text_block_id
 
     def _reasoning(self, block: _Block, text: str) -> None:
         block.said.append(text)
         self.message.reasoning(text, block)
-        block.words_id = self.message.words_id if text else block.words_id
+        block.text_block_id = self.message.open_block_id if text else block.text_block_id
 
     def _args(self, block: _Block, args: str) -> None:
         block.said.append(args)
@@ -199,20 +198,20 @@ class BlockEvents:
 
     def _finish_text(self, block: _Block, content: Fields) -> None:
         self._text(block, block.rest_of(content.get("text") or ""))
-        self._seal(block, content)
+        self._signature(block, content)
         for citation in content.get("annotations") or ():
-            self.message.citation(citation, block.words_id)
+            self.message.citation(citation, block.text_block_id)
 
     def _finish_reasoning(self, block: _Block, content: Fields) -> None:
         self._reasoning(block, block.rest_of(content.get("reasoning") or ""))
-        self._seal(block, content)
+        self._signature(block, content)
 
-    def _seal(self, block: _Block, content: Fields) -> None:
-        """Add the seal, to the block itself where it is still open (Gemini seals texts, too)."""
-        seal = seal_of(content)
-        if seal != block.seal:
-            block.seal = seal
-            self.message.reasoning("", signature=seal)
+    def _signature(self, block: _Block, content: Fields) -> None:
+        """Add the signature, to the block where it is still open: Gemini signs texts, too."""
+        signature = signature_of(content, self.message)
+        if signature != block.signature:
+            block.signature = signature
+            self.message.reasoning("", signature=signature)
 
 
 def _content(event: Fields) -> Fields:

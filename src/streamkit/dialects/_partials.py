@@ -19,10 +19,10 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from .._core.assembly import Assembly
-from .._core.finish import finish_reason
 from .._core.json_message import JsonChunk
+from .._core.kinds import fields_of, message_in
 from .._core.message import Message
-from .._core.payload import fields_of, message_in
+from .._core.metadata import finish_reason
 from .._fields import Fields, dict_or_empty, json_text
 from ..errors import MalformedItem
 from .messages import MessagePairs

@@ -15,8 +15,8 @@ from typing import Any, cast
 from msgspec.structs import replace
 
 from .._core.assembly import Assembly
+from .._core.kinds import fields_of, kind_of
 from .._core.origin import checkpoint_ns, is_internal
-from .._core.payload import fields_of, kind_of
 from .._fields import Fields, dict_or_empty
 from ..errors import MalformedItem
 from ..values import Origin, Status

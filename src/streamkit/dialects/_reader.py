@@ -23,7 +23,7 @@ class Reader(ABC):
     ) -> None:
         self.assembly: Assembly = assembly or Assembly()
         self._clock = clock
-        self._strict = strict
+        self._strict = self.assembly.strict = strict
 
     @abstractmethod
     def read(self, raw: object) -> None:
@@ -48,13 +48,13 @@ class Reader(ABC):
 
     def close(self) -> Sequence[Event]:
         """Give the closing events: the source has no more items."""
-        self.assembly.now = self._clock()
+        self.assembly.now, self.assembly.strict = self._clock(), False  # closing cannot fail
         self.assembly.end_run(self.final_status())
         return self.assembly.take()
 
     def fail(self, error: BaseException) -> Sequence[Event]:
         """Give the closing events: the source raised, or its reader left."""
-        self.assembly.now = self._clock()
+        self.assembly.now, self.assembly.strict = self._clock(), False
         if isinstance(error, Exception):
             self.assembly.end_run("failed", error_info(error))
         else:  # CancelledError, GeneratorExit, KeyboardInterrupt: nothing went wrong

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
+from .._core.kinds import fields_of, kind_of
 from .._core.message import Message
 from .._core.origin import OUTERMOST, Scope, agent_of_graph, checkpoint_ns, is_node
-from .._core.payload import fields_of, kind_of
 from .._fields import dict_or_empty
 from ..values import Origin, StepKind
 

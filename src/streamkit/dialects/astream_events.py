@@ -26,9 +26,9 @@ from typing import Any, NoReturn, TypeGuard, cast
 
 from msgspec.structs import replace
 
+from .._core.kinds import kind_of, messages_in, written_in
 from .._core.message import Message
 from .._core.origin import origin_from
-from .._core.payload import kind_of, messages_in, written_in
 from .._fields import dict_or_empty
 from ..errors import MalformedItem
 from ..events import Custom, StepDelta

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._core.payload import kind_of
+from .._core.kinds import kind_of
 from .._core.results import error_info
 from ..errors import MalformedItem
 from ..events import BatchItem

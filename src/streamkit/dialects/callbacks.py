@@ -27,7 +27,7 @@ from typing import Any, NamedTuple, TypeAlias, cast
 
 from msgspec import Struct
 
-from .._core.payload import messages_in
+from .._core.kinds import messages_in
 from .._core.results import error_info
 from ..errors import MalformedItem
 from ..events import StepDelta

@@ -21,8 +21,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from .._core.kinds import fields_of, kind_of
 from .._core.open_messages import OpenMessages
-from .._core.payload import fields_of, kind_of
 from .._fields import dict_or_empty
 from ..events import StepDelta
 from ..values import Origin

@@ -16,10 +16,10 @@ from collections.abc import Mapping
 from typing import Any, TypeGuard
 
 from .._core.assembly import Assembly
+from .._core.kinds import fields_of, kind_of, kind_of_class, message_in
 from .._core.message import Message
 from .._core.open_messages import OpenMessage, OpenMessages
 from .._core.origin import checkpoint_ns, is_models_own
-from .._core.payload import fields_of, kind_of, kind_of_class, message_in
 from ..errors import MalformedItem
 from ..values import Origin, Status
 

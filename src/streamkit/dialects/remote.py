@@ -31,7 +31,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
-from .._core.payload import message_in
+from .._core.kinds import message_in
 from .._fields import dict_or_empty
 from .._protocols import RunOver
 from ..errors import MalformedItem, RunFailed

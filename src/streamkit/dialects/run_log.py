@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
-from .._core.payload import messages_in
+from .._core.kinds import messages_in
 from .._fields import dict_or_empty
 from ..events import Event
 from ..values import Origin

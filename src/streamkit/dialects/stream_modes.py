@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from .._core.assembly import Assembly
-from .._core.payload import fields_of, messages_in
+from .._core.kinds import fields_of, messages_in
 from .._core.results import error_info
 from .._fields import dict_or_empty
 from ..errors import MalformedItem

@@ -1,0 +1,119 @@
+"""Which values are messages, of which kind, and where they stand in what a node wrote.
+
+It imports none of LangChain: classes are known by the names of their bases, and messages are read
+through the dict that holds their fields, because asking a pydantic object for an attribute that
+its version lacks costs microseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+from .._fields import Fields, dict_or_empty
+from .json_message import JsonMessage, Kind, json_message
+
+__all__ = [
+    "Kind",
+    "fields_of",
+    "is_removal",
+    "kind_of",
+    "kind_of_class",
+    "message_in",
+    "messages_in",
+    "written_in",
+]
+
+_MAX_CLASSES = 1024
+_KINDS: dict[str, Kind] = {
+    "langchain_core.messages.ai.AIMessageChunk": "chunk",
+    "langchain_core.messages.ai.AIMessage": "ai",
+    "langchain_core.messages.tool.ToolMessage": "tool",
+    "langchain_core.messages.base.BaseMessage": "other",
+    "langchain_core.outputs.generation.Generation": "generation",
+}
+
+
+def kind_of(value: object) -> Kind | None:
+    """Return what kind of message ``value`` is, or None where it is none."""
+    return kind_of_class(type(value))
+
+
+class _KindsByClass(dict[type, "Kind | None"]):
+    """The kinds of the classes seen so far, of which a program may make any number."""
+
+    def __missing__(self, cls: type) -> Kind | None:
+        if len(self) == _MAX_CLASSES:
+            self.clear()
+        self[cls] = kind = _kind_by_name(cls)
+        return kind
+
+
+def _kind_by_name(cls: type) -> Kind | None:
+    if issubclass(cls, JsonMessage):
+        return cls.kind
+    names = (f"{base.__module__}.{base.__qualname__}" for base in cls.__mro__)
+    return next((_KINDS[name] for name in names if name in _KINDS), None)
+
+
+kind_of_class: Callable[[type], Kind | None] = _KindsByClass().__getitem__
+"""Return what kind of message a class makes: `kind_of` for where every call counts."""
+
+
+def message_in(value: object) -> Any:
+    """Return ``value`` if it is a message, also one that came as JSON, and None if not."""
+    return value if kind_of_class(value.__class__) else json_message(value)
+
+
+fields_of: Callable[[object], dict[str, Any]] = vars
+"""Return the dict that holds a message's fields. It is the message's own: read it only."""
+
+
+def is_removal(message: object) -> bool:
+    """Return whether a message is a RemoveMessage: its id is that of what it removes."""
+    return fields_of(message).get("type") == "remove"
+
+
+def written_in(output: object) -> Any:
+    """Return what an output writes to the state: the update of a ``Command``, or the output itself.
+
+    A server sends a ``Command`` as a dict of its fields.
+    """
+    if _is_command(output):
+        return cast("Any", output).update
+    fields = dict_or_empty(output)
+    return fields["update"] if fields.keys() == _COMMAND else output
+
+
+_COMMAND = frozenset({"graph", "update", "resume", "goto"})
+
+
+def _is_command(value: object) -> bool:
+    cls = value.__class__
+    return cls.__name__ == "Command" and cls.__module__ == "langgraph.types"
+
+
+def messages_in(values: object) -> Iterator[Any]:
+    """Yield the messages that a node's output holds, in order, whatever shape the output has."""
+    values = written_in(values)
+    channels: Fields = {} if message_in(values) else _channels(values)
+    for value in channels.values() if channels else (values,):
+        yield from _messages(value)
+
+
+def _channels(state: object) -> Fields:
+    """Return a state by its channels: it may be a dict, a dataclass or a pydantic model."""
+    cls: Any = state.__class__
+    names: Any = getattr(cls, "__dataclass_fields__", None) or getattr(cls, "model_fields", ())
+    return {name: getattr(state, name, None) for name in names} or dict_or_empty(state)
+
+
+def _messages(value: object) -> Iterator[Any]:
+    if isinstance(value, (list, tuple)):
+        for item in cast("list[object]", value):
+            if _is_command(item) or item.__class__ is dict:
+                yield from messages_in(item)
+            elif kind_of(item):
+                yield item
+    elif message := message_in(value):
+        yield message

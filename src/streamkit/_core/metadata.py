@@ -1,0 +1,147 @@
+"""What metadata reports of a message: how many tokens it took, and why the model stopped.
+
+One rule each, for the stream and for `merge`. Metadata holds anything, so every value is checked.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from .._fields import dict_or_empty
+from ..values import FinishReason, Usage
+
+__all__ = ["UsageReports", "finish_reason", "text_or_none", "usage_of"]
+
+
+def text_or_none(value: object) -> str | None:
+    """Return a value as plain `str` if it is text that is not empty, else None."""
+    return str.__str__(value) or None if isinstance(value, str) else None
+
+
+# --- tokens
+
+
+def usage_of(metadata: object) -> Usage | None:
+    """Return LangChain's ``usage_metadata`` as a `Usage`; None where there is none."""
+    fields = dict_or_empty(metadata)
+    if not fields:
+        return None
+    total = _count(fields.get("total_tokens"))
+    return Usage(
+        input_tokens=_count(fields.get("input_tokens")) or 0,
+        output_tokens=_count(fields.get("output_tokens")) or 0,
+        total_tokens=-1 if total is None else total,
+        input_token_details=_counts(fields.get("input_token_details")),
+        output_token_details=_counts(fields.get("output_token_details")),
+    )
+
+
+def _counts(details: object) -> dict[str, int]:
+    counts = {str(key): _count(value) for key, value in dict_or_empty(details).items()}
+    return {key: count for key, count in counts.items() if count is not None}
+
+
+def _count(value: object) -> int | None:
+    """Return a number of tokens as a plain int: some servers send it as text or as a float."""
+    if isinstance(value, str) and value.isdecimal() and len(value) < _MOST_DIGITS:
+        return int(value)
+    if isinstance(value, float) and math.isfinite(value):
+        return int(value)
+    return int(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+_MOST_DIGITS = 19  # what fits in 64 bits
+
+
+class UsageReports:
+    """The tokens of one message, from reports that are increments (most) or running totals (some).
+
+    A report with the input tokens of the sum so far, not zero, and no fewer output tokens is a
+    running total and replaces that sum. One with other input tokens begins a new sum, and any
+    other report is an increment. So 10/1, 0/1, 0/1 makes 10/3, and 10/1, 10/2, 10/3 makes 10/3.
+    """
+
+    __slots__ = ("_earlier", "_sum")
+
+    def __init__(self) -> None:
+        self._earlier: Usage | None = None
+        self._sum: Usage | None = None
+
+    def add(self, report: Usage) -> None:
+        """Count a report."""
+        known = self._sum
+        if known is None:
+            self._sum = report
+        elif not report.input_tokens:
+            self._sum = known + report
+        elif (
+            report.input_tokens == known.input_tokens
+            and report.output_tokens >= known.output_tokens
+        ):
+            self._sum = msgspec.structs.replace(
+                report,
+                input_token_details={**known.input_token_details, **report.input_token_details},
+                output_token_details={**known.output_token_details, **report.output_token_details},
+            )
+        else:
+            self._earlier, self._sum = self._earlier + known if self._earlier else known, report
+
+    @property
+    def total(self) -> Usage | None:
+        """All that was counted; None if nothing was ever reported."""
+        return self._earlier + self._sum if self._earlier and self._sum else self._sum
+
+
+# --- why a model stopped
+
+_FINISH_REASONS: dict[str, FinishReason] = {
+    "stop": "stop",
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "pause_turn": "stop",
+    "completed": "stop",
+    "eos": "stop",
+    "eos_token": "stop",
+    "complete": "stop",
+    "length": "length",
+    "max_tokens": "length",
+    "max_output_tokens": "length",
+    "model_length": "length",
+    "model_context_window_exceeded": "length",
+    "tool_calls": "tool_calls",
+    "tool_call": "tool_calls",
+    "tool_use": "tool_calls",
+    "function_call": "tool_calls",
+    "content_filter": "content_filter",
+    "content_filtered": "content_filter",
+    "guardrail_intervened": "content_filter",
+    "safety": "content_filter",
+    "recitation": "content_filter",
+    "blocklist": "content_filter",
+    "prohibited_content": "content_filter",
+    "spii": "content_filter",
+    "refusal": "refusal",
+    "error": "error",
+    "failed": "error",
+    "malformed_function_call": "error",
+}
+
+_REASONS = ("finish_reason", "stop_reason", "stopReason", "done_reason")
+
+
+def finish_reason(metadata: Mapping[str, Any]) -> tuple[FinishReason | None, str | None]:
+    """Return why the model stopped, in our word and in the provider's."""
+    for name in _REASONS:
+        raw = metadata.get(name)
+        if raw and isinstance(raw, str):
+            break
+    else:  # the Responses API
+        details = dict_or_empty(metadata.get("incomplete_details"))
+        raw = text_or_none(details.get("reason")) or text_or_none(metadata.get("status"))
+    if raw is None or raw == "in_progress":
+        return None, None
+    return _FINISH_REASONS.get(raw.lower(), "other"), str.__str__(raw)
