@@ -43,7 +43,7 @@ def flow() -> Any:
 
 
 @pytest.mark.parametrize("api", ENTRYPOINT_APIS)
-def test_an_entrypoint_asks_and_try_append_text(api: str) -> None:
+def test_an_entrypoint_asks_and_goes_on(api: str) -> None:
     graph = flow()
     events = run(graph, api, "hi", THREAD)
     assert facts(events).messages == ["hello there"]

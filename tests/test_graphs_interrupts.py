@@ -134,7 +134,7 @@ def test_a_model_speaks_before_its_node_waits(api: str) -> None:
 
 
 @pytest.mark.parametrize("api", TELLING)
-def test_a_parallel_node_try_append_text(api: str) -> None:
+def test_a_parallel_node_goes_on(api: str) -> None:
     graph = parallel(waits(), asks(says(answer("all the while", 1, 1))), **saved())
     first, second = runs(graph, api, Command(resume="yes"))
     assert facts(first) == paused("go on?", messages=["all the while"], usage=(1, 1))
@@ -186,7 +186,7 @@ def test_a_breakpoint(where: Any, api: str) -> None:
 
 @pytest.mark.parametrize("api", TELLING)
 @pytest.mark.parametrize("depth", [1, 2])
-def test_a_subgraph_try_append_text(depth: int, api: str) -> None:
+def test_a_subgraph_goes_on(depth: int, api: str) -> None:
     _, second = runs(nested(depth), api, Command(resume="yes"))
     assert facts(second) == Facts(messages=["got yes"])
 
@@ -235,7 +235,7 @@ def test_a_tool_waits(api: str) -> None:
 
 
 @pytest.mark.parametrize("api", [EVENTS, MODES, ASYNC_MODES, OWN, OWN_SYNC])
-def test_a_tool_try_append_text(api: str) -> None:
+def test_a_tool_goes_on(api: str) -> None:
     """Also where the state comes before its node starts."""
     _, second = runs(agent(calling(*ONE), [hold], **saved()), api, Command(resume="yes"))
     tools = [("c1", "hold", "held yes")]

@@ -193,7 +193,7 @@ async def test_a_breakpoint_is_left_by_any_answer(reader: Reader) -> None:
     assert done["messages"][-1]["parts"][-1]["text"] == "two"
 
 
-async def test_a_tool_of_the_clients_try_append_text(reader: Reader) -> None:
+async def test_a_tool_of_the_clients_goes_on(reader: Reader) -> None:
     model = says([call(0, "c1", "locate", "{}"), finish("tool_calls")], "Rome, then")
     chat = Chat(reader, chain(asks(model), checkpointer=InMemorySaver()))
     (asked,) = calls_of(await chat.ask())
