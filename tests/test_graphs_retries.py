@@ -105,12 +105,12 @@ SECOND_TRIES = {it.__name__: it for it in (retried_node, retried_model, fallback
 
 def half(api: str) -> Any:
     """Before langchain-core 1.0 nothing in ``messages`` mode tells half a message from a whole."""
-    return ("half a", "incomplete") if api == EVENTS or CORE >= (1,) else "half a"
+    return ("half a", "abandoned") if api == EVENTS or CORE >= (1,) else "half a"
 
 
 @pytest.mark.parametrize("api", APIS)
 @pytest.mark.parametrize("kind", SECOND_TRIES)
-def test_the_first_half_is_incomplete_and_the_second_try_complete(kind: str, api: str) -> None:
+def test_the_first_half_is_abandoned_and_the_second_try_complete(kind: str, api: str) -> None:
     events = run(SECOND_TRIES[kind](), api)
     expected = Facts(messages=[half(api), "the whole"], usage=(1, 2))
     assert facts(events).sorted() == expected.sorted()
@@ -139,12 +139,12 @@ def test_half_a_message_ends_before_its_node_does(kind: str) -> None:
     assert [update.node for update in of(events, StateUpdate)] == ["a"]
 
 
-def test_the_attempt_that_failed_is_an_incomplete_step() -> None:
+def test_the_attempt_that_failed_is_an_abandoned_step() -> None:
     events = run(retried_node(), EVENTS)
     nodes = [it.status for it in of(events, StepEnd) if it.kind == "node"]
-    assert nodes == ["incomplete", "completed"]
+    assert nodes == ["abandoned", "completed"]
     models = [it.status for it in of(events, StepEnd) if it.kind == "chat_model"]
-    assert models == ["incomplete", "completed"]
+    assert models == ["abandoned", "completed"]
 
 
 @pytest.mark.parametrize("api", APIS)

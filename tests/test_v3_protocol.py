@@ -306,7 +306,7 @@ def test_who_speaks() -> None:
         assert start.role == ours
 
 
-def test_an_attempt_that_is_retried_is_incomplete() -> None:
+def test_an_attempt_that_is_retried_is_abandoned() -> None:
     def at(step: int, run: str, event: dict[str, Any]) -> dict[str, Any]:
         node = {"langgraph_node": "a", "langgraph_checkpoint_ns": f"a:{step}"}
         return enveloped("messages", (event, {**node, "langgraph_step": step, "run_id": run}))
@@ -318,7 +318,7 @@ def test_an_attempt_that_is_retried_is_incomplete() -> None:
         ]
     )
     assert [(end.text, end.status) for end in of(events, MessageEnd)] == [
-        ("half", "incomplete"),
+        ("half", "abandoned"),
         ("", "completed"),
     ]
 

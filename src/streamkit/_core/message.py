@@ -40,7 +40,7 @@ from .metadata import UsageReports, finish_reason, text_or_none, usage_of
 from .origin import is_models_own
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
 __all__ = ["Message", "Outlet"]
 
@@ -104,6 +104,17 @@ class Message:
     def __init__(self, message_id: str, origin: Origin, outlet: Outlet, **known: object) -> None:
         self.message_id = message_id
         self.origin = origin
+        self.key: Hashable = None
+        self.ids: set[str | None] = set()
+        """Every id that upstream has given it so far."""
+        self.has_failed: bool = False
+        """Whether its model has raised, after which only its node tells how it ends."""
+        self.has_successor: bool = False
+        """Whether its node has begun another message since."""
+        self.before_close: Callable[[], None] | None = None
+        """Adds what its reader has held back."""
+        self.reader: Any = None
+        """What its reader keeps about it while it is open."""
         self.stored_id: str | None = None
         self.marks_its_end: bool = False
         self.has_last_chunk: bool = False

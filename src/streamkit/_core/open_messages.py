@@ -1,118 +1,92 @@
-"""The open messages of an API that gives no run ids: which one does a chunk belong to?
+"""The register of open messages: each is known by its key, its run, its metadata and its ids.
 
-1. The same metadata *object* means the same model run: LangGraph hands out one dict per run.
-2. Otherwise the same id does. But a provider may change the id in mid-message (the OpenAI
+Laws of this file:
+
+1. A message is open if and only if it is here. No reader keeps a list of its own.
+2. The same metadata *object* means the same model run: LangGraph hands out one dict per run.
+3. Otherwise the same id does. But a provider may change the id in mid-message (the OpenAI
    Responses API: ``resp_1`` first, then ``lc_run--…``), so an id of LangChain's own making and
    one of the provider's may be two names of one message; two of LangChain's never are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
-from typing import Any
+from collections.abc import Hashable, Iterator
 
-from ..errors import MalformedItem
-from ..values import Origin, Status
-from .assembly import Assembly
+from ..values import Origin
 from .message import Message
+from .origin import checkpoint_ns
 
-__all__ = ["OpenMessage", "OpenMessages"]
+__all__ = ["OpenMessages"]
 
 
-class OpenMessage:
-    """An open message and every name it has gone by."""
+class OpenMessages:
+    """The open messages of one run, in the order they began."""
 
-    __slots__ = ("ids", "key", "message", "origin")
+    def __init__(self) -> None:
+        self._by_key: dict[Hashable, Message] = {}
+        self.by_run: dict[str | None, Message] = {}
+        """The open messages by the id of the run that writes them, where the API tells it."""
+        self.by_metadata: dict[int, Message] = {}
+        """The open messages by the identity of the metadata that their chunks come with."""
 
-    def __init__(self, key: Hashable, message: Message, origin: Origin) -> None:
-        self.key: Hashable = key
-        self.message: Message = message
-        self.origin: Origin = origin
-        self.ids: set[str | None] = set()
+    def __iter__(self) -> Iterator[Message]:
+        """Return the messages that are open now; they may be closed during the iteration."""
+        return iter(list(self._by_key.values()))
 
-    def may_be(self, id: str | None) -> bool:
-        """Tell whether ``id`` is, or may have become, a name of this message."""
-        if id in self.ids or not id:
-            return True
-        has_langchain_id = any(map(_is_langchain_id, self.ids))
-        return has_langchain_id != _is_langchain_id(id)
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    def get(self, key: Hashable) -> Message | None:
+        """Return the open message with this key, or None."""
+        return self._by_key.get(key)
+
+    def named(self, id: str | None) -> Message | None:
+        """Return the open message that has had this id, or None."""
+        return next((it for it in self._by_key.values() if id and id in it.ids), None)
+
+    def of_chunk(self, id: str | None, origin: Origin) -> Message | None:
+        """Return the open message that a chunk adds to, or None where it begins one."""
+        if origin.metadata and (message := self.by_metadata.get(_identity(origin))):
+            return message
+        fitting = [it for it in self if it.origin.metadata == origin.metadata]
+        exact = (message for message in fitting if id in message.ids)
+        return next(exact, next((message for message in fitting if _may_be(message, id)), None))
+
+    def add(self, message: Message) -> None:
+        """Add a message that begins, under its key."""
+        origin = message.origin
+        task = checkpoint_ns(origin.metadata)
+        for other in self._by_key.values() if task else ():
+            if checkpoint_ns(other.origin.metadata) == task:
+                other.has_successor = True
+        self._by_key[message.key] = message
+        if origin.run_id:
+            self.by_run.setdefault(origin.run_id, message)
+        if origin.metadata:
+            self.by_metadata.setdefault(_identity(origin), message)
+
+    def remove(self, message: Message) -> None:
+        """Remove a message that ends."""
+        del self._by_key[message.key]
+        if self.by_run.get(message.origin.run_id) is message:
+            del self.by_run[message.origin.run_id]
+        if self.by_metadata.get(_identity(message.origin)) is message:
+            del self.by_metadata[_identity(message.origin)]
+
+
+def _identity(origin: Origin) -> int:
+    return id(origin.metadata)
+
+
+def _may_be(message: Message, id: str | None) -> bool:
+    """Return whether ``id`` is, or may have become, a name of this message."""
+    if not id or id in message.ids:
+        return True
+    has_langchain_id = any(map(_is_langchain_id, message.ids))
+    return has_langchain_id != _is_langchain_id(id)
 
 
 def _is_langchain_id(id: str | None) -> bool:
     """LangChain's own ids: ``run-`` (0.3.40), ``run--`` (0.3.86), ``lc_run--`` (1.0 and later)."""
     return id is not None and id.startswith(("lc_run-", "run-"))
-
-
-class OpenMessages:
-    """The open messages, and the way from a chunk to its message."""
-
-    def __init__(
-        self, assembly: Assembly, before_end: Callable[[Message], None] | None = None
-    ) -> None:
-        self._assembly = assembly
-        self._before_end = before_end
-        self._open: list[OpenMessage] = []
-        self._count = 0
-        self.by_metadata: dict[int, OpenMessage] = {}
-        """The open messages, by the identity of the metadata that their chunks come with."""
-        self.last: Message | None = None
-        """The message that the last chunk was about."""
-
-    def __iter__(self) -> Iterator[tuple[Message, Origin]]:
-        return iter([(track.message, track.origin) for track in self._open])
-
-    def add(self, chunk: Any, metadata: dict[str, Any] | None, origin: Origin) -> None:
-        """Add a chunk to its message, which it may open or end."""
-        message_id: str | None = chunk.id
-        track = self.by_metadata.get(id(metadata)) or self._by_id(message_id, origin)
-        if track is None:
-            if message_id in self._assembly.seen.message_ids:
-                return _refuse_late(chunk)
-            track = self._start(message_id, origin)
-        track.ids.add(message_id)
-        self.last = track.message
-        track.message.add_chunk(chunk)
-        if track.message.has_last_chunk:
-            self._end(track)
-        return None
-
-    def end(self, message: Message, left: Status = "incomplete") -> None:
-        """End a message, because something that comes after it has come."""
-        for track in list(self._open):
-            if track.message is message:
-                self._end(track, left)
-
-    def named(self, id: str | None) -> Message | None:
-        """Give the open message that has gone by this id."""
-        return next((track.message for track in self._open if id and id in track.ids), None)
-
-    def _by_id(self, id: str | None, origin: Origin) -> OpenMessage | None:
-        fitting = [it for it in self._open if it.origin.metadata == origin.metadata]
-        exact = (track for track in fitting if id in track.ids)
-        return next(exact, next((track for track in fitting if track.may_be(id)), None))
-
-    def _start(self, message_id: str | None, origin: Origin) -> OpenMessage:
-        self._count += 1
-        key = ("track", self._count)
-        track = OpenMessage(key, self._assembly.start_message(key, origin, message_id), origin)
-        self._open.append(track)
-        self.by_metadata[id(origin.metadata)] = track
-        return track
-
-    def _end(self, track: OpenMessage, left: Status = "incomplete") -> None:
-        message = track.message
-        if self._before_end:
-            self._before_end(message)
-        self._open.remove(track)
-        self.by_metadata.pop(id(track.origin.metadata), None)
-        # A chunk of before langchain-core 1.0 does not say whether it is the last.
-        is_cut = not message.is_complete and (message.marks_its_end or left == "failed")
-        self._assembly.end_message(track.key, left if is_cut else "completed")
-        seen = self._assembly.seen
-        ids = seen.internal_ids if message.origin.internal else seen.message_ids
-        ids.update(filter(None, track.ids))
-
-
-def _refuse_late(chunk: Any) -> None:
-    if chunk.content or chunk.tool_call_chunks:
-        raise MalformedItem(f"a chunk after the end of message {chunk.id!r}", chunk)

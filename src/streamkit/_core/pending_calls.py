@@ -2,114 +2,178 @@
 
 Laws of this file:
 
-1. A call is pending until a tool takes it, and runs until that tool ends.
-2. A call that has ended may be taken again, for its node may be tried again, until the node
-   itself has told the result; but a pending one that fits comes first.
-3. A call has its result once: whatever repeats it is no news, also where the tool failed.
+1. A call is known by its place, which is the graph, the message and the position in it. Its id is
+   the provider's and may repeat: in later turns, in two agents at once, even in one message.
+2. A call is pending until a tool takes it, and runs until that tool ends.
+3. A call that has ended may be taken again, for its node may be tried again, until the node
+   itself has stored the result; but a pending one that fits comes first.
+4. A call has its result once: whatever repeats it is a duplicate, also where the tool failed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, TypeAlias
 
+from ..values import Origin, ToolCall
 from .kinds import fields_of
 
-__all__ = ["PendingCalls"]
+__all__ = ["PendingCall", "PendingCalls"]
+
+_State: TypeAlias = Literal["pending", "running", "ended", "stored"]
+_Namespace: TypeAlias = tuple[str, ...]
+_Fits: TypeAlias = Callable[[object, object], bool]
 
 
-class _Asked(NamedTuple):
-    """What a call asks for, and in which graph."""
+class PendingCall:
+    """A call that a model made, and what became of it."""
 
-    name: str
-    args: Any
-    namespace: tuple[str, ...]
+    __slots__ = ("args", "given_id", "id", "name", "namespace", "node", "output", "state")
 
-
-_Fits = Callable[[object, object], bool]
+    def __init__(  # noqa: PLR0913  (a call has this many sides)
+        self,
+        id: str,
+        name: str,
+        args: object,
+        namespace: _Namespace,
+        *,
+        given_id: str | None = None,
+        node: str | None = None,
+        state: _State = "pending",
+    ) -> None:
+        self.id: str = id
+        """The id that our events have for it, which no other call at work has."""
+        self.given_id: str = given_id or id
+        """The id that the provider gave it."""
+        self.name: str = name
+        self.args: Any = args
+        self.namespace: _Namespace = namespace
+        self.node: str | None = node
+        self.state: _State = state
+        self.output: Any = None
+        """What its tool returned, until the node has stored it."""
 
 
 class PendingCalls:
     """The calls of one run, and what became of them."""
 
     def __init__(self) -> None:
-        self._pending: dict[str, _Asked] = {}
-        self._running: dict[str, _Asked] = {}
-        self._ended: dict[str, _Asked] = {}
-        self._answered: set[str] = set()
+        self._calls: dict[str, list[PendingCall]] = {}
 
-    def add(self, id: str, name: str, args: object, namespace: tuple[str, ...]) -> None:
-        """Remember a call that a model made; some models use their ids again and again."""
-        self._answered.discard(id)
-        self._ended.pop(id, None)
-        self._pending[id] = _Asked(name, args, namespace)
+    # --- calls
 
-    def expect(self, messages: Iterable[object], namespace: tuple[str, ...]) -> None:
-        """Make the calls pending that a node is given, where an earlier run's model made them."""
-        calls: dict[str, _Asked] = {}
+    def add(self, call: ToolCall, given_id: str, origin: Origin) -> None:
+        """Register a call that a model made: the earlier ones of its id and place are over."""
+        kept = [
+            it
+            for it in self._calls.get(given_id, ())
+            if it.state == "running" or it.id != call.id or it.namespace != origin.namespace
+        ]
+        made = PendingCall(
+            call.id, call.name, call.args, origin.namespace, given_id=given_id, node=origin.node
+        )
+        self._calls[given_id] = [*kept, made]
+
+    def expect(self, messages: Iterable[object], namespace: _Namespace) -> None:
+        """Register the calls in a node's input that no message of this run has made."""
+        calls: dict[str, PendingCall] = {}
         for message in messages:
             fields = fields_of(message)
             for call in fields.get("tool_calls") or ():
-                if not self._knows(call["id"]):
-                    calls[call["id"]] = _Asked(call["name"], call["args"], namespace)
+                if not self._at_work(call["id"]):
+                    made = PendingCall(call["id"], call["name"], call["args"], namespace)
+                    calls[call["id"]] = made
             calls.pop(fields.get("tool_call_id") or "", None)
-        self._pending.update(calls)
+        for id, call in calls.items():
+            self._calls.setdefault(id, []).append(call)
 
-    def _knows(self, id: str) -> bool:
-        return id in self._answered or id in self._pending or id in self._running
+    def is_taken(self, id: str, origin: Origin) -> bool:
+        """Return whether a call that is at work elsewhere, or whose tool runs, has this id."""
+        here = (origin.namespace, origin.node)
+        return any(
+            it.state == "running" or (it.state == "pending" and (it.namespace, it.node) != here)
+            for it in self._all()
+            if it.id == id
+        )
 
-    def find(self, name: str, input: object, namespace: tuple[str, ...]) -> str | None:
-        """Give the id of the call that a tool run answers, where upstream leaves it out.
+    def _at_work(self, given_id: str) -> bool:
+        return bool(self._calls.get(given_id))
+
+    def _all(self) -> list[PendingCall]:
+        return [call for calls in self._calls.values() for call in calls]
+
+    # --- tools
+
+    def find(
+        self, name: str, input: object, namespace: _Namespace, given_id: str | None = None
+    ) -> PendingCall | None:
+        """Return the call that a tool run answers, or None.
 
         It is the oldest pending call of that tool in the same graph with the same arguments;
         failing that, one whose arguments are a part of the input (the rest was injected); and
-        the oldest of all where the input is not known.
+        the oldest of all where the input is not known. Upstream may leave out the id.
         """
-        pending = _fitting(self._pending, name, input, namespace, _WAYS_TO_FIT)
-        return pending or _fitting(self._ended, name, input, namespace, (_equal, _part_of))
+        calls = self._all() if given_id is None else self._calls.get(given_id, [])
+        for state, ways in (("pending", _WAYS_TO_FIT), ("ended", (_equal, _part_of))):
+            fitting = [it for it in calls if it.state == state]
+            named = [it for it in fitting if it.name == name]
+            if given_id is None:
+                found = _first_that_fits(named, input, namespace, ways)
+            else:
+                found = _first_that_fits(named or fitting, input, namespace, _WAYS_TO_FIT_ID)
+            if found:
+                return found
+        return None
 
-    def take(self, id: str) -> tuple[str, Any]:
-        """Say that a tool runs for a call, and give the call's name and arguments."""
-        call = self._pending.pop(id, None) or self._ended.pop(id, None)
-        if call is None:
-            return "", None
-        self._running[id] = call
-        return call.name, call.args
+    def end(self, call: PendingCall, output: object) -> None:
+        """Register that a call's tool has ended."""
+        call.state = "ended"
+        call.output = output if isinstance(output, (str, list)) else None
 
-    def end(self, id: str | None) -> None:
-        """Remember that a call has its result."""
-        if id:
-            self._answered.add(id)
-        if id in self._running:
-            self._ended[id] = self._running.pop(id)
+    def add_running(self, given_id: str, id: str, name: str, origin: Origin) -> PendingCall:
+        """Register a tool run that no known call asked for."""
+        call = PendingCall(
+            id, name, None, origin.namespace, given_id=given_id, node=origin.node, state="running"
+        )
+        self._calls.setdefault(given_id, []).append(call)
+        return call
 
-    def mark_stored(self, id: str) -> None:
-        """Say that the node which ran the tool has told its result, and so will not run again."""
-        self._ended.pop(id, None)
+    # --- results
 
-    def is_answered(self, id: str | None) -> bool:
-        """Tell whether a call has its result already."""
-        return id in self._answered
+    def answered_by(
+        self, given_id: str, name: str | None, content: object, namespace: _Namespace
+    ) -> PendingCall | None:
+        """Return the call that a tool's message answers, or repeats the answer to, or None."""
+        calls = [it for it in self._calls.get(given_id, ()) if it.state != "stored"]
+        calls = [it for it in calls if it.namespace == namespace] or calls
+        calls = [it for it in calls if name and it.name == name] or calls
+        same = (it for it in calls if it.state == "ended" and it.output == content)
+        by_state = (it for state in _ANSWER_ORDER for it in calls if it.state == state)
+        return next(same, next(by_state, None))
+
+    def is_answered(self, given_id: str | None) -> bool:
+        """Return whether all calls of this id have their results."""
+        calls = self._calls.get(given_id or "", ())
+        return bool(calls) and all(it.state in {"ended", "stored"} for it in calls)
+
+    def mark_stored(self, call: PendingCall) -> None:
+        """Register that the node has stored the result, and so will not run the tool again."""
+        call.state, call.args, call.output = "stored", None, None
 
 
-def _fitting(
-    calls: Mapping[str, _Asked],
-    name: str,
-    input: object,
-    namespace: tuple[str, ...],
-    ways: Iterable[_Fits],
-) -> str | None:
-    named = [(id, call) for id, call in calls.items() if call.name == name]
-    here = [(id, call) for id, call in named if call.namespace == namespace] or named
+def _first_that_fits(
+    calls: list[PendingCall], input: object, namespace: _Namespace, ways: Iterable[_Fits]
+) -> PendingCall | None:
+    here = [call for call in calls if call.namespace == namespace] or calls
     for fits in ways:
-        for id, call in here:
+        for call in here:
             if fits(call.args, input):
-                return id
+                return call
     return None
 
 
 def _equal(args: object, input: object) -> bool:
-    return args == input
+    return bool(args == input)
 
 
 def _part_of(args: object, input: object) -> bool:
@@ -124,4 +188,10 @@ def _unknown(_args: object, input: object) -> bool:
     return input is None
 
 
+def _any(_args: object, _input: object) -> bool:
+    return True
+
+
+_ANSWER_ORDER: tuple[_State, ...] = ("running", "ended", "pending")
 _WAYS_TO_FIT: tuple[_Fits, ...] = (_equal, _part_of, _unknown, _unreadable)
+_WAYS_TO_FIT_ID: tuple[_Fits, ...] = (*_WAYS_TO_FIT, _any)

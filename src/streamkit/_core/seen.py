@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
-from ..values import Origin
+from ..values import Origin, Status
 from .duplicates import DuplicateContent
 from .kinds import fields_of, is_removal
 from .message import Message
@@ -38,18 +38,19 @@ class SeenRegistry:
 
     # --- messages
 
-    def record_message(self, message: Message) -> None:
-        """Remember a message that ended, and the calls it made."""
-        ids = filter(None, (message.message_id, message.stored_id))
+    def record_message(self, message: Message, status: Status) -> None:
+        """Record a message that ended, and the calls it made, unless it was abandoned."""
+        ids = filter(None, (message.message_id, message.stored_id, *message.ids))
+        is_internal = message.origin.internal  # then unseen until a node puts it into the state
+        (self.internal_ids if is_internal else self.message_ids).update(ids)
+        if status == "abandoned":
+            return
         calls = [call.done for call in message.calls if call.done]
-        if message.origin.internal:  # unseen until a node puts it into the state
-            self.internal_ids.update(ids)
-        else:
-            self.message_ids.update(ids)
+        if not is_internal:
             self.duplicates.record_answer(message, tuple(call.id for call in calls))
         for call in calls:
             if not call.provider_executed:
-                self.calls.add(call.id, call.name, call.args, message.origin.namespace)
+                self.calls.add(call, call.id, message.origin)
 
     def knows(self, message: object) -> bool:
         """Tell whether a message was shown, or marked as seen."""

@@ -16,6 +16,7 @@ Laws of this file:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, cast
 
 from .._core.assembly import Assembly
@@ -54,6 +55,9 @@ class PartialMessages(MessagePairs):
                 self._growing[id] = _Growing(id, self._metadata.pop(id, {}))
             growing = self._growing[id]
             self.add(growing.chunk(fields), growing.metadata)
+            message_written = self._assembly.messages.named(id)
+            if message_written and message_written.before_close is None:
+                message_written.before_close = partial(self._add_rest, message_written, id)
 
     def read_complete(self, data: Sequence[object]) -> None:
         """Tell the assembly of messages that are whole, and that may have been partial before."""
@@ -61,19 +65,13 @@ class PartialMessages(MessagePairs):
             growing = self._growing.get(fields_of(message)["id"])
             if growing:
                 self.read_partial([message])
-                self.close_superseded(message)
+                self._assembly.close_superseded(message)
             else:
                 self.add(message, self._metadata.pop(fields_of(message)["id"], {}))
 
-    def before_end(self, message: Message) -> None:
-        """Say what was held back: the last call's arguments, and the usage."""
-        for id in [it for it in self._growing if self._open.named(it) is message]:
-            message.add_chunk(self._growing.pop(id).rest())
-
-    def finish(self) -> None:
-        """Say it of all messages, because the source came to its end."""
-        for message, _ in self._open:
-            self.before_end(message)
+    def _add_rest(self, message: Message, id: str) -> None:
+        """Add what was held back: the last call's arguments, and the usage."""
+        message.add_chunk(self._growing.pop(id).rest())
 
 
 def _message(raw: object) -> Any:

@@ -9,17 +9,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 from msgspec.structs import replace
 
 from .._core.assembly import Assembly
-from .._core.kinds import fields_of, kind_of
+from .._core.kinds import kind_of
+from .._core.message import Message
 from .._core.origin import checkpoint_ns, is_internal
 from .._fields import Fields, dict_or_empty
 from ..errors import MalformedItem
-from ..values import Origin, Status
+from ..values import Origin
 from ._blocks import BlockEvents
 
 __all__ = ["ProtocolMessages", "is_protocol_event"]
@@ -44,64 +45,35 @@ def is_protocol_event(raw: object) -> bool:
     return isinstance(event, str) and event in _EVENTS
 
 
-class _Track:
-    """An open message: what reads its events, and where it belongs."""
-
-    __slots__ = ("blocks", "id", "key", "namespace", "origin")
-
-    def __init__(self, key: Hashable, blocks: BlockEvents, namespace: Path, id: str | None) -> None:
-        self.key = key
-        self.blocks = blocks
-        self.origin = blocks.message.origin
-        self.namespace = namespace
-        self.id = id
-
-
 class ProtocolMessages:
     """Reads protocol events, and the whole messages between them, into an assembly."""
 
     def __init__(self, assembly: Assembly) -> None:
         self._assembly = assembly
-        self._tracks: list[_Track] = []
-        self._by_run: dict[object, _Track] = {}
+        self._by_run = assembly.messages.by_run
         self._tools: set[str] = set()
         self._lost: dict[Path, int] = {}
-        self._count = 0
 
     def read(self, raw: object, namespace: Path = ()) -> None:
         """Tell the assembly what ``(payload, metadata)``, or a bare event, means."""
         payload, metadata = _parts(raw)
         if kind_of(payload):
-            self._whole(payload, self._origin(metadata, namespace))
+            self._assembly.whole_message(payload, self._origin(metadata, namespace))
         elif isinstance(payload, dict):
             self._event(cast("Fields", payload), metadata, namespace)
         else:
             raise MalformedItem(f"expected a message or a protocol event, got {raw!r:.200}", raw)
 
     def try_append_text(self, raw: Any) -> bool:
-        """Read a delta that says more of a text, as most do, and tell whether it was one."""
+        """Add a delta that says more of a text, as most do; return whether it was one."""
         if raw.__class__ is not tuple:
             return False
         event, metadata = raw
-        track = self._by_run.get(metadata.get("run_id"))
-        return track is not None and event.__class__ is dict and track.blocks.try_append_text(event)
-
-    def _whole(self, message: object, origin: Origin) -> None:
-        self.close_superseded(message)
-        self._assembly.whole_message(message, origin)
-
-    def close_superseded(self, message: object) -> None:
-        """End the open message that a whole one repeats."""
-        id = fields_of(message).get("id")
-        for track in self._open():
-            if id and id == track.id:
-                self._end(track)
-
-    def end_task(self, task_id: str, left: Status = "incomplete") -> None:
-        """End the messages of a node that ended, and so left them half said."""
-        for track in self._open():
-            if task_id in track.origin.parent_ids:
-                self._end(track, left)
+        message = self._by_run.get(metadata.get("run_id"))
+        if message is None or message.reader is None or event.__class__ is not dict:
+            return False
+        is_more: bool = message.reader.try_append_text(event)
+        return is_more
 
     # --- protocol events
 
@@ -113,14 +85,14 @@ class ProtocolMessages:
             case _ if run_id in self._tools:
                 pass
             case "message-finish":
-                track = self._track(event, run_id, namespace)
-                track.blocks.finish(event)
-                self._end(track)
+                message = self._message_of(event, run_id, namespace)
+                message.reader.finish(event)
+                self._assembly.end_message(message.key)
             case "error":
-                track = self._track(event, run_id, namespace)
-                self._assembly.end_message(track.key, "failed")
+                # Whether another attempt follows, only the end of its node or of the run tells.
+                self._message_of(event, run_id, namespace).has_failed = True
             case _:
-                self._track(event, run_id, namespace).blocks.read(event)
+                self._message_of(event, run_id, namespace).reader.read(event)
 
     def _start(self, event: Fields, metadata: dict[str, Any], namespace: Path) -> None:
         run_id, id = metadata.get("run_id"), event.get("id") or event.get("message_id")
@@ -128,12 +100,10 @@ class ProtocolMessages:
             self._tools.update(filter(None, [run_id]))
             return
         origin = self._origin(metadata, namespace)
-        self._abandon_earlier(origin, run_id)
-        self._count += 1
-        key = ("protocol", self._count)
+        self._end_earlier(origin, run_id)
         named, role = dict_or_empty(event.get("metadata")), event.get("role") or "ai"
         message = self._assembly.start_message(
-            key,
+            object(),
             origin,
             id,
             role=_ROLES.get(role, role),
@@ -141,52 +111,52 @@ class ProtocolMessages:
             provider=named.get("provider"),
         )
         message.marks_its_end = True
-        track = _Track(key, BlockEvents(message), namespace, id)
-        self._tracks.append(track)
-        if run_id:
-            self._by_run[run_id] = track
+        message.reader = BlockEvents(message)
 
-    def _abandon_earlier(self, origin: Origin, run_id: str | None) -> None:
-        """End what a retry left half said: the graph has gone on, or the run began again."""
-        for track in self._open():
-            earlier = track.origin
+    def _end_earlier(self, origin: Origin, run_id: str | None) -> None:
+        """End the messages of earlier supersteps, and what this run wrote before."""
+        for message in self._assembly.messages:
+            earlier = message.origin
             is_before = earlier.namespace == origin.namespace and (
                 (earlier.step or 0) < (origin.step or 0)
             )
             if is_before or (run_id and earlier.run_id == run_id):
-                self._end(track)
+                self._assembly.leave_message(message, "abandoned")
 
-    def _track(self, event: Fields, run_id: str | None, namespace: Path) -> _Track:
-        """Give the open message that an event is about."""
-        track = self._by_run.get(run_id)
-        if track and self._assembly.is_open(track.key):
-            return track
-        tracks = [] if run_id else self._about(event, namespace)
-        if len(tracks) == 1:
-            return tracks[0]
-        if tracks:
-            self._lose(event, namespace, tracks)
-            reason = f"{len(tracks)} messages are open in its namespace, and it does not say which"
+    def _message_of(self, event: Fields, run_id: str | None, namespace: Path) -> Message:
+        """Return the open message that an event is about."""
+        message = self._by_run.get(run_id)
+        if message and message.reader:
+            return message
+        messages = [] if run_id else self._about(event, namespace)
+        if len(messages) == 1:
+            return messages[0]
+        if messages:
+            self._count_lost(event, namespace, messages)
+            reason = (
+                f"{len(messages)} messages are open in its namespace, and it does not say which"
+            )
         else:
             reason = "no message is open that it could be about"
         raise MalformedItem(f"{event['event']}: {reason}", event)
 
-    def _about(self, event: Fields, namespace: Path) -> list[_Track]:
-        """Give the messages that an event without metadata may be about."""
+    def _about(self, event: Fields, namespace: Path) -> list[Message]:
+        """Return the messages that an event without metadata may be about."""
         id = event.get("id") or event.get("message_id")
+        messages = [it for it in self._assembly.messages if it.reader]
         if id:
-            return [track for track in self._open() if track.id == id]
-        return [track for track in self._open() if track.namespace == namespace]
+            return [it for it in messages if id in it.ids]
+        return [it for it in messages if it.origin.namespace == namespace]
 
-    def _lose(self, event: Fields, namespace: Path, tracks: list[_Track]) -> None:
-        """Count the finishes that nobody can tell apart; after the last one all are over."""
+    def _count_lost(self, event: Fields, namespace: Path, messages: list[Message]) -> None:
+        """Count the finishes that nobody can attribute; after the last one all are over."""
         if event["event"] not in {"message-finish", "error"}:
             return
         self._lost[namespace] = self._lost.get(namespace, 0) + 1
-        if self._lost[namespace] >= len(tracks):
+        if self._lost[namespace] >= len(messages):
             del self._lost[namespace]
-            for track in tracks:
-                self._end(track)
+            for message in messages:
+                self._assembly.leave_message(message)
 
     def _origin(self, metadata: dict[str, Any], namespace: Path) -> Origin:
         scopes, run_id = self._assembly.scopes, metadata.get("run_id")
@@ -195,19 +165,6 @@ class ProtocolMessages:
         internal = is_internal(metadata, metadata.get("tags") or ())
         place = scopes.origin(namespace, task_id=run_id)
         return replace(place, metadata=metadata, internal=internal)
-
-    # --- what is open
-
-    def _open(self) -> list[_Track]:
-        """Give the messages that neither ended nor were ended with what enclosed them."""
-        is_open = self._assembly.is_open
-        self._tracks = [track for track in self._tracks if is_open(track.key)]
-        return self._tracks
-
-    def _end(self, track: _Track, left: Status = "incomplete") -> None:
-        status: Status = "completed" if track.blocks.message.is_complete else left
-        self._assembly.end_message(track.key, status)
-        self._by_run.pop(track.origin.run_id, None)
 
 
 def _parts(raw: object) -> tuple[object, dict[str, Any]]:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 from .._core.kinds import fields_of, kind_of
-from .._core.message import Message
 from .._core.origin import OUTERMOST, Scope, agent_of_graph, checkpoint_ns, is_node
 from .._fields import dict_or_empty
 from ..values import Origin, StepKind
@@ -31,12 +30,11 @@ RunKind: TypeAlias = StepKind | Literal["tool", "retriever"]
 class Run:
     """What is known of one upstream run while it lasts."""
 
-    __slots__ = ("inside", "kind", "message", "origin", "tool_call_id")
+    __slots__ = ("inside", "kind", "origin", "tool_call_id")
 
     def __init__(self, origin: Origin, kind: RunKind) -> None:
         self.origin: Origin = origin
         self.kind: RunKind = kind
-        self.message: Message | None = None
         self.tool_call_id: str | None = None
         self.inside: Scope = self.outside
 

@@ -66,6 +66,7 @@ class EventsReader(Reader):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._runs: dict[str, Run] = {}
+        self._by_run = self.assembly.messages.by_run
         self._root: str | None = None
         self._root_ended = False
         self._ended: Counter[tuple[str, str]] = Counter()
@@ -98,8 +99,7 @@ class EventsReader(Reader):
     def read(self, raw: object) -> None:
         """Tell the assembly what one event means."""
         event: dict[str, Any] = raw  # type: ignore[assignment]  # or the reader refuses it
-        run = self._runs.get(event["run_id"])
-        message = run.message if run else None
+        message = self._by_run.get(event["run_id"])
         if message and event["event"] == _MORE and message.try_append_text(event["data"]["chunk"]):
             return
         handler = self._handlers.get(event["event"])
@@ -172,7 +172,7 @@ class EventsReader(Reader):
         for run_id, run in list(self._runs.items()):
             if takes_place_of(origin, run.origin):
                 self._leave(run_id)
-                self.assembly.end_step(run_id, None, "incomplete")
+                self.assembly.end_step(run_id, None, "abandoned")
 
     # --- steps
 
@@ -289,7 +289,7 @@ class EventsReader(Reader):
         self._model_piece(self._known(event), event["data"]["chunk"])
 
     def _model_piece(self, run: Run, chunk: Any) -> None:
-        message = run.message
+        message = self._by_run.get(run.origin.run_id)
         is_message = kind_of(chunk) == "chunk"
         if message is None:
             message = self._start_message(run, chunk.id if is_message else None)
@@ -299,15 +299,13 @@ class EventsReader(Reader):
             message.text(chunk if isinstance(chunk, str) else chunk.text)
 
     def _start_message(self, run: Run, id: str | None) -> Message:
-        key = ("message", run.origin.run_id)
-        run.message = message = self.assembly.start_message(key, run.origin, id)
-        return message
+        return self.assembly.start_message(("message", run.origin.run_id), run.origin, id)
 
     def _model_end(self, event: dict[str, Any]) -> None:
         run = self._known(event)
         output = event["data"].get("output")
         answer = answer_in(output)
-        message = run.message
+        message = self._by_run.get(run.origin.run_id)
         if isinstance(answer, Completion):
             if message is None:
                 message = self._start_message(run, None)
@@ -326,8 +324,8 @@ class EventsReader(Reader):
     def _tool_start(self, event: dict[str, Any]) -> None:
         run = self._enter(event, "tool")
         id, given = self._call_of(run, event)
-        run.answers(id)
-        self.assembly.start_tool(event["run_id"], run.origin, id, event["name"], given)
+        name = event["name"]
+        run.answers(self.assembly.start_tool(event["run_id"], run.origin, id, name, given))
 
     def _call_of(self, run: Run, event: dict[str, Any]) -> tuple[str, object]:
         """Give the id and the arguments of the call that a tool run answers."""
@@ -345,8 +343,8 @@ class EventsReader(Reader):
             if around and around.tool_call_id:
                 break  # a tool: nobody has asked for the one in it, unless it asks a model
         calls = self.assembly.seen.calls
-        id = calls.find(event["name"], given, run.origin.namespace)
-        return id or event["run_id"], given
+        found = calls.find(event["name"], given, run.origin.namespace)
+        return found.given_id if found else event["run_id"], given
 
     def _tool_end(self, event: dict[str, Any]) -> None:
         self._known(event)

@@ -62,18 +62,8 @@ class Yielded(NamedTuple):
     item: Any
 
 
-class _Noted:
-    """Messages are told by notes: the ``MessagesMode`` of a graph that was not asked for any."""
-
-    def read(self, raw: object) -> None:
-        """No such payload was asked for."""
-        raise MalformedItem("a message that was not asked for", raw)
-
-    def close_superseded(self, message: object) -> None:
-        """No message is open that its model's end has not closed."""
-
-    def end_task(self, task_id: str, left: Status = "incomplete") -> None:
-        """A node's end is noted."""
+def _refuse_message(raw: object) -> None:
+    raise MalformedItem("a message that was not asked for", raw)
 
 
 class CallbackReader(EventsReader):
@@ -89,8 +79,7 @@ class CallbackReader(EventsReader):
         super().__init__(**options)
         self._is_graph = graph
         self._echoes = echoes
-        self._modes = ModePayloads(self.assembly, _Noted())
-        self._blamed: list[BaseException] = []
+        self._modes = ModePayloads(self.assembly, _refuse_message)
         self._root_status: Status = "completed"
         self._bare = ChunksReader(assembly=self.assembly, **options)
 
@@ -115,8 +104,7 @@ class CallbackReader(EventsReader):
 
     def _read_piece(self, piece: Piece) -> None:
         self.assembly.now = piece.timestamp
-        run = self._runs.get(piece.run["run_id"])
-        message = run.message if run else None
+        message = self._by_run.get(piece.run["run_id"])
         if not (message and message.try_append_text(piece.chunk)):
             self._model_piece(self._known(piece.run), piece.chunk)
 
@@ -143,7 +131,7 @@ class CallbackReader(EventsReader):
         run_id, error = event["run_id"], event["data"]["error"]
         self._leave(run_id)
         status = self._status_of(run, error)
-        self.assembly.end_step(run_id, None, status, self._blame(error))
+        self.assembly.end_step(run_id, None, status, self._error_in(error))
 
     def _model_error(self, event: dict[str, Any]) -> None:
         run = self._known(event)
@@ -151,16 +139,14 @@ class CallbackReader(EventsReader):
         self.assembly.end_message(("message", run.origin.run_id), status)
         self._step_error(event)
 
-    def _tool_error(self, event: dict[str, Any]) -> None:
-        super()._tool_error(event)
-        self._blame(event["data"]["error"])
-
     def _retriever_error(self, event: dict[str, Any]) -> None:
         run = self._known(event)
         run_id, error = event["run_id"], event["data"]["error"]
         self._leave(run_id)
         status = self._status_of(run, error)
-        self.assembly.end_retrieval(run_id, (), status, self._blame(error))
+        self.assembly.end_retrieval(
+            run_id, (), status, self.assembly.unreported(self._error_in(error))
+        )
 
     def _status_of(self, run: Run, error: BaseException) -> Status:
         """Give how a run ended that raised; a pause shows what it asks."""
@@ -178,13 +164,10 @@ class CallbackReader(EventsReader):
         show_interrupts(self.assembly, origin, cast("list[object]", interrupts))
         return "interrupted"
 
-    def _blame(self, error: BaseException) -> ErrorInfo | None:
-        """Give an exception to the first run that shows it, which is the innermost."""
-        is_known = any(error is it for it in self._blamed)
-        if is_known or is_bubble_up(error) or not isinstance(error, Exception):
-            return None
-        self._blamed.append(error)
-        return error_info(error)
+    def _error_in(self, error: BaseException) -> ErrorInfo | None:
+        """Return what went wrong, unless nothing did: a pause or a cancelled run is no error."""
+        is_error = isinstance(error, Exception) and not is_bubble_up(error)
+        return error_info(error) if is_error else None
 
     # --- tools' partial output
 

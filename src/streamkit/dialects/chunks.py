@@ -22,11 +22,12 @@ from __future__ import annotations
 from typing import Any, cast
 
 from .._core.kinds import fields_of, kind_of
-from .._core.open_messages import OpenMessages
+from .._core.message import Message
 from .._fields import dict_or_empty
 from ..events import StepDelta
 from ..values import Origin
 from ._reader import Reader
+from .messages import add_chunk
 
 __all__ = ["ChunksReader", "is_chunk", "is_cumulative"]
 
@@ -62,12 +63,12 @@ class ChunksReader(Reader):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._open = OpenMessages(self.assembly)
+        self._last: Message | None = None
         self._previous: object = None
 
     def read(self, raw: object) -> None:
         """Tell the assembly what one chunk means."""
-        last = self._open.last
+        last = self._last
         if last and last.try_append_text(raw):
             return
         self.assembly.start_run()
@@ -78,7 +79,7 @@ class ChunksReader(Reader):
         if kind == "generation":
             self._read_generation(cast("Any", raw))
         elif kind == "chunk":
-            self._open.add(raw, None, _HERE)
+            self._last = add_chunk(self.assembly, raw, _HERE)
         elif kind:
             self.assembly.whole_message(raw, _HERE)
         else:

@@ -19,10 +19,8 @@ the payload alone), apart from ``messages``: there the caller says ``mode=``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, TypeAlias, cast
 
-from .._core.open_messages import OpenMessage
 from .._fields import dict_or_empty
 from ..errors import MalformedItem
 from ._reader import Reader
@@ -86,10 +84,9 @@ class GraphReader(Reader):
         self._mode = mode
         self._subgraphs = subgraphs
         self._pairs = MessagePairs(self.assembly)
-        self._writing: Mapping[int, OpenMessage] = (
-            self._pairs.writing if mode in {None, "messages"} else {}
-        )
-        self._modes = ModePayloads(self.assembly, self._pairs)
+        # Proof of what a pair is: its metadata is that of an open message.
+        self._by_metadata = self.assembly.messages.by_metadata if mode in {None, "messages"} else {}
+        self._modes = ModePayloads(self.assembly, self._pairs.read)
 
     def read(self, raw: Any) -> None:
         """Tell the assembly what one item means."""
@@ -103,10 +100,10 @@ class GraphReader(Reader):
                     message, metadata = second
             case _:
                 pass
-        track = self._writing.get(id(metadata))
-        if track is None:
+        known = self._by_metadata.get(id(metadata))
+        if known is None:
             self._read_anew(raw)
-        elif not track.message.try_append_text(message):
+        elif not known.try_append_text(message):
             self._pairs.add(message, metadata)
 
     def _read_anew(self, raw: Any) -> None:
@@ -114,10 +111,11 @@ class GraphReader(Reader):
             self._pairs.add(raw[0], raw[1])
             return
         namespace, mode, payload = self._labelled(raw)
-        self.assembly.start_run()
-        if mode == "messages":  # most of a stream
+        if mode == "messages":  # most of a stream; the run starts with the pair's thread
             self._pairs.read(payload)
-        elif mode == "values" and raw.__class__ is dict and self._mode is None:
+            return
+        self.assembly.start_run()
+        if mode == "values" and raw.__class__ is dict and self._mode is None:
             beside = dict_or_empty(raw).get("interrupts") or ()
             self._modes.values(namespace, payload, beside)
         else:

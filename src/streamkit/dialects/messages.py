@@ -12,22 +12,20 @@ goes on to the next superstep, when a tool answers it, when its node ends, or wi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, TypeGuard
 
 from .._core.assembly import Assembly
-from .._core.kinds import fields_of, kind_of, kind_of_class, message_in
+from .._core.kinds import kind_of, kind_of_class, message_in
 from .._core.message import Message
-from .._core.open_messages import OpenMessage, OpenMessages
 from .._core.origin import checkpoint_ns, is_models_own
 from ..errors import MalformedItem
-from ..values import Origin, Status
+from ..values import Origin
 
-__all__ = ["MessagePairs", "is_message_pair"]
+__all__ = ["MessagePairs", "add_chunk", "is_message_pair"]
 
 
 def is_message_pair(raw: Any) -> TypeGuard[tuple[Any, dict[str, Any]]]:
-    """Tell whether ``raw`` is a 2-tuple of a message and LangGraph's metadata."""
+    """Return whether ``raw`` is a 2-tuple of a message and LangGraph's metadata."""
     return (
         raw.__class__ is tuple
         and len(raw) == 2  # noqa: PLR2004  (a pair)
@@ -37,15 +35,33 @@ def is_message_pair(raw: Any) -> TypeGuard[tuple[Any, dict[str, Any]]]:
     )
 
 
+def add_chunk(assembly: Assembly, chunk: Any, origin: Origin) -> Message | None:
+    """Add a chunk to its message, which it may open or end; return the message."""
+    id: str | None = chunk.id
+    message = assembly.messages.of_chunk(id, origin)
+    if message is None:
+        if id in assembly.seen.message_ids:
+            _refuse_late(chunk)
+            return None
+        message = assembly.start_message(object(), origin, id)
+    message.ids.add(id)
+    message.add_chunk(chunk)
+    if message.has_last_chunk:
+        assembly.end_message(message.key)
+    return message
+
+
+def _refuse_late(chunk: Any) -> None:
+    if chunk.content or chunk.tool_call_chunks:
+        raise MalformedItem(f"a chunk after the end of message {chunk.id!r}", chunk)
+
+
 class MessagePairs:
     """Reads ``(message, metadata)`` pairs into an assembly."""
 
     def __init__(self, assembly: Assembly) -> None:
         self._assembly = assembly
-        self._open = OpenMessages(assembly, self.before_end)
         self._origin: Origin = Origin()
-        self.writing: Mapping[int, OpenMessage] = self._open.by_metadata
-        """The open messages, by the identity of their metadata: proof of what such a pair is."""
 
     def read(self, raw: object) -> None:
         """Tell the assembly what one pair means."""
@@ -63,51 +79,32 @@ class MessagePairs:
         if metadata is not origin.metadata:
             origin = self._enter(metadata)
         if kind == "chunk":
-            self._open.add(message, metadata, origin)
+            add_chunk(self._assembly, message, origin)
         else:
             self._read_whole(message, origin)
 
-    def before_end(self, message: Message) -> None:
-        """Say the rest of a message that is about to end; here nothing was held back."""
-
-    def end_task(self, task_id: str, left: Status = "incomplete") -> None:
-        """End the messages of a node that ended; ``left`` says how, if it left them half said."""
-        for message, origin in self._open:
-            if task_id in origin.parent_ids:
-                self._open.end(message, left)
-
-    def close_superseded(self, message: object) -> None:
-        """End the open message that a whole one repeats, or that a tool's result answers."""
-        fields = fields_of(message)
-        streamed = self._open.named(fields.get("id"))
-        if streamed:
-            self._open.end(streamed)
-        for asking, _ in self._open:
-            if any(call.id == fields.get("tool_call_id") for call in asking.calls):
-                self._open.end(asking)
-
     def _enter(self, metadata: dict[str, Any]) -> Origin:
-        for message, origin in self._open:
-            if origin.metadata is metadata:  # a parallel model: back to it
-                self._origin = message.origin
-                return message.origin
+        message = self._assembly.messages.by_metadata.get(id(metadata))
+        if message:  # a parallel model: back to it
+            self._origin = message.origin
+            return message.origin
         origin = self._origin = self._assembly.scopes.origin_from(metadata)
         self._assembly.start_run(Origin(thread_id=origin.thread_id))
-        for message, earlier in self._open:
-            if _is_before(earlier, origin):
-                self._open.end(message)
+        for earlier in self._assembly.messages:
+            if _is_before(earlier.origin, origin):
+                self._assembly.leave_message(earlier, "completed")
         return origin
 
     def _read_whole(self, message: object, origin: Origin) -> None:
-        self.close_superseded(message)
         if not is_models_own(origin.metadata):  # its node returned it: its models are done
             self._end_models_of(checkpoint_ns(origin.metadata))
         self._assembly.whole_message(message, origin)
 
     def _end_models_of(self, task: str) -> None:
-        for message, origin in self._open:
-            if task and f"{checkpoint_ns(origin.metadata)}|".startswith(f"{task}|"):
-                self._open.end(message)
+        for message in self._assembly.messages:
+            path = checkpoint_ns(message.origin.metadata)
+            if task and f"{path}|".startswith(f"{task}|"):
+                self._assembly.leave_message(message, "completed")
 
 
 def _is_before(earlier: Origin, later: Origin) -> bool:

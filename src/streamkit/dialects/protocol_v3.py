@@ -68,7 +68,7 @@ class V3Reader(Reader):
         super().__init__(**options)
         self._scope = tuple(scope)
         self._messages = ProtocolMessages(self.assembly)
-        self._modes = ModePayloads(self.assembly, self._messages, root=self._scope)
+        self._modes = ModePayloads(self.assembly, self._messages.read, root=self._scope)
         self._graphs: list[Path] = []
         self._must_say_end = False
         self._methods: dict[str, Callable[[Path, Any], None]] = {
@@ -99,7 +99,7 @@ class V3Reader(Reader):
         """Whatever is still open when the source ends was cut off."""
         status = super().final_status()
         is_cut = self.assembly.has_open_brackets or (
-            self._must_say_end and self.assembly.open_messages()
+            self._must_say_end and len(self.assembly.messages) > 0
         )
         return "incomplete" if is_cut and status == "completed" else status
 
@@ -160,6 +160,8 @@ class V3Reader(Reader):
 
     def _end_graph(self, path: Path, status: Status, data: Fields) -> None:
         """End a graph and the graphs in it, which a run that ends names in the wrong order."""
+        said = data.get("error")
+        error = error_of(said, "GraphError") if said else None
         for inner in reversed(self._graphs.copy()):
             if inner[: len(path)] != path:
                 continue
@@ -167,11 +169,8 @@ class V3Reader(Reader):
             self.assembly.scopes.close(_task_id(inner))
             if status != "completed":
                 self.assembly.close_inside(_task_id(inner), status)
-            self._end_step(inner, status, data.get("error"))
-
-    def _end_step(self, path: Path, status: Status, error: str | None) -> None:
-        info = error_of(error, "GraphError") if error else None
-        self.assembly.end_step(_task_id(path), None, status, info)
+            self.assembly.end_step(_task_id(inner), None, status, error)
+            error = None  # what is around the innermost only passes it on
 
     def _end_run(self, status: Status, data: Fields) -> None:
         """End the run on its own word: its source would wait for ever."""

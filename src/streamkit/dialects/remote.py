@@ -103,7 +103,7 @@ class RemoteReader(Reader):
         super().__init__(**options)
         self._options = options
         self._messages = PartialMessages(self.assembly)
-        self._modes = ModePayloads(self.assembly, self._messages)
+        self._modes = ModePayloads(self.assembly, self._messages.read)
         self._events: _ServerEvents | None = None
         self._table: dict[str, Callable[[_Part], None]] = {
             "metadata": self._metadata,
@@ -135,11 +135,6 @@ class RemoteReader(Reader):
     def final_status(self) -> Status:
         """Whether it was cut off, only ``events`` can tell."""
         return self._events.final_status() if self._events else super().final_status()
-
-    def close(self) -> Sequence[Event]:
-        """Give the closing events: the source has no more items."""
-        self._messages.finish()
-        return super().close()
 
     def fail(self, error: BaseException) -> Sequence[Event]:
         """Give the closing events; an error of the server's is told as the server told it."""

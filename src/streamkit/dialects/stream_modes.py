@@ -11,7 +11,7 @@ Laws of this file:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from .._core.assembly import Assembly
 from .._core.kinds import fields_of, messages_in
@@ -23,41 +23,32 @@ from ..values import ErrorInfo, Origin, Status
 from ._interrupts import show_interrupts
 from ._runs import sent_tool_call_id
 
-__all__ = ["MODES", "MessagesMode", "ModePayloads", "error_of", "is_cached", "writes_in"]
+__all__ = ["MODES", "ModePayloads", "error_of", "is_cached", "writes_in"]
 
 MODES = ("values", "updates", "messages", "custom", "tasks", "checkpoints", "debug", "tools")
 
 Path = tuple[str, ...]
 
 
-class MessagesMode(Protocol):
-    """Whoever reads the one mode whose payloads differ from API to API."""
-
-    def read(self, raw: object) -> None:
-        """Tell the assembly what one payload means."""
-        ...
-
-    def close_superseded(self, message: object) -> None:
-        """End the open message that a whole one repeats, or that a tool's result answers."""
-        ...
-
-    def end_task(self, task_id: str, left: Status = "incomplete") -> None:
-        """End the messages of a node that ended; ``left`` says how, if it left them half said."""
-        ...
-
-
 class ModePayloads:
-    """Reads the payloads of every mode into an assembly. ``root`` is the outermost graph's path."""
+    """Reads the payloads of every mode into an assembly.
 
-    def __init__(self, assembly: Assembly, messages: MessagesMode, *, root: Path = ()) -> None:
+    Args:
+        assembly: takes what they mean.
+        read_message: reads the one mode whose payloads differ from API to API.
+        root: the path of the outermost graph.
+    """
+
+    def __init__(
+        self, assembly: Assembly, read_message: Callable[[Any], None], *, root: Path = ()
+    ) -> None:
         self._assembly = assembly
-        self._messages = messages
         self._root = root
         self._begun: set[Path] = set()
         self._read_by_mode: dict[str, Callable[[Path, Any], None]] = {
             "values": self.values,
             "updates": self._updates,
-            "messages": lambda _, payload: messages.read(payload),
+            "messages": lambda _, payload: read_message(payload),
             "custom": self._custom,
             "tasks": self._tasks,
             "checkpoints": self._checkpoints,
@@ -98,7 +89,6 @@ class ModePayloads:
             seen.mark_seen(messages)
         for message in messages:
             if fields_of(message).get("id") and not seen.knows(message):
-                self._messages.close_superseded(message)
                 self._assembly.whole_message(message, origin)
         seen.duplicates.end_superstep(origin.namespace)
 
@@ -119,7 +109,7 @@ class ModePayloads:
     def _update(self, namespace: Path, node: str, values: object, *, cached: bool) -> None:
         messages = list(messages_in(values))
         for message in messages:
-            self._messages.close_superseded(message)
+            self._assembly.close_superseded(message)
         self._assembly.seen.mark_history(messages)
         origin = self._assembly.scopes.origin(namespace, node=node)
         self._assembly.state_update(origin, node, values, cached=cached)
@@ -143,7 +133,6 @@ class ModePayloads:
         if interrupts:
             show_interrupts(self._assembly, origin, interrupts)
         status: Status = "failed" if error else "interrupted" if interrupts else "completed"
-        self._messages.end_task(payload["id"], "failed" if error else "incomplete")
         info = error_of(error) if error else None
         self._assembly.end_step(payload["id"], payload.get("result"), status, info)
         self._assembly.scopes.close(payload["id"])

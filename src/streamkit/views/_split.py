@@ -79,8 +79,8 @@ def split(stream: Any, key: Callable[[Any], Any], *, ahead: int | None = None) -
 
     >>> from streamkit import normalize
     >>> for id, message in split(normalize(["Hel", "lo"]), by_message):
-    ...     print(id, "".join(message.text()))
-    message-1 Hello
+    ...     print("".join(message.text()))
+    Hello
     """
     hub = hub_of(stream, ahead)
     outer = hub.reader()

@@ -1,0 +1,118 @@
+"""Tools that run: each finds the call that it answers, and ends once.
+
+Laws of this file:
+
+1. Every tool run has the id of its call in our events, also where upstream leaves it out.
+2. Two tools that run at once never have the same id.
+3. A result ends one run: whatever repeats it, such as a node's message or a state, is passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+from .._fields import Fields
+from ..events import ToolDelta, ToolStart
+from ..values import ErrorInfo, Origin, Status
+from .brackets import Bracket, Brackets, tool_end
+from .results import answers_in, own_message, tool_result
+
+__all__ = ["ToolRuns"]
+
+
+class ToolRuns(Brackets):
+    """The brackets of tools."""
+
+    def start_tool(
+        self, key: Hashable, origin: Origin, tool_call_id: str, name: str, input: object
+    ) -> str:
+        """Open a tool run, and return the id that our events have for its call.
+
+        It is ``tool_call_id``, unless another call at work has that.
+        """
+        call = self.seen.calls.find(name, input, origin.namespace, tool_call_id)
+        id = call.id if call else tool_call_id
+        running = self._tool_running(id)
+        if running not in {None, key}:
+            id = f"{tool_call_id}#{len(self._open)}"
+        bracket = Bracket(tool_end, origin, tool_call_id=id, name=name)
+        self._begin(key, bracket)
+        if call:
+            call.id, call.state, bracket.call = id, "running", call
+        else:
+            bracket.call = self.seen.calls.add_running(tool_call_id, id, name, origin)
+        self.show(ToolStart, origin, tool_call_id=id, name=name, input=input)
+        return id
+
+    def tool_call_id(self, key: Hashable) -> str | None:
+        """Return the id of the call that an open tool run answers."""
+        bracket = self._open.get(key)
+        return bracket.fields.get("tool_call_id") if bracket else None
+
+    def end_tool(self, key: Hashable, output: object, status: Status = "completed") -> None:
+        """Close a tool run with whatever it returned."""
+        bracket = self._open.get(key)
+        if bracket is None or bracket.call is None:
+            return
+        self._swap_if_mistaken(key, bracket, output)
+        call = self._open[key].call
+        message = own_message(output, call.given_id) if call else None
+        if message:
+            self._end(key, status, **tool_result(message))
+        else:
+            self._end(key, status, output=output)
+
+    def tool_delta(self, key: Hashable, delta: object) -> None:
+        """Show a piece of a running tool's output."""
+        bracket = self._open.get(key)
+        if bracket:
+            id = bracket.fields["tool_call_id"]
+            self.show(ToolDelta, bracket.origin, tool_call_id=id, delta=delta)
+
+    def fail_tool(self, key: Hashable, error: ErrorInfo) -> None:
+        """Close a tool run that raised."""
+        self.unreported(error)
+        self._end(key, "failed", error=error)
+
+    def _tool_message(self, fields: Fields, origin: Origin) -> None:
+        """Show a tool's result: the end of its run, or all of a run that the API did not show."""
+        given_id, name, content = fields["tool_call_id"], fields.get("name"), fields["content"]
+        calls = self.seen.calls
+        call = calls.answered_by(given_id, name, content, origin.namespace)
+        if call is None or call.state == "pending":
+            key = object()
+            name, args = (name or call.name, call.args) if call else (name or "", None)
+            self.start_tool(key, origin, given_id, name, args)
+            call = self._open[key].call
+            self._end(key, "completed", **tool_result(fields))
+        elif call.state == "running":
+            self._end(self._tool_running(call.id), "completed", **tool_result(fields))
+        if call:
+            calls.mark_stored(call)
+
+    def _swap_if_mistaken(self, key: Hashable, bracket: Bracket, output: object) -> None:
+        """Swap two brackets if the result is that of another call.
+
+        Identical parallel calls are matched by guess; the result carries the real id.
+        """
+        for answer in answers_in(output):
+            given_id: Any = answer["tool_call_id"]
+            if bracket.call and bracket.call.given_id == given_id:
+                return
+            for other_key, other in self._open.items():
+                if other.call and other.call.given_id == given_id and other is not bracket:
+                    self._open[key], self._open[other_key] = other, bracket
+                    return
+
+    def _tool_running(self, tool_call_id: str) -> Hashable | None:
+        for key, bracket in self._open.items():
+            if bracket.fields.get("tool_call_id") == tool_call_id:
+                return key
+        return None
+
+    def _end(self, key: Hashable, status: Status, **result: Any) -> Bracket | None:
+        bracket = super()._end(key, status, **result)
+        if bracket and bracket.call:
+            self.seen.calls.end(bracket.call, result.get("output"))
+        return bracket
