@@ -95,6 +95,12 @@ class Result(msgspec.Struct, kw_only=True):
     error: ErrorInfo | None = None
     """What it raised."""
 
+    def _repr_html_(self) -> str:
+        """Return a small, folded table: what a notebook shows."""
+        from .html import result_html  # noqa: PLC0415  (only notebooks need it)
+
+        return result_html(self)
+
 
 class MessageFold:
     """Makes LangChain's messages out of events: a stage from events to messages.

@@ -21,7 +21,17 @@ from .events import Custom, Event, Interrupt, RunEnd, RunError
 from .mapping import PerRun, per_run
 from .values import Usage
 
-__all__ = ["Metrics", "ModelCall", "Price", "Prices", "RunMetrics", "Spending", "Timing", "totals"]
+__all__ = [
+    "Metrics",
+    "ModelCall",
+    "Price",
+    "Prices",
+    "RunMetrics",
+    "Spending",
+    "Timing",
+    "cost_of",
+    "totals",
+]
 
 
 class Price(msgspec.Struct, frozen=True):
@@ -165,7 +175,7 @@ class Metrics:
     """
 
     def __init__(self, prices: Prices | None = None) -> None:
-        self._price = prices
+        self._prices = prices
         self._spans = SpanFold()
         self._result = RunMetrics()
         self._running = 0
@@ -233,7 +243,7 @@ class Metrics:
         usage = call.usage
         if usage is None:
             return
-        call.cost = self._cost(call.model, usage)
+        call.cost = cost_of(self._prices, call.model, usage)
         if call.cost is None:
             result.unpriced.add(call.model)
         else:
@@ -259,15 +269,17 @@ class Metrics:
         if not (span.origin.internal or span.origin.tool_call_id or in_tool):
             result.first_text = _earlier(result.first_text, span.first_text, run.started)
 
-    def _cost(self, model: str, usage: Usage) -> float | None:
-        if self._price is None:
-            return None
-        if callable(self._price):
-            return self._price(model, usage)
-        price = self._price.get(model)
-        if isinstance(price, tuple):
-            price = Price(*price)
-        return price.of(usage) if price else None
+
+def cost_of(prices: Prices | None, model: str, usage: Usage) -> float | None:
+    """Return the cost of a model's tokens, or None where no price is known."""
+    if prices is None:
+        return None
+    if callable(prices):
+        return prices(model, usage)
+    price = prices.get(model)
+    if isinstance(price, tuple):
+        price = Price(*price)
+    return price.of(usage) if price else None
 
 
 _WORK = frozenset({"model", "tool", "retrieval"})

@@ -33,10 +33,13 @@ from ._drive._streams import OnError
 from ._protocols import Stage
 from .errors import MalformedItem, UsageError
 from .events import Event, RunEnd, RunError
+from .folds import Result
+from .html import run_html
 from .mapping import PerRun, per_run
+from .metrics import Metrics, Prices, RunMetrics
 from .wire import ndjson
 
-__all__ = ["areplay", "record", "record_raw", "replay", "replay_raw"]
+__all__ = ["Recording", "areplay", "record", "record_raw", "replay", "replay_raw"]
 
 T = TypeVar("T")
 
@@ -122,6 +125,42 @@ def areplay(
     """Return the stream that was recorded as an async one: see `replay`."""
     _require(path, speed)
     return normalize(_async_timed(read_events(path), speed), dialect="own", on_error=on_error)
+
+
+class Recording:
+    """A recorded run, to be read any number of times; a notebook shows it as a folded table.
+
+    >>> import tempfile
+    >>> from streamkit import normalize
+    >>> path = tempfile.mkdtemp() + "/run.jsonl"
+    >>> _ = normalize(["Hel", "lo"]).pipe(record(path)).collect()
+    >>> recording = Recording(path)
+    >>> recording.result().text, len(list(recording))
+    ('Hello', 8)
+    """
+
+    def __init__(self, path: PathLike) -> None:
+        self.path = Path(path)
+        """The file."""
+
+    def __iter__(self) -> Iterator[Event]:
+        """Return the events of the run, closed where the file was cut; never raise its error."""
+        return replay(self.path, on_error="event")
+
+    def result(self) -> Result:
+        """Return the whole run."""
+        return replay(self.path, on_error="event").collect()
+
+    def metrics(self, prices: Prices | None = None) -> RunMetrics:
+        """Return what the run took and cost."""
+        metrics = Metrics(prices)
+        for event in self:
+            metrics.feed(event)
+        return metrics.result()
+
+    def _repr_html_(self) -> str:
+        """Return a small, folded table: what a notebook shows."""
+        return run_html(self)
 
 
 def read_events(path: PathLike) -> Iterator[Event]:

@@ -1,0 +1,436 @@
+"""The picture of a run: one self-contained HTML page, for a browser or a colleague.
+
+    Path("run.html").write_text(to_html(replay("run.jsonl")), "utf-8")
+
+Rows are what ran, in lanes by agent and namespace; bars are times, with a mark at a model's first
+token. The page needs no network and has no foreign HTML: all data is one block of JSON, which the
+page shows as text alone, and its content policy allows no script but its own.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from html import escape
+from importlib.resources import files
+from typing import Any, TypeAlias, cast
+
+import msgspec
+
+from ._printable import clean
+from ._spans import Span, SpanFold
+from .events import Event, Interrupt, ReasoningEnd
+from .folds import Result
+from .metrics import Metrics, Prices, cost_of
+from .values import ToolCall
+from .wire import jsonable
+
+__all__ = ["result_html", "run_html", "to_html"]
+
+_MAX_TEXT = 50_000
+"""Characters of one text, such as a model's answer or a tool's result."""
+_MAX_NAME = 200
+_SMALL = 40
+"""Rows of a notebook's table."""
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>{css}</style></head>
+<body>
+<header><h1>{title}</h1><div id="totals">{totals}</div><span id="found" role="status"></span>
+<input id="search" type="search" placeholder="Search  /" aria-label="Search">
+<button id="theme" type="button">Dark or light</button></header>
+<main><div id="grid" role="treegrid" aria-label="What ran" tabindex="0">
+<div id="head" class="row"><div class="name">agent, namespace, step</div>
+<div class="count">in</div><div class="count">out</div><div class="cost">cost</div>
+<div class="time">time</div><div class="chart" id="ticks"></div></div>
+<div id="rows" style="position:relative"></div></div>
+<aside id="detail" aria-label="Details" hidden></aside></main>
+<div id="keys"><kbd>↑</kbd> <kbd>↓</kbd> move · <kbd>Enter</kbd> open
+· <kbd>←</kbd> <kbd>→</kbd> fold · <kbd>/</kbd> search
+· <kbd>+</kbd> <kbd>-</kbd> <kbd>0</kbd> zoom · <kbd>s</kbd> inner steps
+· <kbd>d</kbd> dark · <kbd>Esc</kbd> close</div>
+<script type="application/json" id="run">{data}</script>
+<script>{script}</script>
+</body></html>
+"""
+
+
+def to_html(
+    events: Iterable[Event],
+    *,
+    title: str | None = None,
+    prices: Prices | None = None,
+    private: bool = False,
+) -> str:
+    """Return one HTML page that shows a run.
+
+    Args:
+        events: the run, live or recorded; it is read to its end.
+        title: the page's title; by default the run's name.
+        prices: what models cost, as `Metrics` takes them.
+        private: whether to show prompts, inputs of steps, exception texts and the text of internal
+            models.
+
+    >>> from streamkit import normalize
+    >>> page = to_html(normalize(["Hel", "lo"]))
+    >>> page[:15], "http" in page.replace("http-equiv", "")
+    ('<!doctype html>', False)
+    """
+    picture = _Picture(prices, private=private)
+    for event in events:
+        picture.feed(event)
+    css, script, policy = _assets()
+    return _PAGE.format(
+        policy=policy,
+        title=escape(clean(title or picture.name)),
+        css=css,
+        totals=escape(picture.totals()),
+        data=_embedded(picture.data()),
+        script=script,
+    )
+
+
+@cache
+def _assets() -> tuple[str, str, str]:
+    page = files("streamkit") / "_page"
+    css = (page / "page.css").read_text("utf-8")
+    script = (page / "page.js").read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = (
+        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    return css, script, policy
+
+
+def _embedded(data: object) -> str:
+    """Return ``data`` as JSON that cannot end the script element it stands in."""
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+Lane: TypeAlias = tuple[str, tuple[str, ...]]
+"""An agent and a namespace."""
+
+
+class _Row(msgspec.Struct, kw_only=True, eq=False):
+    """A row of the page: a span or an interrupt, with the rows inside it."""
+
+    span: Span | None = None
+    interrupt: Interrupt | None = None
+    depth: tuple[int, int]
+    """How deep it is in its lane: without inner steps, and with them."""
+    is_retry: bool = False
+    inside: list[_Row] = msgspec.field(default_factory=list["_Row"])
+
+    def tree(self) -> Iterator[_Row]:
+        """Return the row and those inside it, outermost first."""
+        waiting = [self]
+        while waiting:
+            row = waiting.pop()
+            yield row
+            waiting += reversed(row.inside)
+
+
+class _Picture:
+    """The rows of the page, in their lanes."""
+
+    def __init__(self, prices: Prices | None, *, private: bool) -> None:
+        self._spans = SpanFold()
+        self._prices = prices
+        self._private = private
+        self._lanes: dict[Lane, list[_Row]] = {}
+        self._rows: dict[int, _Row] = {}
+        self._lane_of: dict[int, Lane] = {}
+        self._unplaced: list[Span] = []
+        self._reasoning: dict[str, list[str]] = {}
+        self._seen_tools: set[str] = set()
+        self._first = self._last = 0.0
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        run = self._spans.run
+        return run.name if run else "run"
+
+    def feed(self, event: Event) -> None:
+        """Read one more event."""
+        self._last = event.timestamp
+        span = self._spans.feed(event)
+        if span is not None and span.ended is None:
+            self._start(span)
+        elif isinstance(event, ReasoningEnd):
+            self._reasoning.setdefault(event.message_id, []).append(event.text)
+        elif isinstance(event, Interrupt):
+            self._interrupt(event)
+
+    def _start(self, span: Span) -> None:
+        if span.kind == "run":
+            self._first = span.started
+        if span.kind in {"run", "graph"}:
+            self._unplaced.append(span)  # it is in the lane of its first node
+            return
+        lane = _lane(span)
+        for outer in reversed([it for it in span.around() if it in self._unplaced]):
+            self._unplaced.remove(outer)
+            self._place(outer, lane)
+        self._place(span, lane)
+
+    def _place(self, span: Span, lane: Lane) -> None:
+        around = [it for it in span.around() if self._lane_of.get(id(it)) == lane]
+        steps = sum(it.kind == "step" for it in around)
+        row = _Row(span=span, depth=(len(around) - steps, len(around)))
+        if span.kind == "tool":
+            row.is_retry = span.id in self._seen_tools
+            self._seen_tools.add(span.id)
+        self._lane_of[id(span)] = lane
+        self._rows[id(span)] = row
+        siblings = self._rows[id(around[0])].inside if around else self._lanes.setdefault(lane, [])
+        siblings.append(row)
+
+    def _interrupt(self, event: Interrupt) -> None:
+        around = self._spans.span_of(event)
+        outer = self._rows.get(id(around))
+        row = _Row(interrupt=event, depth=(1, 1))
+        if outer:
+            row.depth = (outer.depth[0] + 1, outer.depth[1] + 1)
+            outer.inside.append(row)
+        else:
+            lane = (event.origin.agent or "", event.origin.namespace)
+            self._lanes.setdefault(lane, []).append(row)
+
+    # --- what the page reads
+
+    def data(self) -> dict[str, Any]:
+        """Return the page's data."""
+        for span in self._unplaced:
+            self._place(span, _lane(span))
+        self._unplaced.clear()
+        names: dict[str, int] = {}
+        lanes: list[dict[str, Any]] = []
+        for lane, rows in self._lanes.items():
+            spans = [self._fields(row) for top in rows for row in top.tree()]
+            lanes.append(
+                {"name": _numbered(_lane_name(lane), names), "spans": spans, **_sums(spans)}
+            )
+        return {
+            "seconds": max(0.0, self._last - self._first),
+            "has_nodes": any(row.span and row.span.kind == "node" for row in self._rows.values()),
+            "lanes": lanes,
+        }
+
+    def totals(self) -> str:
+        """Return the line of totals."""
+        run = self._spans.run
+        if run is None:
+            return ""
+        calls = [it.span for it in self._rows.values() if it.span and it.span.kind == "model"]
+        costs = [cost for span in calls if (cost := self._cost(span)) is not None]
+        parts = [
+            run.status,
+            f"{self._last - self._first:.2f} s",
+            f"{len(calls)} model call{'s' * (len(calls) != 1)}",
+        ]
+        if run.usage:
+            parts.append(f"{run.usage.input_tokens:,} tokens in, {run.usage.output_tokens:,} out")
+        if costs:
+            parts.append(f"cost {sum(costs):.4g}")
+        return " · ".join(parts)
+
+    def _cost(self, span: Span) -> float | None:
+        if span.usage is None or span.kind != "model":
+            return None
+        return cost_of(self._prices, span.model or span.name, span.usage)
+
+    def _fields(self, row: _Row) -> dict[str, Any]:
+        common = {"depth": row.depth, "retry": row.is_retry}
+        if row.span:
+            return common | self._span_fields(row.span)
+        event = row.interrupt
+        if event is None:
+            return common
+        at = event.timestamp - self._first
+        texts = [["waits for", _text(event.value, private=self._private)]]
+        detail = {"facts": {"id": clean(event.interrupt_id)}, "texts": texts}
+        return common | _fields("interrupt", "waits for an answer", at, at, "completed", detail)
+
+    def _span_fields(self, span: Span) -> dict[str, Any]:
+        start, end = span.started - self._first, (span.ended or self._last) - self._first
+        name = span.model or span.name if span.kind == "model" else span.name
+        detail = {"facts": _facts(span), "texts": self._texts(span)}
+        fields = _fields(span.kind, name, start, end, span.status, detail)
+        fields["first"] = span.first_token - self._first if span.first_token else None
+        if span.kind == "model" and span.usage:
+            fields["input"], fields["output"] = span.usage.input_tokens, span.usage.output_tokens
+        fields["cost"] = self._cost(span)
+        # A stream mode reports a tool by one item: its times are unknown.
+        fields["measured"] = span.kind != "tool" or end > start
+        return fields
+
+    def _texts(self, span: Span) -> list[list[str]]:
+        private, texts = self._private, list[list[str]]()
+        if span.kind == "model":
+            if span.origin.internal and not private:
+                return [["text", "an internal model's text is private"]]
+            for reasoning in self._reasoning.get(span.message_id or "", ()):
+                texts.append(["reasoning", _cut(reasoning)])
+            if isinstance(span.output, str) and span.output:
+                texts.append(["text", _cut(span.output)])
+            texts += [[f"call {_name(it.name)}", _arguments(it)] for it in span.tool_calls]
+            return texts
+        if span.input is not None and (private or span.kind in {"tool", "retrieval"}):
+            name = "arguments" if span.kind == "tool" else "input"
+            texts.append([name, _text(span.input, private=private)])
+        if span.output is not None and (private or span.kind in {"tool", "retrieval"}):
+            texts.append(["output", _text(span.output, private=private)])
+        if span.error:
+            error = f"{span.error.name}: {span.error.message}" if private else span.error.name
+            texts.append(["error", _cut(error)])
+        return texts
+
+
+def _fields(  # noqa: PLR0913, PLR0917  (what a row of the page has)
+    kind: str, name: str, start: float, end: float, status: str, detail: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "name": _name(name),
+        "start": round(start, 6),
+        "end": round(max(start, end), 6),
+        "first": None,
+        "status": status,
+        "input": 0,
+        "output": 0,
+        "cost": None,
+        "measured": True,
+        "detail": detail,
+    }
+
+
+def _lane(span: Span) -> Lane:
+    return span.agent or "", span.origin.namespace
+
+
+def _facts(span: Span) -> dict[str, str]:
+    facts: dict[str, Any] = {
+        "agent": span.agent,
+        "node": span.origin.node,
+        "namespace": " / ".join(span.origin.namespace),
+        "finish reason": span.finish_reason,
+        "tool call": span.id if span.kind == "tool" else None,
+        "run": span.origin.run_id,
+    }
+    if span.usage and span.kind == "model":
+        details = {**span.usage.input_token_details, **span.usage.output_token_details}
+        facts |= {name: f"{count:,} tokens" for name, count in details.items() if count}
+    return {clean(name): clean(str(fact))[:_MAX_NAME] for name, fact in facts.items() if fact}
+
+
+def _lane_name(lane: Lane) -> str:
+    agent, namespace = lane
+    path = " / ".join(part.partition(":")[0] for part in namespace)
+    return _name(" · ".join(filter(None, (agent, path))) or "run")
+
+
+def _numbered(name: str, names: dict[str, int]) -> str:
+    names[name] = names.get(name, 0) + 1
+    return name if names[name] == 1 else f"{name} ({names[name]})"
+
+
+def _sums(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    costs = [row["cost"] for row in rows if row["cost"] is not None]
+    return {
+        "input": sum(row["input"] for row in rows),
+        "output": sum(row["output"] for row in rows),
+        "cost": sum(costs) if costs else None,
+    }
+
+
+def _name(text: str) -> str:
+    return clean(text)[:_MAX_NAME]
+
+
+def _cut(text: str) -> str:
+    text = clean(text[: _MAX_TEXT + 1], lines=True)
+    return text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}… (cut)"
+
+
+def _text(value: object, *, private: bool) -> str:
+    if isinstance(value, str):
+        return _cut(value)
+    return _cut(json.dumps(jsonable(value, private=private), indent=1, ensure_ascii=False))
+
+
+def _arguments(call: ToolCall) -> str:
+    if call.error:
+        return _cut(f"{call.text}\n{call.error}")
+    return _text(call.args, private=False)
+
+
+# --- notebooks
+
+
+def run_html(events: Iterable[Event]) -> str:
+    """Return a run as a small, folded table for a notebook: without script, and without texts."""
+    spans, fold, measured = list[Span](), SpanFold(), Metrics()
+    for event in events:
+        measured.feed(event)
+        span = fold.feed(event)
+        if span is not None and span.ended is None and span.kind != "step":
+            spans.append(span)
+    rows = [_notebook_row(span) for span in spans[:_SMALL]]
+    if len(spans) > _SMALL:
+        rows.append(f"<tr><td colspan=4>and {len(spans) - _SMALL} more</td></tr>")
+    metrics = measured.result()
+    usage = metrics.usage
+    tokens = f" · {usage.total_tokens:,} tokens" if usage else ""
+    calls = len(metrics.calls)
+    summary = f"{metrics.status} · {metrics.seconds:.2f} s · {calls} model calls{tokens}"
+    head = "<tr><th>what</th><th>agent</th><th>time</th><th>tokens</th></tr>"
+    return _folded(summary, f"<table>{head}{''.join(rows)}</table>")
+
+
+def _notebook_row(span: Span) -> str:
+    indent = "&nbsp;" * 3 * sum(1 for _ in span.around())
+    tokens = f"{span.usage.total_tokens:,}" if span.usage and span.kind == "model" else ""
+    name = escape(_name(span.model or span.name))
+    state = "" if span.status == "completed" else f" <b>{escape(span.status)}</b>"
+    return (
+        f"<tr><td style='text-align:left'>{indent}{span.kind} {name}{state}</td>"
+        f"<td>{escape(_name(span.agent or ''))}</td><td>{span.seconds:.3f} s</td>"
+        f"<td>{tokens}</td></tr>"
+    )
+
+
+def result_html(result: Result) -> str:
+    """Return a run's result as a small, folded table for a notebook."""
+    count = len(result.messages)
+    tokens = f" · {result.usage.total_tokens:,} tokens" if result.usage else ""
+    summary = f"{result.status} · {count} message{'s' * (count != 1)}{tokens}"
+    rows = [_message_row(message) for message in result.messages[-_SMALL:]]
+    error = f"<p><b>{escape(_name(result.error.name))}</b></p>" if result.error else ""
+    answer = f"<p>{escape(clean(result.text[:2000], lines=True))}</p>"
+    return _folded(summary, f"{error}{answer}<table>{''.join(rows)}</table>")
+
+
+def _message_row(message: object) -> str:
+    fields: Mapping[str, Any] = (
+        cast("Mapping[str, Any]", message) if isinstance(message, Mapping) else vars(message)
+    )
+    kind = str(fields.get("type") or fields.get("role") or type(message).__name__)
+    content = fields.get("content")
+    text = content if isinstance(content, str) else json.dumps(jsonable(content))
+    calls = ", ".join(str(call["name"]) for call in fields.get("tool_calls") or ())
+    said = escape(clean(f"{text} {calls and f'→ {calls}'}"[:500], lines=True))
+    return f"<tr><td>{escape(_name(kind))}</td><td style='text-align:left'>{said}</td></tr>"
+
+
+def _folded(summary: str, body: str) -> str:
+    return f"<details><summary>{escape(summary)}</summary>{body}</details>"
