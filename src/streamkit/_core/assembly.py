@@ -90,7 +90,7 @@ class Assembly(ToolRuns):
             self.leave_message(repeated)
         tool_call_id = fields.get("tool_call_id")
         for asking in self.messages if tool_call_id else ():
-            if any(call.id == tool_call_id for call in asking.calls):
+            if any(call.given_id == tool_call_id for call in asking.calls):
                 self.leave_message(asking)
 
     def _whole_answer(self, fields: Fields, origin: Origin) -> None:

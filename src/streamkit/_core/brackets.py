@@ -221,6 +221,28 @@ class Brackets:
         self.messages.add(message)
         return message
 
+    def new_call_id(self, message: Message, given_id: str) -> str:
+        """Return the id of a call that a model begins to write: the one given, if it is free.
+
+        Some servers number the calls of every message, or of every tool, from 0.
+        """
+        id, number = given_id, 1
+        while self._is_taken(id, message):
+            number += 1
+            id = f"{given_id}#{number}"
+        return id
+
+    def _is_taken(self, id: str, message: Message) -> bool:
+        if self.seen.calls.is_taken(id, message.origin):
+            return True
+        node = (message.origin.namespace, message.origin.node)
+        return any(
+            call.has_begun and call.id == id
+            for other in self.messages
+            if other is message or (other.origin.namespace, other.origin.node) != node
+            for call in other.calls
+        )
+
     def leave_message(self, message: Message, left: Status = "incomplete") -> None:
         """Close a message that something after it has ended; ``left`` is how its node ended."""
         self.end_message(message.key, _status_when_left(message, left))

@@ -55,6 +55,10 @@ class Outlet(Protocol):
         """Report a value that cannot be read."""
         ...
 
+    def new_call_id(self, message: Message, given_id: str) -> str:
+        """Return the id of a call that begins, which no other call at work has."""
+        ...
+
 
 class TextBlock:
     """A block of text or of reasoning, while it is being written."""
@@ -105,16 +109,11 @@ class Message:
         self.message_id = message_id
         self.origin = origin
         self.key: Hashable = None
-        self.ids: set[str | None] = set()
-        """Every id that upstream has given it so far."""
-        self.has_failed: bool = False
-        """Whether its model has raised, after which only its node tells how it ends."""
-        self.has_successor: bool = False
-        """Whether its node has begun another message since."""
-        self.before_close: Callable[[], None] | None = None
-        """Adds what its reader has held back."""
-        self.reader: Any = None
-        """What its reader keeps about it while it is open."""
+        self.ids: set[str | None] = set()  # all that upstream has given it so far
+        self.has_failed: bool = False  # its model raised: how it ends, only its node tells
+        self.has_successor: bool = False  # its node has begun another message since
+        self.before_close: Callable[[], None] | None = None  # adds what was held back
+        self.reader: Any = None  # what its reader keeps about it while it is open
         self.stored_id: str | None = None
         self.marks_its_end: bool = False
         self.has_last_chunk: bool = False
@@ -448,7 +447,8 @@ class Message:
         call.has_begun = True
         call.block_id = self._blocks
         self._blocks += 1
-        call.id = call.given_id or f"{self.message_id}:{call.block_id}"
+        given_id = call.given_id or f"{self.message_id}:{call.block_id}"
+        call.id = self._outlet.new_call_id(self, given_id)
         self._emit(
             ToolCallStart,
             block_id=call.block_id,

@@ -45,12 +45,12 @@ class SeenRegistry:
         (self.internal_ids if is_internal else self.message_ids).update(ids)
         if status == "abandoned":
             return
-        calls = [call.done for call in message.calls if call.done]
+        calls = [(call.done, call.given_id or call.id) for call in message.calls if call.done]
         if not is_internal:
-            self.duplicates.record_answer(message, tuple(call.id for call in calls))
-        for call in calls:
+            self.duplicates.record_answer(message, tuple(given_id for _, given_id in calls))
+        for call, given_id in calls:
             if not call.provider_executed:
-                self.calls.add(call, call.id, message.origin)
+                self.calls.add(call, given_id, message.origin)
 
     def knows(self, message: object) -> bool:
         """Tell whether a message was shown, or marked as seen."""

@@ -33,9 +33,11 @@ class ToolRuns(Brackets):
         """
         call = self.seen.calls.find(name, input, origin.namespace, tool_call_id)
         id = call.id if call else tool_call_id
-        running = self._tool_running(id)
-        if running not in {None, key}:
-            id = f"{tool_call_id}#{len(self._open)}"
+        running, number = self._tool_running(id), 1
+        while running not in {None, key}:
+            number += 1
+            id = f"{tool_call_id}#{number}"
+            running = self._tool_running(id)
         bracket = Bracket(tool_end, origin, tool_call_id=id, name=name)
         self._begin(key, bracket)
         if call:
@@ -45,10 +47,19 @@ class ToolRuns(Brackets):
         self.show(ToolStart, origin, tool_call_id=id, name=name, input=input)
         return id
 
-    def tool_call_id(self, key: Hashable) -> str | None:
-        """Return the id of the call that an open tool run answers."""
-        bracket = self._open.get(key)
-        return bracket.fields.get("tool_call_id") if bracket else None
+    def running_tools(self, given_id: str, namespace: tuple[str, ...]) -> list[Hashable]:
+        """Return the keys of the open tool runs that answer calls of this id in one graph."""
+        place = (given_id, namespace)
+        return [
+            key
+            for key, it in self._open.items()
+            if it.call and (it.call.given_id, it.origin.namespace) == place
+        ]
+
+    def name_of_tool(self, key: Hashable) -> str:
+        """Return the name of an open tool run."""
+        name: str = self._open[key].fields["name"]
+        return name
 
     def end_tool(self, key: Hashable, output: object, status: Status = "completed") -> None:
         """Close a tool run with whatever it returned."""

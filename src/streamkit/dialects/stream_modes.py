@@ -10,12 +10,12 @@ Laws of this file:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 from .._core.assembly import Assembly
 from .._core.kinds import fields_of, messages_in
-from .._core.results import error_info
+from .._core.results import answers_in, error_info
 from .._fields import dict_or_empty
 from ..errors import MalformedItem
 from ..events import Checkpoint, Custom, StateSnapshot
@@ -88,7 +88,8 @@ class ModePayloads:
             self._begun.add(origin.namespace)
             seen.mark_seen(messages)
         for message in messages:
-            if fields_of(message).get("id") and not seen.knows(message):
+            id = fields_of(message).get("id")
+            if id and id not in seen.message_ids:
                 self._assembly.whole_message(message, origin)
         seen.duplicates.end_superstep(origin.namespace)
 
@@ -152,20 +153,33 @@ class ModePayloads:
         self.read(modes[payload["type"]], namespace, payload["payload"])
 
     def _tools(self, namespace: Path, payload: Mapping[str, Any]) -> None:
-        id, key = payload["tool_call_id"], ("tool", payload["tool_call_id"])
+        id: str = payload["tool_call_id"]
         match payload["event"]:
             case "tool-started":
                 origin = self._assembly.scopes.origin(namespace)
                 name, given = payload["tool_name"], payload.get("input")
-                self._assembly.start_tool(key, origin, id, name, given)
+                self._assembly.start_tool(object(), origin, id, name, given)
             case "tool-output-delta":
+                key = self._running_tool(id, namespace, None)
                 self._assembly.tool_delta(key, payload.get("delta"))
             case "tool-finished":
-                self._assembly.end_tool(key, payload.get("output"))
+                output = payload.get("output")
+                self._assembly.end_tool(self._running_tool(id, namespace, output), output)
             case "tool-error":
+                key = self._running_tool(id, namespace, None)
                 self._assembly.fail_tool(key, error_of(payload.get("message")))
             case event:
                 raise MalformedItem(f"no event of tools mode is named {event!r}", payload)
+
+    def _running_tool(self, id: str, namespace: Path, output: object) -> Hashable:
+        """Return the key of the tool run that an event is about: only a result has its name."""
+        keys = self._assembly.running_tools(id, namespace)
+        if len(keys) > 1:
+            names = {fields.get("name") for fields in answers_in(output)}
+            keys = [key for key in keys if self._assembly.name_of_tool(key) in names]
+        if not keys:
+            raise MalformedItem(f"no tool runs for call {id!r}, or several do", id)
+        return keys[0]
 
 
 def is_cached(update: Mapping[str, Any]) -> bool:
