@@ -94,6 +94,7 @@ NEEDS = {
     "streamkit.serve": "starlette",
     "streamkit.langgraph": "langgraph.stream",
     "streamkit.terminal": "rich",
+    "streamkit.otel": "opentelemetry",
 }
 
 
