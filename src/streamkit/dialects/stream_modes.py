@@ -139,6 +139,8 @@ class ModePayloads:
         self._assembly.scopes.close(payload["id"])
 
     def _checkpoints(self, namespace: Path, payload: Mapping[str, Any]) -> None:
+        if "config" not in payload:
+            payload = _checkpoint_of(payload)
         place = dict_or_empty(dict_or_empty(payload["config"]).get("configurable"))
         if self._assembly.seen.is_repeated_checkpoint(place.get("checkpoint_id")):
             return  # debug mode repeats what checkpoints mode says
@@ -180,6 +182,16 @@ class ModePayloads:
         if not keys:
             raise MalformedItem(f"no tool runs for call {id!r}, or several do", id)
         return keys[0]
+
+
+def _checkpoint_of(envelope: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a server says of a checkpoint in version 3 in the words of the mode."""
+    id, parent = envelope["id"], envelope.get("parent_id")
+    return {
+        "config": {"configurable": {"checkpoint_id": id}},
+        "parent_config": {"configurable": {"checkpoint_id": parent}} if parent else None,
+        "metadata": {"source": envelope.get("source"), "step": envelope.get("step")},
+    }
 
 
 def is_cached(update: Mapping[str, Any]) -> bool:
