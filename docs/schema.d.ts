@@ -550,7 +550,7 @@ export interface MessageReplaced {
   tool_call_id?: string;
 }
 
-/** A node took a message out of the state. */
+/** A node took a message out of the state, and no graph around it still holds it. */
 export interface MessageRemoved {
   type: "message.removed";
   /** Where it comes from. */
@@ -559,6 +559,8 @@ export interface MessageRemoved {
   timestamp: number;
   /** The message that is gone. Removing all messages is one event for each known message. */
   message_id: string;
+  /** The call that it answered, where the message was a tool's result. */
+  tool_call_id?: string;
 }
 
 /** The application's own event. */

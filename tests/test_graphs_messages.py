@@ -13,7 +13,6 @@ from langchain_core.messages import (
     AIMessage,
     AIMessageChunk,
     HumanMessage,
-    RemoveMessage,
     SystemMessage,
     ToolMessage,
 )
@@ -27,7 +26,6 @@ from graphs import (
     ASYNC,
     CORE,
     EVENTS,
-    EVENTS_1,
     IGNORE_V1,
     LANGGRAPH,
     SYNC,
@@ -43,7 +41,7 @@ from graphs import (
     run,
     says,
 )
-from streamkit import MessageAdded, MessageEnd, MessageStart, StateUpdate
+from streamkit import MessageStart, StateUpdate
 
 pytestmark = pytest.mark.filterwarnings(IGNORE_V1)
 
@@ -162,23 +160,6 @@ def test_a_node_may_say_the_same_twice(api: str) -> None:
 @pytest.mark.parametrize("api", ALL_APIS)
 def test_a_chunk_that_a_node_returns_is_a_whole_message(api: str) -> None:
     assert facts(run(chain(gives(AIMessageChunk("whole"))), api)) == Facts(messages=["whole"])
-
-
-@pytest.mark.parametrize("api", [EVENTS, EVENTS_1])
-def test_a_removal_is_shown(api: str) -> None:
-    """Not in ``messages`` mode: LangGraph shows nothing there whose id it has shown before."""
-    removes = lambda state: {"messages": [RemoveMessage(id=state["messages"][-1].id)]}  # noqa: E731
-    events = run(chain(asks(says("some words")), removes), api)
-    (removal,) = of(events, MessageAdded)
-    assert removal.message.id == of(events, MessageEnd)[0].message_id
-
-
-@pytest.mark.parametrize("api", ALL_APIS)
-def test_the_removal_of_all_messages_is_shown(api: str) -> None:
-    graph = chain(gives(RemoveMessage(id="__remove_all__"), HumanMessage("fresh")))
-    events = run(graph, api)
-    assert of(events, MessageAdded)[0].message.id == "__remove_all__"
-    assert facts(events) == Facts(added=["", "fresh"])
 
 
 @pytest.mark.parametrize("api", ALL_APIS)

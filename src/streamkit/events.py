@@ -466,11 +466,13 @@ class MessageReplaced(_Event, frozen=True, kw_only=True):
 
 
 class MessageRemoved(_Event, frozen=True, kw_only=True):
-    """A node took a message out of the state."""
+    """A node took a message out of the state, and no graph around it still holds it."""
 
     type: ClassVar[Literal["message.removed"]] = "message.removed"
     message_id: str
     """The message that is gone. Removing all messages is one event for each known message."""
+    tool_call_id: str | None = None
+    """The call that it answered, where the message was a tool's result."""
 
 
 class Custom(_Event, frozen=True, kw_only=True):

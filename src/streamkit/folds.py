@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from ._core.kinds import fields_of, is_removal, messages_in
+from ._core.content import text_in
+from ._core.kinds import fields_of, kind_of
+from ._core.writes import channel_writes
 from ._fields import Fields, dict_or_empty
 from .events import (
     Citation,
@@ -21,9 +23,11 @@ from .events import (
     MessageEnd,
     MessageRemoved,
     MessageReplaced,
+    MessageStart,
     ReasoningEnd,
     RunEnd,
     RunError,
+    StateSnapshot,
     StateUpdate,
     TextDelta,
     TextEnd,
@@ -116,14 +120,18 @@ class MessageFold:
 
     def __init__(self) -> None:
         self._drafts: dict[str, _Draft] = {}
+        self._names: dict[str, str] = {}
 
     def __call__(self, event: Event) -> Iterable[AIMessage | ToolMessage]:
         """Give the message that ``event`` completes, if it does."""
         match event:
             case TextEnd() | ReasoningEnd() | Content() | Citation() | ToolCallEnd():
                 self._drafts.setdefault(event.message_id, _Draft()).add(event)
-            case MessageEnd():
-                return (_ai_message(event, self._drafts.pop(event.message_id, _Draft()).content()),)
+            case MessageStart(message_id=id, name=str(name)):
+                self._names[id] = name
+            case MessageEnd(message_id=id):
+                content = self._drafts.pop(id, _Draft()).content()
+                return (_ai_message(event, content, self._names.pop(id, None)),)
             case ToolEnd() | ToolError():
                 return (_tool_message(event),)
             case _:
@@ -183,12 +191,13 @@ def _reasoning_block(event: ReasoningEnd) -> dict[str, Any]:
     return block
 
 
-def _ai_message(event: MessageEnd, content: str | list[Any]) -> AIMessage:
+def _ai_message(event: MessageEnd, content: str | list[Any], name: str | None) -> AIMessage:
     from langchain_core.messages import AIMessage  # noqa: PLC0415  (half a second to import)
 
     calls = [call for call in event.tool_calls if not call.provider_executed]
     return AIMessage(
         content=content,
+        name=name,
         id=event.stored_id or event.message_id,
         tool_calls=[
             {"id": call.id, "name": call.name, "args": call.args, "type": "tool_call"}
@@ -270,10 +279,15 @@ class RunFold:
                 self._transcript.add(message)
             case MessageReplaced():
                 self._transcript.replace(event)
-            case MessageRemoved(message_id=id):
-                self._transcript.remove(id)
-            case StateUpdate(values=values):
-                self._transcript.update(values)
+                self._replace_result(event)
+                result.text = self._transcript.answer()
+            case MessageRemoved():
+                self._transcript.remove(event)
+                result.text = self._transcript.answer()
+            case StateUpdate(values=values) | StateSnapshot(values=values):
+                if not event.origin.namespace:
+                    is_state = isinstance(event, StateSnapshot)
+                    self._transcript.update(values, is_state=is_state)
             case Interrupt():
                 result.interrupts.append(event)
             case RunEnd() | RunError():
@@ -294,6 +308,13 @@ class RunFold:
         else:
             run.status, run.output, run.artifact = event.status, event.output, event.artifact
 
+    def _replace_result(self, event: MessageReplaced) -> None:
+        """Take over the result of a tool as its node put it into the state."""
+        runs = (it for it in reversed(self._result.tools) if it.tool_call_id == event.tool_call_id)
+        run = next(runs, None)
+        if run:
+            run.output = fields_of(event.message).get("content")
+
     def _end_run(self, event: RunEnd | RunError) -> None:
         result = self._result
         result.usage, result.usage_by_model = event.usage, event.usage_by_model
@@ -303,37 +324,15 @@ class RunFold:
             result.status, result.output = event.status, event.output
 
 
-_ALL = "__remove_all__"
-
-
 class _Transcript:
-    """Adds messages as LangGraph's ``add_messages`` does, which also removes them."""
+    """The outermost conversation, changed as LangGraph's ``add_messages`` changes the state."""
 
     def __init__(self, messages: list[Any]) -> None:
         self._messages = messages
         self._results: dict[str, Any] = {}  # that have no id yet, by their calls
-        self._removed: list[Any] = []
 
     def add(self, message: Any) -> None:
-        """Add a message, or do what a removal says."""
-        if not is_removal(message):
-            self._append(message)
-        elif message.id == _ALL:
-            self._removed += self._messages
-            self._messages.clear()
-        else:
-            self._messages[:] = [it for it in self._messages if it.id != message.id]
-
-    def replace(self, event: MessageReplaced) -> None:
-        """Put a message in the place of the one with its id, or of the result of its call."""
-        keys = {event.message_id, event.tool_call_id or event.message_id}
-        self._messages[:] = [event.message if _key(it) in keys else it for it in self._messages]
-
-    def remove(self, message_id: str) -> None:
-        """Take a message out."""
-        self._messages[:] = [it for it in self._messages if it.id != message_id]
-
-    def _append(self, message: Any) -> None:
+        """Add a message at the end."""
         self._messages.append(message)
         for call in fields_of(message).get("tool_calls") or ():
             self._results.pop(call["id"], None)  # an id that the model uses again
@@ -344,24 +343,40 @@ class _Transcript:
                 self._messages[:] = [it for it in self._messages if it is not earlier]
             self._results[key] = message
 
-    def update(self, values: object) -> None:
-        """Learn from what a node wrote: how it put results, and what stays when all is removed."""
-        kept: list[str] | None = None
-        for message in messages_in(values):
-            key, fields = _key(message), fields_of(message)
-            if key in self._results:
-                _put_like(fields, self._results.pop(key))
-            if fields.get("id") == _ALL:
-                kept = []
-            elif kept is not None and key:
-                kept.append(key)
-        if kept:
-            self._put_back(kept)
+    def replace(self, event: MessageReplaced) -> None:
+        """Put a message in the place of the one with its id, or of the result of its call."""
+        keys = {event.message_id, event.tool_call_id or event.message_id}
+        self._messages[:] = [event.message if _key(it) in keys else it for it in self._messages]
 
-    def _put_back(self, kept: list[str]) -> None:
-        known = {_key(it): it for it in (*self._removed, *self._messages)}
-        others = [it for it in self._messages if _key(it) not in kept]
-        self._messages[:] = [*(known[it] for it in kept if it in known), *others]
+    def remove(self, event: MessageRemoved) -> None:
+        """Take a message out."""
+        keys = {event.message_id, event.tool_call_id or event.message_id}
+        self._messages[:] = [it for it in self._messages if _key(it) not in keys]
+
+    def update(self, values: object, *, is_state: bool) -> None:
+        """Take over what a state, or a write to it, adds: ids and names, and the order."""
+        for write in channel_writes(values):
+            for message in write.messages:
+                key = _key(message)
+                if key in self._results:
+                    _put_like(fields_of(message), self._results.pop(key))
+            keys = [_key(message) for message in write.messages]
+            known = {key: it for it in self._messages if (key := _key(it)) in keys}
+            for key, message in zip(keys, write.messages, strict=True):
+                if key in known and known[key].name is None:
+                    known[key].name = fields_of(message).get("name")
+            if is_state or write.is_whole:
+                in_order = [known[key] for key in dict.fromkeys(keys) if key in known]
+                moved = set(map(id, in_order))
+                places = [n for n, it in enumerate(self._messages) if id(it) in moved]
+                for place, message in zip(places, in_order, strict=True):
+                    self._messages[place] = message
+
+    def answer(self) -> str:
+        """Return the last text that a model wrote."""
+        answers = (it for it in reversed(self._messages) if kind_of(it) in {"ai", "chunk"})
+        texts = (text_in(fields_of(it)["content"]) for it in answers)
+        return next(filter(None, texts), "")
 
 
 def _put_like(written: Fields, result: Any) -> None:
@@ -372,6 +387,6 @@ def _put_like(written: Fields, result: Any) -> None:
 
 
 def _key(message: object) -> str | None:
-    """Give what a message is known by: a result by its call, for it may have no id yet."""
+    """Return what a message is known by: a result by its call, for it may have no id yet."""
     fields = fields_of(message)
     return fields.get("tool_call_id") or fields.get("id")

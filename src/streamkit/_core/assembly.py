@@ -14,6 +14,7 @@ from .._fields import Fields
 from ..events import (
     Interrupt,
     MessageAdded,
+    MessageRemoved,
     RetrievalEnd,
     RetrievalStart,
     StateUpdate,
@@ -22,8 +23,9 @@ from ..events import (
 )
 from ..values import ErrorInfo, Origin, Status, StepKind
 from .brackets import Bracket
-from .kinds import fields_of, is_removal, kind_of, messages_in
+from .kinds import fields_of, is_removal, kind_of
 from .tool_runs import ToolRuns
+from .writes import REMOVE_ALL, ChannelWrite, channel_writes
 
 __all__ = ["Assembly"]
 
@@ -68,19 +70,44 @@ class Assembly(ToolRuns):
         One that is ``cached`` was paid for by an earlier run: its tokens are none of this one's.
         """
         kind, fields, seen = kind_of(value), fields_of(value), self.seen
-        self.close_superseded(value)
-        is_told = seen.is_repeated_removal if is_removal(value) else seen.is_known
-        if is_told(value, origin):
+        if is_removal(value):
+            self._remove(fields["id"], origin)
             return
-        seen.mark_seen([value])
+        self.close_superseded(value)
+        comparison = seen.compare(value, origin)
+        if comparison == "changed" and not self.is_late:
+            self.replace_message(value, origin)
+        if comparison != "unseen":
+            return
+        is_answer = kind in {"ai", "chunk"}
+        copied = seen.duplicates.copied_from(fields, origin) if is_answer else None
+        seen.record_whole(value, copied)
         seen.duplicates.record_nameless(fields, origin)
         if kind == "tool":
-            self._tool_message(fields, origin)
-        elif kind in {"ai", "chunk"}:
-            is_paid = cached or fields.get("id") in self.seen.internal_ids
+            self._tool_message(value, origin)
+        elif is_answer and not copied:
+            is_paid = cached or fields.get("id") in seen.internal_ids
             self._whole_answer({**fields, "usage_metadata": None} if is_paid else fields, origin)
-        else:
+            seen.record_whole(value)
+        elif not is_answer:
             self.show(MessageAdded, origin, message=value)
+
+    def _remove(self, id: str, origin: Origin) -> None:
+        """Show the removal of a message that stands by itself, in no write to a channel."""
+        if id != REMOVE_ALL:  # what stays then, only its node's update or the state says
+            self.write(origin, [ChannelWrite("", [], [id], is_whole=False)])
+
+    def write(
+        self, origin: Origin, writes: Iterable[ChannelWrite], *, cached: bool = False
+    ) -> None:
+        """Show what a write changes: messages that are removed, replaced, or not shown yet."""
+        for write in writes:
+            for gone in () if self.is_late else self.seen.release(origin.namespace, write):
+                call = gone.tool_call_id
+                self.show(MessageRemoved, origin, message_id=gone.id, tool_call_id=call)
+            for message in write.messages:
+                self.whole_message(message, origin, cached=cached)
+            self.seen.hold(origin.namespace, write)
 
     def close_superseded(self, value: object) -> None:
         """End the open message that a whole one repeats, or that a tool's message answers."""
@@ -94,9 +121,7 @@ class Assembly(ToolRuns):
                 self.leave_message(asking)
 
     def _whole_answer(self, fields: Fields, origin: Origin) -> None:
-        if self.seen.duplicates.is_copy(fields, origin):
-            return
-        message = self.start_message("whole", origin, fields.get("id"))
+        message = self.start_message("whole", origin, fields.get("id"), name=fields.get("name"))
         try:
             message.add_whole(fields)
         finally:
@@ -128,8 +153,7 @@ class Assembly(ToolRuns):
 
         It is ``cached`` if an earlier run wrote it.
         """
-        for message in messages_in(values):
-            self.whole_message(message, origin, cached=cached)
+        self.write(origin, channel_writes(values), cached=cached)
         self.seen.duplicates.end_task(origin)
         self.show(StateUpdate, origin, node=node, values=values, cached=cached)
 

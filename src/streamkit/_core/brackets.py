@@ -70,6 +70,9 @@ class Brackets:
         """What the run's end will hold as the output."""
         self.interrupted: bool = False
         """Whether the run has paused."""
+        self.is_late: bool = False
+        """Whether what is read now comes later than callbacks have noted it: then it can only add
+        what is unseen, for it may have been changed since."""
         self.messages: OpenMessages = OpenMessages()
         """The open messages."""
         self.seen: SeenRegistry = SeenRegistry()

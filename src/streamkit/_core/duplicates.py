@@ -1,4 +1,4 @@
-"""What node tasks have said, to tell a message from its echo under another id.
+"""What messages hold, to tell a message from its duplicate, and a changed one from the same again.
 
 A node may wrap its model's answer in a new message, and so may the nodes around it; and a message
 that had no id when a subgraph's node returned it has one in the state around.
@@ -7,56 +7,115 @@ that had no id when a subgraph's node returned it has one in the state around.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, cast
 
-from .._fields import Fields
+from .._fields import Fields, dict_or_empty, json_text
 from ..values import Origin
 from .content import text_in
 from .message import Message
 from .origin import checkpoint_ns
 
-__all__ = ["DuplicateContent"]
+__all__ = ["Content", "DuplicateContent"]
+
+
+class Content(NamedTuple):
+    """What a message holds, as hashes: for messages that models wrote, and for all others."""
+
+    text: int
+    calls: tuple[int, ...] | None
+    """The calls; None where one is not valid JSON, which upstream completes by a guess."""
+    whole: int | None
+    """All blocks, where the message came whole: streamed ones are put together differently."""
+
+    @classmethod
+    def of(cls, fields: Fields) -> Content:
+        """Return the content of a message that came whole."""
+        content, calls = fields["content"], None
+        if not fields.get("invalid_tool_calls"):
+            made = fields.get("tool_calls") or ()
+            calls = tuple(_call(it.get("name"), it.get("args")) for it in made)
+        whole = hash((*_blocks(content), fields.get("status")))
+        return cls(hash(text_in(content)), calls, whole)
+
+    @classmethod
+    def written_by(cls, message: Message) -> Content:
+        """Return the content of a message that was streamed."""
+        calls = [call.done for call in message.calls if call.done and not call.provider_executed]
+        is_valid = all(call.error is None for call in calls)
+        return cls(
+            hash("".join(message.texts)),
+            tuple(_call(call.name, call.args) for call in calls) if is_valid else None,
+            None,
+        )
+
+    def is_same(self, other: Content) -> bool:
+        """Return whether both hold the same, as far as that can be known."""
+        if self.whole is not None and other.whole is not None:
+            return self.whole == other.whole and self.calls == other.calls
+        is_known = self.calls is not None and other.calls is not None
+        return self.text == other.text and (not is_known or self.calls == other.calls)
+
+
+_CALLS = frozenset({"tool_use", "tool_call", "function_call", "input_json_delta"})
+
+
+def _blocks(content: object) -> list[str]:
+    """Return a content's blocks, spelled alike: version 3 makes a list of what was a str."""
+    blocks: list[str] = []
+    for block in cast("list[object]", content) if isinstance(content, list) else [content]:
+        fields = dict_or_empty(block)
+        if fields.get("type") in _CALLS:
+            continue  # which `tool_calls` has as well
+        text = fields.get("text") if fields.get("type") == "text" else block
+        blocks.append(text if isinstance(text, str) else repr(block))
+    return [block for block in blocks if block]
+
+
+def _call(name: object, args: object) -> int:
+    return hash((name, json_text(args)))
 
 
 class DuplicateContent:
-    """The part of a run's memory that knows messages by what they say."""
+    """The part of a run's memory that knows messages by what they hold."""
 
     def __init__(self) -> None:
-        # By task, and by every task around it; "" is the run. Hashes stand for the contents.
-        self._said: defaultdict[str, set[int]] = defaultdict(set)
+        # By task, and by every task around it; "" is the run. Hashes of contents, and the ids.
+        self._said: defaultdict[str, dict[int, str]] = defaultdict(dict)
         # By outermost task: the tasks inside it, with the fields of what they returned.
         self._nameless: defaultdict[str, list[tuple[str, Fields]]] = defaultdict(list)
 
     def record_answer(self, message: Message, tool_call_ids: tuple[str, ...]) -> None:
-        """Remember what a node's model said."""
+        """Record what a node's model wrote."""
         metadata = message.origin.metadata
         task, text = checkpoint_ns(metadata), "".join(message.texts)
         if "ls_model_type" in metadata and (text or tool_call_ids):
             for path in _around(task):
-                self._said[path].add(hash((text, tool_call_ids)))
+                self._said[path][hash((text, tool_call_ids))] = message.message_id
 
-    def is_copy(self, fields: Fields, origin: Origin) -> bool:
-        """Tell whether a whole message says what a model of its node, or in it, just said.
+    def copied_from(self, fields: Fields, origin: Origin) -> str | None:
+        """Return the id of the answer that a whole message repeats, of a model in its node.
 
         Where nothing tells its node, as in a graph's state, any node of the graph will do.
         """
         calls = tuple(call.get("id") for call in fields.get("tool_calls") or ())
         path = checkpoint_ns(origin.metadata) or "|".join(origin.namespace)
-        return path in self._said and hash((text_in(fields["content"]), calls)) in self._said[path]
+        said: Mapping[int, str] = self._said.get(path, {})
+        return said.get(hash((text_in(fields["content"]), calls)))
 
     def record_nameless(self, fields: Fields, origin: Origin) -> None:
-        """Remember a message that a subgraph's node returned without an id: it gets one later."""
+        """Record a message that a subgraph's node returned without an id: it gets one later."""
         outer, bar, _ = (task := checkpoint_ns(origin.metadata)).partition("|")
         if bar and not fields.get("id"):
             self._nameless[outer].append((task, dict(fields)))
 
     def had_no_id(self, fields: Fields, origin: Origin) -> bool:
-        """Tell whether a message was shown before it had its id. Each is recognized once."""
+        """Return whether a message was shown before it had its id. Each is recognized once."""
         task = checkpoint_ns(origin.metadata)
         nameless = self._nameless.get(task.partition("|")[0])
         if not nameless or not fields.get("id"):
             return False
-        before = {**fields, "id": None}
+        before: dict[str, Any] = {**fields, "id": None}
         for number, (inner, shown) in enumerate(nameless):
             if inner.startswith(f"{task}|") and shown == before:
                 del nameless[number]
@@ -64,18 +123,18 @@ class DuplicateContent:
         return False
 
     def end_task(self, origin: Origin) -> None:
-        """Forget what a node task said: its output has been seen."""
+        """Forget what a node task wrote: its output has been seen."""
         task = checkpoint_ns(origin.metadata)
         self._said.pop(task, None)
         self._nameless.pop(task, None)
 
     def end_superstep(self, namespace: tuple[str, ...]) -> None:
-        """Forget what a graph's nodes said: the state after them has been seen."""
+        """Forget what a graph's nodes wrote: the state after them has been seen."""
         self._said.pop("|".join(namespace), None)
 
 
 def _around(task: str) -> Iterable[str]:
-    """Give a task's path and those around it, down to the run's, which is empty."""
+    """Return a task's path and those around it, down to the run's, which is empty."""
     while task:
         yield task
         task = task.rpartition("|")[0]

@@ -7,10 +7,9 @@ its version lacks costs microseconds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any
 
-from .._fields import Fields, dict_or_empty
 from .json_message import JsonMessage, Kind, json_message
 
 __all__ = [
@@ -20,8 +19,6 @@ __all__ = [
     "kind_of",
     "kind_of_class",
     "message_in",
-    "messages_in",
-    "written_in",
 ]
 
 _MAX_CLASSES = 1024
@@ -72,48 +69,3 @@ fields_of: Callable[[object], dict[str, Any]] = vars
 def is_removal(message: object) -> bool:
     """Return whether a message is a RemoveMessage: its id is that of what it removes."""
     return fields_of(message).get("type") == "remove"
-
-
-def written_in(output: object) -> Any:
-    """Return what an output writes to the state: the update of a ``Command``, or the output itself.
-
-    A server sends a ``Command`` as a dict of its fields.
-    """
-    if _is_command(output):
-        return cast("Any", output).update
-    fields = dict_or_empty(output)
-    return fields["update"] if fields.keys() == _COMMAND else output
-
-
-_COMMAND = frozenset({"graph", "update", "resume", "goto"})
-
-
-def _is_command(value: object) -> bool:
-    cls = value.__class__
-    return cls.__name__ == "Command" and cls.__module__ == "langgraph.types"
-
-
-def messages_in(values: object) -> Iterator[Any]:
-    """Yield the messages that a node's output holds, in order, whatever shape the output has."""
-    values = written_in(values)
-    channels: Fields = {} if message_in(values) else _channels(values)
-    for value in channels.values() if channels else (values,):
-        yield from _messages(value)
-
-
-def _channels(state: object) -> Fields:
-    """Return a state by its channels: it may be a dict, a dataclass or a pydantic model."""
-    cls: Any = state.__class__
-    names: Any = getattr(cls, "__dataclass_fields__", None) or getattr(cls, "model_fields", ())
-    return {name: getattr(state, name, None) for name in names} or dict_or_empty(state)
-
-
-def _messages(value: object) -> Iterator[Any]:
-    if isinstance(value, (list, tuple)):
-        for item in cast("list[object]", value):
-            if _is_command(item) or item.__class__ is dict:
-                yield from messages_in(item)
-            elif kind_of(item):
-                yield item
-    elif message := message_in(value):
-        yield message

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeAlias
 
+from .._fields import Fields, json_text
 from ..values import Origin, ToolCall
 from .kinds import fields_of
 
@@ -28,7 +29,9 @@ _Fits: TypeAlias = Callable[[object, object], bool]
 class PendingCall:
     """A call that a model made, and what became of it."""
 
-    __slots__ = ("args", "given_id", "id", "name", "namespace", "node", "output", "state")
+    __slots__ = (
+        *("args", "given_id", "id", "name", "namespace", "node", "output", "spellings", "state"),
+    )
 
     def __init__(  # noqa: PLR0913  (a call has this many sides)
         self,
@@ -52,6 +55,15 @@ class PendingCall:
         self.state: _State = state
         self.output: Any = None
         """What its tool returned, until the node has stored it."""
+        self.spellings: frozenset[int] = frozenset()
+        """Hashes of all that a message with this result may hold."""
+
+    def has_result(self, content: object) -> bool:
+        """Return whether a tool's message holds what the tool returned.
+
+        Which words a node finds for an exception is its own affair.
+        """
+        return not self.spellings or hash(repr(content)) in self.spellings
 
 
 class PendingCalls:
@@ -125,10 +137,14 @@ class PendingCalls:
                 return found
         return None
 
-    def end(self, call: PendingCall, output: object) -> None:
-        """Register that a call's tool has ended."""
+    def end(self, call: PendingCall, result: Fields) -> None:
+        """Register that a call's tool has ended, and with what."""
         call.state = "ended"
+        output = result.get("output")
         call.output = output if isinstance(output, (str, list)) else None
+        # A node may put a value into its message as text or as JSON.
+        spellings = (output, str(output), json_text(output)) if "output" in result else ()
+        call.spellings = frozenset(hash(repr(it)) for it in spellings)
 
     def add_running(self, given_id: str, id: str, name: str, origin: Origin) -> PendingCall:
         """Register a tool run that no known call asked for."""

@@ -6,7 +6,8 @@ from typing import Any
 
 from .._fields import Fields
 from ..values import ErrorInfo
-from .kinds import fields_of, kind_of, messages_in
+from .kinds import fields_of, kind_of
+from .writes import messages_in
 
 __all__ = ["answers_in", "error_info", "own_message", "tool_result"]
 

@@ -1,23 +1,45 @@
-"""What a run has shown so far, so that nothing is shown twice.
+"""What a run has shown so far, so that nothing is shown twice and every change is shown.
 
 LangGraph shows one model message up to three times (chunks, node output, state), one tool result
-twice and one interrupt once per graph around it. `SeenRegistry` keeps the ids,
-`DuplicateContent` the hashes of contents.
+twice and one interrupt once per graph around it. `SeenRegistry` keeps the ids and which state
+holds which message, `DuplicateContent` the hashes of contents.
+
+Law of this file: whether a message is unseen, the same again or changed is decided in `compare`
+alone, for every source.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal, TypeAlias
 
 from ..values import Origin, Status
-from .duplicates import DuplicateContent
-from .kinds import fields_of, is_removal
+from .duplicates import Content, DuplicateContent
+from .kinds import fields_of
 from .message import Message
 from .pending_calls import PendingCalls
+from .writes import ChannelWrite, channel_writes
 
-__all__ = ["SeenRegistry"]
+__all__ = ["SeenMessage", "SeenRegistry"]
+
+_Path: TypeAlias = tuple[str, ...]
+
+
+class SeenMessage:
+    """A message that was shown, or that the application has already."""
+
+    __slots__ = ("content", "holders", "id", "is_removed", "tool_call_id")
+
+    def __init__(self, id: str, content: Content, tool_call_id: str | None = None) -> None:
+        self.id: str = id
+        """The id that our events have for it."""
+        self.content: Content = content
+        """What it held when it was last shown."""
+        self.holders: set[tuple[_Path, str]] = set()
+        """The states that hold it: graphs, and their channels."""
+        self.is_removed: bool = False
+        self.tool_call_id: str | None = tool_call_id
+        """The call that it answers."""
 
 
 class SeenRegistry:
@@ -26,23 +48,48 @@ class SeenRegistry:
     def __init__(self) -> None:
         self.duplicates: DuplicateContent = DuplicateContent()
         self.calls: PendingCalls = PendingCalls()
-        self.message_ids: set[str] = set()
-        self.internal_ids: set[str] = set()
         self.interrupt_ids: set[str] = set()
+        self.internal_ids: set[str] = set()
+        """Internal answers: they are unseen until a node puts them into the state."""
+        self._messages: dict[str, SeenMessage] = {}
         # Those that had no id when they were seen: LangGraph gives them one in place, later.
         self._nameless: dict[int, object] = {}
-        # By who tells them: a node itself, or its update.
-        self._removals: tuple[Counter[Hashable], Counter[Hashable]] = (Counter(), Counter())
         self._waiting: list[tuple[str, Any, str]] = []
         self._checkpoint_ids: set[str] = set()
 
     # --- messages
 
+    def has_id(self, id: str | None) -> bool:
+        """Return whether a message with this id was shown, or seen."""
+        return id in self._messages or id in self.internal_ids
+
+    def known(self, id: str | None) -> SeenMessage | None:
+        """Return what is known of the message with this id, or None."""
+        return self._messages.get(id or "")
+
+    def compare(self, message: object, origin: Origin) -> Literal["unseen", "same", "changed"]:
+        """Return whether a message that came whole was shown, and with this content."""
+        fields = fields_of(message)
+        if id(message) in self._nameless or self.duplicates.had_no_id(fields, origin):
+            self.mark_seen([message])
+            return "same"
+        seen = self._messages.get(fields.get("id") or "")
+        if seen is None or seen.is_removed:
+            return "unseen"
+        content = Content.of(fields)
+        if seen.content.is_same(content):
+            seen.content = content
+            return "same"
+        return "changed"
+
     def record_message(self, message: Message, status: Status) -> None:
         """Record a message that ended, and the calls it made, unless it was abandoned."""
         ids = filter(None, (message.message_id, message.stored_id, *message.ids))
-        is_internal = message.origin.internal  # then unseen until a node puts it into the state
-        (self.internal_ids if is_internal else self.message_ids).update(ids)
+        is_internal = message.origin.internal
+        if is_internal:
+            self.internal_ids.update(ids)
+        else:
+            self._register(ids, message.message_id, Content.written_by(message))
         if status == "abandoned":
             return
         calls = [(call.done, call.given_id or call.id) for call in message.calls if call.done]
@@ -52,64 +99,102 @@ class SeenRegistry:
             if not call.provider_executed:
                 self.calls.add(call, given_id, message.origin)
 
-    def knows(self, message: object) -> bool:
-        """Tell whether a message was shown, or marked as seen."""
+    def record_whole(self, message: object, copied_from: str | None = None) -> None:
+        """Record a message that came whole, under the id of what it is a copy of, if it is one."""
         fields = fields_of(message)
-        is_answer = self.calls.is_answered(fields.get("tool_call_id"))
-        return is_answer or fields.get("id") in self.message_ids
+        name = fields.get("id")
+        if not name:
+            self._nameless[id(message)] = message
+        elif copied_from in self._messages:
+            self._messages[name] = self._messages[copied_from]
+        else:
+            seen = self._register([name], name, Content.of(fields))
+            seen.tool_call_id = seen.tool_call_id or fields.get("tool_call_id")
+
+    def _register(self, ids: Iterable[str], shown_id: str, content: Content) -> SeenMessage:
+        known = self._messages.get(shown_id)
+        if known is None:
+            known = SeenMessage(shown_id, content)
+        known.content, known.is_removed = content, False
+        for name in (shown_id, *ids):
+            self._messages[name] = known
+        return known
 
     def mark_seen(self, messages: Iterable[object]) -> None:
-        """Remember messages that are no news: a node's input, or the history it returns."""
+        """Record messages that are not shown: a node's input, or the history it returns."""
         for message in messages:
-            name = fields_of(message).get("id")
-            if name:
-                self.message_ids.add(name)
-            else:
+            fields = fields_of(message)
+            name = fields.get("id")
+            if not name:
                 self._nameless[id(message)] = message
+            elif name not in self._messages:
+                call = fields.get("tool_call_id")
+                self._messages[name] = SeenMessage(name, Content.of(fields), call)
+
+    def mark_input(self, namespace: _Path, given: object) -> None:
+        """Record the messages of a state that a node is given."""
+        for write in channel_writes(given):
+            self.mark_seen(write.messages)
+            self.hold(namespace, write)
 
     def mark_history(self, messages: Sequence[object]) -> None:
-        """Remember what a node returns of earlier turns: all up to the last message known.
+        """Record what a node returns of earlier turns: all up to the last message known.
 
         A subgraph that shares its messages with the graph around it returns the whole of them.
         """
-        history = [not is_removal(it) and self.knows(it) for it in messages]
-        known = [number for number, is_known in enumerate(history) if is_known]
+        known = [number for number, it in enumerate(messages) if self._is_known(it)]
         if known:
-            # Only by their ids: results of tools that ran at once have none, and may be news.
-            ids = (fields_of(it).get("id") for it in messages[: known[-1] + 1])
-            self.message_ids.update(filter(None, ids))
+            # Only by their ids: results of tools that ran at once have none, and may be unseen.
+            history = messages[: known[-1] + 1]
+            self.mark_seen(it for it in history if fields_of(it).get("id"))
 
-    def is_known(self, message: object, origin: Origin) -> bool:
-        """Tell whether a message was shown: under its id, or before it had one."""
+    def _is_known(self, message: object) -> bool:
         fields = fields_of(message)
-        if id(message) in self._nameless or self.duplicates.had_no_id(fields, origin):
-            self.mark_seen([message])
-            return True
-        return fields.get("id") in self.message_ids
+        is_answer = self.calls.is_answered(fields.get("tool_call_id"))
+        return is_answer or fields.get("id") in self._messages
 
-    def is_repeated_removal(self, message: object, origin: Origin) -> bool:
-        """Tell whether a removal was shown: its node tells of it, and its node's update again."""
-        place = (origin.namespace, origin.node, fields_of(message).get("id"))
-        here = bool(origin.metadata)  # which updates have not
-        told, elsewhere = self._removals[here], self._removals[not here]
-        told[place] += 1
-        return told[place] <= elsewhere[place]
+    # --- states
+
+    def hold(self, namespace: _Path, write: ChannelWrite) -> None:
+        """Record that a state holds messages now, as a node's input shows or its output says."""
+        for message in write.messages:
+            seen = self._messages.get(fields_of(message).get("id") or "")
+            if seen:
+                seen.holders.add((namespace, write.channel))
+
+    def release(self, namespace: _Path, write: ChannelWrite) -> Iterator[SeenMessage]:
+        """Record what a write removes from a state; yield what no state holds now.
+
+        A subgraph may forget what the graph around it keeps: that is not removed.
+        """
+        gone = {id(it): it for it in map(self._messages.get, write.removed) if it}
+        if write.is_whole:
+            ids = (fields_of(message).get("id") for message in write.messages)
+            kept = {id(self._messages.get(it or "")) for it in ids}
+            place = (namespace, write.channel)
+            held = (it for it in self._messages.values() if place in it.holders)
+            gone |= {id(it): it for it in held if id(it) not in kept}
+        for seen in gone.values():
+            seen.holders = {it for it in seen.holders if it[0][: len(namespace)] != namespace}
+            if not (seen.holders or seen.is_removed):
+                seen.is_removed = True
+                yield seen
 
     # --- tools that ask
 
     def note_waiting(self, interrupt_id: str, value: object, tool_call_id: str) -> None:
-        """Remember that a tool asks something. Those of one node may all have the same id."""
+        """Record that a tool asks something. Those of one node may all have the same id."""
         self._waiting.append((interrupt_id, value, tool_call_id))
 
     def tool_waiting(self, interrupt_id: str, value: object) -> str | None:
-        """Give the call whose tool asks this."""
+        """Return the call whose tool asks this."""
         asked = (call for id, it, call in self._waiting if id == interrupt_id and it == value)
         return next(asked, None)
 
     # --- checkpoints
 
     def is_repeated_checkpoint(self, checkpoint_id: str | None) -> bool:
-        """Tell whether a checkpoint was shown before, and remember it."""
+        """Return whether a checkpoint was shown before, and record it."""
         is_repeated = checkpoint_id in self._checkpoint_ids
         if checkpoint_id:
             self._checkpoint_ids.add(checkpoint_id)

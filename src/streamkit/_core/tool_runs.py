@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
-from .._fields import Fields
-from ..events import ToolDelta, ToolStart
+from ..events import MessageReplaced, ToolDelta, ToolStart
 from ..values import ErrorInfo, Origin, Status
 from .brackets import Bracket, Brackets, tool_end
+from .kinds import fields_of
 from .results import answers_in, own_message, tool_result
 
 __all__ = ["ToolRuns"]
@@ -86,8 +86,20 @@ class ToolRuns(Brackets):
         self.unreported(error)
         self._end(key, "failed", error=error)
 
-    def _tool_message(self, fields: Fields, origin: Origin) -> None:
+    def replace_message(
+        self, message: object, origin: Origin, tool_call_id: str | None = None
+    ) -> None:
+        """Show that a message holds something else now."""
+        self.seen.record_whole(message)
+        fields = fields_of(message)
+        seen = self.seen.known(fields.get("id"))
+        call = tool_call_id or (seen and seen.tool_call_id)
+        id = seen.id if seen else call
+        self.show(MessageReplaced, origin, message_id=id, message=message, tool_call_id=call)
+
+    def _tool_message(self, message: object, origin: Origin) -> None:
         """Show a tool's result: the end of its run, or all of a run that the API did not show."""
+        fields = fields_of(message)
         given_id, name, content = fields["tool_call_id"], fields.get("name"), fields["content"]
         calls = self.seen.calls
         call = calls.answered_by(given_id, name, content, origin.namespace)
@@ -99,8 +111,13 @@ class ToolRuns(Brackets):
             self._end(key, "completed", **tool_result(fields))
         elif call.state == "running":
             self._end(self._tool_running(call.id), "completed", **tool_result(fields))
+        elif not (self.is_late or call.has_result(content)):
+            self.replace_message(message, origin, call.id)
         if call:
             calls.mark_stored(call)
+            seen = self.seen.known(fields.get("id"))
+            if seen:
+                seen.tool_call_id = call.id
 
     def _swap_if_mistaken(self, key: Hashable, bracket: Bracket, output: object) -> None:
         """Swap two brackets if the result is that of another call.
@@ -125,5 +142,5 @@ class ToolRuns(Brackets):
     def _end(self, key: Hashable, status: Status, **result: Any) -> Bracket | None:
         bracket = super()._end(key, status, **result)
         if bracket and bracket.call:
-            self.seen.calls.end(bracket.call, result.get("output"))
+            self.seen.calls.end(bracket.call, result)
         return bracket

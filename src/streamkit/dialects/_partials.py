@@ -50,7 +50,7 @@ class PartialMessages(MessagePairs):
             fields = fields_of(message)
             id: str = fields["id"]
             if id not in self._growing:
-                if id in self._assembly.seen.message_ids:
+                if self._assembly.seen.has_id(id):
                     continue  # the last partial comes twice
                 self._growing[id] = _Growing(id, self._metadata.pop(id, {}))
             growing = self._growing[id]

@@ -26,9 +26,10 @@ from typing import Any, NoReturn, TypeGuard, cast
 
 from msgspec.structs import replace
 
-from .._core.kinds import kind_of, messages_in, written_in
+from .._core.kinds import kind_of
 from .._core.message import Message
 from .._core.origin import origin_from
+from .._core.writes import messages_in, written_in
 from .._fields import dict_or_empty
 from ..errors import MalformedItem
 from ..events import Custom, StepDelta
@@ -189,9 +190,9 @@ class EventsReader(Reader):
             self._nodes.add(event["name"])
         if kind == "node":
             self._end_jumps()
-            seen = list(messages_in(given))
-            self.assembly.seen.calls.expect(seen, run.origin.namespace)
-            self.assembly.seen.mark_seen(seen)
+            namespace = run.origin.namespace
+            self.assembly.seen.calls.expect(messages_in(given), namespace)
+            self.assembly.seen.mark_input(namespace, given)
             run.answers(sent_tool_call_id(given))
         self.assembly.start_step(event["run_id"], kind, run.origin, given)
 

@@ -27,8 +27,8 @@ from typing import Any, NamedTuple, TypeAlias, cast
 
 from msgspec import Struct
 
-from .._core.kinds import messages_in
 from .._core.results import error_info
+from .._core.writes import channel_writes
 from ..errors import MalformedItem
 from ..events import StepDelta
 from ..values import ErrorInfo, Origin, Status, StepKind
@@ -37,7 +37,7 @@ from ._reader import Reader
 from ._runs import Run
 from .astream_events import EventsReader
 from .chunks import ChunksReader, is_cumulative
-from .stream_modes import ModePayloads
+from .stream_modes import ModePayloads, is_cached
 
 __all__ = ["CallbackReader", "Note", "Piece", "Yielded"]
 
@@ -184,16 +184,20 @@ class CallbackReader(EventsReader):
             self._read_output(item)
 
     def _read_mode(self, namespace: tuple[str, ...], mode: str, payload: Any) -> None:
-        if mode != "debug" or payload["type"] == "checkpoint":  # nodes are noted
+        if mode == "debug" and payload["type"] != "checkpoint":
+            return  # nodes are noted
+        self.assembly.is_late = not (mode == "updates" and is_cached(payload))
+        try:
             self._modes.read(mode, namespace, payload)
+        finally:
+            self.assembly.is_late = False
 
     def _node_end(self, origin: Origin, values: object) -> None:
         """Show a node's messages; a graph's ``updates`` tell more exactly what it wrote."""
         if not self._is_graph:
             super()._node_end(origin, values)
             return
-        for message in messages_in(values):
-            self.assembly.whole_message(message, origin)
+        self.assembly.write(origin, channel_writes(values))
 
     def _read_output(self, chunk: object) -> None:
         """Show a chunk of the root's output; a runnable may also have no run at all."""

@@ -40,7 +40,7 @@ def add_chunk(assembly: Assembly, chunk: Any, origin: Origin) -> Message | None:
     id: str | None = chunk.id
     message = assembly.messages.of_chunk(id, origin)
     if message is None:
-        if id in assembly.seen.message_ids:
+        if assembly.seen.has_id(id):
             _refuse_late(chunk)
             return None
         message = assembly.start_message(object(), origin, id)

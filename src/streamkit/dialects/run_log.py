@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
-from .._core.kinds import messages_in
+from .._core.writes import messages_in
 from .._fields import dict_or_empty
 from ..events import Event
 from ..values import Origin
@@ -102,7 +102,7 @@ class RunLogReader(EventsReader):
 
     def _node_end(self, origin: Origin, values: object) -> None:
         # The log does not tell what a node was given, which it may return again.
-        self.assembly.seen.mark_history(list(messages_in(values)))
+        self.assembly.seen.mark_history(messages_in(values))
         super()._node_end(origin, values)
 
     def _at(self, time: str | None) -> None:

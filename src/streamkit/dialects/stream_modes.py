@@ -14,8 +14,9 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 from .._core.assembly import Assembly
-from .._core.kinds import fields_of, messages_in
+from .._core.kinds import fields_of
 from .._core.results import answers_in, error_info
+from .._core.writes import ChannelWrite, channel_writes, messages_in
 from .._fields import dict_or_empty
 from ..errors import MalformedItem
 from ..events import Checkpoint, Custom, StateSnapshot
@@ -73,24 +74,22 @@ class ModePayloads:
             show_interrupts(self._assembly, origin, interrupts)
 
     def _state(self, origin: Origin, state: object) -> None:
-        self._news(origin, state)
+        self._show_changes(origin, state)
         if origin.namespace == self._root:
             self._assembly.output = state
         self._assembly.show(StateSnapshot, origin, values=state)
 
-    def _news(self, origin: Origin, state: object) -> None:
-        """Show the messages of a state that nothing else has shown, such as tools' results in v3.
+    def _show_changes(self, origin: Origin, state: object) -> None:
+        """Show what a state says that nothing else has shown, such as tools' results in v3.
 
         A message without an id cannot be told from its own repetition, so it is left in the state.
         """
-        seen, messages = self._assembly.seen, list(messages_in(state))
+        seen, writes = self._assembly.seen, [_identified(it) for it in channel_writes(state)]
         if origin.namespace not in self._begun:
             self._begun.add(origin.namespace)
-            seen.mark_seen(messages)
-        for message in messages:
-            id = fields_of(message).get("id")
-            if id and id not in seen.message_ids:
-                self._assembly.whole_message(message, origin)
+            for write in writes:
+                seen.mark_seen(write.messages)
+        self._assembly.write(origin, writes)
         seen.duplicates.end_superstep(origin.namespace)
 
     def _custom(self, namespace: Path, payload: object) -> None:
@@ -108,7 +107,7 @@ class ModePayloads:
                 self._update(namespace, node, values, cached=cached)
 
     def _update(self, namespace: Path, node: str, values: object, *, cached: bool) -> None:
-        messages = list(messages_in(values))
+        messages = messages_in(values)
         for message in messages:
             self._assembly.close_superseded(message)
         self._assembly.seen.mark_history(messages)
@@ -126,7 +125,7 @@ class ModePayloads:
         elif not self._assembly.is_open(id):
             call = sent_tool_call_id(payload["input"])
             scopes.open((*namespace, f"{node}:{id}"), tool_call_id=call)
-            self._assembly.seen.mark_seen(messages_in(payload["input"]))
+            self._assembly.seen.mark_input(namespace, payload["input"])
             self._assembly.start_step(id, "node", origin, payload["input"])
 
     def _task_end(self, origin: Origin, payload: Mapping[str, Any]) -> None:
@@ -139,8 +138,6 @@ class ModePayloads:
         self._assembly.scopes.close(payload["id"])
 
     def _checkpoints(self, namespace: Path, payload: Mapping[str, Any]) -> None:
-        if "config" not in payload:
-            payload = _checkpoint_of(payload)
         place = dict_or_empty(dict_or_empty(payload["config"]).get("configurable"))
         if self._assembly.seen.is_repeated_checkpoint(place.get("checkpoint_id")):
             return  # debug mode repeats what checkpoints mode says
@@ -184,14 +181,10 @@ class ModePayloads:
         return keys[0]
 
 
-def _checkpoint_of(envelope: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a server says of a checkpoint in version 3 in the words of the mode."""
-    id, parent = envelope["id"], envelope.get("parent_id")
-    return {
-        "config": {"configurable": {"checkpoint_id": id}},
-        "parent_config": {"configurable": {"checkpoint_id": parent}} if parent else None,
-        "metadata": {"source": envelope.get("source"), "step": envelope.get("step")},
-    }
+def _identified(write: ChannelWrite) -> ChannelWrite:
+    """Return what a state holds of a channel, as far as its messages have ids."""
+    messages = [message for message in write.messages if fields_of(message).get("id")]
+    return write._replace(messages=messages, is_whole=True)
 
 
 def is_cached(update: Mapping[str, Any]) -> bool:

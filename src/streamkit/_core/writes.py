@@ -1,0 +1,116 @@
+"""What a node writes to its graph's state: which messages, to which channel, and what it removes.
+
+{"messages": [RemoveMessage(id="m1"), AIMessage(…)]}          # an update
+{"messages": Overwrite([AIMessage(…)])}                        # langgraph 1.1 and later
+[Command(update={"messages": […]}), {"messages": […]}]         # what a ToolNode returns
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple, cast
+
+from .._fields import Fields, dict_or_empty
+from .kinds import fields_of, is_removal, message_in
+
+__all__ = ["REMOVE_ALL", "ChannelWrite", "channel_writes", "messages_in", "written_in"]
+
+REMOVE_ALL = "__remove_all__"
+"""The id of the RemoveMessage that stands for all messages of a channel."""
+
+
+class ChannelWrite(NamedTuple):
+    """What is written to one channel of a state."""
+
+    channel: str
+    messages: list[Any]
+    """The messages, in order."""
+    removed: list[str]
+    """The ids of messages that are removed."""
+    is_whole: bool
+    """Whether the channel holds nothing but these messages afterwards."""
+
+
+def written_in(output: object) -> Any:
+    """Return what an output writes to the state: the update of a ``Command``, or the output itself.
+
+    A server sends a ``Command`` as a dict of its fields.
+    """
+    if _is_langgraph(output, "Command"):
+        return cast("Any", output).update
+    fields = dict_or_empty(output)
+    return fields["update"] if fields.keys() == _COMMAND else output
+
+
+_COMMAND = frozenset({"graph", "update", "resume", "goto"})
+_OVERWRITE = "__overwrite__"
+
+
+def _is_langgraph(value: object, name: str) -> bool:
+    cls = value.__class__
+    return cls.__name__ == name and cls.__module__ == "langgraph.types"
+
+
+def messages_in(values: object) -> list[Any]:
+    """Return the messages that a node's output holds, in order, whatever shape the output has."""
+    return [message for write in channel_writes(values) for message in write.messages]
+
+
+def channel_writes(values: object) -> list[ChannelWrite]:
+    """Return what a node's output, or a state, holds for each channel of messages."""
+    values = written_in(values)
+    if isinstance(values, (list, tuple)):
+        return list(_list_writes(cast("list[object]", values)))
+    if message_in(values):
+        return [_write("", [values])]
+    return [_channel(name, value) for name, value in _channels(values).items()]
+
+
+def _list_writes(items: Iterable[object]) -> Iterator[ChannelWrite]:
+    """Yield what a list writes: a list of messages, or of updates and Commands."""
+    own: list[object] = []
+    for item in items:
+        if message_in(item):
+            own.append(item)
+        elif item.__class__ is dict or isinstance(item, list) or _is_langgraph(item, "Command"):
+            yield from channel_writes(item)
+    if own:
+        yield _write("", own)
+
+
+def _channels(state: object) -> Fields:
+    """Return a state by its channels: it may be a dict, a dataclass or a pydantic model."""
+    cls: Any = state.__class__
+    names: Any = getattr(cls, "__dataclass_fields__", None) or getattr(cls, "model_fields", ())
+    return {name: getattr(state, name, None) for name in names} or dict_or_empty(state)
+
+
+def _channel(name: str, value: object) -> ChannelWrite:
+    is_whole = False
+    if _is_langgraph(value, "Overwrite"):
+        value, is_whole = cast("Any", value).value, True
+    elif (fields := dict_or_empty(value)).keys() == {_OVERWRITE}:
+        value, is_whole = fields[_OVERWRITE], True
+    elif fields.get("type") == _OVERWRITE and "value" in fields:
+        value, is_whole = fields["value"], True
+    items = cast("list[object]", value) if isinstance(value, (list, tuple)) else [value]
+    return _write(name, items, is_whole=is_whole)
+
+
+def _write(channel: str, items: Iterable[object], *, is_whole: bool = False) -> ChannelWrite:
+    """Return what a list of messages does to a channel, read as ``add_messages`` reads it."""
+    messages: list[Any] = []
+    removed: dict[str, None] = {}
+    for item in items:
+        message = message_in(item)
+        if message is None:
+            continue
+        id: Any = fields_of(message).get("id")
+        if not is_removal(message):
+            messages.append(message)
+            removed.pop(id, None)
+        elif id == REMOVE_ALL:
+            messages, removed, is_whole = [], {}, True
+        else:
+            removed[id] = None
+    return ChannelWrite(channel, messages, list(removed), is_whole)
