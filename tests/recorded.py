@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 RECORDINGS = Path(__file__).parent / "recordings"
-NAMES = sorted(path.name.removesuffix(".jsonl.gz") for path in RECORDINGS.glob("*.jsonl.gz"))
+_EVERY = sorted(path.name.removesuffix(".jsonl.gz") for path in RECORDINGS.glob("*.jsonl.gz"))
+VERSION_3 = [name for name in _EVERY if name.startswith("v3-")]
+NAMES = [name for name in _EVERY if name not in VERSION_3]
 
 
 class StreamPart(NamedTuple):
@@ -31,6 +33,18 @@ def runs(name: str) -> list[list[Any]]:
         if "metadata" in (part.get("event"), part.get("type")):
             found.append([])
         found[-1].append(part if "type" in part else StreamPart(**part))
+    return found
+
+
+def threads(name: str) -> list[list[dict[str, Any]]]:
+    """The protocol events of each run: each begins as its outermost graph does."""
+    found: list[list[dict[str, Any]]] = []
+    for event in parts(name):
+        params = event["params"]
+        is_outermost = event["method"] == "lifecycle" and not params["namespace"]
+        if is_outermost and params["data"]["event"] == "running":
+            found.append([])
+        found[-1].append(event)
     return found
 
 

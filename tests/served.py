@@ -19,15 +19,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-from langchain_core.messages import ToolMessage
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import InjectedToolCallId, tool
+from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
 from langgraph.types import Command, interrupt
 
 import streamkit
-from reference import build
+from reference import Faltering, build
 from streamkit.demo import Call, Reply, ScriptedChatModel
 
 HERE = Path(__file__).parent
@@ -81,6 +82,118 @@ def asking() -> Any:
     return builder.compile()
 
 
+def town() -> Any:
+    """Two agents, one in a tool of the other, between nodes that write messages without a model."""
+    return _town()
+
+
+def _town(**options: Any) -> Any:
+    from langchain.agents import create_agent
+
+    @tool
+    def add(a: int, b: int) -> int:
+        """Add two numbers."""
+        get_stream_writer()({"adding": [a, b]})
+        return a + b
+
+    @tool
+    def fail(x: int) -> str:
+        """Raise."""
+        raise ValueError("boom")
+
+    scout = create_agent(_talker(Reply("Scouting done.", usage=(3, 2))), [], name="scout")
+
+    @tool
+    def ask_scout(request: str) -> str:
+        """Ask the scout."""
+        return scout.invoke({"messages": [("user", request)]})["messages"][-1].text
+
+    calls = (
+        Call("add", {"a": 2, "b": 3}, "call_add"),
+        Call("ask_scout", {"request": "look"}, "call_scout"),
+    )
+    clerk = create_agent(
+        _talker(
+            Reply("Let me see.", tool_calls=calls, usage=(5, 5)),
+            Reply(tool_calls=(Call("fail", {"x": 1}, "call_fail"),), usage=(6, 6)),
+            Reply("It is five.", usage=(7, 7)),
+        ),
+        [add, ask_scout, fail],
+        middleware=[_errors_as_results()],
+        name="clerk",
+    )
+
+    def greet(_: MessagesState) -> Any:
+        write = get_stream_writer()
+        write({"progress": 1})
+        return {
+            "messages": [
+                AIMessage("Welcome.", name="porter"),
+                SystemMessage("Noted."),
+                HumanMessage("Hurry."),
+            ]
+        }
+
+    def wave(_: MessagesState) -> Any:
+        return Command(update={"messages": [AIMessage("Good bye.")]})
+
+    builder = StateGraph(MessagesState)
+    builder.add_node("greet", greet)
+    builder.add_node("clerk", clerk)
+    builder.add_node("wave", wave)
+    builder.add_edge(START, "greet")
+    builder.add_edge("greet", "clerk")
+    builder.add_edge("clerk", "wave")
+    builder.add_edge("wave", END)
+    return builder.compile(**options)
+
+
+def full_town() -> Any:
+    """The same, and version 3 of its events has all that can be asked for."""
+    from langgraph import stream
+    from langgraph.prebuilt import ToolCallTransformer
+
+    class Notes(stream.StreamTransformer):
+        """Counts what is written, in a channel of its own."""
+
+        def __init__(self, scope: tuple[str, ...] = ()) -> None:
+            super().__init__(scope)
+            self._notes: Any = stream.StreamChannel("notes")
+
+        def init(self) -> dict[str, Any]:
+            return {"notes": self._notes}
+
+        def process(self, event: Any) -> bool:
+            if event["method"] == "values":
+                self._notes.push({"messages": len(event["params"]["data"]["messages"])})
+            return True
+
+    names = ("Updates", "Custom", "Tasks", "Checkpoints")
+    found = [getattr(stream, f"{name}Transformer") for name in names]
+    return _town(transformers=[*found, ToolCallTransformer, Notes])
+
+
+def _errors_as_results() -> Any:
+    from langchain.agents.middleware import ToolErrorMiddleware
+
+    return ToolErrorMiddleware(lambda error, _: f"It failed: {error}")
+
+
+def _talker(*replies: Reply) -> Any:
+    return ScriptedChatModel(script=replies)
+
+
+def breaking() -> Any:
+    """A model breaks off in mid-message, and the run with it."""
+    model = RunnableLambda(lambda state: state["messages"]) | Faltering(
+        script=[Reply("Half an answer")]
+    )
+    builder = StateGraph(MessagesState)
+    builder.add_node("speak", model | _as_update)
+    builder.add_edge(START, "speak")
+    return builder.compile()
+
+
 def _model(*replies: Reply) -> Any:
     model = ScriptedChatModel(script=replies)
     return RunnableLambda(lambda state: state["messages"]) | model
@@ -91,6 +204,8 @@ def _as_update(answer: Any) -> dict[str, Any]:
 
 
 # --- the server
+
+NAMES = ("trip", "broken", "asking", "breaking", "town", "full_town")
 
 PYTHON = os.environ.get("STREAMKIT_AGENT_SERVER") or (
     sys.executable if importlib.util.find_spec("langgraph_api") else None
@@ -109,14 +224,14 @@ run_server(
 
 
 @contextmanager
-def agent_server() -> Iterator[str]:
+def agent_server(python: str | None = PYTHON) -> Iterator[str]:
     """A running server's address."""
     port = _free_port()
-    graphs = {name: f"{HERE / 'served.py'}:{name}" for name in ("trip", "broken", "asking")}
+    graphs = {name: f"{HERE / 'served.py'}:{name}" for name in NAMES}
     code = _START.replace("{graphs}", json.dumps(graphs))
     here = os.pathsep.join([str(HERE), str(Path(streamkit.__file__).parent.parent)])
     server = subprocess.Popen(
-        [str(PYTHON), "-c", code, str(port)],
+        [str(python), "-c", code, str(port)],
         env={**os.environ, "PYTHONPATH": here, "LANGGRAPH_NO_VERSION_CHECK": "true"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -10,6 +10,7 @@ import pytest
 from langchain_core.messages import AIMessage, ToolMessage
 
 from streamkit import (
+    Checkpoint,
     Citation,
     Content,
     Custom,
@@ -22,6 +23,7 @@ from streamkit import (
     RunError,
     SourceError,
     StateSnapshot,
+    StateUpdate,
     StepEnd,
     StepStart,
     TextDelta,
@@ -198,6 +200,13 @@ def test_an_error_event_fails_its_message() -> None:
     events = read([START, delta(text="Half"), protocol("error", message="overloaded")])
     (end,) = of(events, MessageEnd)
     assert (end.text, end.status) == ("Half", "failed")
+    assert end.response_metadata["error"] == {"message": "overloaded"}
+
+
+def test_a_finish_reason_beside_the_metadata() -> None:
+    events = read([START, delta(text="Hi"), protocol("message-finish", finish_reason="max_tokens")])
+    (end,) = of(events, MessageEnd)
+    assert (end.finish_reason, end.raw_finish_reason) == ("length", "max_tokens")
 
 
 def test_a_message_that_is_cut_off_is_incomplete() -> None:
@@ -352,6 +361,61 @@ def test_every_method() -> None:
         *("checkpoint", "interrupt"),
     ]
     assert events[-1].status == "interrupted"
+
+
+def from_server(method: str, data: Any, **params: Any) -> dict[str, Any]:
+    event = enveloped(method, data)
+    event["params"].update(params)
+    return {**event, "event_id": "1-0"}
+
+
+def test_what_a_server_wraps() -> None:
+    """Alike from a named channel, a classic run and a graph in JavaScript."""
+    events = read(
+        [
+            from_server("custom", {"name": "notes", "payload": {"n": 1}}),
+            from_server("custom", {"payload": {"n": 2}}),
+            from_server("custom", {"n": 3}),
+            from_server("updates", {"a": 1}, node="agent"),
+            from_server("updates", {"node": "tools", "values": {"a": 2}}, node="tools"),
+            from_server("updates", {"node": "tools", "values": {"a": 3}}),
+            from_server("updates", {"agent": {"a": 4}}),
+        ]
+    )
+    assert [(it.name, it.data) for it in of(events, Custom)] == [
+        ("notes", {"n": 1}),
+        (None, {"n": 2}),
+        (None, {"n": 3}),
+    ]
+    assert [(it.node, it.values) for it in of(events, StateUpdate)] == [
+        ("agent", {"a": 1}),
+        ("tools", {"a": 2}),
+        ("tools", {"a": 3}),
+        ("agent", {"a": 4}),
+    ]
+
+
+def test_what_a_graph_here_writes_is_never_unwrapped() -> None:
+    written = {"name": "notes", "payload": 1}
+    events = read([enveloped("custom", written), enveloped("updates", {"node": {}, "values": {}})])
+    assert [(it.name, it.data) for it in of(events, Custom)] == [(None, written)]
+    assert [it.node for it in of(events, StateUpdate)] == ["node", "values"]
+
+
+def test_a_servers_word_of_a_checkpoint() -> None:
+    saved = {"id": "1f02", "parent_id": "1f01", "step": 2, "source": "loop"}
+    (event,) = of(read([from_server("checkpoints", saved)]), Checkpoint)
+    assert event.config == {"configurable": {"checkpoint_id": "1f02"}}
+    assert event.parent_config == {"configurable": {"checkpoint_id": "1f01"}}
+    assert event.metadata == {"source": "loop", "step": 2}
+
+
+def test_a_message_of_a_state_without_what_is_empty() -> None:
+    hi = {"type": "ai", "content": "Hi", "id": "m1"}
+    own = {"type": "ai", "content": "an application's", "id": "m2", "score": 1}
+    states = [{"messages": []}, {"messages": [hi], "other": [own]}]
+    events = read([from_server("values", state) for state in states])
+    assert [it.text for it in of(events, MessageEnd)] == ["Hi"]
 
 
 def test_tools_results_come_from_the_state_that_holds_them() -> None:

@@ -1,6 +1,7 @@
 """Messages as JSON, as an Agent Server sends them, to be read like those that they stand for.
 
     {"type": "AIMessageChunk", "content": "Hel", "additional_kwargs": {}, …}           # a dump
+    {"type": "ai", "id": "m7", "content": "Hello"}                 # of a state, in version 3
     {"type": "ai", "data": {"content": "Hello", …}}                                    # stored
     {"lc": 1, "type": "constructor", "id": […, "AIMessage"], "kwargs": {…}}            # serialized
 
@@ -75,6 +76,15 @@ _DEFAULTS: dict[str, Any] = {
     "usage_metadata": None,
 }
 
+# What langgraph-api (0.16) keeps of a message in `values` and `updates` of version 3: it leaves
+# out `additional_kwargs`, which proves a message elsewhere, and all that is empty.
+_OF_A_STATE = frozenset(
+    {
+        *("type", "id", "content", "name", "example", "response_metadata", "tool_calls"),
+        *("invalid_tool_calls", "tool_call_id", "status", "artifact"),
+    }
+)
+
 _CLASSES: dict[object, type[JsonMessage]] = {
     "AIMessageChunk": JsonChunk,
     "Generation": JsonGeneration,
@@ -107,6 +117,8 @@ def json_message(value: object) -> JsonMessage | None:
         case {"type": name, "data": {"content": _, "additional_kwargs": _}}:
             fields = raw["data"]
         case {"type": name, "content": _, "additional_kwargs": _}:
+            fields = raw
+        case {"type": name, "content": _, "id": str()} if raw.keys() <= _OF_A_STATE:
             fields = raw
         case {"type": "Generation" | "GenerationChunk" as name, "text": _}:
             fields = raw

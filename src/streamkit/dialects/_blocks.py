@@ -27,6 +27,7 @@ from ..errors import MalformedItem
 __all__ = ["BlockEvents"]
 
 _CALL_CHUNKS = frozenset({"tool_call_chunk", "server_tool_call_chunk"})
+_BESIDE = ("finish_reason", "normalized_finish_reason", "finish_state")
 _CALLS = frozenset({"tool_call", "server_tool_call", "invalid_tool_call", *_CALL_CHUNKS})
 
 
@@ -96,7 +97,9 @@ class BlockEvents:
         if usage:
             self.message.usage(usage)
         metadata = dict_or_empty(event.get("metadata"))
-        self.message.response(metadata)
+        # Beside the metadata from langchain-core 1.8.4 on.
+        beside = {name: event[name] for name in _BESIDE if event.get(name)}
+        self.message.response({**beside, **metadata})
         refusal = dict_or_empty(event.get("additional_kwargs")).get("refusal")
         if refusal:
             self.message.refusal(plain_text(refusal, "refusal", self.message))

@@ -51,7 +51,7 @@ class ProtocolMessages:
     def __init__(self, assembly: Assembly) -> None:
         self._assembly = assembly
         self._by_run = assembly.messages.by_run
-        self._tools: set[str] = set()
+        self._results: set[object] = set()
         self._lost: dict[Path, int] = {}
 
     def read(self, raw: object, namespace: Path = ()) -> None:
@@ -82,22 +82,28 @@ class ProtocolMessages:
         match event["event"]:
             case "message-start":
                 self._start(event, metadata, namespace)
-            case _ if run_id in self._tools:
-                pass
+            case _ if (run_id or namespace) in self._results:
+                if event["event"] == "message-finish":
+                    self._results.discard(run_id or namespace)
             case "message-finish":
                 message = self._message_of(event, run_id, namespace)
                 message.reader.finish(event)
                 self._assembly.end_message(message.key)
             case "error":
                 # Whether another attempt follows, only the end of its node or of the run tells.
-                self._message_of(event, run_id, namespace).has_failed = True
+                message = self._message_of(event, run_id, namespace)
+                message.has_failed = True
+                said = {name: event[name] for name in ("message", "code") if name in event}
+                message.response({"error": said})
             case _:
                 self._message_of(event, run_id, namespace).reader.read(event)
 
     def _start(self, event: Fields, metadata: dict[str, Any], namespace: Path) -> None:
         run_id, id = metadata.get("run_id"), event.get("id") or event.get("message_id")
-        if event.get("role") == "tool":  # a tool's result: the state and `tools` tell it better
-            self._tools.update(filter(None, [run_id]))
+        if event.get("role") == "tool":
+            # A result: the state and `tools` have it whole. A server mirrors it without a run, in
+            # a namespace of its own (`tools:<call id>`), and its deltas have `content` for `delta`.
+            self._results.add(run_id or namespace)
             return
         origin = self._origin(metadata, namespace)
         self._end_earlier(origin, run_id)

@@ -87,6 +87,8 @@ class V3Reader(Reader):
             if milliseconds:
                 self.assembly.now = milliseconds / 1000
             if method != "messages" or not self._messages.try_append_text(params["data"]):
+                if "event_id" in item and method in _WRAPPED:
+                    method, params = _WRAPPED[method](params)
                 self._read_method(method, params)
         elif "event" in dict_or_empty(item):
             self.assembly.start_run()
@@ -148,12 +150,15 @@ class V3Reader(Reader):
         self.assembly.scopes.open(path, graph=graph, tool_call_id=cause.get("tool_call_id"))
         if self.assembly.is_open(task_id):
             return  # its node has a bracket already
+        scope = self.assembly.scopes.around(path)
         origin = Origin(
             run_id=task_id,
             parent_ids=task_ids(path[:-1]),
             name=data.get("graph_name"),
             node=path[-1].partition(":")[0],
             namespace=path[:-1],
+            agent=scope.agent,
+            tool_call_id=scope.tool_call_id,
         )
         self._graphs.append(path)
         self.assembly.start_step(task_id, "graph", origin, None)
@@ -179,6 +184,32 @@ class V3Reader(Reader):
         self.assembly.interrupted = self.assembly.interrupted or status == "interrupted"
         self._must_say_end = False
         raise RunOver(None)
+
+
+# --- what a server wraps
+
+
+def _unwrapped_custom(params: Fields) -> tuple[str, Fields]:
+    """Read ``{"name", "payload"}`` of a named channel, and ``{"payload"}`` of a classic run."""
+    data = dict_or_empty(params["data"])
+    if data.keys() == {"name", "payload"}:
+        return f"custom:{data['name']}", {**params, "data": data["payload"]}
+    if data.keys() == {"payload"}:
+        return "custom", {**params, "data": data["payload"]}
+    return "custom", params
+
+
+def _unwrapped_updates(params: Fields) -> tuple[str, Fields]:
+    """Read an update whose node stands beside it: of a classic run, or of a graph in JavaScript."""
+    data = dict_or_empty(params["data"])
+    is_pair = data.keys() == {"node", "values"}
+    node = params.get("node") or (data["node"] if is_pair else None)
+    if node is None:
+        return "updates", params
+    return "updates", {**params, "data": {node: data["values"] if is_pair else params["data"]}}
+
+
+_WRAPPED = {"custom": _unwrapped_custom, "updates": _unwrapped_updates}
 
 
 def _task_id(path: Path) -> str:

@@ -138,6 +138,8 @@ class ModePayloads:
         self._assembly.scopes.close(payload["id"])
 
     def _checkpoints(self, namespace: Path, payload: Mapping[str, Any]) -> None:
+        if "config" not in payload:
+            payload = _checkpoint_of(payload)
         place = dict_or_empty(dict_or_empty(payload["config"]).get("configurable"))
         if self._assembly.seen.is_repeated_checkpoint(place.get("checkpoint_id")):
             return  # debug mode repeats what checkpoints mode says
@@ -185,6 +187,16 @@ def _identified(write: ChannelWrite) -> ChannelWrite:
     """Return what a state holds of a channel, as far as its messages have ids."""
     messages = [message for message in write.messages if fields_of(message).get("id")]
     return write._replace(messages=messages, is_whole=True)
+
+
+def _checkpoint_of(envelope: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a server says of a checkpoint in version 3 in the words of the mode."""
+    id, parent = envelope["id"], envelope.get("parent_id")
+    return {
+        "config": {"configurable": {"checkpoint_id": id}},
+        "parent_config": {"configurable": {"checkpoint_id": parent}} if parent else None,
+        "metadata": {"source": envelope.get("source"), "step": envelope.get("step")},
+    }
 
 
 def is_cached(update: Mapping[str, Any]) -> bool:
