@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -40,6 +41,7 @@ class Model(pydantic.BaseModel):
         return text
 
 
+JSON = {"content-type": "application/json; charset=utf-8"}
 KINDS: dict[str, Any] = {"struct": Struct, "plain": Plain, "model": Model}
 
 
@@ -84,7 +86,7 @@ async def test_what_fits_becomes_an_object(kind):
 )
 async def test_junk_is_refused_and_told_why(kind, body, status, says):
     async with served(server()) as client:
-        answer = await client.post(f"/json/{kind}", content=body)
+        answer = await client.post(f"/json/{kind}", content=body, headers=JSON)
     assert answer.status_code == status
     assert answer.json()["error"].startswith(says)
     assert list(answer.json()) == ["error"]
@@ -135,7 +137,46 @@ async def test_a_body_without_end_is_not_read_to_its_end():
 
 async def test_a_body_is_bytes():
     async with served(server()) as client:
-        assert (await client.post("/body", content=b"x" * 100)).json() == 100
+        assert (await client.post("/body", content=b"x" * 100, headers=JSON)).json() == 100
+
+
+@pytest.mark.parametrize(
+    "declared", [None, "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]
+)
+@pytest.mark.parametrize("path", ["/json/plain", "/body"])
+async def test_what_a_page_of_another_site_can_send_unasked_is_refused(declared, path):
+    headers = {"content-type": declared} if declared else {}
+    async with served(server()) as client:
+        answer = await client.post(path, content=b'{"text": "Hi"}', headers=headers)
+    assert (answer.status_code, answer.json()) == (
+        415,
+        {"error": "the body must be declared as content-type: application/json"},
+    )
+
+
+async def test_any_content_type_is_read_where_that_is_asked_for():
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"a,b", "more_body": False}
+
+    request = Request({"type": "http", "headers": [(b"content-type", b"text/csv")]}, receive)
+    assert await read_body(request, content_type="text/csv") == b"a,b"
+    request = Request({"type": "http", "headers": []}, receive)
+    assert await read_body(request, content_type=None) == b"a,b"
+
+
+async def test_a_client_that_leaves_within_its_body_leaves_no_traceback(caplog):
+    async with served(server(), log_config=None) as client:
+        _, writer = await asyncio.open_connection("127.0.0.1", client.base_url.port)
+        writer.write(
+            b"POST /body HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n"
+            b"content-length: 90\r\n\r\n{"
+        )
+        await writer.drain()
+        await asyncio.sleep(0.1)
+        writer.close()
+        await asyncio.sleep(0.1)
+        assert (await client.post("/body", content=b"{}", headers=JSON)).json() == 2
+    assert [record for record in caplog.records if record.exc_info] == []
 
 
 async def test_what_is_no_bad_request_is_told_nothing_of():

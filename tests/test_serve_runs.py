@@ -158,7 +158,7 @@ async def test_after_the_end_there_is_nothing_to_come_again_for():
     assert (answer.status_code, answer.content) == (204, b"")
 
 
-@pytest.mark.parametrize("junk", ["x", "99999999", "-1", "9" * 5000])
+@pytest.mark.parametrize("junk", ["x", "99999999", "-2", "1-", "1.", "9" * 5000])
 async def test_a_junk_id_is_refused(junk):
     words = Words()
     async with running(words) as (_, id, client):
@@ -202,7 +202,7 @@ async def test_a_run_may_be_stopped_before_it_began():
     assert words.is_closed
 
 
-async def test_a_run_that_nobody_reads_is_stopped_and_forgotten():
+async def test_a_run_that_nobody_reads_is_stopped_and_its_end_is_kept():
     words = Words()
     async with running(words, linger=0.5) as (_, id, client):
         before = other_tasks()
@@ -210,7 +210,8 @@ async def test_a_run_that_nobody_reads_is_stopped_and_forgotten():
         await Visit(client, id).until("Hel")
         assert not words.is_closed
         await until(lambda: words.is_closed)
-        assert (await client.get(f"/{id}")).status_code == 404
+        events = sse.Decoder().feed((await client.get(f"/{id}")).content)
+        assert events[-1].status == "cancelled"
         await until(lambda: len(other_tasks()) < len(before))
 
 

@@ -61,7 +61,9 @@ def test_a_stream_that_was_cut_anywhere_is_made_whole():
         assert seen + again.feed(b"".join(rest)) == events
 
 
-@pytest.mark.parametrize("said", ["seven", "-1", "3", "1.0", "²", "9" * 10_000, " 1", "0x1", "1\n"])
+@pytest.mark.parametrize(
+    "said", ["seven", "-2", "3", "3.0", "1.", "1.x", "²", "9" * 10_000, " 1", "0x1", "1\n"]
+)
 def test_an_id_that_never_was_is_refused(said):
     replay = Replay()
     replay.add(b"data: a\n\n")
@@ -72,7 +74,20 @@ def test_an_id_that_never_was_is_refused(said):
     assert len(str(caught.value)) < 60
 
 
-@pytest.mark.parametrize(("said", "place"), [(None, 0), ("", 0), ("0", 0), ("1", 1), ("2", 2)])
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [
+        (None, 0),
+        ("", 0),
+        ("0", 0),
+        ("0-0", 0),
+        ("-1", 0),
+        ("1", 1),
+        ("2", 2),
+        ("1.7", 1),
+        ("1-7", 1),
+    ],
+)
 def test_an_id_that_was_is_a_place(said, place):
     replay = Replay()
     replay.add(b"data: a\n\n")

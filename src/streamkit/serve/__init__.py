@@ -13,9 +13,31 @@ from importlib.util import find_spec
 if not find_spec("starlette"):
     raise ImportError("streamkit.serve needs starlette; pip install 'langchain-streamkit[serve]'")
 
-from ._body import Wire
-from ._requests import bad_request, read_body, read_json
-from ._responses import EventResponse
-from ._runs import Runs
+from ..wire.replay import Part
+from .bodies import THREADS, Wire
+from .local import NameTaken
+from .requests import MAX_BODY, bad_request, read_body, read_json
+from .responses import EventResponse
+from .runs import Runs, Started
+from .stores import Found, RunInfo, Store
+from .stores.memory import Memory
+from .stores.redis import Redis
 
-__all__ = ["EventResponse", "Runs", "Wire", "bad_request", "read_body", "read_json"]
+__all__ = [
+    "MAX_BODY",
+    "THREADS",
+    "EventResponse",
+    "Found",
+    "Memory",
+    "NameTaken",
+    "Part",
+    "Redis",
+    "RunInfo",
+    "Runs",
+    "Started",
+    "Store",
+    "Wire",
+    "bad_request",
+    "read_body",
+    "read_json",
+]

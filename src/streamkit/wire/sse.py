@@ -31,11 +31,22 @@ from ..errors import MalformedItem, UsageError
 from ..events import Custom, Event
 from ..values import Origin
 from ._lines import MAX_LINE, Lines, too_long
+from ._own_resume import RESUME
 from ._types import Types
 from ._writer import Writer
 from .codec import Inbox, Own
 
-__all__ = ["HEADERS", "HEARTBEAT", "Decoder", "Frame", "FrameDecoder", "encode", "encoder", "gap"]
+__all__ = [
+    "HEADERS",
+    "HEARTBEAT",
+    "RESUME",
+    "Decoder",
+    "Frame",
+    "FrameDecoder",
+    "encode",
+    "encoder",
+    "gap",
+]
 
 HEADERS: Final[Mapping[str, str]] = MappingProxyType(
     {

@@ -26,11 +26,13 @@ from ...mapping import PerRun, per_run
 from .. import sse
 from ._encoder import PROTOCOL_VERSION, Encoder
 from ._request import Request, Resume, graph_input, read_request, to_messages
+from ._resume import RESUME
 
 __all__ = [
     "HEADERS",
     "HEARTBEAT",
     "PROTOCOL_VERSION",
+    "RESUME",
     "Encoder",
     "Request",
     "Resume",

@@ -28,10 +28,12 @@ from ._chunks import Chunks, Target
 from ._encoder import Encoder
 from ._messages import UIMessage, to_messages
 from ._request import Request, graph_input, read_request
+from ._resume import RESUME
 
 __all__ = [
     "HEADERS",
     "HEARTBEAT",
+    "RESUME",
     "Continuation",
     "Encoder",
     "Request",

@@ -24,10 +24,12 @@ from ...mapping import PerRun, per_run
 from .. import sse
 from ._encoder import Encoder
 from ._request import Mode, Request, graph_input, read_request
+from ._resume import RESUME
 
 __all__ = [
     "HEADERS",
     "HEARTBEAT",
+    "RESUME",
     "Encoder",
     "Mode",
     "Request",

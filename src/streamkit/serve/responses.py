@@ -1,4 +1,12 @@
-"""The response: an ASGI application that sends a body, and notices when the client leaves."""
+"""The response: an ASGI application that sends a body, and notices when the client leaves.
+
+Laws of this module:
+
+1. Whatever ends a response, its last frame is its format's own end: also where the server that
+   shuts down cancels it. Then the end is sent within `FAREWELL` seconds, if the graph stops in that
+   time, and the cancellation goes on.
+2. A request for the headers alone reads nothing from the source.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +15,12 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from anyio import move_on_after
 from starlette.responses import Response
 from typing_extensions import override
 
 from ..wire import sse
-from ._body import Body, Events, StreamBody, Wire, stopped
+from .bodies import Body, Events, StreamBody, Wire, stopped
 
 if TYPE_CHECKING:
     from starlette.background import BackgroundTask
@@ -22,37 +31,56 @@ __all__ = ["HEARTBEAT_EVERY", "BodyResponse", "EventResponse"]
 HEARTBEAT_EVERY = 15.0
 """Seconds of silence after which a heartbeat is sent: proxies cut what is silent for 30 to 60."""
 
+FAREWELL = 3.0
+"""Seconds that a response which is cancelled takes for its last frames."""
+
+_WITHOUT_BODY = {"HEAD", "OPTIONS"}
+
 
 class BodyResponse(Response):
     """Sends a body's pieces as they come."""
 
     media_type = "text/event-stream"
 
-    def __init__(self, body: Body, wire: Wire, heartbeat: float | None) -> None:
-        self._pieces = body
+    def __init__(self, wire: Wire, heartbeat: float | None) -> None:
         self._heartbeat: bytes = getattr(wire, "HEARTBEAT", b"")
         self._patience = heartbeat if self._heartbeat else None
         self.status_code = 200
         self.background: BackgroundTask | None = None
         self.init_headers(wire.HEADERS)
 
-    @override
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with suppress(OSError):  # from send(): the client is gone, and nobody is left to tell
-            await self._send(scope, receive, send)
+    async def send_body(self, body: Body, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it; where the request is for the headers alone, without reading it."""
+        with suppress(OSError):  # from send(): the client is gone, and nobody reads any more
+            if scope["method"] in _WITHOUT_BODY:
+                await body.discard()
+                await send(self._start())
+                await send(_part(b"", more=False))
+            else:
+                await self._send(body, receive, send)
         if self.background:
             await self.background()
 
-    async def _send(self, scope: Scope, receive: Receive, send: Send) -> None:
-        start = {"type": "http.response.start", "status": self.status_code}
-        async with self._pieces as body, _watching(receive, body.leave):
-            await send({**start, "headers": self.raw_headers})
-            while scope["method"] != "HEAD":
-                piece = await body.take(self._patience)
-                if piece is None:
-                    break
-                await send(_part(piece or self._heartbeat, more=True))
-            await send(_part(b"", more=False))
+    def _start(self) -> dict[str, Any]:
+        status, headers = self.status_code, self.raw_headers
+        return {"type": "http.response.start", "status": status, "headers": headers}
+
+    async def _send(self, body: Body, receive: Receive, send: Send) -> None:
+        async with body, _watching(receive, body.leave):
+            await send(self._start())
+            try:
+                await self._send_pieces(body, send)
+            except asyncio.CancelledError:
+                # uvicorn still sends after it has cancelled; whoever does not raises something.
+                with suppress(Exception), move_on_after(FAREWELL, shield=True):
+                    await body.stop()
+                    await self._send_pieces(body, send)
+                raise
+
+    async def _send_pieces(self, body: Body, send: Send) -> None:
+        while (piece := await body.take(self._patience)) is not None:
+            await send(_part(piece or self._heartbeat, more=True))
+        await send(_part(b"", more=False))
 
 
 def _part(body: bytes, *, more: bool) -> dict[str, Any]:
@@ -81,7 +109,7 @@ class EventResponse(BodyResponse):
     Whatever happens, the last event says how it ended. What is ready at once is sent at once.
 
     Args:
-        events: what `normalize` or `astream` gave, or what they take; sync ones run in threads.
+        events: what `normalize` or `astream` returned, or what they take; sync ones run in threads.
         wire: the format, such as `streamkit.wire.sse`.
         heartbeat: after how many seconds of silence to show proxies that the connection lives,
             where the format has a way to; None for never.
@@ -109,7 +137,12 @@ class EventResponse(BodyResponse):
         background: BackgroundTask | None = None,
         **options: Any,
     ) -> None:
-        super().__init__(StreamBody(events, wire, **options), wire, heartbeat)
+        super().__init__(wire, heartbeat)
+        self._body = StreamBody(events, wire, **options)
         self.status_code = status_code
         self.headers.update(headers or {})
         self.background = background
+
+    @override
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.send_body(self._body, scope, receive, send)

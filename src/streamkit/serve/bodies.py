@@ -1,0 +1,293 @@
+"""A stream as bytes to send: read in a task of its own, and handed out as much as is ready.
+
+Laws of this module:
+
+1. The stream is pulled, and closed, in one task, so that its context is one; a sync stream in a
+   thread, but always in the same context.
+2. No more than `AHEAD` pieces are read before somebody takes them: a slow client slows the graph.
+3. Whoever leaves the body, for whatever reason, has stopped that task and closed the source.
+4. A source that is always ready does not keep the event loop for longer than `TURN` seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from anyio import CancelScope
+
+from .._drive import AsyncEventStream, EventStream, normalize
+from .._protocols import AnyStage
+
+if TYPE_CHECKING:
+    from typing import Self
+
+__all__ = ["AHEAD", "THREADS", "Body", "Events", "Pump", "Signal", "StreamBody", "Wire", "stopped"]
+
+AHEAD = 16
+"""How many pieces are read ahead of a client, and so sent at once where they are ready."""
+
+THREADS = 128
+"""How many sync streams can wait for their next item at the same time; more of them take turns."""
+
+TURN = 0.01
+"""Seconds after which a source that is always ready lets other tasks run."""
+
+log = logging.getLogger("streamkit.serve")
+
+_threads = ThreadPoolExecutor(THREADS, thread_name_prefix="streamkit")
+
+
+class Wire(Protocol):
+    """A format of `streamkit.wire`: ``sse``, ``ndjson``, and whatever else has these two.
+
+    Where it has a ``HEARTBEAT``, those bytes are sent while there is nothing else to send. Where it
+    has a ``gap``, `Runs` use it for what a client has missed; where it has a ``RESUME``, they join
+    old deltas and end streams that were cut off: see `streamkit.wire.resume`.
+    """
+
+    @property
+    def HEADERS(self) -> Mapping[str, str]:  # noqa: N802  (a module's constant)
+        """The headers of a response in this format."""
+        ...
+
+    @property
+    def encoder(self) -> Callable[..., AnyStage[Any, bytes]]:
+        """Return a stage from events to bytes; the options are the format's own."""
+        ...
+
+
+class Body(Protocol):
+    """What a response sends: a context manager that stops what is behind it."""
+
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(self, *exc: object) -> None: ...
+
+    async def take(self, patience: float | None) -> bytes | None:
+        """Return all that is ready; nothing after so many seconds without any; None at the end."""
+        ...
+
+    def leave(self) -> None:
+        """Let `take` return None once what is ready has been taken."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop what is behind it, so that `take` returns how it ended, and then None."""
+        ...
+
+    async def discard(self) -> None:
+        """Close what is behind it without reading anything, instead of entering it."""
+        ...
+
+
+class Signal:
+    """Wakes the one task that waits for it, once for each time."""
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._waiter: asyncio.Future[None] | None = None
+
+    def set(self) -> None:
+        """Wake it."""
+        self._is_set = True
+        if self._waiter and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def wait(self, patience: float | None = None) -> bool:
+        """Wait for the next time, so many seconds at most; return whether it came."""
+        if not self._is_set:
+            loop = asyncio.get_running_loop()
+            waiter = self._waiter = loop.create_future()
+            timer = None if patience is None else loop.call_later(patience, _resolve, waiter)
+            try:
+                await waiter
+            finally:
+                self._waiter = None
+                if timer:
+                    timer.cancel()
+        has_come, self._is_set = self._is_set, False
+        return has_come
+
+
+def _resolve(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
+async def stopped(task: asyncio.Task[Any]) -> None:
+    """Cancel a task and wait for its end, also where the waiting task is being cancelled itself.
+
+    The shield holds off anyio, which repeats a cancellation; asyncio's own comes through it.
+    """
+    cancelled: asyncio.CancelledError | None = None
+    with CancelScope(shield=True):
+        try:
+            await asyncio.sleep(0)  # a task that never began would not close its source
+        except asyncio.CancelledError as error:
+            cancelled = error
+        task.cancel()
+        while not task.done():
+            try:
+                await asyncio.wait({task})
+            except asyncio.CancelledError as error:
+                cancelled = error
+    if cancelled:
+        raise cancelled
+
+
+Events: TypeAlias = AsyncIterable[Any] | Iterable[Any]
+"""A stream of ours, or anything that `normalize` takes."""
+
+Pieces: TypeAlias = "AsyncEventStream[bytes] | InThread"
+
+
+class Pump:
+    """Reads a stream to its end in a task, and passes every piece to ``put``.
+
+    ``ready`` is awaited after each of them, where it is given.
+    """
+
+    def __init__(
+        self,
+        events: Events,
+        wire: Wire,
+        put: Callable[[bytes], object],
+        ready: Callable[[], Awaitable[None]] | None = None,
+        **options: Any,
+    ) -> None:
+        pieces = _stream_of(events).pipe(wire.encoder(**options))
+        self._pieces: Pieces = InThread(pieces) if isinstance(pieces, EventStream) else pieces
+        self._put = put
+        self._ready = ready
+
+    async def run(self) -> None:
+        """Read to the end. An exception of the stream is in its last event, and is logged.
+
+        A stream that is stopped by cancelling this has its closing events read, too.
+        """
+        try:
+            async with self._pieces as pieces:
+                await self._read(pieces)
+        except Exception:
+            log.exception("a run failed while it was served")
+        except asyncio.CancelledError:
+            await self._read_closing()
+            raise
+
+    async def _read_closing(self) -> None:
+        try:
+            async for piece in self._pieces:
+                self._put(piece)
+        except Exception:
+            log.exception("a run failed while it was stopped")
+
+    async def _read(self, pieces: Pieces) -> None:
+        turn = monotonic() + TURN
+        async for piece in pieces:
+            self._put(piece)
+            if self._ready:
+                await self._ready()
+            if monotonic() > turn:
+                await asyncio.sleep(0)
+                turn = monotonic() + TURN
+
+    async def discard(self) -> None:
+        """Close the stream without reading it."""
+        async with self._pieces:
+            pass
+
+
+def _stream_of(events: Events) -> AsyncEventStream[Any] | EventStream[Any]:
+    if isinstance(events, (AsyncEventStream, EventStream)):
+        return events
+    return normalize(events, on_error="event")
+
+
+class InThread:
+    """A sync stream, pulled in threads of our own: the default ones are few, and not ours."""
+
+    def __init__(self, stream: EventStream[bytes]) -> None:
+        self._stream = stream
+        self._context = copy_context()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._call(self._stream.close)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        piece: bytes | None = await self._call(lambda: next(self._stream, None))
+        if piece is None:
+            raise StopAsyncIteration
+        return piece
+
+    async def _call(self, function: Callable[[], Any]) -> Any:
+        """Call it, and wait for its end also if cancelled: no thread can be stopped."""
+        loop = asyncio.get_running_loop()
+        calling = loop.run_in_executor(_threads, self._context.run, function)
+        try:
+            return await asyncio.shield(calling)
+        except asyncio.CancelledError:
+            await asyncio.wait({calling})
+            raise
+
+
+class StreamBody:
+    """One stream for one client."""
+
+    def __init__(self, events: Events, wire: Wire, **options: Any) -> None:
+        self._pump = Pump(events, wire, self._add, self._wait_for_room, **options)
+        self._pieces: deque[bytes] = deque()
+        self._is_over = False
+        self._more, self._room = Signal(), Signal()
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.ensure_future(self._pump.run())
+        self._task.add_done_callback(lambda _: self.leave())
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await stopped(self._task)
+
+    def _add(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+        self._more.set()
+
+    async def _wait_for_room(self) -> None:
+        while len(self._pieces) >= AHEAD:
+            await self._room.wait()
+
+    def leave(self) -> None:
+        """End it: nobody reads any more, or there is no more to read."""
+        self._is_over = True
+        self._more.set()
+
+    async def stop(self) -> None:
+        """Stop the stream."""
+        await stopped(self._task)
+
+    async def discard(self) -> None:
+        """Close the stream without reading it."""
+        await self._pump.discard()
+
+    async def take(self, patience: float | None) -> bytes | None:
+        """Return all that is ready."""
+        while not self._pieces:
+            if self._is_over:
+                return None
+            if not await self._more.wait(patience):
+                return b""
+        pieces = b"".join(self._pieces)
+        self._pieces.clear()
+        self._room.set()
+        return pieces

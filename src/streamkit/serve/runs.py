@@ -1,0 +1,373 @@
+"""Runs that go on while their clients come and go, in this process or in another.
+
+A run is read by one process, its owner, in a task of its own, into a `Replay`. From there its
+clients in this process are served at once, and a second task copies what is new to the store. A
+process that is asked for a run of another's follows the store, once for all of its clients.
+
+Laws of this module:
+
+1. Clients never slow a run. One that is too slow misses frames, and gets a gap, as does one that
+   was away for too long: never a stream that only looks whole.
+2. No client of the owner's waits for the store, and no run ends because the store is away. What
+   the store has missed in the meantime, it gets later, within the bounds of the `Replay`.
+3. Every reader's stream ends: with the run, or, once the lease of a dead owner has run out, with
+   what its format has for a run that was cut off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
+from uuid import uuid4
+
+from anyio import from_thread
+from starlette.requests import Request
+from starlette.responses import Response
+from typing_extensions import override
+
+from ..errors import BadRequest, UsageError
+from ..wire import sse
+from ..wire.replay import Replay
+from ..wire.resume import Resume
+from .bodies import Events, Pump, Wire
+from .local import Gap, LocalRun, NameTaken, Reader, StoreAway
+from .responses import HEARTBEAT_EVERY, BodyResponse
+from .stores import RunInfo, Store
+from .stores.memory import Memory
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+__all__ = ["Runs", "Started"]
+
+Authorize: TypeAlias = Callable[[Request, RunInfo], "bool | Awaitable[bool]"]
+"""Says whether a request may read or stop a run."""
+
+_AS_ALL_RUNS = -1.0
+
+
+class Started(str):
+    """A run's id. Awaited, it is the id once every process can find the run.
+
+    With a store in this process that is so within one turn of the event loop.
+    """
+
+    __slots__ = ("_known",)
+
+    _known: asyncio.Future[None]
+
+    def __await__(self) -> Generator[Any, None, str]:
+        yield from asyncio.shield(self._known).__await__()
+        return str(self)
+
+
+class Runs:
+    """Runs by their ids, each for any number of clients, one after the other or at once.
+
+    Args:
+        wire: the format: server-sent events of some kind.
+        store: where runs are kept for other processes, such as `streamkit.serve.Redis`; `Memory`
+            keeps them in this one.
+        authorize: called with the request and the run before anybody reads or stops it, and may be
+            async; where it returns False, there is no such run. Without it, whoever has an id may.
+        max_runs: how many runs this process may have going on at once.
+        max_frames: how many frames of a run are kept one by one for clients that come back.
+        max_bytes: how many bytes those may have, together with the older ones, which are joined.
+        linger: how many seconds a run goes on that no client reads; None for a run that needs none.
+        heartbeat: as for `EventResponse`.
+        options: for the format's encoder.
+
+    Raises:
+        UsageError: the format has no ids, so that no client can come back.
+    """
+
+    def __init__(  # noqa: PLR0913  (four of them are bounds)
+        self,
+        wire: Wire = sse,
+        *,
+        store: Store | None = None,
+        authorize: Authorize | None = None,
+        max_runs: int = 1000,
+        max_frames: int = 4096,
+        max_bytes: int = 2**22,
+        linger: float | None = 60.0,
+        heartbeat: float | None = HEARTBEAT_EVERY,
+        **options: Any,
+    ) -> None:
+        if not wire.HEADERS["content-type"].startswith("text/event-stream"):
+            raise UsageError("only server-sent events have ids to come back by; pass wire=sse")
+        self._wire = wire
+        self._format: str = getattr(wire, "__name__", type(wire).__name__)
+        self._resume: Resume | None = getattr(wire, "RESUME", None)
+        self._store: Store = store or Memory()
+        self._authorize = authorize
+        self._max_runs = max_runs
+        self._linger = linger
+        self._heartbeat = heartbeat
+        self._options = options
+        delta_of = self._resume.delta_of if self._resume else None
+        self._new_replay = partial(
+            Replay, max_frames=max_frames, max_bytes=max_bytes, delta_of=delta_of
+        )
+        self._runs: dict[str, LocalRun] = {}
+
+    # --- what an application calls
+
+    def start(
+        self,
+        events: Events,
+        *,
+        name: str | None = None,
+        owner: str | None = None,
+        linger: float | None = _AS_ALL_RUNS,
+        **options: Any,
+    ) -> Started:
+        """Start a run, and return the id by which clients find it.
+
+        Await the id where the store is outside of this process: only then it is sure that other
+        processes find the run, and that its name was free.
+
+        Args:
+            events: the run, as for `EventResponse`.
+            name: what the run is for, such as a user's chat. One run at a time has a name, and is
+                found by it: see `current` and `resume`.
+            owner: whose run it is, for ``authorize``.
+            linger: as for all runs, if this one has its own.
+            options: for the format's encoder, beside those of all runs, such as ``request=``.
+
+        Raises:
+            BadRequest: a run of that name is going on (409, its id is in ``error.id``), here or
+                when the id is awaited; there are too many runs (429), or the store cannot be
+                reached (503).
+            UsageError: ``events`` is no stream; or there is no event loop to run it in.
+        """
+        info = RunInfo(id=uuid4().hex, format=self._format, name=name, owner=owner)
+        patience = self._linger if linger == _AS_ALL_RUNS else linger
+        start = partial(self._start, info, events, patience, {**self._options, **options})
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return _in_the_loop(start)
+        return start()
+
+    def response(self, id: str, last_event_id: str | None = None) -> Response:
+        """Return the response that sends a run, from behind the frame that the client saw last.
+
+        Where there is nothing more to send, ever, it is 204, which stops an ``EventSource``.
+
+        Args:
+            id: the run.
+            last_event_id: that frame; where it is left out, the request's ``Last-Event-ID``.
+
+        Raises:
+            BadRequest: when it is sent: there is no such run (404), or it has no such frame (400),
+                or the next ones are no longer kept, and the format has no word for that (410), or
+                the store cannot be reached (503).
+        """
+        return RunResponse(self, self._wire, self._heartbeat, id, last_event_id=last_event_id)
+
+    def resume(self, id: str | None = None, *, name: str | None = None) -> Response:
+        """Return the response to a page that was reloaded and asks for what is going on.
+
+        It sends the run from its beginning, unless the request has a ``Last-Event-ID``. Where the
+        run is over it is 204, because the page has the answer in its history; also where there is
+        none. A run whose owner has died is sent as far as it was stored, and ends as incomplete.
+
+        Args:
+            id: the run.
+            name: or its name.
+
+        Raises:
+            BadRequest: when it is sent, as for `response`.
+        """
+        return RunResponse(self, self._wire, self._heartbeat, id, name=name, only_unfinished=True)
+
+    async def current(self, name: str) -> str | None:
+        """Return the id of the run of a name that is going on, or None.
+
+        Raises:
+            BadRequest: the store cannot be reached (503).
+        """
+        id = await self.named(name)
+        try:
+            found = await self._store.find(id) if id else None
+        except Exception as error:
+            raise StoreAway from error
+        return id if found and found.is_alive else None
+
+    async def stop(self, id: str, request: Request | None = None) -> None:
+        """Stop a run: its source is closed, and its clients get the closing events.
+
+        If the run is another process', that process is asked to, and this does not wait for it.
+
+        Args:
+            id: the run.
+            request: for ``authorize``.
+
+        Raises:
+            BadRequest: there is no such run (404), or the store cannot be reached (503).
+        """
+        info, _ = await self._find(id)
+        await self._check(info, request)
+        run = self._runs.get(id)
+        if run and run.is_own:
+            await run.stop()
+            return
+        try:
+            await self._store.stop(id)
+        except Exception as error:
+            raise StoreAway from error
+
+    async def aclose(self) -> None:
+        """Stop all runs of this process, such as when the server shuts down."""
+        await asyncio.gather(*(run.discard() for run in list(self._runs.values())))
+        await self._store.aclose()
+
+    # --- what a response calls
+
+    @asynccontextmanager
+    async def reading(
+        self, id: str, request: Request, last_event_id: str | None, *, only_unfinished: bool
+    ) -> AsyncGenerator[Reader | None]:
+        """Yield a reader of a run, or None if there is nothing to read for it."""
+        info, is_over = await self._find(id)
+        await self._check(info, request)
+        if is_over and only_unfinished:
+            yield None
+            return
+        run = self._runs.get(id) or self._followed(info)
+        with run.in_use():
+            seen = await run.place(last_event_id)
+            rest = run.replay.after(seen)
+            gap: Gap | None = getattr(self._wire, "gap", None)
+            if rest.missed and not gap:
+                raise BadRequest("what came after that frame is no longer kept", 410)
+            has_all = run.is_over and not rest.missed and not rest.frames
+            yield None if has_all else Reader(run, seen, gap)
+
+    async def named(self, name: str) -> str | None:
+        """Return the id of the last run of a name that has not come to its end."""
+        try:
+            return await self._store.name(name)
+        except Exception as error:
+            raise StoreAway from error
+
+    async def _find(self, id: str) -> tuple[RunInfo, bool]:
+        """Return a run, and whether it is over."""
+        run = self._runs.get(id)
+        if run:
+            return run.info, run.is_over
+        try:
+            found = await self._store.find(id)
+        except Exception as error:
+            raise StoreAway from error
+        if not found or found.info.format != self._format:
+            raise _no_such_run()
+        return found.info, found.is_over
+
+    async def _check(self, info: RunInfo, request: Request | None) -> None:
+        if not self._authorize:
+            return
+        if request is None:
+            raise UsageError("authorize= needs the request: call stop(id, request)")
+        allowed = self._authorize(request, info)
+        if not (allowed if isinstance(allowed, bool) else await allowed):
+            raise _no_such_run()
+
+    # --- runs of this process
+
+    def _start(
+        self, info: RunInfo, events: Events, linger: float | None, options: dict[str, Any]
+    ) -> Started:
+        own = [run for run in self._runs.values() if run.is_own and not run.is_over]
+        if len(own) >= self._max_runs:
+            raise BadRequest("too many runs at once; try again later", 429)
+        for run in own:
+            if info.name is not None and run.info.name == info.name:
+                raise NameTaken(run.info.id)
+        run = self._new(info, is_own=True)
+        try:
+            pump = Pump(events, self._wire, run.add, **options)
+        except BaseException:
+            self._forget(run)
+            raise
+        run.begin(run.own(pump, linger))
+        started = Started(info.id)
+        started._known = run.known  # noqa: SLF001
+        return started
+
+    def _followed(self, info: RunInfo) -> LocalRun:
+        run = self._new(info, is_own=False)
+        run.begin(run.follow(self._resume))
+        return run
+
+    def _new(self, info: RunInfo, *, is_own: bool) -> LocalRun:
+        run = LocalRun(info, self._new_replay(), self._store, self._forget, is_own=is_own)
+        self._runs[info.id] = run
+        return run
+
+    def _forget(self, run: LocalRun) -> None:
+        if self._runs.get(run.info.id) is run:
+            del self._runs[run.info.id]
+
+
+def _in_the_loop(start: Callable[[], Started]) -> Started:
+    """Start a run from an endpoint that the framework calls in a thread."""
+
+    async def started() -> Started:
+        id = start()
+        await id
+        return id
+
+    try:
+        return from_thread.run(started)
+    except RuntimeError as error:
+        raise UsageError("runs need an event loop; start them in an endpoint") from error
+
+
+def _no_such_run() -> BadRequest:
+    return BadRequest("no such run, or it is over and forgotten", 404)
+
+
+class RunResponse(BodyResponse):
+    """Sends a run; which one, and from where, is found out when it is called."""
+
+    def __init__(  # noqa: PLR0913  (what to send)
+        self,
+        runs: Runs,
+        wire: Wire,
+        heartbeat: float | None,
+        id: str | None,
+        *,
+        name: str | None = None,
+        last_event_id: str | None = None,
+        only_unfinished: bool = False,
+    ) -> None:
+        if (id is None) == (name is None):
+            raise UsageError("pass a run's id, or name=")
+        super().__init__(wire, heartbeat)
+        self._runs = runs
+        self._id, self._name = id, name
+        self._last_event_id = last_event_id
+        self._only_unfinished = only_unfinished
+
+    @override
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        id = self._id or await self._runs.named(str(self._name))
+        if id is None:
+            await _NOTHING(scope, receive, send)
+            return
+        seen = self._last_event_id or request.headers.get("last-event-id")
+        unfinished = self._only_unfinished
+        async with self._runs.reading(id, request, seen, only_unfinished=unfinished) as reader:
+            if reader is None:
+                await _NOTHING(scope, receive, send)
+            else:
+                await self.send_body(reader, scope, receive, send)
+
+
+_NOTHING = Response(status_code=204)

@@ -1,0 +1,51 @@
+"""How an AG-UI stream that was cut off ends: see `streamkit.wire.resume`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..resume import Resume, json_frame, payloads, typed_deltas
+
+__all__ = ["RESUME"]
+
+_BRACKETS = {
+    "TEXT_MESSAGE": "messageId",
+    "REASONING": "messageId",
+    "REASONING_MESSAGE": "messageId",
+    "TOOL_CALL": "toolCallId",
+    "STEP": "stepName",
+}
+"""What opens and closes, and what tells two of a kind apart."""
+
+_EDGES = {"START": True, "STARTED": True, "END": False, "FINISHED": False}
+
+
+def _cut_off(frames: Iterable[bytes]) -> list[bytes]:
+    opened: dict[tuple[str, object], None] = {}
+    for it in payloads(frames):
+        kind, _, edge = str(it.get("type")).rpartition("_")
+        if kind == "RUN" and edge in {"FINISHED", "ERROR"}:
+            return []
+        if kind in _BRACKETS and edge in _EDGES:
+            key = (kind, it.get(_BRACKETS[kind]))
+            opened.pop(key, None)
+            if _EDGES[edge]:
+                opened[key] = None
+    ends = [
+        {"type": f"{kind}_{'FINISHED' if kind == 'STEP' else 'END'}", _BRACKETS[kind]: id}
+        for kind, id in reversed(opened)
+    ]
+    error = {"type": "RUN_ERROR", "message": "the run was cut off", "code": "incomplete"}
+    return [json_frame(it) for it in (*ends, error)]
+
+
+RESUME = Resume(
+    typed_deltas(
+        {
+            "TEXT_MESSAGE_CONTENT": "delta",
+            "REASONING_MESSAGE_CONTENT": "delta",
+            "TOOL_CALL_ARGS": "delta",
+        }
+    ),
+    _cut_off,
+)

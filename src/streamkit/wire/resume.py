@@ -1,0 +1,129 @@
+"""What a server must know about a format so that clients can come back to a run.
+
+A format that has a ``RESUME`` says two things about its frames: which of them are deltas that add
+up, so that the past of a long run fits into few frames; and what ends a stream that was cut off
+with no encoder left to end it, because the process that ran it is dead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from .._fields import dict_or_empty
+
+__all__ = ["Delta", "Joiner", "Resume", "payloads", "typed_deltas"]
+
+
+class Delta(NamedTuple):
+    """A frame that adds text to a block."""
+
+    key: Hashable
+    """Equal for deltas that add up."""
+    text: str
+    """What it adds."""
+    frame: Callable[[str], bytes]
+    """Returns the same frame with another text."""
+
+
+class Resume(NamedTuple):
+    """What a format says about its frames."""
+
+    delta_of: Callable[[bytes], Delta | None]
+    """Reads a frame, without its ``id:`` line; None where it is no delta."""
+    cut_off: Callable[[Iterable[bytes]], list[bytes]]
+    """Returns the frames that end a stream of which these are all there is."""
+
+
+class Joiner:
+    r"""Frames in which deltas that follow each other are joined, one for each block.
+
+    Any other frame keeps its place among them.
+
+    >>> joiner = Joiner(typed_deltas({"text": "delta"}))
+    >>> for n in range(1000):
+    ...     joiner.add(b'data: {"type":"text","id":1,"delta":"a"}\n\n')
+    >>> [len(frame) for frame in joiner.frames()]
+    [1040]
+    """
+
+    def __init__(self, delta_of: Callable[[bytes], Delta | None]) -> None:
+        self.size: int = 0
+        """How many bytes the frames have, nearly."""
+        self._delta_of = delta_of
+        self._entries: list[bytes | tuple[Delta, list[str]]] = []
+        self._open: dict[Hashable, list[str]] = {}
+
+    def add(self, frame: bytes) -> None:
+        """Add one more frame."""
+        delta = self._delta_of(frame)
+        if delta is None:
+            self._open.clear()
+            self._entries.append(frame)
+            self.size += len(frame)
+            return
+        texts = self._open.get(delta.key)
+        if texts is None:
+            texts = self._open[delta.key] = []
+            self._entries.append((delta, texts))
+            self.size += len(frame) - len(delta.text)
+        texts.append(delta.text)
+        self.size += len(delta.text)
+
+    def frames(self) -> list[bytes]:
+        """Return all of them."""
+        return [
+            it if isinstance(it, bytes) else it[0].frame("".join(it[1])) for it in self._entries
+        ]
+
+
+def typed_deltas(texts: Mapping[str, str]) -> Callable[[bytes], Delta | None]:
+    r"""Return a reader of frames that are JSON objects with a ``type``.
+
+    Args:
+        texts: the types that are deltas, each with the key of its text. Two of them add up if they
+            differ in nothing else but their ``timestamp``.
+
+    >>> delta = typed_deltas({"text": "delta"})(b'data: {"type":"text","id":1,"delta":"Hel"}\n\n')
+    >>> delta.frame("lo") if delta else None
+    b'data: {"type":"text","id":1,"delta":"lo"}\n\n'
+    """
+    words = [f'"type":"{kind}"'.encode() for kind in texts]
+
+    def delta_of(frame: bytes) -> Delta | None:
+        if not any(frame.find(word, 0, 80) >= 0 for word in words):
+            return None
+        try:
+            fields = msgspec.json.decode(frame[len(_DATA) :], type=dict[str, Any])
+            key = texts[fields["type"]]
+            text: object = fields[key]
+            rest = {name: it for name, it in fields.items() if name not in {key, "timestamp"}}
+            identity = msgspec.json.encode(rest)
+        except (msgspec.MsgspecError, ValueError, KeyError):  # such as half a surrogate pair
+            return None
+        if not isinstance(text, str):
+            return None
+        return Delta(identity, text, lambda said: json_frame({**fields, key: said}))
+
+    return delta_of
+
+
+_DATA = b"data: "
+
+
+def json_frame(data: Any, event: bytes = b"") -> bytes:
+    """Return JSON data as a frame."""
+    return b"%bdata: %b\n\n" % (event, msgspec.json.encode(data))
+
+
+def payloads(frames: Iterable[bytes]) -> Iterable[dict[str, Any]]:
+    """Return the JSON objects in frames; those that hold none are skipped."""
+    for frame in frames:
+        _, found, data = frame.partition(_DATA)
+        if found and data.startswith(b"{"):
+            try:
+                yield dict_or_empty(msgspec.json.decode(data))
+            except (msgspec.MsgspecError, ValueError):
+                continue
