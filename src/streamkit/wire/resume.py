@@ -46,7 +46,7 @@ class Joiner:
     >>> for n in range(1000):
     ...     joiner.add(b'data: {"type":"text","id":1,"delta":"a"}\n\n')
     >>> [len(frame) for frame in joiner.frames()]
-    [1040]
+    [1041]
     """
 
     def __init__(self, delta_of: Callable[[bytes], Delta | None]) -> None:
