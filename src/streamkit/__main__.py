@@ -1,13 +1,18 @@
 """The command line: ``streamkit`` or ``python -m streamkit``.
 
+    streamkit view run.jsonl            a recorded run as a tree, also while it grows
+    streamkit replay run.jsonl          as it was, at its own pace
+    streamkit convert run.jsonl --to sse    in another format
+    streamkit check run.jsonl           its grammar, with the line that breaks it
+    streamkit stats run.jsonl           times, tokens and costs
+    streamkit html run.jsonl -o run.html    one page that shows it
     streamkit demo                      watch the demo graph, live
-    streamkit demo --api messages       the same run through another API
-    streamkit demo --format lines       every event, one per line
     streamkit schema --typescript       the events' types, for another program
-    streamkit --version
+    streamkit doctor                    versions, extras and streams
 
-Exit codes: 0 if all went well, 1 if the run or the check failed, 2 for a wrong command line,
-130 after Ctrl-C, 141 if nobody reads the output any more.
+Exit codes: 0 if all went well, 1 if the run or the check failed or a line is no event, 2 for a
+wrong command line or a file that cannot be read or written, 130 after Ctrl-C, 141 if nobody reads
+the output any more.
 """
 
 from __future__ import annotations
@@ -19,15 +24,20 @@ import sys
 import warnings
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from importlib import metadata
 from typing import NoReturn
 
 from typing_extensions import override
 
 from ._cli.demo import add_demo
-from .errors import UsageError
+from ._cli.doctor import add_doctor, version_of
+from ._cli.files import add_file_commands
+from ._printable import escape
+from .errors import MalformedItem, UsageError
 
 __all__ = ["main"]
+
+
+_EPILOG = "examples:\n" + (__doc__ or "").partition("\n\n")[2]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,6 +54,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as error:
         print(f"streamkit: {error}", file=sys.stderr)
         return 2
+    except MalformedItem as error:
+        print(f"streamkit: {escape(str(error))}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -76,12 +89,19 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="streamkit", description="Every LangChain stream as one event schema.")
+    parser = _Parser(
+        prog="streamkit",
+        description="Every LangChain stream as one event schema.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--version", action="store_const", dest="command", const=_version)
     parser.set_defaults(command=_help)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    add_file_commands(commands)
     add_demo(commands.add_parser("demo", help="run a small graph and watch its events"))
     _add_schema(commands.add_parser("schema", help="print the events' types for other programs"))
+    add_doctor(commands.add_parser("doctor", help="show versions, extras and streams"))
     return parser
 
 
@@ -107,16 +127,9 @@ def _schema(arguments: argparse.Namespace) -> int:
 
 
 def _version(_arguments: argparse.Namespace) -> int:
-    ours, *others = map(_version_of, ("langchain-streamkit", "langchain-core", "langgraph"))
+    ours, *others = map(version_of, ("langchain-streamkit", "langchain-core", "langgraph"))
     print(f"streamkit {ours} (langchain-core {others[0]}, langgraph {others[1]})")
     return 0
-
-
-def _version_of(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "not installed"
 
 
 if __name__ == "__main__":

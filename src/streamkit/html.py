@@ -132,11 +132,11 @@ class _Row(msgspec.Struct, kw_only=True, eq=False):
 
     def tree(self) -> Iterator[_Row]:
         """Return the row and those inside it, outermost first."""
-        waiting = [self]
+        waiting: list[_Row] = [self]
         while waiting:
             row = waiting.pop()
             yield row
-            waiting += reversed(row.inside)
+            waiting.extend(reversed(row.inside))
 
 
 class _Picture:
@@ -421,9 +421,8 @@ def result_html(result: Result) -> str:
 
 
 def _message_row(message: object) -> str:
-    fields: Mapping[str, Any] = (
-        cast("Mapping[str, Any]", message) if isinstance(message, Mapping) else vars(message)
-    )
+    is_record = isinstance(message, Mapping)
+    fields = cast("Mapping[str, Any]", message) if is_record else vars(message)
     kind = str(fields.get("type") or fields.get("role") or type(message).__name__)
     content = fields.get("content")
     text = content if isinstance(content, str) else json.dumps(jsonable(content))

@@ -365,22 +365,27 @@ def replay_raw(path: PathLike, *, speed: float | None = None) -> Iterator[Any]:
 
 
 def _raw_items_in(path: PathLike, speed: float | None) -> Iterator[Any]:
-    began = time.monotonic()
     with open_to_read(path) as file:
         lines = whole_lines(file)
         if not is_raw_header(next(lines, (0, b""))[1]):
             raise UsageError("this is no raw recording; a file of events is for replay(path)")
-        for number, line in lines:
-            try:
-                read = json.loads(line)
-                at, item = read["at"], _raw_json.from_json(read.get("raised", read.get("item")))
-            except (ValueError, TypeError, KeyError, RecursionError) as error:
-                raise MalformedItem(f"line {number}: no raw item: {error}", line) from error
-            if speed is not None:
-                time.sleep(max(0.0, began + at / speed - time.monotonic()))
-            if "raised" in read:
-                raise item
-            yield item
+        yield from raw_items(lines, speed)
+
+
+def raw_items(lines: Iterable[tuple[int, bytes]], speed: float | None = None) -> Iterator[Any]:
+    """Return the raw items of numbered lines, and raise what their source raised."""
+    began = time.monotonic()
+    for number, line in lines:
+        try:
+            read = json.loads(line)
+            at, item = read["at"], _raw_json.from_json(read.get("raised", read.get("item")))
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise MalformedItem(f"line {number}: no raw item: {error}", line) from error
+        if speed is not None:
+            time.sleep(max(0.0, began + at / speed - time.monotonic()))
+        if "raised" in read:
+            raise item
+        yield item
 
 
 def is_raw_header(line: bytes) -> bool:
@@ -418,10 +423,19 @@ def open_to_read(path: PathLike) -> IO[bytes]:
     return Path(path).open("rb")
 
 
-def whole_lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Return the lines that are not blank, with their numbers; a last line that was cut is none."""
+def whole_lines(file: IO[bytes], *, pause: float | None = None) -> Iterator[tuple[int, bytes]]:
+    """Return the lines that are not blank, with their numbers; a last line that was cut is none.
+
+    With ``pause``, the file may grow: it is read again after so many seconds, without an end.
+    """
     number, rest = 0, b""
-    while chunk := _read(file):
+    while True:
+        chunk = _read(file)
+        if not chunk:
+            if pause is None:
+                break
+            time.sleep(pause)
+            continue
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
             number += 1
@@ -431,11 +445,12 @@ def whole_lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
         yield number + 1, rest
 
 
-def _read(file: IO[bytes]) -> bytes:
+def _read(file: Any) -> bytes:
     try:
-        return file.read(_CHUNK)
+        chunk: bytes = file.read1(_CHUNK)
     except (EOFError, zlib.error):  # a compressed file that was cut
         return b""
+    return chunk
 
 
 def _is_whole(line: bytes) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..transcript import Transcript, describe, transcript
 
 try:
+    from ._tree import TreeView
     from ._view import TerminalView
 except ModuleNotFoundError as error:
     if (error.name or "").partition(".")[0] != "rich":
@@ -15,4 +16,4 @@ except ModuleNotFoundError as error:
         name="rich",
     ) from error
 
-__all__ = ["TerminalView", "Transcript", "describe", "transcript"]
+__all__ = ["TerminalView", "Transcript", "TreeView", "describe", "transcript"]

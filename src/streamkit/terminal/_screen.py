@@ -29,7 +29,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-__all__ = ["Look", "Paragraph", "Screen"]
+__all__ = ["INTERVAL", "Look", "Paragraph", "Screen", "console_on", "region_on"]
 
 _GAP: Final = "\n"  # no label: the first row after a gap has its label again
 _NOBODY: Final = "-"  # or the row would seem to belong to the label above it
@@ -37,7 +37,8 @@ _MARKS: Final = "┊→⋯✓✗•▪"
 _GUTTER: Final = 17  # columns
 _NARROW: Final = 60  # columns
 _COLORS: Final = ("cyan", "magenta", "blue", "yellow", "green")  # of the labels, in turn
-_INTERVAL: Final = 0.05  # seconds between two drawings
+INTERVAL: Final = 0.05
+"""Seconds between two drawings."""
 _WAITING: Final = 24  # rows that may wait behind an open paragraph
 _LONG: Final = 4_000  # characters of an open paragraph that are drawn again and again
 
@@ -87,7 +88,7 @@ class Screen:
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self.busy: dict[str, Paragraph] = {}
-        self._console = _console(out, color=color, live=live)
+        self._console = console_on(out, color=color, live=live)
         self._encoding = out.encoding or "utf-8"
         self._has_marks = self._encodable(_MARKS) == _MARKS
         self._queue: list[Paragraph] = []
@@ -97,18 +98,7 @@ class Screen:
         self._drawn_at = 0.0
         self._live: Live | None = None
         if live if live is not None else out.isatty() and not self._console.is_dumb_terminal:
-            self._live = self._region_on(self._console)
-
-    def _region_on(self, console: Console) -> Live:
-        is_standard = console.file is sys.stdout
-        return Live(
-            console=console,
-            get_renderable=self._region,
-            refresh_per_second=8,
-            transient=True,
-            redirect_stdout=is_standard,
-            redirect_stderr=is_standard,
-        )
+            self._live = region_on(self._console, self._region)
 
     def add(self, paragraph: Paragraph) -> Paragraph:
         """Put a paragraph below the others."""
@@ -121,7 +111,7 @@ class Screen:
 
     def update(self) -> None:
         """Show every change since the last time: on a terminal, at the next drawing."""
-        if self._live is None or self._clock() - self._drawn_at >= _INTERVAL:
+        if self._live is None or self._clock() - self._drawn_at >= INTERVAL:
             self.draw()
 
     def draw(self) -> None:
@@ -255,11 +245,25 @@ class Screen:
         return text.encode(self._encoding, "replace").decode(self._encoding)
 
 
-def _console(out: TextIO, *, color: bool | None, live: bool | None) -> Console:
+def console_on(out: TextIO, *, color: bool | None, live: bool | None) -> Console:
+    """Return the console that writes to ``out``: all text is as it is, without markup."""
     options: dict[str, Any] = {"force_terminal": True} if live else {}
     if color is not None:
         options |= {"color_system": "standard" if color else None, "no_color": not color}
     return Console(file=out, highlight=False, markup=False, emoji=False, **options)
+
+
+def region_on(console: Console, draw: Callable[[], Group]) -> Live:
+    """Return the region below the finished rows, not yet started; ``draw`` returns its rows."""
+    is_standard = console.file is sys.stdout
+    return Live(
+        console=console,
+        get_renderable=draw,
+        refresh_per_second=8,
+        transient=True,
+        redirect_stdout=is_standard,
+        redirect_stderr=is_standard,
+    )
 
 
 def _trimmed(row: Text) -> Text:

@@ -1,0 +1,388 @@
+"""Commands that read a recorded run: view, replay, convert, check, stats, html."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.util import find_spec
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from .._printable import escape
+from ..errors import MalformedItem, UsageError
+from ..events import Event, RunStart
+from ..html import to_html
+from ..metrics import Metrics, Prices, RunMetrics, Spending, Timing
+from ..testing import GrammarChecker
+from ..transcript import Transcript
+from .reading import add_file, events_of, numbered_events
+
+__all__ = ["add_file_commands"]
+
+Encode = Callable[[Event], Iterable[bytes]]
+
+
+def add_file_commands(commands: Any) -> None:
+    """Add the commands that read a recorded run."""
+    for name, command in _COMMANDS.items():
+        parser = commands.add_parser(
+            name,
+            help=command.summary,
+            description=f"{command.summary[:1].upper()}{command.summary[1:]}.",
+            epilog="\n".join(("examples:", *(f"  {it}" for it in command.examples))),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        add_file(parser)
+        command.add_options(parser)
+
+
+# --- view and replay
+
+
+def _add_view(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_view)
+    parser.add_argument("-f", "--follow", action="store_true", help="read on while the file grows")
+    parser.add_argument("--steps", action="store_true", help="show prompts, parsers and the like")
+    parser.add_argument("--no-color", action="store_true", help="show text without colours")
+
+
+def _view(arguments: argparse.Namespace) -> int:
+    _require_rich("view")
+    from ..terminal import TreeView  # noqa: PLC0415  (rich is an extra)
+
+    color = False if arguments.no_color else None
+    with TreeView(color=color, steps=arguments.steps) as view:
+        for event in events_of(arguments, follow=arguments.follow):
+            view.feed(event)
+    return 0
+
+
+def _add_replay(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_replay)
+    parser.add_argument(
+        "--speed", type=_speed, default=1.0, help="2 is twice as fast as it was; 0 does not wait"
+    )
+    parser.add_argument("--lines", action="store_true", help="show one line an event")
+    parser.add_argument("--no-color", action="store_true", help="show text without colours")
+
+
+def _speed(text: str) -> float:
+    speed = float(text)
+    if not speed >= 0:
+        raise ValueError(text)
+    return speed
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    events = _timed(events_of(arguments), arguments.speed)
+    if arguments.lines:
+        lines = Transcript()
+        for event in events:
+            print(lines.line(event), flush=True)
+        return 0
+    _require_rich("replay")
+    from ..terminal import TerminalView  # noqa: PLC0415  (rich is an extra)
+
+    with TerminalView(color=False if arguments.no_color else None) as view:
+        for event in events:
+            view.feed(event)
+    return 0
+
+
+def _timed(events: Iterator[Event], speed: float) -> Iterator[Event]:
+    began: float | None = None
+    for event in events:
+        if speed:
+            if began is None:
+                began = time.monotonic() - event.timestamp / speed
+            time.sleep(max(0.0, began + event.timestamp / speed - time.monotonic()))
+        yield event
+
+
+def _require_rich(command: str) -> None:
+    if not find_spec("rich"):
+        raise UsageError(f"{command} needs rich; pip install 'langchain-streamkit[terminal]'")
+
+
+# --- convert
+
+
+def _encoders() -> Mapping[str, Callable[[bool], Encode]]:
+    from ..wire import ag_ui, ai_sdk, chat, langgraph_sse, ndjson, openai_chunks, sse  # noqa: PLC0415  (only convert needs them)
+
+    def lines(_private: bool) -> Encode:
+        transcript = Transcript()
+        return lambda event: (transcript.line(event).encode() + b"\n",)
+
+    return {
+        "ag-ui": lambda private: ag_ui.encoder(private=private).stage(),
+        "ai-sdk": lambda private: ai_sdk.encoder(private=private).stage(),
+        "chat": lambda private: chat.encoder(private=private),
+        "langgraph": lambda private: langgraph_sse.encoder(private=private).stage(),
+        "lines": lines,
+        "ndjson": lambda private: ndjson.encoder(private=private),
+        "openai": lambda _private: openai_chunks.encoder().stage(),
+        "sse": lambda private: sse.encoder(private=private),
+    }
+
+
+_FORMATS = ("ag-ui", "ai-sdk", "chat", "langgraph", "lines", "ndjson", "openai", "sse")
+
+
+def _add_convert(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_convert)
+    parser.add_argument("--to", choices=_FORMATS, required=True, help="the format to write")
+    _add_output(parser)
+    parser.add_argument("--private", action="store_true", help="also write what is private")
+
+
+def _convert(arguments: argparse.Namespace) -> int:
+    encode = _encoders()[arguments.to](arguments.private)
+    chunks = (chunk for event in events_of(arguments) for chunk in encode(event))
+    _write(chunks, arguments.output)
+    return 0
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-o", "--output", metavar="FILE", help="by default the standard output")
+
+
+def _write(chunks: Iterable[bytes], path: str | None) -> None:
+    if path is None:
+        for chunk in chunks:
+            sys.stdout.buffer.write(chunk)
+            sys.stdout.buffer.flush()
+        return
+    waiting = iter(chunks)
+    first = next(waiting, b"")  # a source that cannot be read leaves the file as it is
+    try:
+        with Path(path).open("wb") as file:
+            file.writelines(chain([first], waiting))
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from error
+
+
+# --- check
+
+
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_check)
+    parser.add_argument(
+        "--filtered", action="store_true", help="blocks of messages may have been filtered out"
+    )
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    """Check each run of the file; the first line that breaks a rule ends it."""
+    number = runs = events = 0
+    checker: GrammarChecker | None = None
+    try:
+        for number, event in numbered_events(arguments.file):  # noqa: B007  (the last one)
+            if checker is None or isinstance(event, RunStart):
+                if checker:
+                    checker.close()
+                checker, runs = GrammarChecker(filtered=arguments.filtered), runs + 1
+            checker(event)
+            events += 1
+        if checker:
+            checker.close()
+    except (AssertionError, MalformedItem) as error:
+        where = f"{arguments.file}:{number + isinstance(error, MalformedItem)}"
+        print(f"{where}: {escape(str(error))}", file=sys.stderr)
+        return 1
+    print(f"{events} events in {runs} run{'s' * (runs != 1)} keep the grammar")
+    return 0
+
+
+# --- stats
+
+
+def _add_prices(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--price",
+        action="append",
+        default=[],
+        type=_price,
+        metavar="MODEL=IN,OUT",
+        help="per million tokens; may be given again",
+    )
+
+
+def _price(text: str) -> tuple[str, tuple[float, float]]:
+    model, _, price = text.rpartition("=")
+    given, answered = price.split(",")
+    return model, (float(given), float(answered))
+
+
+def _prices(arguments: argparse.Namespace) -> Prices:
+    return dict(arguments.price)
+
+
+def _add_stats(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_stats)
+    parser.add_argument("--json", action="store_true", help="as JSON, for another program")
+    _add_prices(parser)
+
+
+def _stats(arguments: argparse.Namespace) -> int:
+    for metrics in _measured(events_of(arguments), _prices(arguments)):
+        if arguments.json:
+            print(json.dumps(msgspec.to_builtins(metrics)))
+        else:
+            print("\n".join(_table(metrics)))
+    return 0
+
+
+def _measured(events: Iterable[Event], prices: Prices) -> Iterator[RunMetrics]:
+    """Return the metrics of each run of a file."""
+    metrics: Metrics | None = None
+    for event in events:
+        if metrics is None or isinstance(event, RunStart):
+            if metrics:
+                yield metrics.result()
+            metrics = Metrics(prices)
+        metrics.feed(event)
+    if metrics:
+        yield metrics.result()
+
+
+def _table(metrics: RunMetrics) -> Iterator[str]:
+    usage = metrics.usage
+    facts = {
+        "status": metrics.status,
+        "time": _seconds(metrics.seconds),
+        "first token": _seconds(metrics.first_token),
+        "first text": _seconds(metrics.first_text),
+        "between": _seconds(metrics.between),
+        "model calls": str(len(metrics.calls)),
+        "retries": str(metrics.retries),
+        "interrupts": str(metrics.interrupts),
+        "tokens": f"{usage.input_tokens:,} in, {usage.output_tokens:,} out" if usage else "",
+        "cost": _cost(metrics.cost),
+        "no price for": ", ".join(sorted(metrics.unpriced)) if metrics.cost else "",
+    }
+    yield from (f"{name:<13} {escape(fact)}" for name, fact in facts.items() if fact)
+    spendings = {"model": metrics.by_model, "agent": metrics.by_agent, "call": metrics.by_tool_run}
+    for name, spending in spendings.items():
+        yield from _rows(name, ("calls", "in", "out", "cost"), spending, _spending)
+    timings = {"tool": metrics.tools, "node": metrics.nodes, "retriever": metrics.retrievers}
+    for name, timing in timings.items():
+        yield from _rows(name, ("runs", "failed", "time", "longest"), timing, _timing)
+    yield ""
+
+
+def _rows(
+    name: str, columns: tuple[str, ...], rows: Mapping[str, Any], cells: Callable[[Any], list[str]]
+) -> Iterator[str]:
+    if rows:
+        yield ""
+        yield f"{name:<28}" + "".join(f"{column:>10}" for column in columns)
+    for key, row in rows.items():
+        yield f"{escape(key)[:28]:<28}" + "".join(f"{cell:>10}" for cell in cells(row))
+
+
+def _spending(it: Spending) -> list[str]:
+    usage = it.usage
+    return [str(it.calls), f"{usage.input_tokens:,}", f"{usage.output_tokens:,}", _cost(it.cost)]
+
+
+def _timing(it: Timing) -> list[str]:
+    return [str(it.count), str(it.failed), _seconds(it.seconds), _seconds(it.longest)]
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f} s"
+
+
+def _cost(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+# --- html
+
+
+def _add_html(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_html)
+    _add_output(parser)
+    parser.add_argument("--title", help="by default the run's name")
+    parser.add_argument("--private", action="store_true", help="also show what is private")
+    _add_prices(parser)
+
+
+def _html(arguments: argparse.Namespace) -> int:
+    page = to_html(
+        events_of(arguments),
+        title=arguments.title,
+        prices=_prices(arguments),
+        private=arguments.private,
+    )
+    _write([page.encode()], arguments.output)
+    return 0
+
+
+class _Command(NamedTuple):
+    summary: str
+    examples: tuple[str, ...]
+    add_options: Callable[[argparse.ArgumentParser], None]
+
+
+_COMMANDS: dict[str, _Command] = {
+    "view": _Command(
+        "show a run as a tree of agents, nodes, models and tools, with times and tokens",
+        (
+            "streamkit view run.jsonl",
+            "streamkit view --follow run.jsonl     while the run is recorded",
+            "curl -sN URL | streamkit view -       what a server streams",
+        ),
+        _add_view,
+    ),
+    "replay": _Command(
+        "show a run as it was, at its own pace",
+        (
+            "streamkit replay run.jsonl",
+            "streamkit replay run.jsonl --speed 4",
+            "streamkit replay run.jsonl --speed 0 --lines",
+        ),
+        _add_replay,
+    ),
+    "convert": _Command(
+        "write a run in another format: NDJSON, SSE, or a protocol of a frontend",
+        (
+            "streamkit convert run.jsonl --to sse",
+            "streamkit convert run.jsonl --to ai-sdk -o frames.txt",
+            "streamkit convert bug.jsonl --to ndjson    a raw recording becomes events",
+        ),
+        _add_convert,
+    ),
+    "check": _Command(
+        "check the grammar of a run, and name the line that breaks it",
+        (
+            "streamkit check run.jsonl",
+            "streamkit check bug.jsonl    a raw recording is read as a stream first",
+        ),
+        _add_check,
+    ),
+    "stats": _Command(
+        "show times, tokens and costs of a run",
+        (
+            "streamkit stats run.jsonl",
+            "streamkit stats run.jsonl --price gpt-5-mini=0.25,2.00",
+            "streamkit stats run.jsonl --json",
+        ),
+        _add_stats,
+    ),
+    "html": _Command(
+        "make one HTML page that shows a run",
+        (
+            "streamkit html run.jsonl -o run.html",
+            "streamkit html run.jsonl -o run.html --private    with prompts and exception texts",
+        ),
+        _add_html,
+    ),
+}

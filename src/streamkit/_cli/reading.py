@@ -1,0 +1,86 @@
+"""Where commands read events from: a file, a growing file, or the standard input.
+
+A line is an event as JSON, or the ``data:`` of a server-sent event; other fields of such an event
+are skipped. A first line of `streamkit.record.record_raw` makes the rest raw items.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from importlib.util import find_spec
+from itertools import chain
+from pathlib import Path
+from typing import IO, Any
+
+from .._drive import normalize
+from ..errors import UsageError
+from ..events import Event, RunEnd, RunError
+from ..record import event_in, is_raw_header, open_to_read, raw_items, whole_lines
+
+__all__ = ["add_file", "events_of", "numbered_events"]
+
+_LONG = 4_000_000  # bytes of a file whose progress is shown
+_PAUSE = 0.1  # seconds until a growing file is read again
+_OTHER_FIELDS = (b"event:", b"id:", b"retry:", b":")
+
+
+def add_file(parser: argparse.ArgumentParser) -> None:
+    """Add the argument that names a file."""
+    parser.add_argument("file", metavar="FILE|-", help="a recording, or - for the standard input")
+
+
+def events_of(arguments: argparse.Namespace, *, follow: bool = False) -> Iterator[Event]:
+    """Return the events of the file that the command line names.
+
+    Raises:
+        UsageError: It cannot be read.
+        MalformedItem: A line is no event; the message has its number.
+    """
+    return (event for _, event in numbered_events(arguments.file, follow=follow))
+
+
+def numbered_events(path: str, *, follow: bool = False) -> Iterator[tuple[int, Event]]:
+    """Return the events of a file with the numbers of their lines.
+
+    With ``follow`` a file is read on as it grows, up to the end of a run.
+    """
+    with _opened(path) as file, _with_progress(file, path) as shown:
+        lines = whole_lines(shown, pause=_PAUSE if follow and path != "-" else None)
+        first = next(lines, None)
+        if first and is_raw_header(first[1]):
+            yield from enumerate(normalize(raw_items(lines), on_error="event"), 1)
+            return
+        for number, line in chain([first] if first else [], lines):
+            if line.startswith(_OTHER_FIELDS):
+                continue
+            event = event_in(number, line.removeprefix(b"data:"))
+            yield number, event
+            if follow and isinstance(event, (RunEnd, RunError)):
+                return
+
+
+def _opened(path: str) -> AbstractContextManager[IO[bytes]]:
+    if path == "-":
+        return nullcontext(sys.stdin.buffer)
+    try:
+        return open_to_read(path)
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _with_progress(file: Any, path: str) -> AbstractContextManager[Any]:
+    """Show how far a long file is read, where somebody looks and rich is installed."""
+    if path == "-" or path.endswith(".gz") or not sys.stderr.isatty() or not find_spec("rich"):
+        return nullcontext(file)
+    size = Path(path).stat().st_size
+    if size < _LONG:
+        return nullcontext(file)
+    from rich.console import Console  # noqa: PLC0415  (an extra)
+    from rich.progress import wrap_file  # noqa: PLC0415
+
+    return wrap_file(
+        file, size, console=Console(stderr=True), transient=True, description="Reading"
+    )
