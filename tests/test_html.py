@@ -276,20 +276,20 @@ def test_twenty_thousand_events_are_smooth(browser, tmp_path):
     assert time.process_time() - began < 5
     with opened(browser, page, tmp_path) as tab:
         assert tab.locator(".row").count() < 60
-        longest = tab.evaluate(
+        usual = tab.evaluate(
             """async () => {
               const grid = document.getElementById("grid");
-              let longest = 0;
+              const frames = [];
               for (let n = 1; n <= 40; n++) {
                 grid.scrollTop = n * 1500;
                 const before = performance.now();
                 await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-                longest = Math.max(longest, performance.now() - before);
+                frames.push(performance.now() - before);
               }
-              return longest;
+              return frames.sort((a, b) => a - b)[20];
             }"""
         )
-        assert longest < 250, "milliseconds between two frames, on a busy machine"
+        assert usual < 100, "milliseconds for the usual frame, on a busy machine"
         tab.keyboard.press("/")
         tab.keyboard.type("answer 2800")
         assert tab.locator("#found").text_content() == "1 found"
