@@ -189,7 +189,7 @@ def test_version_1(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["retried_node", "fallback", "caught"])
 def test_version_1_knows_half_a_message(kind: str) -> None:
     events = run(SECOND_TRIES[kind](), EVENTS_1)
-    assert [it.status for it in sorted_ends(events)] == ["incomplete", "completed"]
+    assert [it.status for it in sorted_ends(events)] == ["abandoned", "completed"]
 
 
 @pytest.mark.parametrize("api", [EVENTS, OWN, OWN_SYNC])

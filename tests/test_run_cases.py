@@ -157,7 +157,7 @@ def test_a_fallback_tells_both_attempts(is_async: bool) -> None:
     broken = says([piece("Ha"), ConnectionError("gone")])
     model = broken.with_fallbacks([says("Hello there")])
     events = run(chain(asks(model)), ASK, None, is_async=is_async)
-    assert facts(events).messages == [("Ha", "failed"), "Hello there"]
+    assert facts(events).messages == [("Ha", "abandoned"), "Hello there"]
     assert events[-1].status == "completed"
 
 
@@ -166,7 +166,7 @@ def test_a_retry_tells_every_attempt(is_async: bool) -> None:
     model = says([piece("Ha"), ConnectionError("gone")], answer("Hello", 1, 2))
     retried = model.with_retry(stop_after_attempt=2, wait_exponential_jitter=False)
     events = run(chain(asks(retried)), ASK, None, is_async=is_async)
-    assert facts(events).messages == [("Ha", "failed"), "Hello"]
+    assert facts(events).messages == [("Ha", "abandoned"), "Hello"]
     assert facts(events).usage == (1, 2)
 
 

@@ -275,11 +275,11 @@ def _status_when_left(message: Message, left: Status) -> Status:
 
     Before langchain-core 1.0 no chunk says whether it is the last, so nothing tells a half there.
     """
-    if message.is_complete:
+    if message.is_complete and not message.has_failed:
         return "completed"
     if left in {"failed", "cancelled"}:
         return left
-    if not message.marks_its_end:
+    if not (message.marks_its_end or message.has_failed):
         return "completed"
     if left in {"completed", "abandoned"} or message.has_successor:
         return "abandoned"

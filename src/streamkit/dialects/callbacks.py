@@ -22,21 +22,17 @@ stream writer's data, its breakpoints. What anything else yields is its own outp
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from msgspec import Struct
 
-from .._core.results import error_info
 from .._core.writes import channel_writes
 from ..errors import MalformedItem
 from ..events import StepDelta
-from ..values import ErrorInfo, Origin, Status, StepKind
-from ._interrupts import is_bubble_up, show_interrupts
+from ..values import Origin, Status, StepKind
 from ._reader import Reader
-from ._runs import Run
-from .astream_events import EventsReader
 from .chunks import ChunksReader, is_cumulative
+from .runs import RunReader
 from .stream_modes import ModePayloads, is_cached
 
 __all__ = ["CallbackReader", "Note", "Piece", "Yielded"]
@@ -66,7 +62,7 @@ def _refuse_message(raw: object) -> None:
     raise MalformedItem("a message that was not asked for", raw)
 
 
-class CallbackReader(EventsReader):
+class CallbackReader(RunReader):
     """Reads notes and what the call yields.
 
     Args:
@@ -80,18 +76,7 @@ class CallbackReader(EventsReader):
         self._is_graph = graph
         self._echoes = echoes
         self._modes = ModePayloads(self.assembly, _refuse_message)
-        self._root_status: Status = "completed"
         self._bare = ChunksReader(assembly=self.assembly, **options)
-
-    def _table(self) -> dict[str, Callable[[dict[str, Any]], None]]:
-        table = super()._table()
-        for kind in ("chain", "prompt", "parser"):
-            table[f"on_{kind}_error"] = self._step_error
-        for kind in ("chat_model", "llm"):
-            table[f"on_{kind}_error"] = self._model_error
-        table["on_retriever_error"] = self._retriever_error
-        table["on_tool_stream"] = self._tool_stream
-        return table
 
     def read(self, raw: object) -> None:
         """Tell the assembly what one note, or one item of the call, means."""
@@ -116,64 +101,11 @@ class CallbackReader(EventsReader):
 
     def final_status(self) -> Status:
         """A runnable that runs no callbacks is done when it yields no more."""
-        if self._root_status != "completed":
-            return self._root_status
         return super().final_status() if self._root else Reader.final_status(self)
 
     def _kind_of(self, event: dict[str, Any]) -> StepKind:
         is_graph = self._is_graph and event["run_id"] == self._root
         return "graph" if is_graph else super()._kind_of(event)
-
-    # --- errors
-
-    def _step_error(self, event: dict[str, Any]) -> None:
-        run = self._known(event)
-        run_id, error = event["run_id"], event["data"]["error"]
-        self._leave(run_id)
-        status = self._status_of(run, error)
-        self.assembly.end_step(run_id, None, status, self._error_in(error))
-
-    def _model_error(self, event: dict[str, Any]) -> None:
-        run = self._known(event)
-        status = self._status_of(run, event["data"]["error"])
-        self.assembly.end_message(("message", run.origin.run_id), status)
-        self._step_error(event)
-
-    def _retriever_error(self, event: dict[str, Any]) -> None:
-        run = self._known(event)
-        run_id, error = event["run_id"], event["data"]["error"]
-        self._leave(run_id)
-        status = self._status_of(run, error)
-        self.assembly.end_retrieval(
-            run_id, (), status, self.assembly.unreported(self._error_in(error))
-        )
-
-    def _status_of(self, run: Run, error: BaseException) -> Status:
-        """Give how a run ended that raised; a pause shows what it asks."""
-        status: Status = "failed" if isinstance(error, Exception) else "cancelled"
-        if is_bubble_up(error):
-            status = self._bubbles_up(run.origin, error)
-        if run.origin.run_id == self._root:
-            self._root_status = status
-        return status
-
-    def _bubbles_up(self, origin: Origin, error: BaseException) -> Status:
-        interrupts: Any = error.args[0] if error.args else None
-        if not isinstance(interrupts, (list, tuple)):
-            return "completed"  # it goes on in the graph around: Command(graph=PARENT)
-        show_interrupts(self.assembly, origin, cast("list[object]", interrupts))
-        return "interrupted"
-
-    def _error_in(self, error: BaseException) -> ErrorInfo | None:
-        """Return what went wrong, unless nothing did: a pause or a cancelled run is no error."""
-        is_error = isinstance(error, Exception) and not is_bubble_up(error)
-        return error_info(error) if is_error else None
-
-    # --- tools' partial output
-
-    def _tool_stream(self, event: dict[str, Any]) -> None:
-        self._known(event)
-        self.assembly.tool_delta(event["run_id"], event["data"]["chunk"])
 
     # --- what the call yields
 

@@ -22,7 +22,7 @@ from ..errors import MalformedItem
 from ..events import Checkpoint, Custom, StateSnapshot
 from ..values import ErrorInfo, Origin, Status
 from ._interrupts import show_interrupts
-from ._runs import sent_tool_call_id
+from ._run_record import sent_tool_call_id
 
 __all__ = ["MODES", "ModePayloads", "error_of", "is_cached", "writes_in"]
 

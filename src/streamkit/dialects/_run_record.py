@@ -30,12 +30,13 @@ RunKind: TypeAlias = StepKind | Literal["tool", "retriever"]
 class Run:
     """What is known of one upstream run while it lasts."""
 
-    __slots__ = ("inside", "kind", "origin", "tool_call_id")
+    __slots__ = ("input", "inside", "kind", "origin", "tool_call_id")
 
     def __init__(self, origin: Origin, kind: RunKind) -> None:
         self.origin: Origin = origin
         self.kind: RunKind = kind
         self.tool_call_id: str | None = None
+        self.input: Any = None
         self.inside: Scope = self.outside
 
     @property

@@ -1,0 +1,460 @@
+"""Complete notes on runs: what happened to which run, as callbacks tell it.
+
+    {"event": "on_chat_model_start", "name": "ChatOpenAI", "run_id": "c850…", "parent_ids": ["…"],
+     "tags": [], "metadata": {"langgraph_node": "agent", …}, "data": {"input": …}}
+    {"event": "on_chat_model_error", …, "data": {"error": RateLimitError(…)}}
+
+They are dicts of the form that ``astream_events`` version 2 has. Here every run that starts also
+ends or raises; `astream_events` makes up for what that API leaves out.
+
+Laws of this file:
+
+1. A run that raised half way through a message is closed once it is known what came of it: the
+   message is ``abandoned`` before another attempt starts, or else ``failed``.
+2. An exception is shown by the innermost run that raised it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NoReturn, cast
+
+from msgspec.structs import replace
+
+from .._core.kinds import kind_of
+from .._core.message import Message
+from .._core.origin import origin_from
+from .._core.results import error_info
+from .._core.writes import messages_in, written_in
+from .._fields import dict_or_empty
+from ..errors import MalformedItem
+from ..events import Custom, StepDelta
+from ..values import ErrorInfo, Origin, Status, StepKind
+from ._interrupts import is_bubble_up, note_waiting, show_interrupts
+from ._reader import Reader
+from ._run_record import (
+    Completion,
+    Run,
+    RunKind,
+    answer_in,
+    kind_of_step,
+    mark_graph_around,
+    scope_around,
+    sent_tool_call_id,
+)
+from .chunks import is_cumulative
+from .stream_modes import error_of, is_cached, writes_in
+
+__all__ = ["RunReader"]
+
+_MORE = "on_chat_model_stream"
+
+
+class _Failure:
+    """An exception that left half a message, on its way up; what it fails waits to be closed."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+        self.parent: str | None = None
+        self.closings: list[Callable[[Status], None]] = []
+
+
+class RunReader(Reader):
+    """Reads notes on runs that are complete: every run that starts also ends or raises."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._runs: dict[str, Run] = {}
+        self._by_run = self.assembly.messages.by_run
+        self._root: str | None = None
+        self._root_ended = False
+        self._root_status: Status = "completed"
+        self._nodes: set[str] = set()
+        self._failures: list[_Failure] = []
+        self._handlers = self._table()
+
+    def _table(self) -> dict[str, Callable[[dict[str, Any]], None]]:
+        table: dict[str, Callable[[dict[str, Any]], None]] = {
+            "on_chain_stream": self._chain_stream,
+            "on_parser_stream": self._step_delta,
+            "on_prompt_stream": self._step_delta,
+            "on_chat_model_stream": self._model_stream,
+            "on_llm_stream": self._model_stream,
+            "on_chat_model_end": self._model_end,
+            "on_llm_end": self._model_end,
+            "on_tool_start": self._tool_start,
+            "on_tool_stream": self._tool_stream,
+            "on_tool_end": self._tool_end,
+            "on_retriever_start": self._retriever_start,
+            "on_retriever_end": self._retriever_end,
+            "on_custom_event": self._custom,
+        }
+        for kind in ("chain", "chat_model", "llm", "prompt", "parser", "tool", "retriever"):
+            table[f"on_{kind}_error"] = self._run_error
+        for kind in ("chain", "chat_model", "llm", "prompt", "parser"):
+            table[f"on_{kind}_start"] = self._step_start
+            table.setdefault(f"on_{kind}_end", self._step_end)
+        return table
+
+    def read(self, raw: object) -> None:
+        """Tell the assembly what one event means."""
+        event: dict[str, Any] = raw  # type: ignore[assignment]  # or the reader refuses it
+        message = self._by_run.get(event["run_id"])
+        if message and event["event"] == _MORE and message.try_append_text(event["data"]["chunk"]):
+            return
+        handler = self._handlers.get(event["event"])
+        if handler is None:
+            raise MalformedItem(f"no astream_events event is named {event['event']!r}", raw)
+        if self._root is None:
+            self._begin(event)
+        if self._failures:
+            self._decide_failures(event)
+        handler(event)
+
+    def final_status(self) -> Status:
+        """Return how the root ended; a source that stops before it did was cut off."""
+        if self._root_status != "completed":
+            return self._root_status
+        status = super().final_status()
+        return status if self._root_ended or status == "interrupted" else "incomplete"
+
+    # --- runs
+
+    def _begin(self, event: dict[str, Any]) -> None:
+        parents: list[str] = event.get("parent_ids") or []
+        self._root = root = parents[0] if parents else event["run_id"]
+        self._root_ended = bool(parents)  # filtered out: it will not be seen to end
+        metadata: dict[str, Any] = event.get("metadata") or {}
+        origin = Origin(
+            run_id=root,
+            name=None if parents else event["name"],
+            thread_id=metadata.get("thread_id"),
+            tags=() if parents else tuple(event.get("tags") or ()),
+            metadata={} if parents else metadata,
+        )
+        given = dict_or_empty(event["data"]).get("input")
+        self.assembly.start_run(origin, run_id=root, input=given)
+
+    def _enter(self, event: dict[str, Any], kind: RunKind) -> Run:
+        """Open the record of a run."""
+        run_id: str = event["run_id"]
+        origin = origin_from(
+            event.get("metadata") or {},
+            scope_around(self._runs, event),
+            run_id=run_id,
+            parent_ids=self._parents_of(event),
+            name=event["name"],
+            tags=event.get("tags"),
+        )
+        if run_id in self._runs:
+            self._leave(run_id)
+        run = self._runs[run_id] = Run(origin, kind)
+        return run
+
+    def _parents_of(self, event: dict[str, Any]) -> list[str]:
+        return event.get("parent_ids") or []
+
+    def _known(self, event: dict[str, Any]) -> Run:
+        return self._runs.get(event["run_id"]) or _refuse_unknown(event)
+
+    def _leave(self, run_id: str, output: object = None) -> None:
+        """Forget a run and what it enclosed."""
+        if run_id == self._root:
+            self._root_ended = True
+            self.assembly.output = output
+        del self._runs[run_id]
+        for inner, run in list(self._runs.items()):
+            if run_id in run.origin.parent_ids:
+                del self._runs[inner]
+
+    # --- errors
+
+    def _run_error(self, event: dict[str, Any]) -> None:
+        """Close a run that raised.
+
+        Where it left half a message, that and the run stay open until something tells what came
+        of it: another attempt, the end of what is around it, or the same exception around it.
+        """
+        run, error = self._known(event), event["data"]["error"]
+        run_id: str = event["run_id"]
+        self._leave(run_id)
+        if run.kind == "tool" and is_bubble_up(error):
+            self.assembly.close_inside(run_id, "interrupted")
+            note_waiting(self.assembly, error, run.tool_call_id)
+            self.assembly.end_tool(run_id, None, "interrupted")
+            return
+        status = self._status_of(run, error)
+        close = partial(self._close_failed, run, error, status)
+        failure = self._failure_inside(run_id, error)
+        message = self._by_run.get(run_id)
+        if failure is None and message and status == "failed":
+            message.has_failed = True
+            self._failures.append(failure := _Failure(error))
+        if failure is None:
+            close("failed" if status == "failed" else status)
+            return
+        failure.closings.append(close)
+        failure.parent = self._nearest(run.origin.parent_ids)
+        if failure.parent is None:
+            self._resolve(failure, "failed")
+
+    def _failure_inside(self, run_id: str, error: object) -> _Failure | None:
+        passed_on = (it for it in self._failures if it.error is error and it.parent == run_id)
+        return next(passed_on, None)
+
+    def _nearest(self, run_ids: Sequence[str]) -> str | None:
+        return next((id for id in reversed(run_ids) if id in self._runs), None)
+
+    def _decide_failures(self, event: dict[str, Any]) -> None:
+        """Close the runs that failed, where an event tells what came of it."""
+        name, data = event["event"], dict_or_empty(event["data"])
+        starts_in = self._nearest(self._parents_of(event)) if name.endswith("_start") else None
+        for failure in self._failures.copy():
+            if starts_in is not None and starts_in == failure.parent:
+                self._resolve(failure, "abandoned")  # another attempt
+            elif event["run_id"] != failure.parent or data.get("error") is failure.error:
+                pass
+            elif name.endswith(("_end", "_error")):
+                self._resolve(failure, "abandoned" if name.endswith("_end") else "failed")
+
+    def _resolve(self, failure: _Failure, left: Status) -> None:
+        self._failures.remove(failure)
+        for close in failure.closings:
+            close(left)
+
+    def _close_failed(self, run: Run, error: Any, status: Status, left: Status) -> None:
+        run_id = run.origin.run_id or ""
+        self.assembly.close_inside(run_id, left)
+        if run.kind == "tool":
+            self.assembly.fail_tool(run_id, error_of(error))
+        elif run.kind == "retriever":
+            self.assembly.end_retrieval(run_id, (), status, _error_in(error))
+        else:
+            self.assembly.end_step(run_id, None, status, _error_in(error))
+
+    def _status_of(self, run: Run, error: BaseException) -> Status:
+        """Return how a run ended that raised; a pause shows what it asks."""
+        status: Status = "failed" if isinstance(error, Exception) else "cancelled"
+        if is_bubble_up(error):
+            status = self._bubbles_up(run.origin, error)
+        if run.origin.run_id == self._root:
+            self._root_status = status
+        return status
+
+    def _bubbles_up(self, origin: Origin, error: BaseException) -> Status:
+        interrupts: Any = error.args[0] if error.args else None
+        if not isinstance(interrupts, (list, tuple)):
+            return "completed"  # it goes on in the graph around: Command(graph=PARENT)
+        show_interrupts(self.assembly, origin, cast("list[object]", interrupts))
+        return "interrupted"
+
+    # --- steps
+
+    def _step_start(self, event: dict[str, Any]) -> None:
+        kind = self._kind_of(event)
+        if kind == "node":
+            mark_graph_around(self._runs, event)
+        run = self._enter(event, kind)
+        given = self._input_of(event)
+        if run.origin.node == event["name"]:  # a node, or a task of the functional API
+            self._nodes.add(event["name"])
+        if kind == "node":
+            namespace = run.origin.namespace
+            self.assembly.seen.calls.expect(messages_in(given), namespace)
+            self.assembly.seen.mark_input(namespace, given)
+            run.answers(sent_tool_call_id(given))
+        self.assembly.start_step(event["run_id"], kind, run.origin, given)
+
+    def _input_of(self, event: dict[str, Any]) -> object:
+        return event["data"].get("input")
+
+    def _kind_of(self, event: dict[str, Any]) -> StepKind:
+        return kind_of_step(event)
+
+    def _step_end(self, event: dict[str, Any]) -> None:
+        run = self._known(event)
+        run_id, output = event["run_id"], event["data"].get("output")
+        self._leave(run_id, output)
+        if run.kind == "node":
+            self._node_end(run.origin, written_in(output))
+        # A graph that waits ends like one that is done.
+        status: Status = self.final_status() if run_id == self._root else "completed"
+        self.assembly.end_step(run_id, output, status)
+
+    def _node_end(self, origin: Origin, values: object) -> None:
+        """Show what a node returned."""
+        self.assembly.state_update(origin, origin.node or "", values)
+
+    def _chain_stream(self, event: dict[str, Any]) -> None:
+        run = self._known(event)
+        chunk = event["data"]["chunk"]
+        if _is_interrupt(chunk) or (run.kind == "graph" and self._is_known_shape(chunk)):
+            self._graph_chunk(run, chunk)
+        elif run.kind in {"chain", "graph"}:
+            self._step_delta(event)
+
+    def _is_known_shape(self, chunk: object) -> bool:
+        """Tell an update, or a labelled item, from the bare payload of any other mode."""
+        names = dict_or_empty(chunk)
+        is_update = all(it in self._nodes or it.startswith("__") for it in names)
+        return isinstance(chunk, tuple) or is_cached(names) or (bool(names) and is_update)
+
+    def _step_delta(self, event: dict[str, Any]) -> None:
+        run, chunk = self._known(event), event["data"]["chunk"]
+        fields = {"step_id": event["run_id"], "value": chunk, "cumulative": is_cumulative(chunk)}
+        self.assembly.show(StepDelta, run.origin, **fields)
+
+    def _graph_chunk(self, run: Run, chunk: object) -> None:
+        """Read a root graph's chunk: an update, or ``(mode, payload)`` where modes were asked for.
+
+        Node outputs are taken from the nodes themselves, so that only interrupts, the stream
+        writer's data and what nodes wrote that do not run are news here.
+        """
+        mode: object = "updates"
+        if isinstance(chunk, tuple):
+            *_, mode, chunk = cast("tuple[object, ...]", (None, *chunk))
+        if mode == "custom":
+            self.assembly.show(Custom, run.origin, data=chunk)
+        elif "__interrupt__" in (update := dict_or_empty(chunk)):
+            paused_at = self._paused_at(run.origin)
+            show_interrupts(self.assembly, paused_at, update["__interrupt__"])
+        elif is_cached(update):
+            self._cached(run.origin, update)
+        else:
+            for node, values in update.items():
+                self._updated(run.origin.run_id or "", node, values)
+
+    def _cached(self, graph: Origin, update: dict[str, Any]) -> None:
+        around = (*graph.parent_ids, *filter(None, [graph.run_id]))
+        for node, values in writes_in(update):
+            origin = Origin(parent_ids=around, node=node, namespace=graph.namespace)
+            self.assembly.state_update(origin, node, values, cached=True)
+
+    def _updated(self, graph: str, node: str, values: object) -> None:
+        """Pass over what a node wrote: its end tells."""
+
+    def _paused_at(self, root: Origin) -> Origin:
+        """Give the node that waits: the innermost one left open, where there is just one."""
+        nodes = [run.origin for run in self._runs.values() if run.kind == "node"]
+        around = {parent for origin in nodes for parent in origin.parent_ids}
+        innermost = [origin for origin in nodes if origin.run_id not in around]
+        return innermost[0] if len(innermost) == 1 else root
+
+    # --- models
+
+    def _model_stream(self, event: dict[str, Any]) -> None:
+        self._model_piece(self._known(event), event["data"]["chunk"])
+
+    def _model_piece(self, run: Run, chunk: Any) -> None:
+        message = self._by_run.get(run.origin.run_id)
+        is_message = kind_of(chunk) == "chunk"
+        if message is None:
+            message = self._start_message(run, chunk.id if is_message else None)
+        if is_message:
+            message.add_chunk(chunk)
+        else:
+            message.text(chunk if isinstance(chunk, str) else chunk.text)
+
+    def _start_message(self, run: Run, id: str | None) -> Message:
+        return self.assembly.start_message(("message", run.origin.run_id), run.origin, id)
+
+    def _model_end(self, event: dict[str, Any]) -> None:
+        run = self._known(event)
+        output = event["data"].get("output")
+        answer = answer_in(output)
+        message = self._by_run.get(run.origin.run_id)
+        if isinstance(answer, Completion):
+            if message is None:
+                message = self._start_message(run, None)
+                message.text(answer.text)
+            message.response(answer.info)
+        elif answer:
+            message = message or self._start_message(run, answer.get("id"))
+            message.finish(answer)
+        self._end_answer(message, output)
+        self._step_end(event)
+
+    def _end_answer(self, message: Message | None, output: object) -> None:  # noqa: ARG002
+        if message:
+            self.assembly.end_message(message.key)
+
+    # --- tools
+
+    def _tool_start(self, event: dict[str, Any]) -> None:
+        run = self._enter(event, "tool")
+        id, given = self._call_of(run, event)
+        name = event["name"]
+        run.answers(self.assembly.start_tool(event["run_id"], run.origin, id, name, given))
+
+    def _call_of(self, run: Run, event: dict[str, Any]) -> tuple[str, object]:
+        """Give the id and the arguments of the call that a tool run answers."""
+        given: object = event["data"].get("input")
+        told: str | None = event["data"].get("tool_call_id")
+        if told:
+            return told, given
+        call = dict_or_empty(given)
+        if call.get("type") == "tool_call" and "args" in call:
+            return call.get("id") or event["run_id"], call["args"]
+        for parent in reversed(run.origin.parent_ids):
+            around = self._runs.get(parent)
+            if around and around.tool_call_id and around.kind == "node":
+                return around.tool_call_id, given
+            if around and around.tool_call_id:
+                break  # a tool: nobody has asked for the one in it, unless it asks a model
+        calls = self.assembly.seen.calls
+        found = calls.find(event["name"], given, run.origin.namespace)
+        return found.given_id if found else event["run_id"], given
+
+    def _tool_end(self, event: dict[str, Any]) -> None:
+        self._known(event)
+        run_id, output = event["run_id"], event["data"].get("output")
+        self._leave(run_id, output)
+        self.assembly.close_inside(run_id, "completed")
+        self.assembly.end_tool(run_id, output)
+
+    def _tool_stream(self, event: dict[str, Any]) -> None:
+        self._known(event)
+        self.assembly.tool_delta(event["run_id"], event["data"]["chunk"])
+
+    # --- retrievers and custom events
+
+    def _retriever_start(self, event: dict[str, Any]) -> None:
+        run = self._enter(event, "retriever")
+        given: object = event["data"].get("input")
+        query = dict_or_empty(given).get("query", given)
+        self.assembly.start_retrieval(event["run_id"], run.origin, event["name"], query)
+
+    def _retriever_end(self, event: dict[str, Any]) -> None:
+        self._known(event)
+        found: Any = event["data"].get("output")
+        if isinstance(found, dict):  # in version 1, and an empty one where it failed
+            found = cast("dict[str, Any]", found).get("documents")
+        status: Status = "completed" if found is not None else "incomplete"
+        self._leave(event["run_id"], found)
+        self.assembly.end_retrieval(event["run_id"], found or (), status)
+
+    def _custom(self, event: dict[str, Any]) -> None:
+        around = self._runs.get(event["run_id"])
+        origin = around.origin if around else origin_from(event.get("metadata") or {})
+        tags = tuple(event.get("tags") or ())
+        call = around.inside.tool_call_id if around else None
+        if (tags, call) != (origin.tags, origin.tool_call_id):
+            # It has only those tags of its run that are inherited, and happens inside a tool.
+            origin = replace(origin, tags=tags, tool_call_id=call)
+        self.assembly.show(Custom, origin, name=event["name"], data=event["data"])
+
+
+def _error_in(error: BaseException) -> ErrorInfo | None:
+    """Return what went wrong, unless nothing did: a pause or a cancelled run is no error."""
+    is_error = isinstance(error, Exception) and not is_bubble_up(error)
+    return error_info(error) if is_error else None
+
+
+def _refuse_unknown(event: dict[str, Any]) -> NoReturn:
+    what = event.get("event", "a piece")
+    raise MalformedItem(f"{what} of run {event['run_id']!r}, never started", event)
+
+
+def _is_interrupt(chunk: object) -> bool:
+    return list(dict_or_empty(chunk)) == ["__interrupt__"]
