@@ -84,7 +84,7 @@ class LocalRun:
         if not self.known.done() and error:
             self.known.set_exception(error)
             self.known.exception()  # whoever does not await it finds it in the log
-            log.warning("a run was not started: %s", error)
+            log.info("a run was not started: %s", error)
         elif not self.known.done():
             self.known.set_result(None)
 

@@ -404,11 +404,16 @@ class _News:
                 await self._hear()
             except Exception as error:  # noqa: BLE001  (an engine raises its own)
                 log.debug("the connection for news of runs is lost: %r", error)
+                self._pubsub = None
                 await asyncio.sleep(RETRY_EVERY)
 
     async def _hear(self) -> None:
         async with self._client.pubsub() as pubsub:
-            await pubsub.subscribe(self._process, *self._inboxes)
+            await pubsub.subscribe(self._process)
+            known: set[bytes] = set()
+            while missing := self._inboxes.keys() - known:  # more may come meanwhile
+                await pubsub.subscribe(*missing)
+                known |= missing
             self._pubsub = pubsub
             while True:
                 message = await pubsub.get_message(timeout=HEALTH_CHECK_EVERY)

@@ -1,0 +1,153 @@
+"""Real uvicorn processes over one Redis, of which any can be killed at any moment.
+
+Run as a script, this is the process they are forked from: each line it reads makes one more, and is
+answered by its number and its port.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+LEASE = 0.6
+
+
+class Worker(NamedTuple):
+    pid: int
+    url: str
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+
+    def terminate(self) -> None:
+        os.kill(self.pid, signal.SIGTERM)
+
+
+class Workers:
+    """The process that makes them."""
+
+    def __init__(self, redis_url: str, **env: str) -> None:
+        self._made: list[Worker] = []
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, redis_url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **env, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+
+    def spawn(self) -> Worker:
+        """Make one; it answers."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        pid, port = self._process.stdout.readline().split()
+        self._made.append(Worker(int(pid), f"http://127.0.0.1:{port}"))
+        return self._made[-1]
+
+    def close(self) -> None:
+        """End them all."""
+        for worker in self._made:
+            with suppress(ProcessLookupError):
+                worker.kill()
+        self._process.kill()
+        self._process.communicate()
+
+
+def build_app(redis_url: str) -> Any:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import JSONResponse, Response
+    from starlette.routing import Route
+
+    from streamkit import BadRequest
+    from streamkit.serve import Redis, Runs, bad_request
+    from streamkit.wire import ag_ui, ai_sdk, langgraph_sse, sse
+
+    wires: list[Any] = [sse, ai_sdk, ag_ui, langgraph_sse]
+    store = Redis(redis_url, lease=LEASE)
+    runs = {wire.__name__.rpartition(".")[2]: Runs(wire, store=store) for wire in wires}
+
+    async def counting(number: int, pace: float) -> AsyncIterator[str]:
+        for n in range(number):
+            yield f"{n} "
+            await asyncio.sleep(pace)
+
+    def runs_of(request: Request) -> Runs:
+        return runs[request.query_params.get("wire", "sse")]
+
+    async def start(request: Request) -> Response:
+        asked = request.query_params
+        words = counting(int(asked["number"]), float(asked["pace"]))
+        return JSONResponse(await runs_of(request).start(words, name=asked.get("name")))
+
+    async def read(request: Request) -> Response:
+        return runs_of(request).response(request.path_params["id"])
+
+    async def resume(request: Request) -> Response:
+        return runs_of(request).resume(name=request.path_params["name"])
+
+    async def stop(request: Request) -> Response:
+        await runs_of(request).stop(request.path_params["id"])
+        return Response(status_code=204)
+
+    async def ask(request: Request) -> Response:  # a chat client's question, and its answer
+        asked = request.query_params
+        words = counting(int(asked["number"]), float(asked["pace"]))
+        id = await runs_of(request).start(words, name=asked["name"])
+        return runs_of(request).response(id)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        for it in runs.values():
+            await it.aclose()
+
+    routes = [
+        Route("/runs", start, methods=["POST"]),
+        Route("/runs/{id}", read),
+        Route("/runs/{id}", stop, methods=["DELETE"]),
+        Route("/chats/{name}/stream", resume),
+        Route("/ask", ask, methods=["POST"]),
+    ]
+    handlers: Any = {BadRequest: bad_request}
+    return Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
+
+
+def serve(redis_url: str, listening: socket.socket) -> None:
+    import uvicorn
+
+    config = uvicorn.Config(
+        build_app(redis_url), log_level="critical", timeout_graceful_shutdown=1, ws="none"
+    )
+    uvicorn.Server(config).run([listening])
+
+
+def main() -> None:
+    import uvicorn  # noqa: F401  (imported once, for all)
+
+    build_app(sys.argv[1])
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while sys.stdin.readline():
+        listening = socket.create_server(("127.0.0.1", 0))
+        pid = os.fork()
+        if pid == 0:
+            serve(sys.argv[1], listening)
+            os._exit(0)
+        sys.stdout.write(f"{pid} {listening.getsockname()[1]}\n")
+        sys.stdout.flush()
+        listening.close()
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parent))
+    main()
