@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from time import monotonic
@@ -21,6 +22,9 @@ __all__ = ["Gap", "LocalRun", "NameTaken", "Reader", "StoreAway"]
 
 Gap: TypeAlias = Callable[[int], bytes]
 """Returns the frame that says how many are missing."""
+
+_OF_AN_END = re.compile(r"[1-9]\d*-\d+", re.ASCII)
+"""The id of a frame that ended a run whose owner is dead: see `Replay.cut_off`."""
 
 RETRY_EVERY = 0.25
 """Seconds between two attempts to reach a store that is away."""
@@ -119,20 +123,22 @@ class LocalRun:
         """Return the place in the replay that a client names.
 
         A frame that is not here may still come from the store; or its owner died before it was
-        stored, which is known once the lease has run out.
+        stored, which is known once the lease has run out. So are the frames of such an end.
 
         Raises:
             BadRequest: there is no such frame.
         """
         await asyncio.shield(self.known)
+        said = last_event_id or ""
         end = monotonic() + CATCH_UP
         while True:
-            try:
-                return self.replay.place(last_event_id)
-            except BadRequest:
-                may_come = not (self.is_own or self.is_over) and (last_event_id or "").isdigit()
-                if not may_come or monotonic() > end:
-                    raise
+            may_come = not (self.is_own or self.is_over) and monotonic() < end
+            if not (may_come and _OF_AN_END.fullmatch(said)):
+                try:
+                    return self.replay.place(said)
+                except BadRequest:
+                    if not (may_come and said.isdigit()):
+                        raise
             await asyncio.sleep(0.05)
 
     # --- another's
