@@ -94,7 +94,7 @@ def rows(effort: Effort) -> Rows:
     worst: list[tuple[Figure, str]] = []
     for event in events():
         contenders = {
-            "ours": _often(sse.encoder(), event),
+            "ours": _often(sse.encoder().stage(), event),
             "orjson": _often(orjson.dumps, to_dict(event)),
         }
         times = side_by_side(contenders, effort.rounds)
@@ -117,7 +117,7 @@ def _beside_others(effort: Effort) -> Rows:
         write = ag_ui.Encoder().feed if wire is ag_ui else ai_sdk.Encoder().feed
         write(start)
         ours[name] = _often(write, delta)
-    ours["sse"] = _often(sse.encoder(), delta)
+    ours["sse"] = _often(sse.encoder().stage(), delta)
     others = _others()
     if not others:
         yield Row("encode.ag-ui", "frames of others", None, note="not installed")

@@ -40,7 +40,7 @@ async def _app(scope: Any, receive: Any, send: Any) -> None:
 
 
 def _parts(what: list[str]) -> Iterator[bytes]:
-    delta, write = events()[0], sse.encoder()
+    delta, write = events()[0], sse.encoder().stage()
     (ready,) = write(delta)
     return (ready if what == ["bytes"] else write(delta)[0] for _ in range(EVENTS))
 

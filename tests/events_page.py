@@ -73,7 +73,7 @@ def _vocabularies() -> Iterator[str]:
 
 
 def _bases(event: type) -> list[str]:
-    return [base.__name__ for base in reversed(event.__mro__) if base.__name__ != "_Event"]
+    return [base.__name__ for base in reversed(event.__mro__) if base.__name__ != "EventBase"]
 
 
 def _table(rows: list[str]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from streamkit import Event, MessageEnd, ReasoningEnd
+from streamkit import Content, Event, MessageEnd, ReasoningEnd, TextEnd
 from streamkit.folds import Result, RunFold, ToolRun
 
 
@@ -35,11 +35,14 @@ def expected(events: Iterable[Event]) -> Expected:
     fold, messages = RunFold(), dict[str, Said]()
     for event in events:
         fold.feed(event)
+        if isinstance(event, TextEnd):
+            messages.setdefault(event.message_id, Said()).text += event.text
+        if isinstance(event, Content) and isinstance(event.block, dict):
+            messages.setdefault(event.message_id, Said()).text += event.block.get("refusal", "")
         if isinstance(event, ReasoningEnd):
             messages.setdefault(event.message_id, Said()).reasoning.append(event.text)
         if isinstance(event, MessageEnd):
             said = messages.setdefault(event.message_id, Said())
-            said.text = event.text
             said.calls = [(call.id, call.name, call.text) for call in event.tool_calls]
     return Expected({id: said for id, said in messages.items() if said}, fold.result())
 

@@ -16,7 +16,6 @@ from scenes import HUSHED, SCENES, an_interrupted_graph, run
 from streamkit import Event, RunEnd, normalize
 from streamkit.stages import sequential
 from streamkit.wire import ag_ui, jsonable
-from streamkit.wire._flat import flat
 from streams import ITEMS, last
 from test_cases import CASES, TOOLS, call, calls
 
@@ -91,7 +90,7 @@ def test_real_graphs(clients: Clients, name: str, cut: int) -> None:
     told = clients.read("ag_ui", body(events), cut=cut)
     assert_shows(told, expected(events))
     states = [it.values for it in events if it.type == "state.snapshot" and not it.origin.namespace]
-    assert told["state"] == flat(states[-1])
+    assert told["state"] == jsonable(states[-1], flat=True)
 
 
 @given(ITEMS)

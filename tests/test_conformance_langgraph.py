@@ -16,7 +16,6 @@ from js_clients import Clients
 from scenes import HUSHED, SCENES, an_interrupted_graph, food, graph_of, run, thanks
 from streamkit import Event, normalize
 from streamkit.wire import jsonable, langgraph_sse
-from streamkit.wire._flat import flat
 from streams import ITEMS
 from test_cases import CASES
 
@@ -73,7 +72,7 @@ def assert_streams(told: dict[str, Any], events: list[Event]) -> None:
     assert told["warnings"] == []
     shown = {it["id"]: said(it) for it in told["messages"] if it["type"] == "ai"}
     assert {id: it for id, it in shown.items() if it} == messages
-    texts = Counter(it.message_id for it in events if it.type == "text.end")
+    texts = Counter(it.message_id for it in events if it.type in {"text.end", "content"})
     for message in told["messages"]:  # a text is one block, however many chunks it came in
         blocks = message["content"] if isinstance(message["content"], list) else []
         assert sum(it["type"] == "text" for it in blocks) <= texts[message["id"]]
@@ -133,7 +132,7 @@ def test_real_graphs(clients: Clients, name: str, cut: int) -> None:
     values = {
         name: it for name, it in told["values"].items() if name not in {"messages", "__interrupt__"}
     }
-    last = flat(states[-1])
+    last = jsonable(states[-1], flat=True)
     messages = last.pop("messages")
     assert values == last
     streamed = [(it["id"], it["content"]) for it in told["messages"]]
@@ -144,7 +143,7 @@ def test_real_graphs(clients: Clients, name: str, cut: int) -> None:
     nodes = [list(data) for _, data in told["updates"] if "__interrupt__" not in data]
     assert nodes == [[it.node] for it in updates]
     custom = [it.data for it in events if it.type == "custom"]
-    assert [data for _, data in told["custom"]] == [flat(it) for it in custom]
+    assert [data for _, data in told["custom"]] == [jsonable(it, flat=True) for it in custom]
 
 
 def test_an_error_keeps_its_secret(clients: Clients) -> None:

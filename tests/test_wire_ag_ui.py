@@ -228,7 +228,7 @@ def test_a_call_that_ran_twice_has_two_results() -> None:
     start = ToolStart(**AT, tool_call_id="c1", name="look")
     end = ToolEnd(**AT, tool_call_id="c1", name="look", status="completed", output="ok")
     told = [it for it in written(start, end, start, end) if it["type"] == "TOOL_CALL_RESULT"]
-    assert [it["messageId"] for it in told] == ["c1:result", "c1:result2"]
+    assert [it["messageId"] for it in told] == ["c1:result", "c1:result-2"]
     assert [it["toolCallId"] for it in told] == ["c1", "c1"]
 
 
@@ -281,7 +281,7 @@ def test_steps_of_one_node_at_a_time() -> None:
 def test_a_result_with_a_picture() -> None:
     picture = {"type": "image", "base64": "QUJD", "mime_type": "image/png"}
     output = [{"type": "text", "text": "See"}, picture]
-    (told,) = written(
+    *_, told = written(
         ToolEnd(**AT, tool_call_id="c1", name="look", status="completed", output=output)
     )
     source = {"type": "data", "value": "QUJD", "mimeType": "image/png"}

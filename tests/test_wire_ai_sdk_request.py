@@ -20,6 +20,7 @@ from wire_events import JSON
 
 pytest.importorskip("langgraph")
 
+from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
@@ -289,9 +290,51 @@ def test_files_become_blocks() -> None:
     ]
 
 
-def test_a_new_answer_may_be_asked_for() -> None:
+def test_an_answer_may_be_asked_for_once_more() -> None:
     given = request(user(text("Hi")), trigger="regenerate-message", messageId="a1", other=[1])
-    assert (given.chat_id, given.trigger) == ("chat-1", "regenerate-message")
+    assert (given.chat_id, given.trigger, given.message_id) == (
+        "chat-1", "regenerate-message", "a1"
+    )  # fmt: skip
+
+
+KNOWN = [
+    HumanMessage("Hi", id="u1"),
+    AIMessage("Hello", id="a1"),
+    HumanMessage("And?", id="u2"),
+    AIMessage("Nothing", id="a2"),
+]
+ASSISTANT = {"id": "a1", "role": "assistant", "parts": [text("Hello")]}
+
+
+@pytest.mark.parametrize(
+    ("messages", "new"),
+    [
+        ([user(text("HI"))], [("a1", ""), ("u2", ""), ("a2", ""), ("u1", "HI")]),
+        ([user(text("Hi")), ASSISTANT, user(text("AND?"), id="u2")], [("a2", ""), ("u2", "AND?")]),
+        ([user(text("And?"), id="u2")], [("a2", ""), ("u2", "And?")]),
+        ([user(text("Hi")), ASSISTANT, user(text("New"), id="u3")], [("u3", "New")]),
+        ([user(text("New"), id="u3")], [("u3", "New")]),
+    ],
+    ids=["an edit", "an edit of the last", "the last alone, once more", "a new one", "it alone"],
+)
+@pytest.mark.parametrize("form", [list, lambda it: {"messages": it}])
+def test_what_the_client_shows_no_more_is_removed(messages: Any, new: Any, form: Any) -> None:
+    given = ai_sdk.graph_input(request(*messages), state=form(KNOWN))
+    assert [(it.id, it.content) for it in given["messages"]] == new
+    kinds = {"remove" if not content else "human" for _, content in new}
+    assert {it.type for it in given["messages"]} == kinds
+
+
+async def test_the_thread_is_what_the_client_shows() -> None:
+    """An edit, through a real graph with a checkpointer."""
+    graph = chain(asks(says("one")), checkpointer=InMemorySaver())
+    config: Any = {"configurable": {"thread_id": "edited"}}
+    for messages in ([user(text("Hi"))], [user(text("Hi")), ASSISTANT, user(text("So"), id="u2")]):
+        state = await graph.aget_state(config)
+        await graph.ainvoke(ai_sdk.graph_input(request(*messages), state=state), config)
+    given = ai_sdk.graph_input(request(user(text("HI"))), state=await graph.aget_state(config))
+    state = await graph.ainvoke(given, config)
+    assert [(it.type, it.content) for it in state["messages"]] == [("human", "HI"), ("ai", "one")]
 
 
 # --- junk
@@ -318,6 +361,9 @@ JUNK: list[tuple[Any, str]] = [
     ({"messages": [{"role": "user", "parts": [1]}]}, "Expected `object`"),
     ({**HI, "trigger": "x"}, "Invalid enum value 'x'"),
     ({**HI, "id": 1}, "Expected `str | null`"),
+    ({**HI, "id": None}, "names no chat: its 'id' is missing"),
+    ({**HI, "id": ""}, "names no chat: its 'id' is missing"),
+    (json.dumps(HI).encode(), "names no chat: its 'id' is missing"),
     ({**HI, "resume": []}, r"`\$.resume`"),
     ({"messages": [user({"type": "text"})]}, "a 'text' part is broken"),
     ({"messages": [user({"type": "text", "text": [1]})]}, "Expected `str`, got `array`"),
@@ -345,7 +391,8 @@ JUNK: list[tuple[Any, str]] = [
 @pytest.mark.parametrize(("body", "why"), JUNK)
 def test_junk_is_refused_and_told_of(body: Any, why: str) -> None:
     with pytest.raises(BadRequest, match=why) as refused:
-        ai_sdk.graph_input(ai_sdk.read_request(body))
+        given = {"id": "chat-1", **body} if isinstance(body, dict) else body
+        ai_sdk.graph_input(ai_sdk.read_request(given))
     assert isinstance(refused.value, UsageError)
     assert 400 <= refused.value.status < 500
     assert not {"streamkit", "msgspec", "_Body", "Traceback"} & set(str(refused.value).split())
@@ -369,7 +416,7 @@ BODY = {"messages": st.lists(MESSAGE, max_size=3), "resume": st.dictionaries(st.
 @given(st.fixed_dictionaries(BODY))
 def test_whatever_comes_is_read_or_refused(body: Any) -> None:
     with suppress(BadRequest):
-        asked = ai_sdk.read_request(json.dumps(body))
+        asked = ai_sdk.read_request(json.dumps({"id": "chat-1", **body}))
         ai_sdk.graph_input(asked, stateful=False)
 
 

@@ -1,4 +1,4 @@
-"""The four kinds of lines a chat window needs, from made-up events and from a real graph."""
+"""The lines a chat window needs, from made-up events and from a real graph."""
 
 from __future__ import annotations
 
@@ -9,16 +9,24 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+from langchain_core.documents import Document
+from langchain_core.messages import AIMessage, ToolMessage
 
 from streamkit import (
     AsyncEventStream,
+    Citation,
+    Content,
     Custom,
     ErrorInfo,
     Event,
     EventStream,
+    Interrupt,
     MessageEnd,
+    MessageRemoved,
+    MessageReplaced,
     Origin,
     ReasoningDelta,
+    RetrievalEnd,
     RunEnd,
     RunError,
     RunStart,
@@ -44,8 +52,8 @@ HUSH = ErrorInfo(name="ValueError", message="hush", exception=ValueError("hush")
 USAGE = Usage(input_tokens=3, output_tokens=4)
 
 LINES: list[tuple[Event, str]] = [
-    (TextDelta(**PART, text="a\n\u2028b"), r'{"type":"token","content":"a\n\u2028b"}'),
-    (TextDelta(**PART, text="\ud83d"), '{"type":"token","content":"\ufffd"}'),
+    (TextDelta(**PART, text="a\n\u2028b"), r'{"type":"token","content":"a\n\u2028b","message_id":"m"}'),
+    (TextDelta(**PART, text="\ud83d"), '{"type":"token","content":"\ufffd","message_id":"m"}'),
     (ToolCallEnd(**CALL, args={"a": [1]}, text=""), '{"type":"tool_call","name":"f","args":{"a":[1]}}'),
     (ToolCallEnd(**CALL, args={}, text=""), '{"type":"tool_call","name":"f","args":{}}'),
     (ToolCallEnd(**CALL, args=None, text='{"a', error="cut off"), ""),
@@ -62,10 +70,45 @@ LINES: list[tuple[Event, str]] = [
         ToolError(**TOOL, error=ErrorInfo(name="ToolError", message="Error: hush")),
         '{"type":"tool_result","name":"f","result":"error: ToolError"}',
     ),
-    (RunEnd(**AT, status="completed", usage=USAGE), '{"type":"usage","input_tokens":3,"output_tokens":4}'),
-    (RunError(**AT, error=HUSH, usage=USAGE), '{"type":"usage","input_tokens":3,"output_tokens":4}'),
-    (RunEnd(**AT, status="completed", usage=Usage()), '{"type":"usage","input_tokens":0,"output_tokens":0}'),
-    (RunEnd(**AT, status="completed"), ""),
+    (
+        RunEnd(**AT, status="completed", usage=USAGE),
+        '{"type":"usage","input_tokens":3,"output_tokens":4}\n{"type":"end","status":"completed"}',
+    ),
+    (
+        RunError(**AT, error=HUSH, usage=USAGE),
+        '{"type":"usage","input_tokens":3,"output_tokens":4}\n{"type":"error","name":"ValueError"}\n{"type":"end","status":"failed"}',
+    ),
+    (
+        RunEnd(**AT, status="completed", usage=Usage()),
+        '{"type":"usage","input_tokens":0,"output_tokens":0}\n{"type":"end","status":"completed"}',
+    ),
+    (RunEnd(**AT, status="incomplete"), '{"type":"end","status":"incomplete"}'),
+    (
+        Interrupt(**AT, interrupt_id="i", value={"ask": "Sure?"}),
+        '{"type":"interrupt","id":"i","value":{"ask":"Sure?"}}',
+    ),
+    (
+        Citation(**PART, citation={"url": "https://a.test", "title": "A"}),
+        '{"type":"sources","sources":[{"url":"https://a.test","title":"A"}]}',
+    ),
+    (Citation(**PART, citation={"index": 1}), ""),
+    (
+        RetrievalEnd(**AT, retrieval_id="r", name="f", status="completed", documents=(
+            Document("a", metadata={"source": "b.pdf"}), Document("hush"),
+        )),
+        '{"type":"sources","sources":[{"url":null,"title":"b.pdf"}]}',
+    ),
+    (
+        Content(**PART, block={"type": "refusal", "refusal": "No."}),
+        '{"type":"token","content":"No.","message_id":"m"}',
+    ),
+    (MessageEnd(**AT, message_id="m", status="abandoned", text=""), ""),
+    (MessageRemoved(**AT, message_id="m"), ""),
+    (
+        MessageReplaced(**AT, message_id="t", tool_call_id="c", message=ToolMessage("new", tool_call_id="c", name="f")),
+        '{"type":"tool_result","name":"f","result":"new"}',
+    ),
+    (TextDelta(**{**PART, "origin": Origin(internal=True)}, text="hush"), ""),
     (RunStart(**AT), ""),
     (ReasoningDelta(**PART, text="hm"), ""),
     (TextEnd(**PART, text="all"), ""),
@@ -78,20 +121,68 @@ LINES: list[tuple[Event, str]] = [
 
 
 @pytest.mark.parametrize(("event", "line"), LINES, ids=lambda it: getattr(it, "type", ""))
-def test_each_event_is_worth_one_line_or_none(event, line):
-    assert b"".join(chat.lines(event)).decode() == (line and line + "\n")
+def test_each_event_is_worth_a_line_or_none(event, line):
+    assert b"".join(chat.Encoder().feed(event)).decode() == (line and line + "\n")
 
 
-def test_private_shows_what_a_failed_tool_said():
-    (line,) = chat.lines(ToolError(**TOOL, error=HUSH), private=True)
-    assert json.loads(line)["result"] == "error: hush"
+def written(*events, **options):
+    encoder = chat.Encoder(**options)
+    return [json.loads(line) for event in events for line in encoder.feed(event)]
+
+
+def test_private_shows_the_texts_of_exceptions():
+    lines = written(ToolError(**TOOL, error=HUSH), RunError(**AT, error=HUSH), private=True)
+    assert [it.get("result") or it.get("message") for it in lines] == ["error: hush", "hush", None]
+
+
+def test_the_text_of_an_abandoned_attempt_is_taken_back():
+    other = {**PART, "message_id": "n"}
+    lines = written(
+        TextDelta(**PART, text="first"),
+        TextDelta(**other, text="beside"),
+        MessageEnd(**AT, message_id="m", status="abandoned", text="first"),
+        TextDelta(**{**PART, "message_id": "o"}, text="second"),
+    )
+    shown = {}
+    for it in lines:
+        if it["type"] == "discard":
+            del shown[it["message_id"]]
+        else:
+            shown[it["message_id"]] = shown.get(it["message_id"], "") + it["content"]
+    assert shown == {"n": "beside", "o": "second"}
+
+
+def test_a_text_that_changes_is_taken_back_and_written_again():
+    lines = written(
+        TextDelta(**PART, text="the card 4111"),
+        MessageEnd(**AT, message_id="m", status="completed", text="the card 4111"),
+        MessageReplaced(**AT, message_id="m", message=AIMessage("the card [redacted]", id="m")),
+        MessageRemoved(**AT, message_id="m"),
+        MessageRemoved(**AT, message_id="m"),
+    )
+    assert [(it["type"], it.get("content")) for it in lines] == [
+        ("token", "the card 4111"),
+        ("discard", None),
+        ("token", "the card [redacted]"),
+        ("discard", None),
+    ]
 
 
 def test_a_stream_may_be_piped_or_wrapped():
-    piped = normalize(["Hel", "lo"]).pipe(chat.lines)
+    piped = normalize(["Hel", "lo"]).pipe(chat.encoder())
     wrapped = chat_lines(["Hel", "lo"])
     assert isinstance(wrapped, EventStream)
-    assert list(piped) == list(wrapped)
+    one, two = ([json.loads(it) for it in lines] for lines in (piped, wrapped))
+    assert [(it["type"], it.get("content")) for it in one] == [
+        ("token", "Hel"), ("token", "lo"), ("end", None)
+    ]  # fmt: skip
+    assert [it["type"] for it in one] == [it["type"] for it in two]
+
+
+def test_what_a_mapper_returned_is_a_line():
+    mapped = normalize(["Hi"]).map(lambda it: {"mine": it.type} if it.type == "run.end" else it)
+    *_, last = (json.loads(it) for it in mapped.pipe(chat.encoder()))
+    assert last == {"mine": "run.end"}
 
 
 def test_options_are_those_of_normalize():
@@ -107,9 +198,8 @@ def test_options_go_to_normalize():
 
     with pytest.raises(ValueError, match="hush"):
         list(chat_lines(broken()))
-    assert list(chat_lines(broken(), on_error="event", dialect="chunks")) == [
-        b'{"type":"token","content":"Hi"}\n'
-    ]
+    lines = map(json.loads, chat_lines(broken(), on_error="event", dialect="chunks"))
+    assert [it["type"] for it in lines] == ["token", "error", "end"]
     with pytest.raises(UsageError):
         chat_lines(42)  # type: ignore[call-overload]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -42,10 +41,10 @@ from streamkit import (
     Usage,
 )
 from streamkit.wire import from_dict, to_dict
-from streamkit.wire._json import loads
-from streamkit.wire._records import plan_of
 from streamkit.wire._writer import Writer
 from streamkit.wire.codec import Reader
+from streamkit.wire.plain_json import loads
+from streamkit.wire.redact import redactor
 from wire_events import CLASSES, EVENTS, JSON, events_of
 
 HUSH = "hush"
@@ -110,9 +109,18 @@ def test_keys_come_in_the_order_of_the_schema_and_defaults_are_left_out():
                 "input_tokens": 3,
                 "output_tokens": 4,
                 "total_tokens": 7,
+                "input_token_details": {},
                 "output_token_details": {"reasoning": 1},
             },
-            "usage_by_model": {"m": {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}},
+            "usage_by_model": {
+                "m": {
+                    "input_tokens": 0,
+                    "output_tokens": 0,
+                    "total_tokens": 0,
+                    "input_token_details": {},
+                    "output_token_details": {},
+                }
+            },
             "status": "completed",
             "output": [1],
         }
@@ -345,12 +353,36 @@ def test_an_exception_object_never_leaves():
     )
 
 
-def test_every_field_that_others_fill_is_taken_for_a_payload():
-    for cls in CLASSES:
-        plan = plan_of(cls, private=True)
-        for field in msgspec.structs.fields(cls):
-            if field.type in {Any, tuple[Any, ...], dict[str, Any], tuple[ToolCall, ...]}:
-                calls = (ToolCall(id="c", name="f", args="here", text=""),)
-                value = calls if field.name == "tool_calls" else {"is": "here"}
-                probe = dict.fromkeys(plan.defaults, ()) | {field.name: value}
-                assert "here" in str(plan.payload(SimpleNamespace(**probe))), (cls, field.name)
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.type)
+@given(data=st.data())
+def test_every_field_that_others_fill_is_plain_behind_the_entrance(cls, data):
+    """A payload that JSON has no word for, in any field that may hold one."""
+    event = data.draw(events_of(cls))
+    call = ToolCall(id="c", name="f", args={HUSH: {1}}, text="")
+    odd = {
+        Any: {1},
+        tuple[Any, ...]: ({1},),
+        dict[str, Any]: {"a": {1}},
+        tuple[ToolCall, ...]: (call,),
+    }
+    fields = {it.name: odd[it.type] for it in msgspec.structs.fields(cls) if it.type in odd}
+    redacted = redactor(private=True)(msgspec.structs.replace(event, **fields))
+    for name in fields:
+        value = getattr(redacted, name)
+        assert "{1}" not in str(value)
+        assert "[1]" in str(value)
+
+
+def test_an_origin_is_cleaned_once_and_told_apart_from_its_like():
+    redact = redactor()
+    first, second = (
+        Origin(node="a", metadata={"key": HUSH}),
+        Origin(node="b", metadata={"key": HUSH}),
+    )
+    events = [
+        MessageStart(origin=it, timestamp=0.5, message_id="m") for it in (first, second, first)
+    ]
+    one, two, again = map(redact, events)
+    assert one.origin is again.origin
+    assert (one.origin, two.origin) == (Origin(node="a"), Origin(node="b"))
+    assert events[0].origin.metadata == {"key": HUSH}

@@ -48,8 +48,8 @@ from pydantic import (
 
 from streamkit import Checkpoint, ErrorInfo, Origin, RunStart, TextDelta, Usage
 from streamkit.wire import dumps, jsonable, to_dict
-from streamkit.wire._json import loads, written
-from streamkit.wire._walk import MAX_CHARACTERS, MAX_DEPTH, plain
+from streamkit.wire._writer import Writer
+from streamkit.wire.plain_json import MAX_CHARACTERS, MAX_DEPTH, dump_plain, loads
 from wire_events import CLASSES, events_of
 
 HUSH = "hush"
@@ -253,7 +253,7 @@ VALUES: list[tuple[Any, Any]] = [
     # our own
     (Origin(node="a", metadata={"key": HUSH}), {"node": "a"}),
     (ErrorInfo(name="E", message=HUSH, code=5, exception=ValueError(HUSH)), {"name": "E", "code": 5}),
-    (Usage(input_tokens=1), {"input_tokens": 1, "output_tokens": 0, "total_tokens": 1}),
+    (Usage(input_tokens=1), {"input_tokens": 1, "output_tokens": 0, "total_tokens": 1, "input_token_details": {}, "output_token_details": {}}),
     (
         RunStart(origin=Origin(node="a", metadata={"key": HUSH}), timestamp=0.5, run_id="r", input=HUSH),
         {"type": "run.start", "origin": {"node": "a"}, "timestamp": 0.5, "run_id": "r"},
@@ -266,10 +266,11 @@ VALUES: list[tuple[Any, Any]] = [
 
 
 @pytest.mark.parametrize(("value", "expected"), VALUES, ids=lambda it: type(it).__name__)
-def test_every_value_has_its_form_on_both_ways(value, expected):
+def test_every_value_has_its_form(value, expected):
     assert jsonable(value) == expected
     assert jsonable({"a": [value]}) == {"a": [expected]}
-    assert loads(msgspec.json.encode(plain(value, private=False))) == expected
+    assert loads(dumps(value)) == expected
+    assert loads(dump_plain(jsonable(value))) == expected
 
 
 def test_numpys_values_are_numbers_and_lists():
@@ -314,10 +315,11 @@ MESSAGES = [
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda it: type(it).__name__)
 def test_messages_take_langchains_stored_form_and_decode_back(message):
-    for way in (jsonable, plain):
-        form = way(message, private=True)
-        assert form.keys() == {"type", "data"}
-        assert messages_from_dict([form]) == [message]
+    form = jsonable(message, private=True)
+    assert form.keys() == {"type", "data"}
+    assert messages_from_dict([form]) == [message]
+    assert jsonable(message, private=True, flat=True) == {"type": form["type"], **form["data"]}
+    assert jsonable(form, private=True, flat=True) == {"type": form["type"], **form["data"]}
 
 
 @pytest.mark.parametrize(
@@ -586,36 +588,14 @@ def test_what_was_cut_says_so():
     assert unnameable == {"$object": "object"}
 
 
-def test_depth_is_the_same_on_both_ways():
+def test_depth_is_bounded():
     for levels in (1, MAX_DEPTH - 1, MAX_DEPTH):
         assert jsonable(deep(levels)) == deep(levels)
-        assert plain(deep(levels), private=False) == deep(levels)
         objects = jsonable(City("a", deep(levels - 1)))
         assert objects == {"name": "a", "mayor": deep(levels - 1)}
-    for way in (jsonable, plain):
-        assert "$cut" in str(way(deep(MAX_DEPTH + 1), private=False))
-        document = Document("a", metadata={"a": deep(MAX_DEPTH - 2)})
-        assert "$cut" not in str(way(document, private=False))
-        document = Document("a", metadata={"a": deep(MAX_DEPTH - 1)})
-        assert "$cut" in str(way(document, private=False))
-
-
-def test_what_msgspec_can_write_goes_the_fast_way():
-    state = {"messages": [AIMessage("a"), ToolMessage("b", tool_call_id="c")], "n": Days(a=(1,))}
-    for value in (
-        [1, {"a": {2}}],
-        state,
-        [dt.date(2026, 1, 2)],
-        [Document("a")],
-        {"big": "é" * 9999},
-    ):
-        assert written(value, value, private=False) == dumps(value)
-    for value in (
-        City("a"),
-        ErrorInfo(name="E", message=HUSH),
-        {"role": "system", "content": HUSH},
-    ):
-        assert written(value, value, private=False) is None
+    assert "$cut" in str(jsonable(deep(MAX_DEPTH + 1)))
+    assert "$cut" not in str(jsonable(Document("a", metadata={"a": deep(MAX_DEPTH - 2)})))
+    assert "$cut" in str(jsonable(Document("a", metadata={"a": deep(MAX_DEPTH - 1)})))
 
 
 def test_a_million_values_are_no_problem():
@@ -703,17 +683,20 @@ values = st.recursive(
 )
 
 
-@given(values, st.booleans())
-def test_both_ways_lead_to_the_same(value, private):
-    assert jsonable(value, private=private) == loads(msgspec.json.encode(plain(value, private)))
+@given(values, st.booleans(), st.booleans())
+def test_plain_data_is_plain_and_stays_as_it_is(value, private, flat):
+    data = jsonable(value, private=private, flat=flat)
+    assert loads(msgspec.json.encode(data)) == data
+    assert jsonable(data, private=True) == data
 
 
 @given(st.sampled_from(CLASSES), st.data(), st.booleans())
-def test_both_ways_lead_to_the_same_with_events(cls, data, private):
-    """An event that is a payload itself goes the slow way; here its payloads go the fast one."""
+def test_the_entrance_and_the_walk_agree_on_events(cls, data, private):
+    """An event that is a payload itself is walked; a writer reads its fields one by one."""
     event = data.draw(events_of(cls))
     foreign = [it for it in msgspec.structs.fields(cls) if it.type is Any]
     event = msgspec.structs.replace(event, **{it.name: data.draw(values) for it in foreign})
+    assert loads(Writer(private=private).write(event)) == jsonable(event, private=private)
     assert to_dict(event, private=private) == jsonable(event, private=private)
 
 

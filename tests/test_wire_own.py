@@ -41,7 +41,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Quiet:
-    """Has no type, so it goes by its name."""
+    """Has no type, so its name is its type."""
 
     words: tuple[str, ...] = ()
     counts: dict[int, int] = field(default_factory=dict)
@@ -113,7 +113,7 @@ OWN: st.SearchStrategy[Any] = st.one_of(
 @pytest.mark.parametrize("wire", [ndjson, sse])
 @given(items=st.lists(OWN | EVENTS, max_size=5), places=PLACES)
 def test_everything_comes_back_wherever_the_bytes_were_cut(wire, items, places):
-    encode = wire.encoder(private=True)
+    encode = wire.encoder(private=True).stage()
     data = b"".join(piece for item in items for piece in encode(item))
     assert data == b"".join(wire.encode(item, private=True) for item in items)
     decoder = wire.Decoder(types=TYPES)
@@ -148,7 +148,10 @@ def test_what_a_mapper_makes_of_a_stream_comes_back():
         (Bare(text="a"), {"type": "Bare", "text": "a"}),
         (Loose(b"a"), {"type": "Loose", "body": "YQ=="}),
         ({"text": "a"}, {"text": "a"}),
-        (Usage(), {"type": "Usage", "input_tokens": 0, "output_tokens": 0, "total_tokens": 0}),
+        (Usage(), {
+            "type": "Usage", "input_tokens": 0, "output_tokens": 0, "total_tokens": 0,
+            "input_token_details": {}, "output_token_details": {},
+        }),
         (ToolCall(id="c", name="f", args={"type": 1}, text=""), {
             "type": "ToolCall", "id": "c", "name": "f", "args": {"type": 1}, "text": ""
         }),
@@ -233,9 +236,9 @@ class Unsaid:
 @pytest.mark.parametrize(
     ("types", "says"),
     [
-        ([Clash], r"Clash goes by 'text\.delta', which is an event of streamkit's"),
-        ({"run.end": Token}, r"Token goes by 'run\.end', which is"),
-        ([Token, Token], r"two classes go by the type 'app\.token'"),
+        ([Clash], r"Clash has the type 'text\.delta' of an event of streamkit"),
+        ({"run.end": Token}, r"Token has the type 'run\.end' of"),
+        ([Token, Token], r"two classes have the type 'app\.token'"),
         ([Anything], r"Anything does not say its type; name it: types={'app\.event': Anything}"),
         ([Unsaid], "Unsaid does not say its type"),
         ([len], "len does not say its type"),
@@ -250,12 +253,12 @@ def test_types_that_cannot_work_are_refused_at_once(types, says):
 
 
 def test_an_object_that_would_be_read_as_an_event_of_ours_is_not_written():
-    with pytest.raises(UsageError, match=r"Clash goes by 'text\.delta'.*choose another type"):
+    with pytest.raises(UsageError, match=r"Clash has the type 'text\.delta'.*choose another type"):
         ndjson.encode(Clash("a"))
     stream = normalize(["Hi"]).map(
         lambda event: Clash("a") if isinstance(event, TextDelta) else None
     )
-    with pytest.raises(UsageError, match="Clash goes by"):
+    with pytest.raises(UsageError, match="Clash has the type"):
         list(stream.pipe(sse.encoder()))
 
 

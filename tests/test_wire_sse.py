@@ -76,7 +76,7 @@ def test_a_frame_holds_the_event(event, private):
     ((name, text, _),) = frames(data)
     assert name == "message"
     assert json.loads(text) == to_dict(event, private=private)
-    assert sse.encoder(private=private)(event) == (data,)
+    assert sse.encoder(private=private).stage()(event) == (data,)
 
 
 def test_a_stream_becomes_frames_with_ids():

@@ -60,16 +60,21 @@ __all__ = [
 ]
 
 
+NO_ORIGIN = Origin()
+
+
 def _tag(class_name: str) -> str:
     """``ToolCallStart`` -> ``tool_call.start``: the last word is the verb."""
     *noun, verb = re.findall("[A-Z][a-z]+", class_name)
     return f"{'_'.join(noun)}.{verb}".lower().lstrip(".")
 
 
-class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=_tag):
+class EventBase(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag=_tag
+):
     """What every event tells."""
 
-    origin: Origin
+    origin: Origin = NO_ORIGIN
     """Where it comes from."""
     timestamp: float
     """Unix seconds, read once per raw item."""
@@ -85,7 +90,7 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=_t
         )
 
 
-class _Part(_Event, frozen=True, kw_only=True):
+class _Part(EventBase, frozen=True, kw_only=True):
     """An event of one block of a message."""
 
     message_id: str
@@ -94,7 +99,7 @@ class _Part(_Event, frozen=True, kw_only=True):
     """Its block's place in the message, from 0."""
 
 
-class _RunTotal(_Event, frozen=True, kw_only=True):
+class _RunTotal(EventBase, frozen=True, kw_only=True):
     """The end of a run, with its tokens."""
 
     usage: Usage | None = None
@@ -103,7 +108,7 @@ class _RunTotal(_Event, frozen=True, kw_only=True):
     """The same, per model name."""
 
 
-class _Tool(_Event, frozen=True, kw_only=True):
+class _Tool(EventBase, frozen=True, kw_only=True):
     """An event of one tool run."""
 
     tool_call_id: str
@@ -112,7 +117,7 @@ class _Tool(_Event, frozen=True, kw_only=True):
     """The tool's name."""
 
 
-class RunStart(_Event, frozen=True, kw_only=True):
+class RunStart(EventBase, frozen=True, kw_only=True):
     """The stream begins: always first, also where the source has no such item."""
 
     type: ClassVar[Literal["run.start"]] = "run.start"
@@ -141,7 +146,7 @@ class RunError(_RunTotal, frozen=True, kw_only=True):
     """What it raised."""
 
 
-class StepStart(_Event, frozen=True, kw_only=True):
+class StepStart(EventBase, frozen=True, kw_only=True):
     """A runnable starts. Tools and retrievers have brackets of their own and are no steps."""
 
     type: ClassVar[Literal["step.start"]] = "step.start"
@@ -153,7 +158,7 @@ class StepStart(_Event, frozen=True, kw_only=True):
     """What it was called with, where the API tells it."""
 
 
-class StepDelta(_Event, frozen=True, kw_only=True):
+class StepDelta(EventBase, frozen=True, kw_only=True):
     """A piece of a chain's or a parser's output."""
 
     type: ClassVar[Literal["step.delta"]] = "step.delta"
@@ -165,7 +170,7 @@ class StepDelta(_Event, frozen=True, kw_only=True):
     """Whether it replaces what came before (True), adds to it (False), or nothing tells (None)."""
 
 
-class StepEnd(_Event, frozen=True, kw_only=True):
+class StepEnd(EventBase, frozen=True, kw_only=True):
     """A runnable ended, and so did everything inside it."""
 
     type: ClassVar[Literal["step.end"]] = "step.end"
@@ -181,7 +186,7 @@ class StepEnd(_Event, frozen=True, kw_only=True):
     """What it raised, where it is the innermost thing that failed."""
 
 
-class MessageStart(_Event, frozen=True, kw_only=True):
+class MessageStart(EventBase, frozen=True, kw_only=True):
     """A model begins to answer, or a node returned a whole message of its own."""
 
     type: ClassVar[Literal["message.start"]] = "message.start"
@@ -301,7 +306,7 @@ class Citation(_Part, frozen=True, kw_only=True):
     """The annotation as upstream gave it."""
 
 
-class MessageEnd(_Event, frozen=True, kw_only=True):
+class MessageEnd(EventBase, frozen=True, kw_only=True):
     """A message is complete, and so are all its blocks."""
 
     type: ClassVar[Literal["message.end"]] = "message.end"
@@ -335,7 +340,7 @@ class ToolStart(_Tool, frozen=True, kw_only=True):
     """What it was called with."""
 
 
-class ToolDelta(_Event, frozen=True, kw_only=True):
+class ToolDelta(EventBase, frozen=True, kw_only=True):
     """A piece of a running tool's output."""
 
     type: ClassVar[Literal["tool.delta"]] = "tool.delta"
@@ -365,7 +370,7 @@ class ToolError(_Tool, frozen=True, kw_only=True):
     """What it raised, or said."""
 
 
-class RetrievalStart(_Event, frozen=True, kw_only=True):
+class RetrievalStart(EventBase, frozen=True, kw_only=True):
     """A retriever begins to search."""
 
     type: ClassVar[Literal["retrieval.start"]] = "retrieval.start"
@@ -377,7 +382,7 @@ class RetrievalStart(_Event, frozen=True, kw_only=True):
     """What it searches for."""
 
 
-class RetrievalEnd(_Event, frozen=True, kw_only=True):
+class RetrievalEnd(EventBase, frozen=True, kw_only=True):
     """A retriever found what it found."""
 
     type: ClassVar[Literal["retrieval.end"]] = "retrieval.end"
@@ -393,7 +398,7 @@ class RetrievalEnd(_Event, frozen=True, kw_only=True):
     """What it raised."""
 
 
-class StateUpdate(_Event, frozen=True, kw_only=True):
+class StateUpdate(EventBase, frozen=True, kw_only=True):
     """A node wrote to the graph's state."""
 
     type: ClassVar[Literal["state.update"]] = "state.update"
@@ -405,7 +410,7 @@ class StateUpdate(_Event, frozen=True, kw_only=True):
     """Whether an earlier run wrote it, so that the node need not run in this one."""
 
 
-class StateSnapshot(_Event, frozen=True, kw_only=True):
+class StateSnapshot(EventBase, frozen=True, kw_only=True):
     """The whole state of a graph."""
 
     type: ClassVar[Literal["state.snapshot"]] = "state.snapshot"
@@ -413,7 +418,7 @@ class StateSnapshot(_Event, frozen=True, kw_only=True):
     """The state."""
 
 
-class Checkpoint(_Event, frozen=True, kw_only=True):
+class Checkpoint(EventBase, frozen=True, kw_only=True):
     """The checkpointer saved the graph."""
 
     type: ClassVar[Literal["checkpoint"]] = "checkpoint"
@@ -429,7 +434,7 @@ class Checkpoint(_Event, frozen=True, kw_only=True):
     """The checkpointer's own notes."""
 
 
-class Interrupt(_Event, frozen=True, kw_only=True):
+class Interrupt(EventBase, frozen=True, kw_only=True):
     """The graph waits for somebody: once per pause, where it was raised."""
 
     type: ClassVar[Literal["interrupt"]] = "interrupt"
@@ -445,7 +450,7 @@ class Interrupt(_Event, frozen=True, kw_only=True):
     """The shape of the answer, where the graph gave one."""
 
 
-class MessageAdded(_Event, frozen=True, kw_only=True):
+class MessageAdded(EventBase, frozen=True, kw_only=True):
     """A node put a human or system message into the state."""
 
     type: ClassVar[Literal["message.added"]] = "message.added"
@@ -453,7 +458,7 @@ class MessageAdded(_Event, frozen=True, kw_only=True):
     """The message as upstream gave it."""
 
 
-class MessageReplaced(_Event, frozen=True, kw_only=True):
+class MessageReplaced(EventBase, frozen=True, kw_only=True):
     """A node wrote other content under the id of a message that was already emitted."""
 
     type: ClassVar[Literal["message.replaced"]] = "message.replaced"
@@ -465,7 +470,7 @@ class MessageReplaced(_Event, frozen=True, kw_only=True):
     """The call that it answers, where the message is a tool's result."""
 
 
-class MessageRemoved(_Event, frozen=True, kw_only=True):
+class MessageRemoved(EventBase, frozen=True, kw_only=True):
     """A node took a message out of the state, and no graph around it still holds it."""
 
     type: ClassVar[Literal["message.removed"]] = "message.removed"
@@ -475,7 +480,7 @@ class MessageRemoved(_Event, frozen=True, kw_only=True):
     """The call that it answered, where the message was a tool's result."""
 
 
-class Custom(_Event, frozen=True, kw_only=True):
+class Custom(EventBase, frozen=True, kw_only=True):
     """The application's own event."""
 
     type: ClassVar[Literal["custom"]] = "custom"
@@ -485,7 +490,7 @@ class Custom(_Event, frozen=True, kw_only=True):
     """Its payload."""
 
 
-class BatchItem(_Event, frozen=True, kw_only=True):
+class BatchItem(EventBase, frozen=True, kw_only=True):
     """One input of a batch is done."""
 
     type: ClassVar[Literal["batch.item"]] = "batch.item"
@@ -497,13 +502,13 @@ class BatchItem(_Event, frozen=True, kw_only=True):
     """What it raised, where the batch returns exceptions."""
 
 
-class Unrecognized(_Event, frozen=True, kw_only=True):
+class Unrecognized(EventBase, frozen=True, kw_only=True):
     """An item nobody understands: never dropped in silence."""
 
     type: ClassVar[Literal["unrecognized"]] = "unrecognized"
-    raw: Any
+    raw: Any = None
     """The item."""
-    reason: str
+    reason: str = ""
     """Why it was not understood."""
 
 

@@ -18,14 +18,10 @@ They are filters like any other and combine with ``&``, ``|`` and ``~``, and wit
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from msgspec.structs import replace
-
 from ._bracket_filter import DECIDED, Filter, of_classes
 from ._fields import dict_or_empty
 from ._protocols import Stage
+from ._secrets import Redactor
 from .events import (
     Checkpoint,
     Citation,
@@ -40,11 +36,8 @@ from .events import (
     MessageStart,
     ReasoningDelta,
     RetrievalStart,
-    RunEnd,
-    RunStart,
     StateSnapshot,
     StateUpdate,
-    StepEnd,
     StepStart,
     TextDelta,
     ToolCallDelta,
@@ -52,7 +45,6 @@ from .events import (
 )
 from .filters import conversation, only, roles
 from .mapping import PerRun
-from .values import ErrorInfo, Origin
 
 __all__ = [
     "chat",
@@ -124,7 +116,7 @@ _shown = chat | only(Custom) | _node_steps
 
 
 def _ui() -> Stage[Event, Event]:
-    keep, redact = _shown.stage(), _Redactor()
+    keep, redact = _shown.stage(), Redactor(outputs=False)
     return lambda event: [redact(kept) for kept in keep(event)]
 
 
@@ -134,30 +126,3 @@ ui: PerRun[Event, Event] = PerRun(_ui, "ui", _shown.asks)
 There are no inputs and outputs of runs and nodes (prompts, state), no upstream metadata, and of
 errors only the class and the code.
 """
-
-_SECRETS: Mapping[type, Mapping[str, Any]] = {
-    RunStart: {"input": None},
-    RunEnd: {"output": None},
-    StepStart: {"input": None},
-    StepEnd: {"output": None},
-    MessageEnd: {"response_metadata": {}},
-}
-
-
-class _Redactor:
-    """One run's removal of what a frontend may not see."""
-
-    def __init__(self) -> None:
-        self._origin = self._clean = Origin()
-
-    def __call__(self, event: Event) -> Event:
-        changes = dict(_SECRETS.get(type(event), {}))
-        error: ErrorInfo | None = getattr(event, "error", None)
-        if isinstance(error, ErrorInfo):  # a call that is no JSON has its error as text
-            changes["error"] = ErrorInfo(name=error.name, message="", code=error.code)
-        return replace(event, origin=self._without_metadata(event.origin), **changes)
-
-    def _without_metadata(self, origin: Origin) -> Origin:
-        if origin is not self._origin:  # events of one run share theirs, and go on to
-            self._origin, self._clean = origin, replace(origin, metadata={})
-        return self._clean

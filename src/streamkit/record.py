@@ -38,6 +38,7 @@ from .html import run_html
 from .mapping import PerRun, per_run
 from .metrics import Metrics, Prices, RunMetrics
 from .wire import ndjson
+from .wire._writer import Writer
 
 __all__ = ["Recording", "areplay", "record", "record_raw", "replay", "replay_raw"]
 
@@ -79,13 +80,12 @@ def record(path: PathLike, *, private: bool = True, flush: bool = True) -> PerRu
 
 def _recorder(path: PathLike, *, private: bool, flush: bool) -> Stage[Event, Event]:
     file = _open_to_write(path, flush=flush)
-    encode = ndjson.encoder(private=private)
+    encode = Writer(private=private, after=b"\n").write  # internal models too
     write = file.write
     finish = file.flush if flush and _is_gzip(path) else None
 
     def stage(event: Event) -> Iterable[Event]:
-        for line in encode(event):
-            write(line)
+        write(encode(event))
         if finish:
             finish()
         if isinstance(event, (RunEnd, RunError)):

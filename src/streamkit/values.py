@@ -23,7 +23,7 @@ FinishReason: TypeAlias = Literal[
 """Why a model stopped, in one vocabulary over all providers."""
 
 
-class Origin(msgspec.Struct, frozen=True, kw_only=True):
+class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where an event comes from: one object per upstream run, shared by all its events."""
 
     run_id: str | None = None
@@ -91,12 +91,12 @@ def _added(left: dict[str, int], right: dict[str, int]) -> dict[str, int]:
     return {key: left.get(key, 0) + right.get(key, 0) for key in (*left, *right)}
 
 
-class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True):
+class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What went wrong."""
 
     name: str
     """The exception's class name."""
-    message: str
+    message: str = ""
     """Its text: for logs, not for strangers."""
     code: str | int | None = None
     """A machine-readable code or HTTP status, where the exception has one."""
@@ -104,7 +104,7 @@ class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True):
     """The exception object itself, inside this process only: no codec writes it."""
 
 
-class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
+class ToolCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A call as a finished message holds it."""
 
     id: str

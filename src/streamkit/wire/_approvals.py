@@ -1,4 +1,4 @@
-"""What an interrupt asks about tool calls, and how an answer to that looks.
+"""The questions about tool calls in an interrupt, and the values that answer them.
 
 Three kinds of interrupts ask for a yes or no. Two are LangChain's human-in-the-loop middleware's:
 ``{"action_requests": […]}``, one for all calls of a message, takes ``{"decisions": […]}``, and
@@ -24,7 +24,7 @@ class Question(NamedTuple):
     name: str
     args: Any
     reason: str | None = None
-    """What the user is to know."""
+    """A text for the user."""
 
 
 class Approval(NamedTuple):
@@ -35,7 +35,7 @@ class Approval(NamedTuple):
 
 
 def questions_in(value: object, tool_call_id: str | None = None) -> list[Question]:
-    """Give what an interrupt's value asks; ``tool_call_id`` is the tool that raised it, if any.
+    """Return the questions in an interrupt's value; ``tool_call_id`` is the call that raised it.
 
     >>> questions_in({"action_requests": [{"name": "pay", "args": {"sum": 1}}]})
     [Question(tool_call_id=None, name='pay', args={'sum': 1}, reason=None)]
@@ -50,7 +50,7 @@ def questions_in(value: object, tool_call_id: str | None = None) -> list[Questio
 
 
 def resume_value(value: object, approvals: Sequence[Approval]) -> Any:
-    """Give what to resume an interrupt with, whose questions were answered in their order.
+    """Return the value that resumes an interrupt, whose questions were answered in their order.
 
     >>> resume_value({"action_requests": [{}]}, [Approval(approved=False, reason="no money")])
     {'decisions': [{'type': 'reject', 'message': 'no money'}]}

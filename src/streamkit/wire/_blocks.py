@@ -1,7 +1,4 @@
-"""Files, sources and results in the blocks of a message, in the spellings there are for them.
-
-A block is a dict as upstream gave it; whatever is not where it is looked for is not there.
-"""
+"""Files, sources, results and refusals in the blocks of a message, in their various spellings."""
 
 from __future__ import annotations
 
@@ -10,7 +7,18 @@ from typing import Any, NamedTuple, cast
 
 from .._fields import dict_or_empty
 
-__all__ = ["File", "Source", "as_list", "file_of", "result_of", "source_of"]
+__all__ = [
+    "File",
+    "Source",
+    "as_list",
+    "fields_of_message",
+    "file_of",
+    "refusal_of",
+    "result_of",
+    "source_of",
+    "sources_in",
+    "text_of",
+]
 
 _MEDIA = {
     "image": "image/*",
@@ -39,12 +47,12 @@ class Source(NamedTuple):
 
 
 def as_list(value: object) -> list[Any]:
-    """Give a copy of ``value`` if it is a list, and an empty one if not."""
+    """Return a copy of ``value`` if it is a list, and an empty one if not."""
     return [*cast("Iterable[Any]", value)] if isinstance(value, list) else []
 
 
 def file_of(block: object) -> File | None:
-    """Give the file that a block holds or points to.
+    """Return the file that a block holds or points to.
 
     >>> file_of({"type": "image", "base64": "aGk=", "mime_type": "image/png"})
     File(url='data:image/png;base64,aGk=', media_type='image/png')
@@ -60,7 +68,7 @@ def file_of(block: object) -> File | None:
 
 
 def source_of(citation: object) -> Source:
-    """Give what an annotation refers to.
+    """Return what an annotation refers to.
 
     >>> source_of({"type": "url_citation", "url_citation": {"url": "u", "title": "t"}})
     Source(url='u', title='t')
@@ -69,8 +77,47 @@ def source_of(citation: object) -> Source:
     return Source(_text(fields, "url"), _text(fields, "title", "document_title", "filename"))
 
 
+def sources_in(documents: Iterable[object]) -> list[Source]:
+    """Return what documents, as JSON data, say of where they are from.
+
+    >>> sources_in([{"metadata": {"source": "https://a.test/b", "title": "B"}}])
+    [Source(url='https://a.test/b', title='B')]
+    """
+    found: list[Source] = []
+    for document in documents:
+        fields = dict_or_empty(dict_or_empty(document).get("metadata"))
+        place = _text(fields, "url", "link", "source")
+        url = place if place and place.startswith(("https://", "http://")) else None
+        found.append(Source(url, _text(fields, "title", "source", "file_path", "filename")))
+    return found
+
+
+def fields_of_message(message: object) -> dict[str, Any]:
+    """Return a message's fields, from LangChain's stored form or from the flat one.
+
+    >>> fields_of_message({"type": "ai", "data": {"content": "Hi"}})["content"]
+    'Hi'
+    """
+    fields = dict_or_empty(message)
+    return dict_or_empty(fields.get("data", fields))
+
+
+def text_of(content: object) -> str:
+    """Return the text in a message's content.
+
+    >>> text_of([{"type": "text", "text": "Hel"}, "lo", {"type": "image"}])
+    'Hello'
+    """
+    if isinstance(content, str):
+        return content
+    blocks = [
+        it if isinstance(it, str) else _text(dict_or_empty(it), "text") for it in as_list(content)
+    ]
+    return "".join(it for it in blocks if it)
+
+
 def result_of(block: object) -> tuple[str | None, Any]:
-    """Give the id of the call that a block is the result of, if it is one, and the result.
+    """Return the id of the call that a block is the result of, if it is one, and the result.
 
     >>> result_of({"type": "web_search_tool_result", "tool_use_id": "s1", "content": []})
     ('s1', [])
@@ -80,13 +127,23 @@ def result_of(block: object) -> tuple[str | None, Any]:
     return id, fields.get("output", fields.get("content", block))
 
 
+def refusal_of(block: object) -> str | None:
+    """Return the words with which a model refuses to answer, if a block holds them.
+
+    >>> refusal_of({"type": "refusal", "refusal": "I cannot help with that."})
+    'I cannot help with that.'
+    """
+    text: object = dict_or_empty(block).get("refusal")
+    return text if isinstance(text, str) else None
+
+
 def _flat(block: object, *inner: str) -> dict[str, Any]:
-    """Give a block's fields and those of the dicts in it that some providers put them into."""
+    """Return a block's fields and those of the dicts in it that some providers put them into."""
     fields = dict_or_empty(block)
     flat = [(name, it) for key in inner for name, it in dict_or_empty(fields.get(key)).items()]
     return dict(flat) | fields
 
 
 def _text(fields: dict[str, Any], *names: str) -> str | None:
-    """Give the first of these fields that is a text."""
+    """Return the first of these fields that is a text."""
     return next((it for it in map(fields.get, names) if it and isinstance(it, str)), None)

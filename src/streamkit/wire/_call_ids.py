@@ -1,35 +1,58 @@
-"""By which id a client knows each call, where ids of two calls must not be the same."""
+"""Unique ids of calls: providers and models of all kinds repeat theirs from turn to turn.
+
+The second call of an id goes by ``id~2``. In events, an id means one call at a time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
+from msgspec.structs import replace
+
+from ..events import (
+    Event,
+    Interrupt,
+    MessageEnd,
+    MessageReplaced,
+    ToolCallDelta,
+    ToolCallEnd,
+    ToolCallStart,
+    ToolDelta,
+    ToolEnd,
+    ToolError,
+    ToolStart,
+)
 from ._approvals import Question
 
 __all__ = ["Call", "CallIds"]
 
 
+_E = TypeVar("_E", bound=Event)
+
+
 class Call:
     """A call as a client knows it."""
 
-    __slots__ = ("args", "head", "id", "name", "provider_executed")
+    __slots__ = ("args", "id", "is_asked", "is_shown", "name", "provider_executed")
 
     def __init__(self, id: str, name: str = "", *, provider_executed: bool = False) -> None:
         self.id = id
+        """The id that the client knows."""
         self.name = name
         self.provider_executed = provider_executed
         self.args: Any = None
-        """What it is called with, until it was answered."""
-        self.head = b""
-        """What the frames of its arguments begin with."""
+        """What it is called with, until it has a result."""
+        self.is_shown = False
+        """Whether the client was shown that it is called: for encoders to set."""
+        self.is_asked = False
+        """Whether a question was found to be about it."""
 
 
 class CallIds:
-    """The calls of one run.
+    """The calls of one run, by their unique ids.
 
-    Providers and models of all kinds repeat ids from turn to turn. The second call of an id goes
-    by ``id~2``. ``known`` are ids that were given in an earlier run, and go on to mean the same.
+    ``known`` are ids that clients were given in earlier runs: they keep their meaning.
 
     >>> calls = CallIds(["call_0"])
     >>> calls.begin("call_0", "look").id, calls.begin("call_1", "look").id
@@ -37,37 +60,109 @@ class CallIds:
     """
 
     def __init__(self, known: Iterable[str] = ()) -> None:
-        self._taken = set(known)
-        self._calls = {id.partition("~")[0]: Call(id) for id in known}
+        self._calls: dict[str, Call] = {}
+        self._current: dict[str, Call] = {}
+        """The newest call of each id as a model gave it."""
+        self._written: dict[tuple[str, int], Call] = {}
+        self._of_message: dict[str, list[Call]] = {}
+        for id in known:
+            self._add(id.partition("~")[0], Call(id)).is_shown = True
+        self._rules: dict[type, Callable[[Any], Event]] = {
+            ToolCallStart: self._start,
+            ToolCallDelta: self._delta,
+            ToolCallEnd: self._end,
+            MessageEnd: self._message_end,
+            ToolStart: self._tool,
+            ToolDelta: self._tool,
+            ToolEnd: self._tool_end,
+            ToolError: self._tool_end,
+            Interrupt: self._refers,
+            MessageReplaced: self._refers,
+        }
 
-    def begin(self, tool_call_id: str, name: str, *, provider_executed: bool = False) -> Call:
-        """Give the call that is meant by ``tool_call_id`` from now on."""
-        id, n = tool_call_id, 1
-        while id in self._taken:
+    def begin(self, given_id: str, name: str, *, provider_executed: bool = False) -> Call:
+        """Return a new call."""
+        id, n = given_id, 1
+        while id in self._calls:
             n += 1
-            id = f"{tool_call_id}~{n}"
-        self._taken.add(id)
-        call = self._calls[tool_call_id] = Call(id, name, provider_executed=provider_executed)
+            id = f"{given_id}~{n}"
+        return self._add(given_id, Call(id, name, provider_executed=provider_executed))
+
+    def _add(self, given_id: str, call: Call) -> Call:
+        self._calls[call.id] = self._current[given_id] = call
         return call
 
-    def get(self, tool_call_id: str | None) -> Call | None:
-        """Give the call that is meant by ``tool_call_id``."""
-        return self._calls.get(tool_call_id or "")
+    def __getitem__(self, id: str) -> Call:
+        return self._calls[id]
 
-    def __contains__(self, tool_call_id: str) -> bool:
-        return tool_call_id in self._calls
+    def get(self, id: str | None) -> Call | None:
+        """Return the call of a unique id."""
+        return self._calls.get(id or "")
 
-    def __getitem__(self, tool_call_id: str) -> Call:
-        return self._calls[tool_call_id]
-
-    def id_of(self, tool_call_id: str | None) -> str | None:
-        """Give the id by which the client knows a call."""
-        call = self.get(tool_call_id)
-        return call.id if call else tool_call_id
+    def current(self, given_id: str | None) -> Call | None:
+        """Return the newest call of an id as the model gave it."""
+        return self._current.get(given_id or "")
 
     def find(self, question: Question) -> Call | None:
-        """Give the call a question is about: by its id, or else by its name and arguments."""
+        """Return the call a question is about: by its id, or else by its name and arguments.
+
+        Of several calls that are alike, each is found once.
+        """
         if question.tool_call_id:
-            return self.get(question.tool_call_id)
-        told = (question.name, question.args)
-        return next((it for it in self._calls.values() if (it.name, it.args) == told), None)
+            return self.get(question.tool_call_id) or self.current(question.tool_call_id)
+        asked = (question.name, question.args)
+        found = [it for it in self._calls.values() if (it.name, it.args) == asked]
+        call = next((it for it in found if not it.is_asked), found[-1] if found else None)
+        if call:
+            call.is_asked = True
+        return call
+
+    # --- events with unique ids
+
+    def renamed(self, event: Event) -> Event:
+        """Return an event of the run with the unique id of its call."""
+        rename = self._rules.get(event.__class__)
+        return rename(event) if rename else event
+
+    def _start(self, event: ToolCallStart) -> Event:
+        executed = event.provider_executed
+        call = self.begin(event.tool_call_id, event.name, provider_executed=executed)
+        self._written[event.message_id, event.block_id] = call
+        self._of_message.setdefault(event.message_id, []).append(call)
+        return _with_id(event, call)
+
+    def _delta(self, event: ToolCallDelta) -> Event:
+        return _with_id(event, self._written.get((event.message_id, event.block_id)))
+
+    def _end(self, event: ToolCallEnd) -> Event:
+        call = self._written.pop((event.message_id, event.block_id), None)
+        if call:
+            call.args = event.args
+        return _with_id(event, call)
+
+    def _message_end(self, event: MessageEnd) -> Event:
+        calls = self._of_message.pop(event.message_id, [])
+        if len(calls) != len(event.tool_calls):
+            return event
+        pairs = zip(event.tool_calls, calls, strict=True)
+        return replace(event, tool_calls=tuple(replace(it, id=call.id) for it, call in pairs))
+
+    def _tool(self, event: ToolStart | ToolDelta) -> Event:
+        return _with_id(event, self._call_of(event))
+
+    def _tool_end(self, event: ToolEnd | ToolError) -> Event:
+        call = self._call_of(event)
+        call.args = None  # questions from now on are about another call
+        return _with_id(event, call)
+
+    def _call_of(self, event: ToolStart | ToolDelta | ToolEnd | ToolError) -> Call:
+        """Return the call whose tool runs, which no model may have been seen to write."""
+        call = self.current(event.tool_call_id)
+        return call or self.begin(event.tool_call_id, getattr(event, "name", ""))
+
+    def _refers(self, event: Interrupt | MessageReplaced) -> Event:
+        return _with_id(event, self.current(event.tool_call_id))
+
+
+def _with_id(event: _E, call: Call | None) -> _E:
+    return event if call is None else replace(event, tool_call_id=call.id)

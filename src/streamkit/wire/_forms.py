@@ -1,7 +1,7 @@
-"""What becomes of a value that JSON has no word for: one form per class, found by its name.
+"""The forms of values that JSON has no word for: one per class, found by the class's name.
 
 A form is one step: plain data, whose parts may need a form themselves. No class is imported to be
-recognised, and of an unknown object nothing is called, not even its ``__repr__``.
+recognised, and nothing of an unknown object is called, not even its ``__repr__``.
 
 - A message: ``{"type": "ai", "data": {"content": …}}``, LangChain's own stored form, which
   ``messages_from_dict`` of LangChain (and `mapStoredMessagesToChatMessages` of LangChain.js) reads.
@@ -18,17 +18,15 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, ValuesView
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime, time, timedelta
-from enum import Enum
 from functools import lru_cache
 from itertools import islice
 from typing import Any, TypeAlias, cast
-from uuid import UUID
 
 import msgspec
 
-from ._records import event_form, record_form
+from .._secrets import secrets_of
 
-__all__ = ["MAX_VALUES", "cut", "form", "is_record", "opaque", "without_secrets"]
+__all__ = ["MAX_VALUES", "cut", "form", "opaque", "without_secrets"]
 
 Form: TypeAlias = Callable[[Any, bool], Any]
 
@@ -45,11 +43,11 @@ _EMPTY_BY_DEFAULT = frozenset(
     }
 )
 _SYSTEM_ROLES = frozenset({"system", "developer"})
-_MACHINERY = ("langchain", "langgraph", "langsmith")
+_FRAMEWORKS = ("langchain", "langgraph", "langsmith")
 
 
 def form(value: object, private: bool) -> Any:
-    """Give the form of a value that is no str, int, float, bool, None or plain container.
+    """Return the form of a value that is no str, int, float, bool, None or plain container.
 
     May raise anything: it reads objects that others wrote.
     """
@@ -57,12 +55,12 @@ def form(value: object, private: bool) -> Any:
 
 
 def cut(what: str) -> dict[str, str]:
-    """Give the mark for something that was left out."""
+    """Return the mark of something that was left out."""
     return {"$cut": what}
 
 
 def opaque(value: object, _private: bool = False) -> dict[str, str]:
-    """Give an object's class: all there is to say of something that is no data."""
+    """Return the class of an object that is no data."""
     try:
         cls = type(value)
         name = f"{cls.__module__}.{cls.__qualname__}"
@@ -72,7 +70,7 @@ def opaque(value: object, _private: bool = False) -> dict[str, str]:
 
 
 def _is_prompt(data: dict[Any, Any]) -> bool:
-    """Tell whether a dict is a system message: OpenAI's, or LangChain's own, stored or dumped."""
+    """Return whether a dict is a system message: OpenAI's, or LangChain's own, stored or dumped."""
     get = cast("Any", dict).get
     role, kind, inner = get(data, "role"), get(data, "type"), get(data, "data")
     if type(role) is str and role in _SYSTEM_ROLES:
@@ -84,7 +82,7 @@ def _is_prompt(data: dict[Any, Any]) -> bool:
 
 
 def without_secrets(data: dict[Any, Any]) -> dict[Any, Any]:
-    """Give a message that came as JSON as a live one is given; any other dict as it is."""
+    """Return a message that came as JSON without its secrets; any other dict as it is."""
     if _is_prompt(data):
         return _without_prompt(data)
     if "content" not in data:
@@ -106,14 +104,6 @@ def _emptied(data: dict[str, Any]) -> dict[str, Any]:
     return {name: data[name] for name in ("role", "type", "id") if name in data} | {"content": ""}
 
 
-@lru_cache(maxsize=4096)
-def is_record(cls: type[Any]) -> bool:
-    """Tell whether msgspec writes this class without asking, as only plain data may be."""
-    if issubclass(cls, (msgspec.Struct, msgspec.Raw, msgspec.UnsetType, Enum, UUID)):
-        return True
-    return _has(cls, "__dataclass_fields__") or _has(cls, "__attrs_attrs__")
-
-
 def _has(cls: type[Any], name: str) -> bool:
     return any(name in vars(base) for base in cls.__mro__)
 
@@ -127,7 +117,7 @@ def _form_of(cls: type[Any]) -> Form:
     if issubclass(cls, msgspec.Struct):
         return _struct
     if _has(cls, "__dataclass_fields__"):
-        return opaque if _is_machinery(cls) else _dataclass
+        return opaque if _is_framework(cls) else _dataclass
     if _has(cls, "__attrs_attrs__"):
         return _attrs
     if issubclass(cls, Mapping):
@@ -135,19 +125,19 @@ def _form_of(cls: type[Any]) -> Form:
     return _values if issubclass(cls, (Sequence, AbstractSet, ValuesView)) else opaque
 
 
-def _is_machinery(cls: type[Any]) -> bool:
-    """Tell a runtime or a request, which hold prompts, configs and clients, from data."""
+def _is_framework(cls: type[Any]) -> bool:
+    """Return whether a dataclass is a runtime or a request, which hold prompts and clients."""
     package = cls.__module__.partition(".")[0].partition("_")[0]
-    return package in _MACHINERY and cls.__module__ != "langgraph.types"
+    return package in _FRAMEWORKS and cls.__module__ != "langgraph.types"
 
 
 def _attributes(value: object) -> dict[str, Any]:
-    """Give an object's own dict, whatever its class makes of attribute access."""
+    """Return an object's own dict, whatever its class makes of attribute access."""
     return cast("dict[str, Any]", object.__getattribute__(value, "__dict__"))
 
 
 def _named(value: object, names: Iterable[str]) -> dict[str, Any]:
-    """Give the attributes of these names that are set."""
+    """Return the attributes of these names that are set."""
     found = ((name, _attribute(value, name)) for name in names)
     return {name: it for name, it in found if it is not msgspec.UNSET}
 
@@ -159,14 +149,44 @@ def _attribute(value: object, name: str) -> Any:
         return msgspec.UNSET
 
 
+# --- the schema's own structs
+
+
+def _record(record: msgspec.Struct, private: bool) -> dict[str, Any]:
+    """Return the fields that msgspec writes of a struct of the schema, less its secrets."""
+    cls = type(record)
+    hidden = secrets_of(cls, private=private)
+    omits = cls.__struct_config__.omit_defaults
+    found: dict[str, Any] = {}
+    for field in msgspec.structs.fields(cls):
+        make = hidden.get(field.name)
+        value = make(record) if make else getattr(record, field.name)
+        if not (omits and _is_default(value, field)):
+            found[field.name] = value
+    return found
+
+
+def _is_default(value: object, field: msgspec.structs.FieldInfo) -> bool:
+    if field.default_factory is not msgspec.NODEFAULT:
+        return type(value) is field.default_factory and not value
+    return type(value) is type(field.default) and value == field.default
+
+
+def _event(event: Any, private: bool) -> dict[str, Any]:
+    form = {"type": type(event).type, **_record(event, private)}
+    if form.get("origin") and not _record(form["origin"], private):
+        del form["origin"]
+    return form
+
+
 # --- LangChain
 
 
 def _message(value: object, private: bool) -> dict[str, Any]:
     data = {
-        name: said
-        for name, said in _model_fields(value).items()
-        if said is not None and (name not in _EMPTY_BY_DEFAULT or said)
+        name: it
+        for name, it in _model_fields(value).items()
+        if it is not None and (name not in _EMPTY_BY_DEFAULT or it)
     }
     if not private:
         data.pop("response_metadata", None)
@@ -200,10 +220,10 @@ def _prompt(value: object, private: bool) -> dict[str, Any]:
 
 def _command(value: object, _private: bool) -> dict[str, Any]:
     fields = _named(value, ("graph", "update", "resume", "goto"))
-    said = {name: it for name, it in fields.items() if it is not None}
-    if said.get("goto") == ():
-        del said["goto"]
-    return {"$command": said}
+    given = {name: it for name, it in fields.items() if it is not None}
+    if given.get("goto") == ():
+        del given["goto"]
+    return {"$command": given}
 
 
 def _send(value: object, _private: bool) -> dict[str, Any]:
@@ -244,7 +264,7 @@ def _root_model(value: object, _private: bool) -> Any:
 
 @lru_cache(maxsize=1024)
 def _serialization(cls: Any) -> tuple[frozenset[str], frozenset[str] | None]:
-    """Give the fields a model does not show, and those it shows in a way of its own.
+    """Return the fields a model does not show, and those it shows in a way of its own.
 
     The second are None where the whole model has a way of its own. All other fields are read as
     they are, so that messages in a model keep their form, and their secrets.
@@ -317,7 +337,7 @@ def _values(value: Iterable[Any], _private: bool) -> list[Any]:
 
 _FORMS: Mapping[str, Form] = {
     "builtins.BaseException": _exception,
-    "builtins.bool": opaque,  # only a key gets here, and such a key is not for msgspec to write
+    "builtins.bool": opaque,
     "builtins.bytes": lambda value, _: memoryview(value).tobytes(),
     "builtins.float": lambda value, _: float.__float__(value),
     "builtins.int": lambda value, _: int.__int__(value),
@@ -344,10 +364,10 @@ _FORMS: Mapping[str, Form] = {
     "pathlib._local.PurePath": lambda value, _: str(value),  # Python 3.13
     "pydantic.main.BaseModel": _model,
     "pydantic.root_model.RootModel": _root_model,
-    "streamkit.events._Event": event_form,
-    "streamkit.values.ErrorInfo": record_form,
-    "streamkit.values.Origin": record_form,
-    "streamkit.values.ToolCall": record_form,
-    "streamkit.values.Usage": record_form,
+    "streamkit.events.EventBase": _event,
+    "streamkit.values.ErrorInfo": _record,
+    "streamkit.values.Origin": _record,
+    "streamkit.values.ToolCall": _record,
+    "streamkit.values.Usage": _record,
     "uuid.UUID": lambda value, _: str(value),
 }

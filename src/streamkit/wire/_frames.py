@@ -1,47 +1,43 @@
 """Server-sent events that hold one JSON object each: the bytes of other people's protocols.
 
-Payloads become JSON by the rules of `_json`. One more rule holds here: JavaScript clients that
-guard against prototype pollution refuse a whole stream for one key. So ``__proto__`` is sent as
-``$proto__``, and ``prototype`` as ``$prototype`` where a ``constructor`` may hold it.
+JavaScript clients that guard against prototype pollution refuse a whole stream for one key. So
+``__proto__`` is sent as ``$proto__``, and ``prototype`` as ``$prototype`` where a ``constructor``
+may hold it.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from ._json import dump_fields, dump_scalars, dump_text
-from ._records import TEXTS_AND_NUMBERS
+from .plain_json import dump_plain, dump_text
 
 __all__ = ["DELTA_END", "DONE", "delta_head", "frame"]
 
 DONE: Final = b"data: [DONE]\n\n"
-"""What ends a stream of the AI SDK's and of OpenAI's, and breaks those of AG-UI and LangGraph."""
+"""The end of a stream of the AI SDK's and of OpenAI's; clients of AG-UI and LangGraph refuse it."""
 
 DELTA_END: Final = b"}\n\n"
-"""What the frame of a delta ends with."""
+"""The end of a delta's frame."""
 
 
-def frame(fields: dict[str, Any], *payloads: object, private: bool = False) -> bytes:
-    r"""Give ``fields`` as one frame. Never raises.
+def frame(fields: dict[str, Any]) -> bytes:
+    r"""Return ``fields`` as one frame. Never raises.
 
-    ``payloads`` are those of their values that others made: see `streamkit.wire.dumps`.
-
-    >>> frame({"type": "data-x", "data": [1]}, [1])
+    >>> frame({"type": "data-x", "data": [1]})
     b'data: {"type":"data-x","data":[1]}\n\n'
     """
-    foreign = [it for it in payloads if type(it) not in TEXTS_AND_NUMBERS]
-    return b"data: %b\n\n" % _harmless(dump_fields(fields, foreign, private=private))
+    return b"data: %b\n\n" % _harmless(dump_plain(fields))
 
 
-def delta_head(fields: dict[str, str], key: str) -> bytes:
-    r"""Give what all frames of one part's deltas begin with: all but the value of ``key``.
+def delta_head(fields: dict[str, Any], key: str) -> bytes:
+    r"""Return the bytes that all deltas of one part begin with: all but the value of ``key``.
 
-    Such frames are put together where they are made, because they are most of a stream.
+    Deltas are most of a stream, so their frames are put together from pieces.
 
     >>> delta_head({"type": "text-delta", "id": "m:0"}, "delta") + dump_text("Hel") + DELTA_END
     b'data: {"type":"text-delta","id":"m:0","delta":"Hel"}\n\n'
     """
-    return b"data: %b,%b:" % (dump_scalars(fields)[:-1], dump_text(key))
+    return b"data: %b,%b:" % (dump_plain(fields)[:-1], dump_text(key))
 
 
 def _harmless(text: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""What changed between two JSON values, as an RFC 6902 patch: no moves, no copies, no guesses.
+"""The changes between two JSON values as an RFC 6902 patch: no moves, no copies.
 
 Lists are compared place by place, because what a graph's state holds grows at its end. So the
 patch is made in linear time, and applies wherever the first value stands.
@@ -15,7 +15,7 @@ __all__ = ["patch"]
 
 
 def patch(old: object, new: object) -> list[dict[str, Any]]:
-    """Give the operations that make ``new`` of ``old``.
+    """Return the operations that make ``new`` of ``old``.
 
     >>> patch({"n": 1, "seen": ["a"]}, {"seen": ["a", "b"]})
     [{'op': 'remove', 'path': '/n'}, {'op': 'add', 'path': '/seen/1', 'value': 'b'}]

@@ -1,29 +1,53 @@
-"""What a chat window needs, and no more: four kinds of lines.
+"""The lines that a chat window needs, and no more: one JSON object each.
 
-    {"type":"token","content":"Let me "}
+    {"type":"token","content":"Let me ","message_id":"lc_run--1"}
     {"type":"tool_call","name":"get_weather","args":{"city":"Paris"}}
     {"type":"tool_result","name":"get_weather","result":"sunny"}
     {"type":"usage","input_tokens":310,"output_tokens":52}
+    {"type":"end","status":"completed"}
 
-- A token is a piece of any model's text, in the order in which the pieces come. Where models talk
-  at the same time, choose one with a stage before this one: lines do not say whose they are.
-- A call is shown once it is whole. One whose arguments are broken is never shown, because somebody
-  might carry it out.
-- A result is what the tool returned. A tool that failed has ``"error: "`` and the exception's class
-  name for a result. What it said may hold secrets, and that it said it to the model changes nothing
-  about that: it needs ``private=True``. A tool that was stopped has no result.
-- Usage comes last and counts each model call once; it is left out where no call reported any.
+- ``token``: a piece of a model's text. Append it to the text of its message.
+- ``discard``: take back all text of a message: the attempt was abandoned, or the message was
+  removed. Where its text changed, tokens with the new text follow.
+- ``tool_call``: a call, once it is whole. One whose arguments are broken is never shown, because
+  somebody might run it.
+- ``tool_result``: the output of a tool. For a tool that failed it is ``"error: "`` and the
+  exception's class. The exception's text may hold secrets and needs ``private=True``. A tool that
+  was stopped has no result.
+- ``interrupt``: what the graph waits for, as ``id`` and ``value``.
+- ``sources``: what a retriever found or a text cites, as a list of ``url`` and ``title``.
+- ``error``: the class of the exception that ended the run, and with ``private=True`` its text.
+- ``usage``: the tokens of all model calls, each counted once; left out where none reported any.
+- ``end``: always last, with the run's status.
+
+Text of internal model calls, and of models that tools call, is left out. Dicts and other items of a
+mapper are written as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Iterable
-from functools import partial
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypedDict, overload
 
-from ..events import Event, RunEnd, RunError, TextDelta, ToolCallEnd, ToolEnd, ToolError
+from ..events import (
+    Citation,
+    Event,
+    Interrupt,
+    MessageEnd,
+    MessageRemoved,
+    MessageReplaced,
+    RetrievalEnd,
+    RunEnd,
+    RunError,
+    TextDelta,
+    ToolCallEnd,
+    ToolEnd,
+    ToolError,
+)
+from ..mapping import PerRun, per_run
 from . import ndjson
-from ._json import dump_scalars, dumps
+from ._blocks import Source, fields_of_message, source_of, sources_in, text_of
+from .protocol import BaseEncoder, dump_plain, error_text
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -31,14 +55,14 @@ if TYPE_CHECKING:
     from .._drive import AsyncEventStream, EventStream, OnError
     from .._protocols import AnyStage
 
-__all__ = ["HEADERS", "chat_lines", "encoder", "lines"]
+__all__ = ["HEADERS", "Encoder", "chat_lines", "encoder"]
 
 HEADERS = ndjson.HEADERS
 """The headers of a response that streams such lines."""
 
 
 class Options(TypedDict, total=False):
-    """What `normalize` may be told."""
+    """Options of `normalize`."""
 
     dialect: str | None
     mode: str | None
@@ -48,47 +72,104 @@ class Options(TypedDict, total=False):
     clock: Callable[[], float]
 
 
-def lines(event: Event, *, private: bool = False) -> Iterable[bytes]:
-    r"""Give the lines that an event is worth, mostly none: a stage from events to bytes.
+class Encoder(BaseEncoder):
+    r"""Writes the events of one run as lines.
 
-    Never raises. ``private=True`` also writes what a failed tool said.
+    >>> Encoder().close()
+    (b'{"type":"end","status":"incomplete"}\n',)
+    """
+
+    def __init__(self, *, private: bool = False) -> None:
+        super().__init__(private=private)
+        self._shown: set[str] = set()
+        """The messages of which tokens were written."""
+
+    def text_delta(self, event: TextDelta) -> Iterable[bytes]:
+        self._shown.add(event.message_id)
+        return (_line("token", content=event.text, message_id=event.message_id),)
+
+    def message_end(self, event: MessageEnd) -> Iterable[bytes]:
+        return self._discard(event.message_id) if event.status == "abandoned" else ()
+
+    def message_removed(self, event: MessageRemoved) -> Iterable[bytes]:
+        return self._discard(event.message_id)
+
+    def message_replaced(self, event: MessageReplaced) -> Iterator[bytes]:
+        data = fields_of_message(event.message)
+        if event.tool_call_id is not None:
+            yield _line("tool_result", name=data.get("name"), result=data.get("content"))
+        elif event.message_id in self._shown:
+            yield from self._discard(event.message_id)
+            text = text_of(data.get("content"))
+            if text:
+                self._shown.add(event.message_id)
+                yield _line("token", content=text, message_id=event.message_id)
+
+    def _discard(self, message_id: str) -> Iterator[bytes]:
+        if message_id in self._shown:
+            self._shown.remove(message_id)
+            yield _line("discard", message_id=message_id)
+
+    def tool_call_end(self, event: ToolCallEnd) -> Iterator[bytes]:
+        if event.error is None:
+            yield _line("tool_call", name=event.name, args=event.args)
+
+    def tool_end(self, event: ToolEnd) -> Iterator[bytes]:
+        if event.status == "completed":
+            yield _line("tool_result", name=event.name, result=event.output)
+
+    def tool_error(self, event: ToolError) -> Iterator[bytes]:
+        yield _line("tool_result", name=event.name, result=f"error: {error_text(event.error)}")
+
+    def interrupt(self, event: Interrupt) -> Iterator[bytes]:
+        yield _line("interrupt", id=event.interrupt_id, value=event.value)
+
+    def citation(self, event: Citation) -> Iterable[bytes]:
+        return _sources([source_of(event.citation)])
+
+    def retrieval_end(self, event: RetrievalEnd) -> Iterable[bytes]:
+        return _sources(sources_in(event.documents))
+
+    def run_end(self, event: RunEnd) -> Iterator[bytes]:
+        yield from _usage(event)
+        yield _line("end", status=event.status)
+
+    def run_error(self, event: RunError) -> Iterator[bytes]:
+        yield from _usage(event)
+        message = {"message": event.error.message} if event.error.message else {}
+        yield _line("error", name=event.error.name, **message)
+        yield _line("end", status="failed")
+
+    def own(self, data: Any) -> Iterator[bytes]:
+        yield dump_plain(data) + b"\n"
+
+
+def _line(type: str, **fields: Any) -> bytes:
+    return dump_plain({"type": type, **fields}) + b"\n"
+
+
+def _sources(found: Iterable[Source]) -> Iterator[bytes]:
+    named = [it._asdict() for it in found if it.url or it.title]
+    if named:
+        yield _line("sources", sources=named)
+
+
+def _usage(event: RunEnd | RunError) -> Iterator[bytes]:
+    if event.usage:
+        read, written = event.usage.input_tokens, event.usage.output_tokens
+        yield _line("usage", input_tokens=read, output_tokens=written)
+
+
+def encoder(*, private: bool = False) -> PerRun[Any, bytes]:
+    r"""Return a stage from events to lines.
+
+    ``private=True`` also writes the texts of exceptions.
 
     >>> from streamkit import normalize
-    >>> list(normalize(["Hel", "lo"]).pipe(lines))
-    [b'{"type":"token","content":"Hel"}\n', b'{"type":"token","content":"lo"}\n']
+    >>> list(normalize(["Hi"]).pipe(encoder()))[-1]
+    b'{"type":"end","status":"completed"}\n'
     """
-    match event:
-        case TextDelta():
-            return (dump_scalars({"type": "token", "content": event.text}) + b"\n",)
-        case ToolCallEnd(error=None):
-            return (_line("tool_call", private, name=event.name, args=event.args),)
-        case ToolEnd(status="completed"):
-            return (_line("tool_result", private, name=event.name, result=event.output),)
-        case ToolError():
-            said = event.error.message if private else event.error.name
-            return (_line("tool_result", private, name=event.name, result=f"error: {said}"),)
-        case RunEnd() | RunError() if event.usage:
-            tokens = {
-                "input_tokens": event.usage.input_tokens,
-                "output_tokens": event.usage.output_tokens,
-            }
-            return (_line("usage", private, **tokens),)
-        case _:
-            return ()
-
-
-def encoder(*, private: bool = False) -> Callable[[Event], Iterable[bytes]]:
-    """Give `lines` as a stage, with or without what failed tools said.
-
-    >>> from streamkit import normalize
-    >>> len(list(normalize(["Hel", "lo"]).pipe(encoder(private=True))))
-    2
-    """
-    return partial(lines, private=private)
-
-
-def _line(type: str, private: bool, **fields: Any) -> bytes:
-    return dumps({"type": type, **fields}, private=private) + b"\n"
+    return per_run(lambda: Encoder(private=private).feed)
 
 
 @overload
@@ -115,22 +196,22 @@ def chat_lines(
     private: bool = False,
     **options: Unpack[Options],
 ) -> AsyncEventStream[bytes] | EventStream[bytes]:
-    r"""Give any LangChain or LangGraph stream as the lines a chat window needs.
+    r"""Return any LangChain or LangGraph stream as the lines a chat window needs.
 
     Args:
         source: what ``.stream()``, ``.astream()`` or ``.astream_events()`` returned.
-        stages: what chooses or changes events before they become lines, as for `normalize`.
-        private: also write what a failed tool said.
-        options: whatever else `normalize` may be told, such as ``dialect`` and ``on_error``.
+        stages: filters and other stages in front of the encoder, as for `normalize`.
+        private: also write the texts of exceptions.
+        options: other options of `normalize`, such as ``dialect`` and ``on_error``.
 
     Raises:
         UsageError: as `normalize` does.
 
-    >>> for line in chat_lines(["Hel", "lo"]):
+    >>> for line in chat_lines(["Hi"]):
     ...     print(line)
-    b'{"type":"token","content":"Hel"}\n'
-    b'{"type":"token","content":"lo"}\n'
+    b'{"type":"token","content":"Hi","message_id":"..."}\n'
+    b'{"type":"end","status":"completed"}\n'
     """
-    from .._drive import normalize  # noqa: PLC0415  (the loops are a floor above this one)
+    from .._drive import normalize  # noqa: PLC0415  (the package is imported without them)
 
     return normalize(source, *stages, **options).pipe(encoder(private=private))

@@ -2,16 +2,16 @@
 
 - Keys come in one order: ``type``, ``origin``, ``timestamp``, then the fields as the class lists
   them. What equals its default is left out, as is an origin that says nothing.
-- Payloads go through one conversion that never fails: see `streamkit.wire.dumps` for its rules.
+- Payloads go through one conversion that never fails: see `streamkit.wire.plain_json`.
   Decoding leaves them as JSON data. It never makes objects out of what somebody sent.
 - Unless ``private`` is set, these stay in the process: exception texts (the class name and the
   code go out), the inputs of runs and steps and whatever else is a prompt or a system message,
   ``origin.metadata``, checkpoint metadata and what a config holds beside its ids, the provider's
   ``response_metadata``, and items that were not recognised.
-- An exception object never leaves. `Unrecognized` takes the place of an event type that is not
-  known here, and fields that are not known are skipped.
+- An exception object never leaves. Decoding an unknown event type gives an `Unrecognized`, and
+  unknown fields are skipped.
 - What a mapper made of an event is written by the same conversion, with the ``type`` of its class.
-  Readers that are told of that class, by ``types=``, give it back.
+  A reader returns it as that class, if it was passed the class by ``types=``.
 """
 
 from __future__ import annotations
@@ -26,10 +26,9 @@ from typing_extensions import TypeVar
 from .._reading import Read
 from ..errors import MalformedItem
 from ..events import Event, Unrecognized
-from ._json import loads
-from ._records import tag_of
-from ._types import Types, readers_of
+from ._own_types import Types, readers_of
 from ._writer import Writer
+from .plain_json import loads
 
 __all__ = ["Inbox", "Own", "Reader", "from_dict", "to_dict"]
 
@@ -37,11 +36,11 @@ Own = TypeVar("Own", default=Never)
 """The application's own events."""
 
 _EVENTS: tuple[type[Event], ...] = get_args(Event)
-_CLASSES: dict[str, type[Event]] = {tag_of(cls): cls for cls in _EVENTS}
+_CLASSES: dict[str, type[Event]] = {cls.type: cls for cls in _EVENTS}
 
 
 def to_dict(event: Event, *, private: bool = False) -> dict[str, Any]:
-    """Give an event as JSON data, as it looks on every wire of ours.
+    """Return an event as JSON data, as it looks on every wire of ours.
 
     Never raises. ``private=True`` also writes what otherwise stays in the process.
 
@@ -53,7 +52,7 @@ def to_dict(event: Event, *, private: bool = False) -> dict[str, Any]:
 
 
 def from_dict(data: object) -> Event:
-    """Give the event that `to_dict` made ``data`` of.
+    """Return the event that `to_dict` made ``data`` of.
 
     Raises:
         MalformedItem: It is no dict, has no ``type``, or a field does not fit its type.
@@ -65,15 +64,8 @@ def from_dict(data: object) -> Event:
 
 
 def _filled(fields: dict[str, Any]) -> dict[str, Any]:
-    """Put in what has no default in its class, and yet may have been left out."""
-    filled: dict[str, Any] = {"origin": {}, **fields}
-    filled["timestamp"] = fields.get("timestamp") or 0.0
-    error = fields.get("error")
-    if isinstance(error, dict):
-        filled["error"] = {"message": "", **cast("dict[str, Any]", error)}
-    if fields["type"] == "unrecognized":
-        return {"raw": None, "reason": "", **filled}
-    return filled
+    """Add what has no default in its class, and yet may have been left out."""
+    return {**fields, "timestamp": fields.get("timestamp") or 0.0}
 
 
 def _unknown(fields: dict[str, Any], tag: str) -> Unrecognized:
@@ -97,7 +89,7 @@ class Reader(Generic[Own]):
         self._own = readers_of(types)
 
     def read(self, data: bytes | str) -> Event | Own:
-        """Give the event that a JSON text holds.
+        """Return the event that a JSON text holds.
 
         Raises:
             MalformedItem: It is no JSON, or no event.
@@ -109,7 +101,7 @@ class Reader(Generic[Own]):
         return self.convert(value)
 
     def convert(self, data: object) -> Event | Own:
-        """Give the event that a dict holds.
+        """Return the event that a dict holds.
 
         Raises:
             MalformedItem: It is no dict, has no ``type``, or does not fit its type.
@@ -141,10 +133,10 @@ _READER = Reader()
 
 
 class Inbox(Generic[Own]):
-    """What was read and not yet handed out: texts of events, and errors in their places.
+    """What was read and not yet returned: texts of events, and errors in their places.
 
-    An error is raised in its turn: what came before it is handed out first, and the next call goes
-    on behind it. So the outcome is the same wherever the bytes were split.
+    An error is raised in its turn: what came before it is returned first, and the next call goes on
+    behind it. So the outcome is the same wherever the bytes were split.
     """
 
     def __init__(self, types: Types = ()) -> None:
@@ -156,7 +148,7 @@ class Inbox(Generic[Own]):
         self._items.extend(it for it in items if isinstance(it, MalformedItem) or it.strip())
 
     def take(self) -> list[Event | Own]:
-        """Give the events up to the next error.
+        """Return the events up to the next error.
 
         Raises:
             MalformedItem: The next item is one, or is no event.

@@ -7,13 +7,14 @@ What an event looks like as JSON is said in `streamkit.wire.codec`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final, Generic, Never, overload
 
 from ..events import Event
+from ..mapping import PerRun, per_run
 from ._lines import MAX_LINE, Lines
-from ._types import Types
+from ._own_types import Types
 from ._writer import Writer
 from .codec import Inbox, Own
 
@@ -30,7 +31,7 @@ HEADERS: Final[Mapping[str, str]] = MappingProxyType(
 
 
 def encode(event: object, *, private: bool = False) -> bytes:
-    r"""Give an event as one line of UTF-8, LF included.
+    r"""Return an event as one line of UTF-8, LF included.
 
     What is no event of ours, such as what a mapper gave, is written with the ``type`` of its class.
     ``private=True`` also writes what otherwise stays in the process: see `to_dict`.
@@ -45,22 +46,24 @@ def encode(event: object, *, private: bool = False) -> bytes:
     return Writer(private=private, after=b"\n").write(event)
 
 
-def encoder(*, private: bool = False) -> Callable[[Any], tuple[bytes]]:
-    r"""Give a stage that does the same for a whole stream, and in less time.
+def encoder(*, private: bool = False) -> PerRun[Any, bytes]:
+    r"""Return a stage that does the same for a whole stream, and in less time.
+
+    Events of internal model calls are left out, unless ``private``.
 
     >>> from streamkit import normalize
     >>> lines = normalize(["Hel", "lo"], clock=lambda: 0.5).pipe(encoder())
     >>> next(lines)
     b'{"type":"run.start","timestamp":0.5}\n'
     """
-    return Writer(private=private, after=b"\n").feed
+    return per_run(lambda: Writer(private=private, after=b"\n").feed)
 
 
 class Decoder(Generic[Own]):
-    """Gives the events in chunks of bytes, wherever those were cut.
+    """Returns the events in chunks of bytes, wherever those were cut.
 
     Lines end with LF or CRLF, and blank ones are skipped. A line that is no event raises
-    `MalformedItem`, after the events before it were handed out; the next call goes on behind it.
+    `MalformedItem`, after the events before it were returned; the next call goes on behind it.
     ``max_line`` is how many bytes a line may have.
 
     Events of your own come back too, where ``types`` names their classes: dataclasses, TypedDicts,
@@ -89,7 +92,7 @@ class Decoder(Generic[Own]):
         self._inbox = Inbox[Own](types)
 
     def feed(self, data: bytes) -> list[Event | Own]:
-        """Give the events that ``data`` completes.
+        """Return the events that ``data`` completes.
 
         Raises:
             MalformedItem: A line is no event, or too long.
@@ -98,7 +101,7 @@ class Decoder(Generic[Own]):
         return self._inbox.take()
 
     def close(self) -> list[Event | Own]:
-        """Give the events that are left: there are no more bytes, so the last line is whole.
+        """Return the events that are left: there are no more bytes, so the last line is whole.
 
         Raises:
             MalformedItem: A line is no event; the last one, perhaps, because it was cut off.

@@ -16,13 +16,11 @@ Laws of this file:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from time import time
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, ClassVar, Final, Literal, TypeAlias
 from uuid import uuid4
 
-from .._fields import dict_or_empty
 from ..events import (
     Citation,
     Content,
@@ -40,11 +38,10 @@ from ..events import (
 )
 from ..mapping import PerRun, per_run
 from ..stages import sequential
-from ..values import Origin, Usage
+from ..values import Usage
 from . import sse
-from ._blocks import source_of
-from ._frames import DONE, frame
-from ._json import dump_scalars, dump_text
+from ._blocks import refusal_of, source_of
+from .protocol import DONE, BaseEncoder, dump_plain, dump_text, error_text, frame
 
 __all__ = ["HEADERS", "HEARTBEAT", "Encoder", "encoder"]
 
@@ -64,13 +61,13 @@ def encoder(
     usage: bool = True,
     private: bool = False,
 ) -> PerRun[Event, bytes]:
-    r"""Give a stage from events to frames.
+    r"""Return a stage from events to frames.
 
     Args:
         model: the name to answer under; by default the first model's own.
         calls: ``"unanswered"`` shows, at the end, the calls that nobody ran here. ``"all"`` is for
             a model alone, whose calls are all the client's: they are shown as they are written.
-        usage: whether to tell it, as a client asks for with ``stream_options.include_usage``.
+        usage: whether to write it, as a client asks for with ``stream_options.include_usage``.
         private: also write what exceptions say; without it, only their class names go out.
 
     >>> from streamkit import normalize
@@ -81,13 +78,15 @@ def encoder(
     return per_run(lambda: Encoder(model=model, calls=calls, usage=usage, private=private).feed)
 
 
-class Encoder:
-    r"""Writes the events of one run; `encoder` says what it may be told.
+class Encoder(BaseEncoder):
+    r"""Writes the events of one run; `encoder` describes the options.
 
     >>> machine = Encoder()
     >>> machine.close()[0]
     b'data: {"error":{"message":"incomplete","type":"incomplete","param":null,"code":null}}\n\n'
     """
+
+    refusals: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -97,72 +96,52 @@ class Encoder:
         usage: bool = True,
         private: bool = False,
     ) -> None:
+        super().__init__(private=private)
         self._chunks = _Chunks(model)
         self._writes_calls = calls == "all"
-        self._tells_usage = usage
-        self._private = private
+        self._writes_usage = usage
         self._in_turn = sequential.stage()
         self._speaker: str | None = None
         self._shown = 0
         self._indexes: dict[int, int] = {}
         self._unanswered: list[ToolCallEnd] = []
         self._finish_reason: str = "stop"
-        self._over = False
-        self._writers: dict[type, Callable[[Any], Iterable[bytes]]] = {
-            MessageStart: self._chunks.begin,
-            TextDelta: self._text,
-            ReasoningDelta: self._reasoning,
-            Content: self._content,
-            Citation: self._citation,
-            ToolCallStart: self._call_start,
-            ToolCallDelta: self._call_delta,
-            ToolCallEnd: self._call_end,
-            MessageEnd: self._message_end,
-            ToolStart: self._tool_start,
-            RunEnd: self._run_end,
-            RunError: self._run_error,
-        }
 
-    def feed(self, event: Event) -> tuple[bytes, ...]:
-        """Give the frames that an event is worth: those of a message that has its turn."""
+    def feed(self, item: Any) -> tuple[bytes, ...]:
+        """Return the frames of an event: those of a message that has its turn."""
         frames: list[bytes] = []
-        for it in self._in_turn(event):
-            frames += self._frames_of(it)
+        for it in self._in_turn(item):
+            frames += super().feed(it)
         return tuple(frames)
-
-    def close(self) -> tuple[bytes, ...]:
-        """Give what ends a stream whose events stopped before its run did; else nothing."""
-        return self.feed(RunEnd(origin=Origin(), timestamp=time(), status="incomplete"))
-
-    def _frames_of(self, event: Event) -> Iterable[bytes]:
-        write = self._writers.get(event.__class__)
-        return write(event) if write and not self._over else ()
 
     # --- messages
 
-    def _text(self, event: TextDelta) -> Iterable[bytes]:
+    def message_start(self, event: MessageStart) -> Iterable[bytes]:
+        return self._chunks.begin(event)
+
+    def text_delta(self, event: TextDelta) -> Iterable[bytes]:
         frame = self._chunks.text("content", event.text)
         if event.message_id == self._speaker:
             return (frame,)
         is_first, self._speaker = self._speaker is None, event.message_id
         return (frame,) if is_first else (self._chunks.text("content", "\n\n"), frame)
 
-    def _reasoning(self, event: ReasoningDelta) -> Iterator[bytes]:
+    def reasoning_delta(self, event: ReasoningDelta) -> Iterator[bytes]:
         yield self._chunks.text("reasoning_content", event.text)
 
-    def _content(self, event: Content) -> Iterator[bytes]:
-        refusal: object = dict_or_empty(event.block).get("refusal")
-        if isinstance(refusal, str):
+    def content(self, event: Content) -> Iterator[bytes]:
+        refusal = refusal_of(event.block)
+        if refusal is not None:
             yield self._chunks.text("refusal", refusal)
 
-    def _citation(self, event: Citation) -> Iterator[bytes]:
+    def citation(self, event: Citation) -> Iterator[bytes]:
         url, title = source_of(event.citation)
         if url:
             cited = {"url": url, "title": title or url}
             annotation = {"type": "url_citation", "url_citation": cited}
             yield self._chunks.delta({"annotations": [annotation]})
 
-    def _message_end(self, event: MessageEnd) -> Iterable[bytes]:
+    def message_end(self, event: MessageEnd) -> Iterable[bytes]:
         self._indexes.clear()
         cut = event.finish_reason in {"length", "content_filter"}
         self._finish_reason = (event.finish_reason if cut else None) or "stop"
@@ -170,24 +149,24 @@ class Encoder:
 
     # --- calls
 
-    def _call_start(self, event: ToolCallStart) -> Iterator[bytes]:
+    def tool_call_start(self, event: ToolCallStart) -> Iterator[bytes]:
         if self._writes_calls and not event.provider_executed:
             self._indexes[event.block_id] = self._shown
             yield self._call(event.tool_call_id, event.name, "")
 
-    def _call_delta(self, event: ToolCallDelta) -> Iterator[bytes]:
+    def tool_call_delta(self, event: ToolCallDelta) -> Iterator[bytes]:
         index = self._indexes.get(event.block_id)
         if index is not None:
             more = {"index": index, "function": {"arguments": event.args}}
             yield self._chunks.delta({"tool_calls": [more]})
 
-    def _call_end(self, event: ToolCallEnd) -> Iterable[bytes]:
+    def tool_call_end(self, event: ToolCallEnd) -> Iterable[bytes]:
         is_whole = event.error is None and not event.provider_executed
         if is_whole and not self._writes_calls:
             self._unanswered.append(event)
         return ()
 
-    def _tool_start(self, event: ToolStart) -> Iterable[bytes]:
+    def tool_start(self, event: ToolStart) -> Iterable[bytes]:
         ran = (it for it in self._unanswered if it.tool_call_id == event.tool_call_id)
         for call in islice(ran, 1):
             self._unanswered.remove(call)
@@ -201,30 +180,27 @@ class Encoder:
 
     # --- the run
 
-    def _run_end(self, event: RunEnd) -> Iterator[bytes]:
+    def run_end(self, event: RunEnd) -> Iterator[bytes]:
         if event.status not in {"completed", "interrupted"}:
             return self._fail(event.status, event.status, None)
         return self._finish(event)
 
     def _finish(self, event: RunEnd) -> Iterator[bytes]:
-        self._over = True
         yield from self._chunks.begin(event)
         if event.status == "completed":
             for call in self._unanswered:
                 yield self._call(call.tool_call_id, call.name, call.text or "{}")
         asks = self._shown and self._finish_reason == "stop"
         yield self._chunks.delta({}, "tool_calls" if asks else self._finish_reason)
-        if event.usage and self._tells_usage:
+        if event.usage and self._writes_usage:
             yield self._chunks.usage(event.usage)
         yield DONE
 
-    def _run_error(self, event: RunError) -> Iterator[bytes]:
+    def run_error(self, event: RunError) -> Iterator[bytes]:
         error = event.error
-        said = error.message if self._private else error.name
-        return self._fail(said, error.name, error.code)
+        return self._fail(error_text(error), error.name, error.code)
 
     def _fail(self, message: str, type: str, code: str | int | None) -> Iterator[bytes]:
-        self._over = True
         yield frame({"error": {"message": message, "type": type, "param": None, "code": code}})
         yield DONE
 
@@ -238,7 +214,7 @@ class _Chunks:
         self._heads: dict[str, bytes] = {}
 
     def begin(self, event: MessageStart | RunEnd) -> Iterator[bytes]:
-        """Give the chunk that says who speaks, once."""
+        """Return the chunk that names the role, once."""
         if self._head:
             return
         model = self._model or (event.model if isinstance(event, MessageStart) else None)
@@ -248,11 +224,11 @@ class _Chunks:
             "created": int(event.timestamp),
             "model": model or "streamkit",
         }
-        self._head = b"data: %b" % dump_scalars(about)[:-1]
+        self._head = b"data: %b" % dump_plain(about)[:-1]
         yield self.delta({"role": "assistant", "content": ""})
 
     def text(self, key: str, text: str) -> bytes:
-        """Give a chunk whose delta is one text: most of a stream."""
+        """Return a chunk whose delta is one text: most of a stream."""
         head = self._heads.get(key) or self._new_head(key)
         return head + dump_text(text) + b'},"finish_reason":null}]}\n\n'
 
@@ -262,12 +238,12 @@ class _Chunks:
         return head
 
     def delta(self, delta: dict[str, Any], finish_reason: str | None = None) -> bytes:
-        """Give a chunk."""
+        """Return a chunk."""
         choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
-        return b'%b,"choices":[%b]}\n\n' % (self._head, dump_scalars(choice))
+        return b'%b,"choices":[%b]}\n\n' % (self._head, dump_plain(choice))
 
     def usage(self, usage: Usage) -> bytes:
-        """Give the chunk that has no choice."""
+        """Return the chunk that has no choice."""
         form: dict[str, Any] = {
             "prompt_tokens": usage.input_tokens,
             "completion_tokens": usage.output_tokens,
@@ -277,4 +253,4 @@ class _Chunks:
         reasoning = usage.output_token_details.get("reasoning", 0)
         form["prompt_tokens_details"] = {"cached_tokens": cached}
         form["completion_tokens_details"] = {"reasoning_tokens": reasoning}
-        return b'%b,"choices":[],"usage":%b}\n\n' % (self._head, dump_scalars(form))
+        return b'%b,"choices":[],"usage":%b}\n\n' % (self._head, dump_plain(form))

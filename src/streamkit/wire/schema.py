@@ -19,7 +19,7 @@ from typing import Any, get_args
 import msgspec
 
 from .. import events, values
-from ._records import SECRETS
+from .._secrets import secrets_of
 
 __all__ = ["json_schema", "typescript"]
 
@@ -35,7 +35,7 @@ _WORDS = {
 
 
 def json_schema() -> dict[str, Any]:
-    """Give the JSON Schema (draft 2020-12) of any event as `streamkit.wire` writes it.
+    """Return the JSON Schema (draft 2020-12) of any event as `streamkit.wire` writes it.
 
     >>> json_schema()["$defs"]["TextDelta"]["required"]
     ['type', 'timestamp', 'message_id', 'block_id', 'text']
@@ -52,7 +52,7 @@ def json_schema() -> dict[str, Any]:
 def _as_written(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     cls = getattr(events, name, None) or getattr(values, name)
     notes = _notes_of(cls)
-    optional = {"origin", *SECRETS.get(cls, ())}
+    optional = {"origin", *secrets_of(cls)}
     return {
         "description": _text((cls.__doc__ or "").partition("\n\n")[0]),
         "type": "object",
@@ -67,7 +67,7 @@ def _as_written(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """Give a field's schema without its default: what equals it is left out, null above all."""
+    """Return a field's schema without its default: what equals it is left out, null above all."""
     kept: dict[str, Any] = {key: value for key, value in schema.items() if key != "default"}
     arms: list[dict[str, Any]] = [
         arm for arm in kept.pop("anyOf", ()) if arm != _NULL or "default" not in schema
@@ -78,7 +78,7 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _notes_of(cls: type[Any]) -> dict[str, dict[str, str]]:
-    """Give what the docstrings below the fields of a class and its bases say."""
+    """Return the docstrings below the fields of a class and its bases."""
     ours = {module.__name__: _notes_in(module) for module in (events, values)}
     notes: dict[str, dict[str, str]] = {}
     for base in reversed(cls.__mro__):
@@ -110,7 +110,7 @@ def _text(docstring: str) -> str:
 
 
 def typescript() -> str:
-    """Give declarations for TypeScript: an interface per event, and ``StreamEvent``, their union.
+    """Return declarations for TypeScript: an interface per event, and ``StreamEvent``, their union.
 
     >>> "export interface TextDelta {" in typescript()
     True

@@ -29,10 +29,11 @@ import msgspec
 
 from ..errors import MalformedItem, UsageError
 from ..events import Custom, Event
+from ..mapping import PerRun, per_run
 from ..values import Origin
 from ._lines import MAX_LINE, Lines, too_long
 from ._own_resume import RESUME
-from ._types import Types
+from ._own_types import Types
 from ._writer import Writer
 from .codec import Inbox, Own
 
@@ -64,7 +65,7 @@ HEARTBEAT: Final = b":\n\n"
 
 
 def encode(event: object, *, id: str | int | None = None, private: bool = False) -> bytes:
-    r"""Give an event as one frame.
+    r"""Return an event as one frame.
 
     A reader that loses the connection sends the last ``id`` it saw as ``Last-Event-ID``.
     What is no event of ours, such as what a mapper gave, is written with the ``type`` of its class.
@@ -88,25 +89,30 @@ def _checked(id: str) -> bytes:
     return id.encode(errors="replace")
 
 
-def encoder(*, private: bool = False, first_id: int | None = None) -> Callable[[Any], tuple[bytes]]:
-    r"""Give a stage that does the same for a whole stream, and in less time.
+def encoder(*, private: bool = False, first_id: int | None = None) -> PerRun[Any, bytes]:
+    r"""Return a stage that does the same for a whole stream, and in less time.
 
-    With ``first_id``, frames are numbered from there on.
+    Events of internal model calls are left out, unless ``private``. With ``first_id``, frames are
+    numbered from there on.
 
     >>> from streamkit import normalize
     >>> frames = normalize(["Hel", "lo"], clock=lambda: 0.5).pipe(encoder(first_id=1))
     >>> next(frames)
     b'id: 1\ndata: {"type":"run.start","timestamp":0.5}\n\n'
     """
-    writer = Writer(private=private, before=_DATA, after=b"\n\n")
-    if first_id is None:
-        return writer.feed
-    write, ids = writer.write, count(first_id)
-    return lambda event: (b"id: %d\n%b" % (next(ids), write(event)),)
+
+    def stage() -> Callable[[Any], tuple[bytes, ...]]:
+        feed = Writer(private=private, before=_DATA, after=b"\n\n").feed
+        if first_id is None:
+            return feed
+        ids = count(first_id)
+        return lambda item: tuple(b"id: %d\n%b" % (next(ids), it) for it in feed(item))
+
+    return per_run(stage)
 
 
 def gap(missed: int) -> bytes:
-    """Give the frame that tells a client what `streamkit.wire.replay` no longer has for it.
+    """Return the frame that tells a client what `streamkit.wire.replay` no longer has for it.
 
     It is a `Custom` event with the name ``gap``. A message's end still tells all of its text.
 
@@ -129,7 +135,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FrameDecoder:
-    """Gives the frames in chunks of bytes, by the rules of WHATWG's HTML standard.
+    """Returns the frames in chunks of bytes, by the rules of WHATWG's HTML standard.
 
     Lines end with LF, CR or CRLF; a frame ends with a blank line, and one without data is none.
     A BOM at the start is skipped, and so are comments.
@@ -155,7 +161,7 @@ class FrameDecoder:
         self._is_broken = False
 
     def feed(self, data: bytes) -> list[Frame | MalformedItem]:
-        """Give the frames that ``data`` completes; an error stands where one became too long."""
+        """Return the frames that ``data`` completes; an error stands where one became too long."""
         found: list[Frame | MalformedItem] = []
         for line in self._lines.feed(data):
             if isinstance(line, MalformedItem):
@@ -198,11 +204,11 @@ class FrameDecoder:
 
 
 class Decoder(Generic[Own]):
-    """Gives the events in chunks of bytes, wherever those were cut.
+    """Returns the events in chunks of bytes, wherever those were cut.
 
-    A frame whose data is no event raises `MalformedItem`, after the events before it were handed
-    out; the next call goes on behind it. Frames with blank data are skipped. ``max_line`` is how
-    many bytes the data of a frame may have.
+    A frame whose data is no event raises `MalformedItem`, after the events before it were returned;
+    the next call goes on behind it. Frames with blank data are skipped. ``max_line`` is how many
+    bytes the data of a frame may have.
 
     Events of your own come back too, where ``types`` names their classes: dataclasses, TypedDicts,
     attrs classes, msgspec structs and pydantic models that say their ``type`` (a default, a
@@ -240,7 +246,7 @@ class Decoder(Generic[Own]):
         return self._frames.retry
 
     def feed(self, data: bytes) -> list[Event | Own]:
-        """Give the events that ``data`` completes.
+        """Return the events that ``data`` completes.
 
         Raises:
             MalformedItem: A frame's data is no event, or too long.
@@ -250,7 +256,7 @@ class Decoder(Generic[Own]):
         return self._inbox.take()
 
     def close(self) -> list[Event | Own]:
-        """Give the events that are left: a frame that was not ended is none.
+        """Return the events that are left: a frame that was not ended is none.
 
         Raises:
             MalformedItem: A frame's data is no event.

@@ -53,7 +53,7 @@ HEARTBEAT: Final = sse.HEARTBEAT
 def encoder(
     request: Request | None = None, *, private: bool = False, subagents: bool = True
 ) -> PerRun[Event, bytes]:
-    r"""Give a stage from events to frames.
+    r"""Return a stage from events to frames.
 
     Args:
         request: what the client sent. It names thread and run, and the calls that it knows.

@@ -1,10 +1,8 @@
-"""The events of one run as AG-UI's: what is open, what is known, and what to write of it."""
+"""The events of one run as AG-UI's: what is open, and what to write of each event."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
 from uuid import uuid4
 
 from ...events import (
@@ -35,13 +33,19 @@ from ...events import (
     ToolStart,
 )
 from ...values import Status
-from .._approvals import questions_in
-from .._call_ids import CallIds
-from .._flat import flat
-from .._frames import DELTA_END, delta_head, frame
-from .._json import dump_text, dumps
 from .._patch import patch
-from ..codec import to_dict
+from ..protocol import (
+    DELTA_END,
+    BaseEncoder,
+    Frames,
+    InnerText,
+    delta_head,
+    dump_plain,
+    dump_text,
+    error_text,
+    frame,
+    questions_in,
+)
 from ._request import Request
 from ._steps import Steps
 from ._subagents import Subagents, tag_of
@@ -49,7 +53,6 @@ from ._values import (
     Fields,
     answered_call,
     custom_name,
-    error_text,
     interrupt_form,
     outcome,
     result_content,
@@ -65,7 +68,6 @@ PROTOCOL_VERSION: Final = "1.0"
 _ROLES = {"human": "user", "user": "user", "system": "system", "developer": "developer"}
 _CUT_OFF = {"type": "RUN_ERROR", "message": "the run was cut off", "code": "incomplete"}
 
-Frames: TypeAlias = Iterable[bytes]
 PartStart: TypeAlias = TextStart | ReasoningStart | ToolCallStart
 
 
@@ -77,11 +79,11 @@ class _Part(NamedTuple):
     ends: tuple[str, ...]
 
     def end(self, **more: Any) -> Frames:
-        """Give the frames that end it."""
+        """Return the frames that end it."""
         return tuple(frame({"type": end, **self.fields, **more}) for end in self.ends)
 
 
-class Encoder:
+class Encoder(BaseEncoder):
     r"""Writes the events of one run as AG-UI frames.
 
     Args:
@@ -98,68 +100,33 @@ class Encoder:
     (b'data: {"type":"TEXT_MESSAGE_CONTENT","messageId":"m","delta":"Hi"}\n\n',)
     """
 
+    flat: ClassVar[bool] = True
+
     def __init__(
         self, request: Request | None = None, *, private: bool = False, subagents: bool = True
     ) -> None:
+        self.inner_text: InnerText = "subgraphs" if subagents else "never"
+        known = request.tool_call_ids if request else ()
+        super().__init__(private=private, known_calls=known)
         self._request = request
-        self._private = private
         self._subagents = Subagents() if subagents else None
         self._run: Fields = {"threadId": "", "runId": ""}
-        self._calls = CallIds(request.tool_call_ids if request else ())
-        self._results: Counter[str] = Counter()
         self._roles: dict[str, str] = {}
         self._open: dict[tuple[str, int | None], _Part] = {}
         self._steps = Steps()
         self._interrupts: list[Fields] = []
         self._state: tuple[Any] | None = None
-        self._is_over = False
-        self._rules = self._table()
 
-    def _table(self) -> dict[type, Callable[[Any], Frames]]:
-        return {
-            RunStart: self._run_start,
-            RunEnd: self._run_end,
-            RunError: self._run_error,
-            StepStart: self._step_start,
-            StepDelta: self._step_delta,
-            StepEnd: self._step_end,
-            MessageStart: self._message_start,
-            MessageEnd: self._message_end,
-            TextStart: self._text_start,
-            TextDelta: self._text,
-            TextEnd: self._text_end,
-            ReasoningStart: self._reasoning_start,
-            ReasoningDelta: self._text,
-            ReasoningEnd: self._reasoning_end,
-            ToolCallStart: self._call_start,
-            ToolCallDelta: self._args,
-            ToolCallEnd: self._call_end,
-            Content: self._content,
-            ToolStart: self._tool_start,
-            ToolEnd: self._tool_end,
-            ToolError: self._tool_error,
-            StateSnapshot: self._state_snapshot,
-            Interrupt: self._interrupt,
-            Custom: self._custom,
-        }
-
-    def feed(self, event: Event) -> tuple[bytes, ...]:
-        """Give the frames that an event is worth: mostly one, often none."""
-        if self._is_over:
-            return ()
-        write = self._rules.get(event.__class__) or self._other
-        frames = write(event)
-        if event.origin.namespace and self._subagents:
-            return (*map(frame, self._subagents.enter(event.origin)), *frames)
-        return tuple(frames)
-
-    def close(self) -> tuple[bytes, ...]:
-        """Give what ends a stream whose events stopped before its run did; else nothing."""
-        return () if self._is_over else tuple(self._finish(_CUT_OFF, "incomplete"))
+    def framed(self, item: Any, frames: tuple[bytes, ...]) -> tuple[bytes, ...]:
+        """Return the frames of an event, behind the start of the subgraph that it is from."""
+        origin = getattr(item, "origin", None)
+        if frames and self._subagents and origin is not None and origin.namespace:
+            return (*map(frame, self._subagents.enter(origin)), *frames)
+        return frames
 
     # --- the run
 
-    def _run_start(self, event: RunStart) -> Frames:
+    def run_start(self, event: RunStart) -> Frames:
         wanted = self._request
         self._run = {
             "threadId": wanted.thread_id if wanted else event.origin.thread_id or uuid4().hex,
@@ -167,22 +134,21 @@ class Encoder:
         }
         yield frame({"type": "RUN_STARTED", **self._run, "protocolVersion": PROTOCOL_VERSION})
 
-    def _run_end(self, event: RunEnd) -> Frames:
+    def run_end(self, event: RunEnd) -> Frames:
         if event.status == "incomplete":
             return self._finish({**_CUT_OFF, **usage(event)}, event.status)
         end: Fields = {"type": "RUN_FINISHED", **self._run}
         if event.output is not None:
-            end["result"] = flat(event.output, private=self._private)
+            end["result"] = event.output
         end["outcome"] = outcome(event.status, self._interrupts)
         return self._finish({**end, **usage(event)}, event.status)
 
-    def _run_error(self, event: RunError) -> Frames:
-        end = run_error_form(event.error, private=self._private)
+    def run_error(self, event: RunError) -> Frames:
+        end = run_error_form(event.error)
         return self._finish({**end, **usage(event)}, "failed")
 
     def _finish(self, end: Fields, status: Status) -> Frames:
         """End what is open, innermost first, and then the run."""
-        self._is_over = True
         for part in reversed(self._open.values()):
             yield from part.end()
         if self._subagents:
@@ -191,7 +157,7 @@ class Encoder:
 
     # --- steps
 
-    def _step_start(self, event: StepStart) -> Frames:
+    def step_start(self, event: StepStart) -> Frames:
         if event.kind == "graph" and self._subagents:
             self._subagents.graph_starts(event)
         if event.kind != "node":
@@ -201,127 +167,128 @@ class Encoder:
         self._open[event.step_id, None] = _Part(b"", step, ("STEP_FINISHED",))
         yield frame({"type": "STEP_STARTED", **step})
 
-    def _step_end(self, event: StepEnd) -> Frames:
+    def step_end(self, event: StepEnd) -> Frames:
         self._steps.end(event.step_id)
         if event.kind == "graph" and self._subagents:
             return map(frame, self._subagents.leave(event))
         return self._end(event.step_id, None)
 
-    def _step_delta(self, event: StepDelta) -> Frames:
-        return () if event.step_id else self._other(event)
+    def step_delta(self, event: StepDelta) -> Frames:
+        return () if event.step_id else self.other(event)
 
     # --- messages
 
-    def _message_start(self, event: MessageStart) -> Frames:
+    def message_start(self, event: MessageStart) -> Frames:
         if event.role in _ROLES:
             self._roles[event.message_id] = _ROLES[event.role]
         return ()
 
-    def _message_end(self, event: MessageEnd) -> Frames:
+    def message_end(self, event: MessageEnd) -> Frames:
         self._roles.pop(event.message_id, None)
         return ()
 
-    def _text_start(self, event: TextStart) -> Frames:
+    def text_start(self, event: TextStart) -> Frames:
         id = {"messageId": event.message_id}
-        self._begin(event, "TEXT_MESSAGE_CONTENT", id, "TEXT_MESSAGE_END")
+        self._open_part(event, "TEXT_MESSAGE_CONTENT", id, "TEXT_MESSAGE_END")
         role = self._roles.get(event.message_id, "assistant")
         yield frame({"type": "TEXT_MESSAGE_START", **id, "role": role, **self._whence(event)})
 
-    def _text_end(self, event: TextEnd) -> Frames:
+    def text_end(self, event: TextEnd) -> Frames:
         return self._end(event.message_id, event.block_id)
 
-    def _reasoning_start(self, event: ReasoningStart) -> Frames:
+    def reasoning_start(self, event: ReasoningStart) -> Frames:
         id = _reasoning_id(event)
         ends = ("REASONING_MESSAGE_END", "REASONING_END")
-        self._begin(event, "REASONING_MESSAGE_CONTENT", id, *ends)
+        self._open_part(event, "REASONING_MESSAGE_CONTENT", id, *ends)
         start = {"type": "REASONING_MESSAGE_START", **id, "role": "reasoning"}
         yield frame({"type": "REASONING_START", **id, **self._tag(event)})
         yield frame({**start, **self._whence(event)})
 
-    def _reasoning_end(self, event: ReasoningEnd) -> Frames:
+    def reasoning_end(self, event: ReasoningEnd) -> Frames:
         yield from self._end(event.message_id, event.block_id)
         if event.signature:
             about = {"subtype": "message", "entityId": _reasoning_id(event)["messageId"]}
-            sealed = {"encryptedValue": event.signature}
-            yield frame({"type": "REASONING_ENCRYPTED_VALUE", **about, **sealed})
+            signed = {"encryptedValue": event.signature}
+            yield frame({"type": "REASONING_ENCRYPTED_VALUE", **about, **signed})
 
-    def _call_start(self, event: ToolCallStart) -> Frames:
-        id = {"toolCallId": self._calls.begin(event.tool_call_id, event.name).id}
-        self._begin(event, "TOOL_CALL_ARGS", id, "TOOL_CALL_END")
+    def tool_call_start(self, event: ToolCallStart) -> Frames:
+        self.calls[event.tool_call_id].is_shown = True
+        id = {"toolCallId": event.tool_call_id}
+        self._open_part(event, "TOOL_CALL_ARGS", id, "TOOL_CALL_END")
         start = {"type": "TOOL_CALL_START", **id, "toolCallName": event.name}
         about = {"metadata": {"providerExecuted": True}} if event.provider_executed else {}
         tag = self._tag(event)
         yield frame({**start, "parentMessageId": event.message_id, **about, **tag})
 
-    def _call_end(self, event: ToolCallEnd) -> Frames:
-        self._calls[event.tool_call_id].args = event.args
+    def tool_call_end(self, event: ToolCallEnd) -> Frames:
         wrong = {"metadata": {"error": event.error}} if event.error else {}
         return self._end(event.message_id, event.block_id, **wrong)
 
-    def _text(self, event: TextDelta | ReasoningDelta) -> Frames:
-        head = self._open[event.message_id, event.block_id].head
-        return (head + dump_text(event.text) + DELTA_END,)
+    def text_delta(self, event: TextDelta | ReasoningDelta) -> Frames:
+        part = self._open.get((event.message_id, event.block_id))
+        return (part.head + dump_text(event.text) + DELTA_END,) if part else ()
 
-    def _args(self, event: ToolCallDelta) -> Frames:
-        head = self._open[event.message_id, event.block_id].head
-        return (head + dump_text(event.args) + DELTA_END,)
+    reasoning_delta = text_delta
+
+    def tool_call_delta(self, event: ToolCallDelta) -> Frames:
+        part = self._open.get((event.message_id, event.block_id))
+        return (part.head + dump_text(event.args) + DELTA_END,) if part else ()
 
     # --- tools
 
-    def _tool_start(self, event: ToolStart) -> Frames:
-        known = self._calls.get(event.tool_call_id)
-        call = known or self._calls.begin(event.tool_call_id, event.name)
+    def tool_start(self, event: ToolStart) -> Frames:
+        call = self.calls[event.tool_call_id]
         if self._subagents:
             self._subagents.tool_starts(event.origin, call.id)
-        if known:
-            return
-        args = dumps(event.input or {}, private=self._private).decode()
+        if not call.is_shown:
+            yield from self._call(event, event.input)
+
+    def _call(self, event: ToolStart | ToolEnd | ToolError, input: Any) -> Frames:
+        """Write a call that no model was seen to write."""
+        call = self.calls[event.tool_call_id]
+        call.is_shown = True
+        args = dump_plain(input or {}).decode()
         id = {"toolCallId": call.id}
         start = {"type": "TOOL_CALL_START", **id, "toolCallName": event.name}
         yield frame({**start, **self._tag(event)})
         yield frame({"type": "TOOL_CALL_ARGS", **id, "delta": args})
         yield frame({"type": "TOOL_CALL_END", **id})
 
-    def _tool_end(self, event: ToolEnd) -> Frames:
+    def tool_end(self, event: ToolEnd) -> Frames:
         if event.status != "completed":
             return ()
-        content = result_content(event.output, private=self._private)
+        content = result_content(event.output)
         if event.artifact is None:
             return self._result(event, event.tool_call_id, content)
-        artifact = flat(event.artifact, private=self._private)
-        return self._result(event, event.tool_call_id, content, artifact=artifact)
+        return self._result(event, event.tool_call_id, content, artifact=event.artifact)
 
-    def _tool_error(self, event: ToolError) -> Frames:
-        said = error_text(event.error, private=self._private)
-        return self._result(event, event.tool_call_id, f"error: {said}", status="error")
+    def tool_error(self, event: ToolError) -> Frames:
+        said = f"error: {error_text(event.error)}"
+        return self._result(event, event.tool_call_id, said, status="error")
 
-    def _content(self, event: Content) -> Frames:
-        """Give the result of a tool that the provider ran, or whatever else it is."""
-        answered = answered_call(event.block)
-        if answered not in self._calls:
-            return self._other(event)
-        return self._result(event, answered, result_content(event.block, private=self._private))
+    def content(self, event: Content) -> Frames:
+        """Return the result of a tool that the provider ran, or whatever else it is."""
+        call = self.calls.current(answered_call(event.block))
+        if call is None:
+            return self.other(event)
+        return self._result(event, call.id, result_content(event.block))
 
-    def _result(self, event: Event, answered: str, content: Any, **metadata: Any) -> Frames:
-        known = self._calls.get(answered)
-        if known:
-            known.args = None  # whatever is asked from now on is about another call
-        call = known.id if known else answered
-        self._results[call] += 1
-        number = self._results[call]
-        id = f"{call}:result" if number == 1 else f"{call}:result{number}"
-        result = {"messageId": id, "toolCallId": call, "role": "tool"}
+    def _result(self, event: Event, call_id: str, content: Any, **metadata: Any) -> Frames:
+        call = self.calls[call_id]
+        if isinstance(event, (ToolEnd, ToolError)) and not call.is_shown:
+            yield from self._call(event, None)
+        result = {"messageId": self.result_id(call_id), "toolCallId": call_id, "role": "tool"}
         about = {"metadata": metadata} if metadata else {}
         tag = self._tag(event)
         yield frame({"type": "TOOL_CALL_RESULT", **result, "content": content, **about, **tag})
 
     # --- all else
 
-    def _state_snapshot(self, event: StateSnapshot) -> Frames:
-        """Give the state, or what changed in it, whichever is shorter. A subgraph's is custom."""
+    def state_snapshot(self, event: StateSnapshot) -> Frames:
+        """Return the state, or what changed in it, whichever is shorter. A subgraph's is custom."""
         if event.origin.namespace:
-            return self._other(event)
-        state, last = flat(event.values, private=self._private), self._state
+            return self.other(event)
+        state, last = event.values, self._state
         self._state = (state,)
         whole = frame({"type": "STATE_SNAPSHOT", "snapshot": state})
         if last is None:
@@ -330,34 +297,34 @@ class Encoder:
         delta = frame({"type": "STATE_DELTA", "delta": changes})
         return (min(delta, whole, key=len),) if changes else ()
 
-    def _interrupt(self, event: Interrupt) -> Frames:
+    def interrupt(self, event: Interrupt) -> Frames:
         call, reason = self._question(event)
-        asked = interrupt_form(event, call, reason, private=self._private)
+        asked = interrupt_form(event, call, reason)
         self._interrupts.append({**asked, **self._tag(event)})
         if self._subagents:
             self._subagents.pause(event)
         return ()
 
     def _question(self, event: Interrupt) -> tuple[str | None, str | None]:
-        """Give the call that is asked about, if it is one alone, and what is said of it."""
+        """Return the call that is asked about, if it is one alone, and the text for the user."""
         questions = questions_in(event.value, event.tool_call_id)
         if len(questions) != 1:
             return event.tool_call_id, None
-        call = self._calls.find(questions[0])
+        call = self.calls.find(questions[0])
         return call.id if call else event.tool_call_id, questions[0].reason
 
-    def _custom(self, event: Custom) -> Frames:
-        value = {"name": custom_name(event), "value": flat(event.data, private=self._private)}
+    def custom(self, event: Custom) -> Frames:
+        value = {"name": custom_name(event), "value": event.data}
         yield frame({"type": "CUSTOM", **value, **self._tag(event)})
 
-    def _other(self, event: Event) -> Frames:
-        value = to_dict(event, private=self._private)
+    def other(self, event: Event) -> Frames:
+        value = self.form_of(event)
         tag = self._tag(event)
         yield frame({"type": "CUSTOM", "name": f"streamkit.{event.type}", "value": value, **tag})
 
     # --- parts
 
-    def _begin(self, event: PartStart, delta: str, id: dict[str, str], *ends: str) -> None:
+    def _open_part(self, event: PartStart, delta: str, id: dict[str, str], *ends: str) -> None:
         """Note how to go on with a part, and how to end it."""
         head = delta_head({"type": delta, **id}, "delta")
         self._open[event.message_id, event.block_id] = _Part(head, id, ends)
@@ -375,5 +342,5 @@ class Encoder:
 
 
 def _reasoning_id(event: ReasoningStart | ReasoningEnd) -> dict[str, str]:
-    """Give the id of reasoning, which is a message of its own in AG-UI."""
+    """Return the id of reasoning, which is a message of its own in AG-UI."""
     return {"messageId": f"{event.message_id}:{event.block_id}"}

@@ -66,7 +66,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def read_request(body: bytes | str | Mapping[str, Any]) -> Request:
-    """Give what the body of a request asks for.
+    """Return what the body of a request asks for.
 
     Raises:
         BadRequest: It is no AG-UI request.
@@ -83,7 +83,7 @@ def read_request(body: bytes | str | Mapping[str, Any]) -> Request:
 
 
 def graph_input(request: Request, *, stateful: bool = True) -> Any:
-    """Give what to call a graph with.
+    """Return what to call a graph with.
 
     Args:
         request: what the client sent.
@@ -120,7 +120,7 @@ def _since_the_answer(messages: Sequence[Record]) -> Sequence[Record]:
 
 
 def to_messages(messages: Iterable[Record]) -> list[BaseMessage]:
-    """Give AG-UI's messages as LangChain's. Activities and reasoning are for people, and left out.
+    """Return AG-UI's messages as LangChain's, without activities and reasoning.
 
     Raises:
         BadRequest: One of them is none.
@@ -161,7 +161,7 @@ def _content(content: Any) -> Any:
 
 
 def _block(part: Record) -> Record:
-    """Give a content part as LangChain's own block."""
+    """Return a content part as LangChain's own block."""
     if part["type"] == "text":
         return {"type": "text", "text": part["text"]}
     source = part["source"]
@@ -170,7 +170,7 @@ def _block(part: Record) -> Record:
 
 
 def _calls(calls: Iterable[Record]) -> Record:
-    """Give the calls, those whose arguments are no JSON object apart from the others."""
+    """Return the calls, those whose arguments are no JSON object apart from the others."""
     read: Record = {"tool_calls": [], "invalid_tool_calls": []}
     for call in calls:
         name, text = call["function"]["name"], call["function"]["arguments"]

@@ -18,7 +18,7 @@ class Steps:
         self._numbers: dict[tuple[str, str | None], tuple[int, int]] = {}
 
     def begin(self, event: StepStart, owner: str | None) -> str:
-        """Give the name of a step that its agent, ``owner``, begins."""
+        """Return the name of a step that its agent, ``owner``, begins."""
         name = event.origin.node or event.origin.name or event.kind
         key = self._open[event.step_id] = (name, owner)
         count, last = self._numbers.get(key, (0, 0))

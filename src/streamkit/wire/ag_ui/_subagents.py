@@ -19,7 +19,7 @@ Namespace: TypeAlias = tuple[str, ...]
 
 
 def tag_of(origin: Origin) -> Fields:
-    """Give what an AG-UI event says about the subgraph it comes from.
+    """Return what an AG-UI event says about the subgraph it comes from.
 
     >>> tag_of(Origin(namespace=("hotel:1", "book:2")))
     {'subagentRunId': 'hotel:1|book:2'}
@@ -38,21 +38,21 @@ class Subagents:
         self._pauses: dict[Namespace, list[str]] = {}
 
     def graph_starts(self, event: StepStart) -> None:
-        """Take note of a graph that may be a subgraph: what is inside of it ends with it."""
+        """Note a graph that may be a subgraph: what is inside of it ends with it."""
         self._graphs.add(event.step_id)
 
     def tool_starts(self, origin: Origin, tool_call_id: str) -> None:
-        """Take note of a tool that may run a subgraph."""
+        """Note a tool that may run a subgraph."""
         if origin.run_id:
             self._tools[origin.run_id] = tool_call_id
 
     def pause(self, event: Interrupt) -> None:
-        """Take note of what a subgraph waits for, and whatever is around it."""
+        """Note what a subgraph waits for, and whatever is around it."""
         for namespace in _around(event.origin):
             self._pauses.setdefault(namespace, []).append(event.interrupt_id)
 
     def enter(self, origin: Origin) -> Iterable[Fields]:
-        """Give the starts of the subgraphs around an event, of those that are new."""
+        """Return the starts of the subgraphs around an event, of those that are new."""
         return () if origin.namespace in self._seen else self._starts(origin)
 
     def _starts(self, origin: Origin) -> Iterator[Fields]:
@@ -63,7 +63,7 @@ class Subagents:
                 yield self._start(namespace, origin)
 
     def leave(self, event: StepEnd) -> Iterator[Fields]:
-        """Give the ends of the subgraphs that were inside a graph's step, innermost first."""
+        """Return the ends of the subgraphs that were inside a graph's step, innermost first."""
         self._graphs.discard(event.step_id)
         inside = [it for it, graph in self._open.items() if graph == event.step_id]
         for namespace in reversed(inside):
@@ -71,7 +71,7 @@ class Subagents:
             yield self._end(namespace, event.status)
 
     def leave_all(self, status: Status) -> Iterator[Fields]:
-        """Give the ends of all that are open, innermost first."""
+        """Return the ends of all that are open, innermost first."""
         while self._open:
             yield self._end(self._open.popitem()[0], status)
 
@@ -97,7 +97,7 @@ class Subagents:
 
 
 def _around(origin: Origin) -> Iterator[Namespace]:
-    """Give the namespaces of the subgraphs around an event, the outermost first."""
+    """Return the namespaces of the subgraphs around an event, the outermost first."""
     return (origin.namespace[:depth] for depth in range(1, len(origin.namespace) + 1))
 
 

@@ -1,4 +1,4 @@
-"""What AG-UI has for the values inside of our events: outcomes, usage, errors, tool results."""
+"""The values inside of our events as AG-UI has them: outcomes, usage, errors, tool results."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from ..._fields import dict_or_empty
 from ...events import Custom, Interrupt, RunEnd, RunError
 from ...values import ErrorInfo, Status, Usage
 from .._blocks import as_list
-from .._flat import flat
-from .._json import dumps, jsonable
+from ..plain_json import dump_plain
+from ..protocol import error_text
 
 __all__ = [
     "Fields",
     "answered_call",
     "custom_name",
-    "error_text",
     "interrupt_form",
     "outcome",
     "result_content",
@@ -33,7 +32,7 @@ _MEDIA = {"image": "image", "audio": "audio", "video": "video", "file": "documen
 
 
 def custom_name(event: Custom) -> str:
-    """Give the name of a custom event, which one of a stream writer has in its payload, if at all.
+    """Return the name of a custom event; that of a stream writer is in its payload, if at all.
 
     >>> from streamkit import Origin
     >>> custom_name(Custom(origin=Origin(), timestamp=0.5, data={"type": "progress"}))
@@ -43,19 +42,14 @@ def custom_name(event: Custom) -> str:
     return event.name or (kind if isinstance(kind, str) else "custom")
 
 
-def error_text(error: ErrorInfo, *, private: bool) -> str:
-    """Give what may be said of an error: its class, or its own words."""
-    return error.message if private else error.name
-
-
-def run_error_form(error: ErrorInfo, *, private: bool) -> Fields:
-    """Give the event that ends a run that failed."""
-    end: Fields = {"type": "RUN_ERROR", "message": error_text(error, private=private)}
+def run_error_form(error: ErrorInfo) -> Fields:
+    """Return the event that ends a run that failed."""
+    end: Fields = {"type": "RUN_ERROR", "message": error_text(error)}
     return end if error.code is None else end | {"code": str(error.code)}
 
 
 def outcome(status: Status, interrupts: list[Fields]) -> Fields:
-    """Give how a run ended that did not fail."""
+    """Return how a run ended that did not fail."""
     if status == "cancelled":
         return {"type": "cancelled"}
     if status == "interrupted" and interrupts:
@@ -63,11 +57,9 @@ def outcome(status: Status, interrupts: list[Fields]) -> Fields:
     return {"type": "success"}
 
 
-def interrupt_form(
-    event: Interrupt, call: str | None, message: str | None, *, private: bool
-) -> Fields:
-    """Give an interrupt. AG-UI has a text for people, and no place for any other value."""
-    asked = flat(event.value, private=private)
+def interrupt_form(event: Interrupt, call: str | None, message: str | None) -> Fields:
+    """Return an interrupt. AG-UI has a text for people, and no place for any other value."""
+    asked = event.value
     reason = "breakpoint" if event.static else "input_required"
     form: Fields = {"id": event.interrupt_id, "reason": reason, "metadata": {"value": asked}}
     message = asked if isinstance(asked, str) else message
@@ -75,14 +67,13 @@ def interrupt_form(
         form["message"] = message
     if call is not None:
         form |= {"reason": "tool_call", "toolCallId": call}
-    schema = jsonable(event.response_schema)
-    if isinstance(schema, dict):
-        form["responseSchema"] = schema
+    if isinstance(event.response_schema, dict):
+        form["responseSchema"] = event.response_schema
     return form
 
 
 def usage(event: RunEnd | RunError) -> Fields:
-    """Give the tokens of a run, model by model where they are known so."""
+    """Return the tokens of a run, model by model where they are known so."""
     if event.usage is None:
         return {}
     if not event.usage_by_model:
@@ -107,33 +98,32 @@ def _renamed(counts: Mapping[str, int], names: Mapping[str, str]) -> Fields:
 
 
 def answered_call(block: object) -> str:
-    """Give the id of the call that a block answers, or nothing: a provider's own tool did."""
+    """Return the id of the call that a block answers, or nothing: a provider's own tool did."""
     fields = dict_or_empty(block)
     is_result = str(fields.get("type")).endswith("_result")
     return str(fields.get("tool_use_id") or fields.get("tool_call_id") or "") if is_result else ""
 
 
-def result_content(output: object, *, private: bool) -> str | list[Fields]:
-    """Give a tool's output as text; with parts where it holds pictures, sound or files.
+def result_content(value: Any) -> str | list[Fields]:
+    """Return a tool's output as text; with parts where it holds pictures, sound or files.
 
-    >>> result_content([{"type": "text", "text": "Look: "}, "here"], private=False)
+    >>> result_content([{"type": "text", "text": "Look: "}, "here"])
     'Look: here'
-    >>> result_content({"sky": "sunny"}, private=False)
+    >>> result_content({"sky": "sunny"})
     '{"sky":"sunny"}'
     """
-    value: object = flat(output, private=private)
     if isinstance(value, str):
         return value
     parts = [_part(it) for it in as_list(value)]
     if not parts or not all(parts):
-        return dumps(value, private=private).decode()
+        return dump_plain(value).decode()
     if any(part["type"] != "text" for part in parts):
         return parts
     return "".join(part["text"] for part in parts)
 
 
 def _part(block: Any) -> Fields:
-    """Give a content block as a part; an empty one where there is no part for it."""
+    """Return a content block as a part; an empty one where there is no part for it."""
     if isinstance(block, str):
         return {"type": "text", "text": block}
     fields = dict_or_empty(block)
@@ -145,7 +135,7 @@ def _part(block: Any) -> Fields:
 
 
 def _source(block: Mapping[str, Any]) -> Fields:
-    """Give where the bytes of a block are: in LangChain's own form, old or new."""
+    """Return where the bytes of a block are: in LangChain's own form, old or new."""
     mime = block.get("mime_type")
     said = {"mimeType": mime} if isinstance(mime, str) else {}
     url, data = block.get("url"), block.get("base64") or block.get("data")

@@ -24,8 +24,9 @@ from ...events import EventType
 from ...mapping import PerRun, per_run
 from .. import sse
 from ._calls import Continuation
-from ._chunks import Chunks, Target
+from ._chunks import Target, rules_of
 from ._encoder import Encoder
+from ._history import ui_messages
 from ._messages import UIMessage, to_messages
 from ._request import Request, graph_input, read_request
 from ._resume import RESUME
@@ -43,6 +44,7 @@ __all__ = [
     "graph_input",
     "read_request",
     "to_messages",
+    "ui_messages",
 ]
 
 HEADERS: Final[Mapping[str, str]] = MappingProxyType(
@@ -62,13 +64,13 @@ def encoder(
     message_id: str | None = None,
     also: Collection[EventType] = (),
 ) -> PerRun[Any, bytes]:
-    r"""Give a stage from events to frames. What a mapper gave is shown by its ``type``.
+    r"""Return a stage from events to frames. What a mapper returned becomes a part by its ``type``.
 
     Args:
         request: what the client sent. Where it answers an interrupt, its last message goes on.
-        target: the major version of the ``ai`` package that reads.
-        private: also write what exceptions say; without it, only their class names go out.
-        message_id: the id of a new UI message; where it is left out, the client makes one up.
+        target: the major version of the ``ai`` package that reads; 7 means 7.0.70 or later.
+        private: also write the texts of exceptions; without it, only their class names are written.
+        message_id: the id of a new UI message; by default that of the run's first message.
         also: types of events that are to reach ``onData`` as well, in transient ``data-event``
             parts, as `to_dict` gives them.
 
@@ -77,10 +79,10 @@ def encoder(
 
     >>> from streamkit import normalize
     >>> frames = list(normalize(["Hel", "lo"]).pipe(encoder(target=7)))
-    >>> frames[0], frames[-2:]
-    (b'data: {"type":"start"}\n\n', [b'data: {"type":"finish"}\n\n', b'data: [DONE]\n\n'])
+    >>> frames[-2:]
+    [b'data: {"type":"finish"}\n\n', b'data: [DONE]\n\n']
     """
-    Chunks(target, private=private)  # what is wrong is said here, and not in the run
+    rules_of(target)  # a wrong target is an error here, and not in the run
     return per_run(
         lambda: (
             Encoder(request, target=target, private=private, message_id=message_id, also=also).feed

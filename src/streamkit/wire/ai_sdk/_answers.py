@@ -1,4 +1,4 @@
-"""What a user answered in the AI SDK's last message, and to which interrupts."""
+"""The answers of a user in the AI SDK's last message, by interrupt."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["answers_in", "continuation_of"]
 
 
 class _Asked(msgspec.Struct, rename="camel"):
-    """What a ``data-interrupt`` part holds."""
+    """The data of a ``data-interrupt`` part."""
 
     interrupt_id: str
     value: Any = None
@@ -26,7 +26,7 @@ class _Asked(msgspec.Struct, rename="camel"):
 
 
 def answers_in(message: UIMessage) -> dict[str, Any]:
-    """Give what to resume each interrupt with that was answered, by its id.
+    """Return the value that resumes each interrupt that was answered, by its id.
 
     Raises:
         BadRequest: a part is broken, or an interrupt was answered only in part.
@@ -46,7 +46,7 @@ def answers_in(message: UIMessage) -> dict[str, Any]:
 
 
 def _approvals(tools: Sequence[Tool]) -> Iterator[tuple[str, str, Approval]]:
-    """Give an interrupt's id, a question's number in it, and the answer to that."""
+    """Return an interrupt's id, a question's number in it, and the answer to that."""
     for tool in tools:
         approval = tool.approval
         if approval and tool.state == "approval-responded":
@@ -84,7 +84,7 @@ def _read(data: dict[str, Any]) -> _Asked:
 
 
 def continuation_of(message: UIMessage, resume: Mapping[str, Any]) -> Continuation:
-    """Give what the client already shows of the message that goes on."""
+    """Return what the client already shows of the message that goes on."""
     tools = tools_in(message.parts)
     return Continuation(
         message_id=message.id,

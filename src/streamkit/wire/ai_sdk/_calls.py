@@ -1,16 +1,17 @@
 """Calls, tools and approvals in the AI SDK's UI message stream.
 
-A call is known before anything else is said of it, and no two calls of a message share an id:
-clients throw at the one, and write one call over the other.
+A call is written before anything about it, and no two calls of a message share an id: clients throw
+at the one, and write one call over the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from ...events import (
     Interrupt,
+    MessageReplaced,
     ToolCallDelta,
     ToolCallEnd,
     ToolCallStart,
@@ -20,13 +21,20 @@ from ...events import (
     ToolStart,
 )
 from ...values import Origin
-from .._approvals import Question, questions_in
-from .._call_ids import Call, CallIds
-from .._frames import DELTA_END, delta_head
-from .._json import dump_text
-from ._chunks import Chunks, metadata_of
+from .._blocks import fields_of_message
+from ..protocol import (
+    DELTA_END,
+    BaseEncoder,
+    Call,
+    Question,
+    delta_head,
+    dump_text,
+    error_text,
+    questions_in,
+)
+from ._chunks import Target, chunk, data, metadata_of, rules_of
 
-__all__ = ["CallWriter", "Continuation"]
+__all__ = ["CallEncoder", "Continuation"]
 
 
 class Continuation(NamedTuple):
@@ -39,146 +47,152 @@ class Continuation(NamedTuple):
     denied: frozenset[str] = frozenset()
     """Those of them that the user did not allow."""
     answered: tuple[dict[str, Any], ...] = ()
-    """What the ``data-interrupt`` parts hold that the user answered."""
+    """The data of the ``data-interrupt`` parts that the user answered."""
 
 
-class CallWriter:
-    """What an encoder knows of the calls of a run."""
+class CallEncoder(BaseEncoder):
+    """The part of the encoder that writes calls."""
 
-    def __init__(self, chunks: Chunks, continues: Continuation) -> None:
-        self.running: set[str] = set()
-        """The calls whose tools run."""
-        self._chunks = chunks
-        self._written: dict[tuple[str, int], Call] = {}
-        self._denied = continues.denied
-        self._calls = CallIds(continues.calls)
-
-    def writers(self) -> dict[type, Callable[[Any], Iterable[bytes]]]:
-        """Give what writes each class of events."""
-        return {
-            ToolCallStart: self._start,
-            ToolCallDelta: self._delta,
-            ToolCallEnd: self._end,
-            ToolStart: self._tool_start,
-            ToolDelta: self._tool_delta,
-            ToolEnd: self._tool_end,
-            ToolError: self._tool_error,
-            Interrupt: self._interrupt,
-        }
+    def __init__(self, target: Target, continues: Continuation, *, private: bool) -> None:
+        super().__init__(private=private, known_calls=continues.calls)
+        self._target = rules_of(target)
+        self._continues = continues
+        self._running: set[str] = set()
+        self._heads: dict[str, bytes] = {}
+        """The calls that a model writes, each with the bytes that its deltas begin with."""
+        self._unanswered: dict[str, Call] = {}
+        """The calls without a result."""
 
     def _of_call(
-        self, type: str, call: Call, payload: Mapping[str, Any] | None = None, **fields: Any
+        self, type: str, call: Call, payload: dict[str, Any] | None = None, **fields: Any
     ) -> bytes:
-        """Give a chunk about a call; ``dynamic`` says that the client need not know the tool."""
+        """Return a chunk about a call; ``dynamic`` means that the client need not know the tool."""
         executed = True if call.provider_executed else None
         about = {"toolCallId": call.id, "dynamic": True, "providerExecuted": executed}
-        return self._chunks.say(type, payload, **about, **fields)
+        return chunk(type, payload, **about, **fields)
 
     # --- the model writes
 
-    def _start(self, event: ToolCallStart) -> Iterator[bytes]:
-        executed = event.provider_executed
-        call = self._calls.begin(event.tool_call_id, event.name, provider_executed=executed)
-        self._written[event.message_id, event.block_id] = call
+    def tool_call_start(self, event: ToolCallStart) -> Iterator[bytes]:
+        call = self.calls[event.tool_call_id]
+        call.is_shown = True
+        self._unanswered[call.id] = call
         about = {"type": "tool-input-delta", "toolCallId": call.id}
-        call.head = delta_head(about, "inputTextDelta")
+        self._heads[call.id] = delta_head(about, "inputTextDelta")
         yield self._of_call("tool-input-start", call, toolName=call.name)
 
-    def _delta(self, event: ToolCallDelta) -> Iterable[bytes]:
-        call = self._written.get((event.message_id, event.block_id))
-        return (call.head + dump_text(event.args) + DELTA_END,) if call else ()
+    def tool_call_delta(self, event: ToolCallDelta) -> Iterable[bytes]:
+        head = self._heads.get(event.tool_call_id)
+        return (head + dump_text(event.args) + DELTA_END,) if head else ()
 
-    def _end(self, event: ToolCallEnd) -> Iterator[bytes]:
-        call = self._written.pop((event.message_id, event.block_id), None)
-        if call and event.error is None:
+    def tool_call_end(self, event: ToolCallEnd) -> Iterator[bytes]:
+        if self._heads.pop(event.tool_call_id, None) is None:
+            return
+        call = self.calls[event.tool_call_id]
+        if event.error is None:
             yield self._input(call, event.args, event.origin)
-        elif call:
+        else:
             yield self._bad_input(call, event.text, event.error)
 
-    def _bad_input(self, call: Call, text: str, why: str | None) -> bytes:
-        told = {"input": text}
-        return self._of_call("tool-input-error", call, told, toolName=call.name, errorText=why)
+    def _bad_input(self, call: Call, text: str, why: str) -> bytes:
+        self._unanswered.pop(call.id, None)
+        return self._of_call(
+            "tool-input-error", call, {"input": text}, toolName=call.name, errorText=why
+        )
 
     def _input(self, call: Call, input: object, origin: Origin) -> bytes:
-        call.args = input
-        told, name, source = {"input": input}, call.name, metadata_of(origin)
-        kind = "tool-input-available"
-        return self._of_call(kind, call, told, toolName=name, providerMetadata=source)
+        kind, source = "tool-input-available", metadata_of(origin)
+        payload = {"input": input}
+        return self._of_call(kind, call, payload, toolName=call.name, providerMetadata=source)
 
     # --- the tool runs
 
-    def _tool_start(self, event: ToolStart) -> Iterable[bytes]:
-        self.running.add(event.tool_call_id)
-        return self._known(event, event.input)
+    def tool_start(self, event: ToolStart) -> Iterable[bytes]:
+        self._running.add(event.tool_call_id)
+        return self._shown(event, event.input)
 
-    def _known(self, event: ToolStart | ToolEnd | ToolError, input: object) -> Iterator[bytes]:
-        """Tell of a call that no model was seen to write."""
-        if event.tool_call_id not in self._calls:
-            call = self._calls.begin(event.tool_call_id, event.name)
+    def _shown(self, event: ToolStart | ToolEnd | ToolError, input: object) -> Iterator[bytes]:
+        """Write a call that no model was seen to write."""
+        call = self.calls.get(event.tool_call_id)
+        if call and not call.is_shown:
+            call.is_shown = True
+            self._unanswered[call.id] = call
             yield self._input(call, input, event.origin)
 
-    def _tool_delta(self, event: ToolDelta) -> Iterator[bytes]:
-        data = {"toolCallId": self._calls.id_of(event.tool_call_id), "delta": event.delta}
-        yield self._chunks.data("tool-delta", data, transient=True)
+    def tool_delta(self, event: ToolDelta) -> Iterator[bytes]:
+        said = {"toolCallId": event.tool_call_id, "delta": event.delta}
+        yield data("tool-delta", said, transient=True)
 
-    def _tool_end(self, event: ToolEnd) -> Iterator[bytes]:
-        self.running.discard(event.tool_call_id)
-        yield from self._known(event, None)
-        call = self._calls[event.tool_call_id]
+    def tool_end(self, event: ToolEnd) -> Iterator[bytes]:
+        yield from self._shown(event, None)
+        self._running.discard(event.tool_call_id)
+        call = self.calls[event.tool_call_id]
         if event.status == "completed":
             yield self._output(call, event.output)
         elif event.status != "interrupted":
-            yield self._of_call("tool-output-error", call, errorText=event.status)
+            yield self._failed(call, event.status)
         if event.artifact is not None:
-            data = {"toolCallId": call.id, "artifact": event.artifact}
-            yield self._chunks.data("artifact", data)
+            yield data("artifact", {"toolCallId": call.id, "artifact": event.artifact})
 
-    def _tool_error(self, event: ToolError) -> Iterator[bytes]:
-        self.running.discard(event.tool_call_id)
-        yield from self._known(event, None)
-        call = self._calls[event.tool_call_id]
-        if call.id in self._denied:
-            yield self._chunks.say("tool-output-denied", toolCallId=call.id)
+    def tool_error(self, event: ToolError) -> Iterator[bytes]:
+        yield from self._shown(event, None)
+        self._running.discard(event.tool_call_id)
+        call = self.calls[event.tool_call_id]
+        if call.id in self._continues.denied:
+            self._unanswered.pop(call.id, None)
+            yield chunk("tool-output-denied", toolCallId=call.id)
         else:
-            text = self._chunks.error_text(event.error)
-            yield self._of_call("tool-output-error", call, errorText=text)
+            yield self._failed(call, error_text(event.error))
+
+    def message_replaced(self, event: MessageReplaced) -> Iterator[bytes]:
+        """Write the result that a node put in the place of a tool's own."""
+        call = self.calls.get(event.tool_call_id)
+        if call and call.is_shown:
+            yield self._output(call, fields_of_message(event.message).get("content"))
 
     def _output(self, call: Call, output: object) -> bytes:
+        self._unanswered.pop(call.id, None)
         return self._of_call("tool-output-available", call, {"output": output})
 
-    def result(self, tool_call_id: str | None, output: object) -> bytes | None:
-        """Give the result of a call that the provider ran; None where it is no such call."""
-        call = self._calls.get(tool_call_id)
+    def _failed(self, call: Call, why: str) -> bytes:
+        self._unanswered.pop(call.id, None)
+        return self._of_call("tool-output-error", call, errorText=why)
+
+    def provider_result(self, given_id: str | None, output: object) -> bytes | None:
+        """Return the result of a call that the provider ran; None where it is no such call."""
+        call = self.calls.current(given_id)
         return self._output(call, output) if call and call.provider_executed else None
 
-    def close(self) -> Iterator[bytes]:
-        """End what is open, if events stopped before the run did."""
-        for call in self._written.values():
-            yield self._bad_input(call, "", "incomplete")
-        for id in sorted(self.running):
-            yield self._of_call("tool-output-error", self._calls[id], errorText="incomplete")
+    def end_calls(self, why: str) -> Iterator[bytes]:
+        """End the calls that will have no result any more."""
+        for id in list(self._heads):
+            yield self._bad_input(self.calls[id], "", why)
+        self._heads.clear()
+        for call in list(self._unanswered.values()):
+            yield self._failed(call, why)
 
     # --- somebody is asked
 
-    def _interrupt(self, event: Interrupt) -> Iterator[bytes]:
-        yield self._chunks.data("interrupt", self._asked(event), id=event.interrupt_id)
-        if self._chunks.rules.approvals:
+    def interrupt(self, event: Interrupt) -> Iterator[bytes]:
+        yield data("interrupt", self._asked(event), id=event.interrupt_id)
+        if self._target.approvals:
             for n, question in enumerate(questions_in(event.value, event.tool_call_id)):
                 yield from self._request(f"{event.interrupt_id}/{n}", question, event.origin)
 
     def _asked(self, event: Interrupt) -> dict[str, Any]:
-        told = {
-            "toolCallId": self._calls.id_of(event.tool_call_id),
+        about = {
+            "toolCallId": event.tool_call_id,
             "responseSchema": event.response_schema,
             "namespace": event.origin.namespace or None,
             "static": event.static or None,
         }
         asked = {"interruptId": event.interrupt_id, "value": event.value, "answered": False}
-        return asked | {name: it for name, it in told.items() if it is not None}
+        return asked | {name: it for name, it in about.items() if it is not None}
 
     def _request(self, id: str, question: Question, origin: Origin) -> Iterator[bytes]:
-        call = self._calls.find(question)
+        call = self.calls.find(question)
         if call is None:
-            call = self._calls.begin(question.tool_call_id or id, question.name)
+            call = self.calls.begin(question.tool_call_id or id, question.name)
+            call.is_shown = True
             yield self._input(call, question.args, origin)
-        yield self._chunks.say("tool-approval-request", approvalId=id, toolCallId=call.id)
+        yield chunk("tool-approval-request", approvalId=id, toolCallId=call.id)

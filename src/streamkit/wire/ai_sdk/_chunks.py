@@ -1,78 +1,81 @@
-"""What all chunks of the AI SDK's UI message stream have in common, and where targets differ."""
+"""The chunks of the AI SDK's UI message stream, and the differences between its targets."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from ...errors import UsageError
-from ...values import ErrorInfo, Origin, Usage
+from ...values import Origin, Usage
 from .._frames import frame
 
-__all__ = ["Chunks", "Target", "metadata_of", "usage_form"]
+__all__ = ["RULES", "Rules", "Target", "chunk", "data", "metadata_of", "rules_of", "usage_form"]
 
 Target: TypeAlias = Literal[5, 6, 7]
 """The major version of the ``ai`` package that reads."""
 
 
-class _Rules(NamedTuple):
-    """In what the clients differ."""
+class Rules(NamedTuple):
+    """What a client accepts."""
 
     approvals: bool
     """Whether a call may be approved or denied."""
+    resets: bool
+    """Whether the parts of a step may be taken back (``reset-step``, since ai 7.0.70)."""
 
 
-_RULES: Mapping[int, _Rules] = {
-    5: _Rules(approvals=False),
-    6: _Rules(approvals=True),
-    7: _Rules(approvals=True),
+RULES: dict[int, Rules] = {
+    5: Rules(approvals=False, resets=False),
+    6: Rules(approvals=True, resets=False),
+    7: Rules(approvals=True, resets=True),
 }
 
 
-class Chunks:
-    r"""Writes chunks as frames, for one target.
+def rules_of(target: Target) -> Rules:
+    """Return the rules of a target.
 
-    >>> Chunks(6, private=False).say("text-start", id="m:0", providerMetadata=None)
+    Raises:
+        UsageError: there is no such target.
+    """
+    if target not in RULES:
+        raise UsageError(f"there is no target {target!r}; pass 5, 6 or 7")
+    return RULES[target]
+
+
+def chunk(type: str, payload: dict[str, Any] | None = None, **fields: Any) -> bytes:
+    r"""Return a chunk: the fields that are not None, and all of the payload.
+
+    Clients refuse a null in an optional field, and the absence of a payload that is null.
+
+    >>> chunk("text-start", id="m:0", providerMetadata=None)
     b'data: {"type":"text-start","id":"m:0"}\n\n'
     """
+    given = {name: value for name, value in fields.items() if value is not None}
+    return frame({"type": type, **given, **(payload or {})})
 
-    def __init__(self, target: Target, *, private: bool) -> None:
-        if target not in _RULES:
-            raise UsageError(f"there is no target {target!r}; pass 5, 6 or 7")
-        self.rules = _RULES[target]
-        self.private = private
 
-    def say(self, type: str, payload: Mapping[str, Any] | None = None, **fields: Any) -> bytes:
-        """Give a chunk: of the fields those that are not None, and all of the payload."""
-        form: dict[str, Any] = {"type": type}
-        form.update((name, value) for name, value in fields.items() if value is not None)
-        if payload is None:
-            return frame(form)
-        form.update(payload)
-        return frame(form, *payload.values(), private=self.private)
-
-    def data(self, name: str, data: object, **fields: Any) -> bytes:
-        """Give a part of the application's own kind."""
-        return self.say(f"data-{name}", {"data": data}, **fields)
-
-    def error_text(self, error: ErrorInfo) -> str:
-        """Give what may be said of an error."""
-        return error.message if self.private else error.name
+def data(name: str, data: object, **fields: Any) -> bytes:
+    """Return a part of the application's own kind."""
+    return chunk(f"data-{name}", {"data": data}, **fields)
 
 
 def metadata_of(origin: Origin, **more: Any) -> dict[str, Any] | None:
-    """Give where a part comes from, in the two levels that clients insist on.
+    """Return where a part comes from, in the two levels that clients insist on.
 
     >>> metadata_of(Origin(node="agent"))
     {'streamkit': {'node': 'agent'}}
     """
-    about = {"node": origin.node, "agent": origin.agent, "namespace": origin.namespace}
-    said = {name: value for name, value in {**about, **more}.items() if value}
-    return {"streamkit": said} if said else None
+    about = {
+        "node": origin.node,
+        "agent": origin.agent,
+        "namespace": origin.namespace,
+        "toolCallId": origin.tool_call_id,
+    }
+    given = {name: value for name, value in {**about, **more}.items() if value}
+    return {"streamkit": given} if given else None
 
 
 def usage_form(usage: Usage) -> dict[str, int]:
-    """Give tokens in the AI SDK's words."""
+    """Return tokens in the AI SDK's words."""
     form = {
         "inputTokens": usage.input_tokens,
         "outputTokens": usage.output_tokens,

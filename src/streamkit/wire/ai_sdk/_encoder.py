@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
-from time import time
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, NamedTuple, get_args
 
 from ..._fields import dict_or_empty
@@ -19,6 +18,7 @@ from ...events import (
     ReasoningDelta,
     ReasoningEnd,
     ReasoningStart,
+    RetrievalEnd,
     RunEnd,
     RunError,
     StepDelta,
@@ -26,19 +26,18 @@ from ...events import (
     TextEnd,
     TextStart,
 )
-from ...values import Origin, Usage
-from .._blocks import file_of, result_of, source_of
-from .._frames import DELTA_END, DONE, delta_head
-from .._json import dump_text, loads
-from .._types import dump_own
-from ..codec import to_dict
-from ._calls import CallWriter, Continuation
-from ._chunks import Chunks, Target, metadata_of, usage_form
+from ...values import Usage
+from .._blocks import Source, file_of, result_of, source_of, sources_in
+from ..protocol import DELTA_END, DONE, Frames, delta_head, dump_text, error_text
+from ._calls import CallEncoder, Continuation
+from ._chunks import Target, chunk, data, metadata_of, usage_form
 from ._request import Request
 
 __all__ = ["Encoder"]
 
 _EVENTS: tuple[type[Event], ...] = get_args(Event)
+_REASONS = {"refusal": "content-filter"}
+_STEPS = (chunk("start-step"), chunk("finish-step"))
 
 
 class _Part(NamedTuple):
@@ -49,8 +48,8 @@ class _Part(NamedTuple):
     head: bytes
 
 
-class Encoder:
-    """Writes the events of one run; `streamkit.wire.ai_sdk.encoder` says what it may be told.
+class Encoder(CallEncoder):
+    """Writes the events of one run; `streamkit.wire.ai_sdk.encoder` describes the options.
 
     >>> from streamkit import Origin, RunStart
     >>> machine = Encoder(message_id="m1")
@@ -68,174 +67,206 @@ class Encoder:
         message_id: str | None = None,
         also: Collection[EventType] = (),
     ) -> None:
-        self._chunks = Chunks(target, private=private)
-        self._continues = (request and request.continues) or Continuation(message_id or "")
-        self._also = frozenset(cls for cls in _EVENTS if cls.type in also)
-        self._calls = CallWriter(self._chunks, self._continues)
+        continues = (request and request.continues) or Continuation(message_id or "")
+        super().__init__(target, continues, private=private)
+        for cls in _EVENTS:
+            if cls.type in also:
+                self._rules[cls] = self._with_whole(self._rules[cls])
         self._parts: dict[tuple[str, int], _Part] = {}
         self._speaking: set[str] = set()
-        self._in_step = False
+        self._is_started = False
+        self._in_step = self._is_step_empty = False
+        self._step: list[tuple[str | None, bytes]] = []
+        """The frames of the step, each with its message, where a message may be taken back."""
         self._sources = 0
         self._finish_reason: str | None = None
-        self._begun = self._over = False
-        self._writers: dict[type, Callable[[Any], Iterable[bytes]]] = {
-            MessageStart: self._message_start,
-            TextStart: self._part_start,
-            TextDelta: self._part_delta,
-            TextEnd: self._part_end,
-            ReasoningStart: self._part_start,
-            ReasoningDelta: self._part_delta,
-            ReasoningEnd: self._part_end,
-            Content: self._content,
-            Citation: self._citation,
-            MessageEnd: self._message_end,
-            **self._calls.writers(),
-            Custom: self._custom,
-            StepDelta: self._step_delta,
-            RunEnd: self._run_end,
-            RunError: self._run_error,
-        }
 
-    def feed(self, event: Any) -> tuple[bytes, ...]:
-        """Give the frames that an event is worth, ours or the application's: often none."""
-        if self._over:
-            return ()
-        if not self._begun:
-            return (*self._begin(), *self.feed(event))
-        write = self._writers.get(event.__class__) or self._other
-        frames = tuple(write(event))
-        return (self._whole(event), *frames) if event.__class__ in self._also else frames
+    def framed(self, item: Any, frames: tuple[bytes, ...]) -> tuple[bytes, ...]:
+        """Return the chunks of an item, the first of all behind the start."""
+        if frames and self._target.resets and item.__class__ is not MessageEnd:
+            id = getattr(item, "message_id", None)
+            self._step += [(id, it) for it in frames]
+        if frames and not self._is_started:
+            return (*self._start(item), *frames)
+        return frames
 
-    def close(self) -> tuple[bytes, ...]:
-        """Give what ends a stream whose events stopped before its run did; else nothing."""
-        return self.feed(RunEnd(origin=Origin(), timestamp=time(), status="incomplete"))
+    def _with_whole(self, rule: Callable[[Any], Frames]) -> Callable[[Any], Frames]:
+        def write(event: Event) -> Iterator[bytes]:
+            yield data("event", self.form_of(event), transient=True)
+            yield from rule(event)
+
+        return write
 
     # --- the run
 
-    def _begin(self) -> Iterator[bytes]:
-        self._begun = True
-        yield self._chunks.say("start", messageId=self._continues.message_id or None)
+    def _start(self, item: Any) -> Iterator[bytes]:
+        """Write the start, whose id is that of the first message, as in a stored history."""
+        self._is_started = True
+        id = self._continues.message_id
+        if not id and isinstance(item, MessageStart):
+            id = item.message_id
+        yield chunk("start", messageId=id or None)
         for asked in self._continues.answered:
-            data, id = {**asked, "answered": True}, asked["interruptId"]
-            yield self._chunks.data("interrupt", data, id=id)
+            yield data("interrupt", {**asked, "answered": True}, id=asked["interruptId"])
 
-    def _run_end(self, event: RunEnd) -> Iterator[bytes]:
-        say = self._chunks.say
+    def run_end(self, event: RunEnd) -> Iterator[bytes]:
         match event.status:
             case "completed":
-                last = say("finish", finishReason=self._finish_reason)
+                last = chunk("finish", finishReason=self._finish_reason)
             case "interrupted":
-                # Not "interrupted": that says a model was cut off, and stops automatic answers.
-                last = say("finish", finishReason="other")
+                # Not "interrupted": it says that a model was cut off, and stops automatic answers.
+                last = chunk("finish", finishReason="other")
             case "cancelled":
-                last = say("abort")
+                last = chunk("abort")
             case _:
-                last = say("error", errorText=event.status)
-        return self._end(last, event.usage)
+                last = chunk("error", errorText=event.status)
+        is_good = event.status in {"completed", "interrupted"}
+        return self._end(last, event.usage, None if is_good else event.status)
 
-    def _run_error(self, event: RunError) -> Iterator[bytes]:
-        text = self._chunks.error_text(event.error)
-        return self._end(self._chunks.say("error", errorText=text), event.usage)
+    def run_error(self, event: RunError) -> Iterator[bytes]:
+        return self._end(chunk("error", errorText=error_text(event.error)), event.usage, "failed")
 
-    def _end(self, last: bytes, usage: Usage | None) -> Iterator[bytes]:
-        self._over = True
+    def _end(self, last: bytes, usage: Usage | None, why: str | None) -> Iterator[bytes]:
+        """Close what is open before the last chunk: clients read nothing after an error."""
         for part in self._parts.values():
-            yield self._chunks.say(f"{part.kind}-end", id=part.id)
-        yield from self._calls.close()
+            yield chunk(f"{part.kind}-end", id=part.id)
+        if why:
+            yield from self.end_calls(why)
         if self._in_step:
-            yield self._chunks.say("finish-step")
+            yield chunk("finish-step")
         if usage:
-            metadata = {"usage": usage_form(usage)}
-            yield self._chunks.say("message-metadata", messageMetadata=metadata)
+            yield chunk("message-metadata", messageMetadata={"usage": usage_form(usage)})
         yield last
         yield DONE
 
     # --- messages
 
-    def _message_start(self, event: MessageStart) -> Iterator[bytes]:
+    def message_start(self, event: MessageStart) -> Iterator[bytes]:
         """Begin a step, unless the message is part of one: other models or tools are at work."""
-        if not (self._speaking or self._calls.running):
+        if not (self._speaking or self._running or self._is_step_empty):
             if self._in_step:
-                yield self._chunks.say("finish-step")
-            yield self._chunks.say("start-step")
+                yield chunk("finish-step")
+            yield chunk("start-step")
             self._in_step = True
+            self._step.clear()
+        self._is_step_empty = False
         self._speaking.add(event.message_id)
 
-    def _message_end(self, event: MessageEnd) -> Iterable[bytes]:
+    def message_end(self, event: MessageEnd) -> Frames:
         self._speaking.discard(event.message_id)
+        if event.status == "abandoned":
+            return self._take_back(event)
         if event.finish_reason:
-            self._finish_reason = event.finish_reason.replace("_", "-")
+            reason = _REASONS.get(event.finish_reason, event.finish_reason)
+            self._finish_reason = reason.replace("_", "-")
         return ()
 
-    def _part_start(self, event: TextStart | ReasoningStart) -> Iterator[bytes]:
-        kind = event.type.partition(".")[0]
+    def _take_back(self, event: MessageEnd) -> Iterator[bytes]:
+        """Reset the step, and write again what other messages and tools wrote in it.
+
+        Clients before 7.0.70 have no such chunk: they keep the text, and its calls fail.
+        """
+        if not self._target.resets:
+            for call in event.tool_calls:
+                if call.id in self._unanswered:
+                    yield self._failed(self.calls[call.id], event.status)
+            return
+        for call in event.tool_calls:
+            self._unanswered.pop(call.id, None)
+        if all(id != event.message_id for id, _ in self._step):
+            return
+        self._step = [it for it in self._step if it[0] != event.message_id and _is_kept(it[1])]
+        self._is_step_empty = not self._step
+        yield chunk("reset-step")
+        yield from (frame for _, frame in self._step)
+
+    def text_start(self, event: TextStart) -> Frames:
+        return self._part_start("text", event)
+
+    def reasoning_start(self, event: ReasoningStart) -> Frames:
+        return self._part_start("reasoning", event)
+
+    def _part_start(self, kind: str, event: TextStart | ReasoningStart) -> Iterator[bytes]:
         id = f"{event.message_id}:{event.block_id}"
         head = delta_head({"type": f"{kind}-delta", "id": id}, "delta")
         self._parts[event.message_id, event.block_id] = _Part(kind, id, head)
-        source = metadata_of(event.origin)
-        yield self._chunks.say(f"{kind}-start", id=id, providerMetadata=source)
+        yield chunk(f"{kind}-start", id=id, providerMetadata=metadata_of(event.origin))
 
-    def _part_delta(self, event: TextDelta | ReasoningDelta) -> Iterable[bytes]:
+    def text_delta(self, event: TextDelta | ReasoningDelta) -> Frames:
         part = self._parts.get((event.message_id, event.block_id))
-        return (part.head + dump_text(event.text) + DELTA_END,) if part else ()
+        if part is None:
+            return ()
+        frame = part.head + dump_text(event.text) + DELTA_END
+        if self._target.resets:
+            self._step.append((event.message_id, frame))
+        return (frame,)
 
-    def _part_end(self, event: TextEnd | ReasoningEnd) -> Iterator[bytes]:
+    reasoning_delta = text_delta
+
+    def text_end(self, event: TextEnd | ReasoningEnd) -> Iterator[bytes]:
         part = self._parts.pop((event.message_id, event.block_id), None)
         if part:
-            sealed = _sealed(event) if isinstance(event, ReasoningEnd) else None
-            yield self._chunks.say(f"{part.kind}-end", id=part.id, providerMetadata=sealed)
+            signed = _signed(event) if isinstance(event, ReasoningEnd) else None
+            yield chunk(f"{part.kind}-end", id=part.id, providerMetadata=signed)
 
-    def _content(self, event: Content) -> Iterator[bytes]:
-        result = self._calls.result(*result_of(event.block))
+    reasoning_end = text_end
+
+    def content(self, event: Content) -> Iterator[bytes]:
+        result = self.provider_result(*result_of(event.block))
         file = file_of(event.block)
         if result:
             yield result
         elif file:
-            yield self._chunks.say("file", url=file.url, mediaType=file.media_type)
+            yield chunk("file", url=file.url, mediaType=file.media_type)
         else:
-            yield self._chunks.data("content", event.block)
+            yield data("content", event.block)
 
-    def _citation(self, event: Citation) -> Iterator[bytes]:
-        url, title = source_of(event.citation)
-        if not (url or title):
-            yield self._chunks.data("citation", event.citation)
-            return
+    def citation(self, event: Citation) -> Iterator[bytes]:
+        source = source_of(event.citation)
+        if source.url or source.title:
+            yield self._source(source, citation=event.citation)
+        else:
+            yield data("citation", event.citation)
+
+    def retrieval_end(self, event: RetrievalEnd) -> Iterator[bytes]:
+        for source in sources_in(event.documents):
+            if source.url or source.title:
+                yield self._source(source)
+
+    def _source(self, source: Source, **about: Any) -> bytes:
         self._sources += 1
-        about: dict[str, Any] = {"sourceId": f"source-{self._sources}", "title": title}
-        about |= {"url": url} if url else {"mediaType": "text/plain"}
-        whole = {"providerMetadata": {"streamkit": {"citation": event.citation}}}
-        yield self._chunks.say("source-url" if url else "source-document", whole, **about)
+        fields: dict[str, Any] = {"sourceId": f"source-{self._sources}", "title": source.title}
+        fields |= {"url": source.url} if source.url else {"mediaType": "text/plain"}
+        metadata = {"providerMetadata": {"streamkit": about}} if about else None
+        return chunk("source-url" if source.url else "source-document", metadata, **fields)
 
     # --- the application's own
 
-    def _custom(self, event: Custom) -> Iterator[bytes]:
-        """A payload with an ``id`` takes the place of the one before of its name and id."""
+    def custom(self, event: Custom) -> Iterator[bytes]:
+        """Write a part; one with an ``id`` replaces the earlier one of its name and id."""
         yield self._named(event.name, event.data)
 
-    def _other(self, event: object) -> Iterator[bytes]:
-        """Show what a mapper gave by its type, and no event of ours that has no place here."""
-        if not isinstance(event, _EVENTS):
-            data = loads(dump_own(event, private=self._chunks.private))
-            yield self._named(dict_or_empty(data).get("type"), data)
+    def own(self, data: Any) -> Iterator[bytes]:
+        yield self._named(dict_or_empty(data).get("type"), data)
 
-    def _named(self, name: object, data: object) -> bytes:
+    def _named(self, name: object, value: object) -> bytes:
         kind = re.sub(r"[^\w.-]+", "-", name) if name and isinstance(name, str) else "custom"
-        id: object = dict_or_empty(data).get("id")
-        return self._chunks.data(kind, data, id=id if isinstance(id, str) else None)
+        id: object = dict_or_empty(value).get("id")
+        return data(kind, value, id=id if isinstance(id, str) else None)
 
-    def _step_delta(self, event: StepDelta) -> Iterator[bytes]:
-        """Show what the run itself streams that is no text, but nothing of the steps inside it."""
+    def step_delta(self, event: StepDelta) -> Iterator[bytes]:
+        """Write what the run itself streams that is no text, and nothing of the steps inside it."""
         if event.step_id is None:
-            id = "output" if event.cumulative else None
-            yield self._chunks.data("output", event.value, id=id)
-
-    def _whole(self, event: Event) -> bytes:
-        data = to_dict(event, private=self._chunks.private)
-        return self._chunks.data("event", data, transient=True)
+            yield data("output", event.value, id="output" if event.cumulative else None)
 
 
-def _sealed(event: ReasoningEnd) -> dict[str, Any] | None:
-    """Give what the provider wants back with the reasoning, and where it came from."""
+def _is_kept(frame: bytes) -> bool:
+    """Return whether a frame of a step is written again after a reset."""
+    return frame not in _STEPS and b'"transient":true,"data":' not in frame
+
+
+def _signed(event: ReasoningEnd) -> dict[str, Any] | None:
+    """Return what the provider wants back with the reasoning, and where that comes from."""
     if not (event.signature or event.redacted):
         return None
     return metadata_of(event.origin, signature=event.signature, redacted=event.redacted)

@@ -14,7 +14,7 @@ import msgspec
 
 from ..._fields import dict_or_empty
 from ...errors import BadRequest
-from .._json import dumps
+from ..plain_json import dumps
 
 if TYPE_CHECKING:
     from langchain_core.messages import AnyMessage
@@ -25,7 +25,7 @@ _DATA_URL = re.compile(r"data:[^,]*;base64,(.*)", re.DOTALL)
 
 
 class _Part(msgspec.Struct, rename="camel"):
-    """What all parts have in common is their type alone."""
+    """All parts have nothing in common but their type."""
 
 
 P = TypeVar("P", bound=_Part)
@@ -56,7 +56,7 @@ class _Approval(_Part):
 
 
 class Tool(_Part):
-    """A call, and what became of it."""
+    """A call and its result."""
 
     type: str
     tool_call_id: str
@@ -76,7 +76,7 @@ class Tool(_Part):
 
     @property
     def result(self) -> str | None:
-        """What the model is to be told, where there is something to tell."""
+        """The result for the model, where there is one."""
         if self.state == "output-available" and not self.preliminary:
             return self.output if isinstance(self.output, str) else dumps(self.output).decode()
         if self.state == "output-error":
@@ -85,7 +85,7 @@ class Tool(_Part):
 
 
 def tools_in(parts: Sequence[dict[str, Any]]) -> list[Tool]:
-    """Give the calls among some parts, whether or not the client knows their tools.
+    """Return the calls among some parts, whether or not the client knows their tools.
 
     Raises:
         BadRequest: one of them is not as it must be.
@@ -94,7 +94,7 @@ def tools_in(parts: Sequence[dict[str, Any]]) -> list[Tool]:
 
 
 def has_results(message: UIMessage) -> bool:
-    """Tell whether the last step of an answer ends with results, which a model is to be told.
+    """Return whether the last step of an answer has results, which a model is to get.
 
     Raises:
         BadRequest: one of its calls is not as it must be.
@@ -116,7 +116,7 @@ def _converted(part: dict[str, Any], cls: type[P]) -> P:
 
 
 def to_messages(messages: Iterable[UIMessage]) -> list[AnyMessage]:
-    """Give the AI SDK's messages as LangChain's: of an answer one for each step, and its results.
+    """Return the AI SDK's messages as LangChain's: of an answer one for each step, and its results.
 
     Calls without a result are left out, since no provider takes them, and so are reasoning and
     what the provider ran, which it would only take back with its own seal.
@@ -152,7 +152,7 @@ def _human(message: UIMessage) -> AnyMessage:
 
 
 def _content(blocks: list[Any]) -> Any:
-    """Give blocks, or as a mere text what is no more than that."""
+    """Return blocks, or a text alone as such."""
     match blocks:
         case []:
             return ""

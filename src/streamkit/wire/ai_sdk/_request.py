@@ -1,4 +1,4 @@
-"""What the AI SDK's chat clients send: new messages, or answers to what a run asked.
+"""The requests of the AI SDK's chat clients: new messages, or answers to what a run asked.
 
     {"id": "chat-1", "messages": [{"role": "user", "parts": [{"type": "text", "text": "Hi"}]}], …}
 
@@ -12,6 +12,10 @@ calls. There are three ways to answer it:
 - Anything else: ``sendMessage(message, {body: {resume: {[interruptId]: answer}}})``.
 
 Where nothing was asked, outputs are those of tools that the client runs, and are new messages.
+
+A client may also edit an earlier question (``messageId``), or ask for an answer once more
+(``trigger``). What it no longer shows has to leave the thread: `graph_input` takes the thread's
+state for that.
 """
 
 from __future__ import annotations
@@ -22,7 +26,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 import msgspec
 
 from ...errors import BadRequest
-from .._json import loads
+from .._thread import no_longer_shown
+from ..plain_json import loads
 from ._answers import answers_in, continuation_of
 from ._calls import Continuation
 from ._messages import UIMessage, has_results, to_messages
@@ -45,10 +50,12 @@ Trigger: TypeAlias = Literal["submit-message", "regenerate-message"]
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What a client sends to have an answer."""
 
-    chat_id: str | None
+    chat_id: str
     """The chat's id: use it as the thread's, if the user may see that thread."""
     trigger: Trigger
-    """Whether there is something new, or the last answer is to be given anew."""
+    """Whether there is something new, or an answer is asked for once more."""
+    message_id: str | None = None
+    """The message that was edited, or whose answer is asked for once more."""
     messages: tuple[UIMessage, ...]
     """The whole chat as the client knows it, the newest message last: see `to_messages`."""
     resume: dict[str, Any]
@@ -61,6 +68,7 @@ class _Body(msgspec.Struct, rename="camel"):
     messages: list[UIMessage]
     id: str | None = None
     trigger: Trigger = "submit-message"
+    message_id: str | None = None
     resume: dict[str, Any] = {}
 
 
@@ -70,7 +78,7 @@ def read_request(
     max_bytes: int = _MAX_BYTES,
     max_messages: int = _MAX_MESSAGES,
 ) -> Request:
-    """Give what a client asks for in the body of its POST.
+    """Return what a client asks for in the body of its POST.
 
     Args:
         body: as it came, or as the framework parsed it.
@@ -78,14 +86,16 @@ def read_request(
         max_messages: how many messages it may hold.
 
     Raises:
-        BadRequest: it is no such body, is too large, or holds no question and no answer. The
-            message says where, and nothing that the client did not send.
+        BadRequest: it is no such body, is too large, names no chat, or holds no question and no
+            answer. The message holds nothing that the client did not send.
 
     >>> part = {"type": "text", "text": "Hi"}
     >>> read_request({"id": "chat-1", "messages": [{"role": "user", "parts": [part]}]}).chat_id
     'chat-1'
     """
     given = _converted(_parsed(body, max_bytes), _Body)
+    if not given.id:
+        raise BadRequest("the body names no chat: its 'id' is missing or empty")
     if not given.messages:
         raise BadRequest("there are no messages")
     if len(given.messages) > max_messages:
@@ -98,20 +108,26 @@ def read_request(
     return Request(
         chat_id=given.id,
         trigger=given.trigger,
+        message_id=given.message_id,
         resume=resume,
         continues=continuation_of(last, resume) if goes_on else None,
         messages=tuple(given.messages),
     )
 
 
-def graph_input(request: Request, *, stateful: bool = True) -> dict[str, Any] | Command[Any]:
-    """Give what to call a graph with.
+def graph_input(
+    request: Request, *, state: object = None, stateful: bool = True
+) -> dict[str, Any] | Command[Any]:
+    """Return what to call a graph with.
 
     Args:
         request: what the client sent.
+        state: the thread as it is, from ``await graph.aget_state(config)``. Then messages that the
+            client no longer shows are removed from it: those behind an edited question, and an
+            answer that is asked for once more.
         stateful: whether the graph has a checkpointer. Then it knows the chat, and gets only what
-            is new: what the user said, or what came of tools that the client ran. Otherwise it gets
-            the whole chat as the client tells it, who may make up what was said before.
+            is new: what the user said, or the results of tools that the client ran. Otherwise it
+            gets the whole chat as the client shows it, who may invent what was said before.
 
     Answers become a ``Command(resume={…})`` by the interrupts' ids; all else is a dict with the
     messages.
@@ -120,17 +136,21 @@ def graph_input(request: Request, *, stateful: bool = True) -> dict[str, Any] | 
         BadRequest: a part of a message is not as it must be.
 
     >>> part = {"type": "text", "text": "Hi"}
-    >>> graph_input(read_request({"messages": [{"role": "user", "parts": [part]}]}))
-    {'messages': [HumanMessage(content='Hi', ...)]}
+    >>> body = {"id": "chat-1", "messages": [{"id": "u1", "role": "user", "parts": [part]}]}
+    >>> graph_input(read_request(body))
+    {'messages': [HumanMessage(content='Hi', ..., id='u1')]}
     """
     if request.resume:
         from langgraph.types import Command  # noqa: PLC0415  (only who has it gets here)
 
         return Command(resume=request.resume)
-    return {"messages": _news(request.messages) if stateful else to_messages(request.messages)}
+    if not stateful:
+        return {"messages": to_messages(request.messages)}
+    new = list(_new_messages(request.messages))
+    return {"messages": [*no_longer_shown(state, new), *new]}
 
 
-def _news(messages: Sequence[UIMessage]) -> Sequence[AnyMessage]:
+def _new_messages(messages: Sequence[UIMessage]) -> Sequence[AnyMessage]:
     last = _last([it.role == "assistant" for it in messages])
     if messages[last + 1 :]:
         return to_messages(messages[last + 1 :])
@@ -139,7 +159,7 @@ def _news(messages: Sequence[UIMessage]) -> Sequence[AnyMessage]:
 
 
 def _last(found: Sequence[bool]) -> int:
-    """Give the place of the last True, or -1."""
+    """Return the place of the last True, or -1."""
     return max((at for at, it in enumerate(found) if it), default=-1)
 
 

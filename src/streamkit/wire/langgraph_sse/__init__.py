@@ -53,7 +53,7 @@ def encoder(
     private: bool = False,
     first_id: int | None = None,
 ) -> PerRun[Event, bytes]:
-    r"""Give a stage from events to frames.
+    r"""Return a stage from events to frames.
 
     Args:
         request: what the client sent. It may name the conversation, and the modes to write.

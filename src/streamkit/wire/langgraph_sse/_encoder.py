@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable
 from itertools import count
-from typing import Any, TypeAlias
+from typing import Any, ClassVar
 from uuid import uuid4
 
 from ..._fields import dict_or_empty
 from ...events import (
     Checkpoint,
-    Citation,
-    Content,
     Custom,
     Event,
     Interrupt,
     MessageAdded,
     MessageEnd,
     MessageStart,
-    ReasoningDelta,
-    ReasoningEnd,
-    ReasoningStart,
     RunEnd,
     RunError,
     RunStart,
@@ -30,37 +23,27 @@ from ...events import (
     StepDelta,
     StepEnd,
     StepStart,
-    TextDelta,
-    TextEnd,
-    TextStart,
-    ToolCallDelta,
-    ToolCallEnd,
-    ToolCallStart,
     ToolDelta,
     ToolEnd,
     ToolError,
     ToolStart,
 )
 from ...mapping import ToolEvent
-from ...values import ErrorInfo, Origin
+from ...values import Origin
 from .._blocks import as_list
-from .._flat import flat
-from .._json import dumps
-from ..codec import to_dict
+from ..protocol import BaseEncoder, Frames, InnerText, dump_plain, error_text
 from ._messages import Chunks, Fields, metadata
 from ._request import Request
 
 __all__ = ["Encoder"]
-
-Frames: TypeAlias = Iterable[bytes]
 
 _CUT_OFF = {"error": "Incomplete", "message": "the run was cut off"}
 _STATUS = {"completed": "success", "interrupted": "interrupted", "cancelled": "interrupted"}
 _ROOT = Origin()
 
 
-class Encoder:
-    """One run's state machine; `encoder` says what it may be told.
+class Encoder(BaseEncoder):
+    """Writes the events of one run; `encoder` describes the options.
 
     >>> from streamkit import Origin, RunStart
     >>> machine = Encoder(thread_id="t", run_id="r")
@@ -69,6 +52,10 @@ class Encoder:
     >>> machine.close()[0].decode().split()[1]
     'error'
     """
+
+    flat: ClassVar[bool] = True
+    renames_calls: ClassVar[bool] = False
+    inner_text: InnerText = "subgraphs"
 
     def __init__(
         self,
@@ -79,72 +66,31 @@ class Encoder:
         private: bool = False,
         first_id: int | None = None,
     ) -> None:
+        super().__init__(private=private)
         wanted = request or Request()
         modes = wanted.modes
         self._ids = (run_id, thread_id or wanted.thread_id)
         self._modes = None if modes is None else {it.removesuffix("-tuple") for it in modes}
-        self._private = private
         self._numbers = None if first_id is None else count(first_id)
         self._messages: dict[str, tuple[Chunks, bytes]] = {}
         self._heads: dict[tuple[str, tuple[str, ...]], bytes] = {}
         self._tools: dict[str, str] = {}
-        self._results: Counter[str] = Counter()
         self._state: Fields = {}
         self._interrupts: list[Fields] = []
-        self._is_over = False
-        self._rules = self._table()
-
-    def _table(self) -> dict[type, Callable[[Any], Frames]]:
-        return {
-            RunStart: self._run_start,
-            RunEnd: self._run_end,
-            RunError: self._run_error,
-            MessageStart: self._message_start,
-            MessageEnd: self._message_end,
-            MessageAdded: self._message_added,
-            **dict.fromkeys(
-                (TextDelta, ReasoningDelta, ReasoningEnd, Content, Citation), self._chunk
-            ),
-            **dict.fromkeys((ToolCallStart, ToolCallDelta, ToolCallEnd), self._chunk),
-            **dict.fromkeys((TextStart, TextEnd, ReasoningStart), self._nothing),
-            ToolStart: self._tool_start,
-            ToolDelta: self._tool_delta,
-            ToolEnd: self._tool_end,
-            ToolError: self._tool_error,
-            StateSnapshot: self._state_snapshot,
-            StateUpdate: self._state_update,
-            Checkpoint: self._checkpoint,
-            Interrupt: self._interrupt,
-            StepStart: self._step_start,
-            StepDelta: self._step_delta,
-            StepEnd: self._step_end,
-            Custom: self._custom,
-        }
-
-    def feed(self, event: Event) -> tuple[bytes, ...]:
-        """Give the frames that an event is worth: mostly one, often none."""
-        if self._is_over:
-            return ()
-        write = self._rules.get(event.__class__) or self._other
-        return tuple(write(event))
-
-    def close(self) -> tuple[bytes, ...]:
-        """Give what ends a stream whose events stopped before its run did; else nothing."""
-        return () if self._is_over else tuple(self._end("error", _CUT_OFF))
 
     # --- the run
 
-    def _run_start(self, event: RunStart) -> Frames:
+    def run_start(self, event: RunStart) -> Frames:
         run_id, thread_id = self._ids
         run_id = run_id or event.run_id or str(uuid4())
         thread_id = thread_id or event.origin.thread_id
         self._ids = (run_id, thread_id)
         ids = {"run_id": run_id, "thread_id": thread_id}
-        yield self._frame("metadata", _ROOT, dumps(ids))
+        yield self._frame("metadata", _ROOT, dump_plain(ids))
 
-    def _run_end(self, event: RunEnd) -> Frames:
-        """Give the end, and before it what only the end tells: the state, and what it waits for."""
-        output = dict_or_empty(flat(event.output, private=self._private))
+    def run_end(self, event: RunEnd) -> Frames:
+        """Return the end, and before it the state and interrupts, if only the end has them."""
+        output = dict_or_empty(event.output)
         if event.status == "interrupted":
             waits = {"__interrupt__": self._interrupts}
             yield from self._values({**(self._state or output), **waits})
@@ -156,62 +102,65 @@ class Encoder:
             end = {"run_id": self._ids[0], "status": _STATUS[event.status]}
             yield from self._end("end", end)
 
-    def _run_error(self, event: RunError) -> Frames:
-        error = {"error": event.error.name, "message": self._said(event.error)}
+    def run_error(self, event: RunError) -> Frames:
+        error = {"error": event.error.name, "message": error_text(event.error)}
         return self._end("error", error)
 
     def _end(self, name: str, data: Fields) -> Frames:
-        self._is_over = True
-        yield self._frame(name, _ROOT, dumps(data))
+        yield self._frame(name, _ROOT, dump_plain(data))
 
     # --- messages
 
-    def _message_start(self, event: MessageStart) -> Frames:
+    def message_start(self, event: MessageStart) -> Frames:
         chunks = Chunks(event, private=self._private)
-        about = dumps(metadata(event.origin, private=self._private), private=True)
+        about = dump_plain(metadata(event.origin, private=self._private))
         self._messages[event.message_id] = (chunks, about)
         return ()
 
     def _chunk(self, event: Any) -> Frames:
-        chunks, about = self._messages[event.message_id]
+        known = self._messages.get(event.message_id)
+        if known is None:  # (a call in a message whose text is left out)
+            return ()
+        chunks, about = known
         chunk = chunks.feed(event)
         return self._tell("messages", event.origin, b"[%b,%b]" % (chunk, about)) if chunk else ()
 
-    def _message_end(self, event: MessageEnd) -> Frames:
+    text_delta = reasoning_delta = reasoning_end = content = citation = _chunk
+    tool_call_start = tool_call_delta = tool_call_end = _chunk
+
+    def message_end(self, event: MessageEnd) -> Frames:
         last = self._chunk(event)
-        del self._messages[event.message_id]
+        self._messages.pop(event.message_id, None)
         return last
 
-    def _message_added(self, event: MessageAdded) -> Frames:
-        return self._message(event, flat(event.message, private=self._private))
+    def message_added(self, event: MessageAdded) -> Frames:
+        return self._message(event, event.message)
 
     def _message(self, event: Event, message: Fields) -> Frames:
         data = [message, metadata(event.origin, private=self._private)]
-        return self._tell("messages", event.origin, dumps(data, private=True))
+        return self._tell("messages", event.origin, dump_plain(data))
 
     # --- tools
 
-    def _tool_start(self, event: ToolStart) -> Frames:
+    def tool_start(self, event: ToolStart) -> Frames:
         self._tools[event.tool_call_id] = event.name
-        asked = flat(event.input, private=self._private)
+        asked = event.input
         return self._tool("on_tool_start", event, event.name, input=asked)
 
-    def _tool_delta(self, event: ToolDelta) -> Frames:
+    def tool_delta(self, event: ToolDelta) -> Frames:
         name = self._tools.get(event.tool_call_id, "")
-        return self._tool(
-            "on_tool_event", event, name, data=flat(event.delta, private=self._private)
-        )
+        return self._tool("on_tool_event", event, name, data=event.delta)
 
-    def _tool_end(self, event: ToolEnd) -> Frames:
-        output = flat(event.output, private=self._private)
+    def tool_end(self, event: ToolEnd) -> Frames:
+        output = event.output
         yield from self._tool("on_tool_end", event, event.name, output=output)
         if event.status == "completed":
-            artifact = flat(event.artifact, private=self._private)
+            artifact = event.artifact
             more = {} if artifact is None else {"artifact": artifact}
             yield from self._result(event, content=_content(output), status="success", **more)
 
-    def _tool_error(self, event: ToolError) -> Frames:
-        said = self._said(event.error)
+    def tool_error(self, event: ToolError) -> Frames:
+        said = error_text(event.error)
         yield from self._tool("on_tool_error", event, event.name, error=said)
         yield from self._result(event, content=f"error: {said}", status="error")
 
@@ -220,7 +169,7 @@ class Encoder:
         return self._tell_json("tools", event, {"event": kind, **about, **said})
 
     def _result(self, event: ToolEnd | ToolError, **said: Any) -> Frames:
-        """Give a tool's message. The id that it has in the state comes with the state.
+        """Return a tool's message. The id that it has in the state comes with the state.
 
         Each of a call's has its own: a client appends to what it has under the same.
         """
@@ -232,45 +181,45 @@ class Encoder:
 
     # --- the state
 
-    def _state_snapshot(self, event: StateSnapshot) -> Frames:
-        state = flat(event.values, private=self._private)
+    def state_snapshot(self, event: StateSnapshot) -> Frames:
+        state = event.values
         if event.origin.namespace:
             return self._tell_json("values", event, state)
         return self._values(dict_or_empty(state))
 
-    def _interrupt(self, event: Interrupt) -> Frames:
-        """Give what the graph waits for: nothing to answer, and so no list, for a breakpoint."""
-        asked = flat(event.value, private=self._private)
+    def interrupt(self, event: Interrupt) -> Frames:
+        """Return what the graph waits for: nothing to answer, and so no list, for a breakpoint."""
+        asked = event.value
         waits = [] if event.static else [{"id": event.interrupt_id, "value": asked}]
         self._interrupts.extend(waits)
-        return self._tell("updates", _ROOT, dumps({"__interrupt__": waits}, private=True))
+        return self._tell("updates", _ROOT, dump_plain({"__interrupt__": waits}))
 
     def _values(self, state: Fields) -> Frames:
         self._state = state
-        return self._tell("values", _ROOT, dumps(state, private=True))
+        return self._tell("values", _ROOT, dump_plain(state))
 
-    def _state_update(self, event: StateUpdate) -> Frames:
-        update = {event.node: flat(event.values, private=self._private)}
+    def state_update(self, event: StateUpdate) -> Frames:
+        update = {event.node: event.values}
         if event.cached:
             update["__metadata__"] = {"cached": True}
         return self._tell_json("updates", event, update)
 
-    def _checkpoint(self, event: Checkpoint) -> Frames:
+    def checkpoint(self, event: Checkpoint) -> Frames:
         names = ("values", "next", "config", "parent_config", "metadata")
-        said = to_dict(event, private=self._private)
+        said = self.form_of(event)
         data = {name: said.get(name) for name in names}
         return self._tell_json("checkpoints", event, {**data, "tasks": []})
 
     # --- all else
 
-    def _step_start(self, event: StepStart) -> Frames:
-        asked = {"input": flat(event.input, private=True)} if self._private else {}
+    def step_start(self, event: StepStart) -> Frames:
+        asked = {"input": event.input} if self._private else {}
         return self._task(event, triggers=[], **asked)
 
-    def _step_end(self, event: StepEnd) -> Frames:
+    def step_end(self, event: StepEnd) -> Frames:
         if event.error:
-            return self._task(event, error=self._said(event.error))
-        output = dict_or_empty(flat(event.output, private=self._private))
+            return self._task(event, error=error_text(event.error))
+        output = dict_or_empty(event.output)
         return self._task(event, result=list(output.items()))
 
     def _task(self, event: StepStart | StepEnd, **said: Any) -> Frames:
@@ -279,31 +228,30 @@ class Encoder:
         about: Fields = {"id": event.step_id, "name": event.origin.node, "interrupts": []}
         return self._tell_json("tasks", event, {**about, **said})
 
-    def _step_delta(self, event: StepDelta) -> Frames:
-        return () if event.step_id else self._other(event)
+    def step_delta(self, event: StepDelta) -> Frames:
+        return () if event.step_id else self.other(event)
 
-    def _custom(self, event: Custom) -> Frames:
-        data = flat(event.data, private=self._private)
+    def custom(self, event: Custom) -> Frames:
+        data = event.data
         named = data if event.name is None else {"name": event.name, "data": data}
         return self._tell_json("custom", event, named)
 
-    def _other(self, event: Event) -> Frames:
-        said = {**to_dict(event, private=self._private), "type": f"streamkit.{event.type}"}
+    def other(self, event: Event) -> Frames:
+        said = {**self.form_of(event), "type": f"streamkit.{event.type}"}
         return self._tell_json("custom", event, said)
 
-    def _nothing(self, _event: Event) -> Frames:
+    def _nothing(self, event: Event) -> Frames:  # noqa: ARG002
         return ()
+
+    text_start = text_end = reasoning_start = _nothing
 
     # --- frames
 
-    def _said(self, error: ErrorInfo) -> str:
-        return error.message if self._private else error.name
-
     def _tell_json(self, mode: str, event: Event, data: object) -> Frames:
-        return self._tell(mode, event.origin, dumps(data, private=True))
+        return self._tell(mode, event.origin, dump_plain(data))
 
     def _tell(self, mode: str, origin: Origin, data: bytes) -> Frames:
-        """Give the frame if the client asked for its mode."""
+        """Return the frame if the client asked for its mode."""
         wanted = self._modes is None or mode in self._modes
         return (self._frame(mode, origin, data),) if wanted else ()
 
@@ -315,12 +263,12 @@ class Encoder:
 
 
 def _head(*path: str) -> bytes:
-    """Give what a frame says before its data. No name breaks the line."""
+    """Return what a frame says before its data. No name breaks the line."""
     return b"event: %b\ndata: " % " ".join("|".join(path).split()).encode(errors="replace")
 
 
 def _content(output: Any) -> Any:
-    """Give a tool's output as a message's content: a text, or blocks."""
+    """Return a tool's output as a message's content: a text, or blocks."""
     blocks = [dict_or_empty(it).get("type") for it in as_list(output)]
     is_content = isinstance(output, str) or (blocks and all(blocks))
-    return output if is_content else dumps(output, private=True).decode()
+    return output if is_content else dump_plain(output).decode()

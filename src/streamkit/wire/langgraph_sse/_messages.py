@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+import msgspec
+
 from ..._fields import dict_or_empty
 from ...events import (
     Citation,
@@ -22,10 +24,8 @@ from ...events import (
     ToolCallEnd,
     ToolCallStart,
 )
-from ...values import Origin
-from .._flat import flat
-from .._json import dump_text, dumps
-from .._records import record_form
+from ...values import Origin, Usage
+from ..protocol import dump_plain, dump_text
 
 __all__ = ["Chunks", "Fields", "metadata"]
 
@@ -36,14 +36,14 @@ _TYPES = {"human": "HumanMessageChunk", "user": "HumanMessageChunk", "system": "
 
 
 def metadata(origin: Origin, *, private: bool) -> Fields:
-    """Give what stands beside a message: where it comes from, or all that upstream says of that.
+    """Return what stands beside a message: where it comes from, or all that upstream says of that.
 
     >>> metadata(Origin(node="book", namespace=("hotel:1",)), private=False)
     {'langgraph_node': 'book', 'langgraph_checkpoint_ns': 'hotel:1', 'tags': []}
     """
     tags = {"tags": list(origin.tags)}
     if private:
-        return {**dict_or_empty(flat(origin.metadata, private=True)), **tags}
+        return {**dict_or_empty(origin.metadata), **tags}
     found: Fields = {"langgraph_node": origin.node, "langgraph_step": origin.step}
     found = {name: it for name, it in found.items() if it is not None}
     within = origin.metadata.get("langgraph_checkpoint_ns")
@@ -57,12 +57,12 @@ class Chunks:
     def __init__(self, start: MessageStart, *, private: bool) -> None:
         self._private = private
         self._fields = {"type": _TYPES.get(start.role, "AIMessageChunk"), "id": start.message_id}
-        self._head = dumps(self._fields)[:-1]
+        self._head = dump_plain(self._fields)[:-1]
         self._is_text = True
         self._not_ours: set[int] = set()
 
     def feed(self, event: Any) -> bytes:
-        """Give the chunk that an event is worth; nothing where it is worth none."""
+        """Return the chunk that an event is worth; nothing where it is worth none."""
         return _RULES[event.__class__](self, event)
 
     def text(self, event: TextDelta) -> bytes:
@@ -80,20 +80,20 @@ class Chunks:
         )
 
     def reasoning_end(self, event: ReasoningEnd) -> bytes:
-        """Add the provider's seal."""
+        """Add the provider's signature."""
         if not event.signature:
             return b""
         block = {"type": "reasoning", "index": event.block_id, "reasoning": ""}
-        return self._block(dumps({**block, "extras": {"signature": event.signature}}))
+        return self._block(dump_plain({**block, "extras": {"signature": event.signature}}))
 
     def content(self, event: Content) -> bytes:
         """Add a block that arrived whole."""
-        block = dict_or_empty(flat(event.block, private=self._private))
-        return self._block(dumps({**block, "index": event.block_id}, private=True))
+        block = dict_or_empty(event.block)
+        return self._block(dump_plain({**block, "index": event.block_id}))
 
     def citation(self, event: Citation) -> bytes:
         """Add an annotation, beside the content: texts have no place for one."""
-        said = {"block_id": event.block_id, "citation": flat(event.citation, private=self._private)}
+        said = {"block_id": event.block_id, "citation": event.citation}
         return self._chunk(additional_kwargs={"citations": [said]})
 
     def call_start(self, event: ToolCallStart) -> bytes:
@@ -112,16 +112,16 @@ class Chunks:
         if event.block_id not in self._not_ours:
             return b""
         block = {"type": "server_tool_call", "id": event.tool_call_id, "name": event.name}
-        args = flat(event.args, private=self._private)
-        return self._block(dumps({**block, "args": args, "index": event.block_id}, private=True))
+        args = event.args
+        return self._block(dump_plain({**block, "args": args, "index": event.block_id}))
 
     def end(self, event: MessageEnd) -> bytes:
         """Add what is known when a message is complete."""
         said = {"finish_reason": event.raw_finish_reason, "model_name": event.model}
         fields: Fields = {name: it for name, it in said.items() if it is not None}
         if self._private:
-            fields = flat(event.response_metadata, private=True) | fields
-        usage = {"usage_metadata": record_form(event.usage, private=False)} if event.usage else {}
+            fields = event.response_metadata | fields
+        usage = {"usage_metadata": _usage(event.usage)} if event.usage else {}
         return self._chunk(**usage, response_metadata=fields, chunk_position="last")
 
     def _call(self, event: ToolCallStart | ToolCallDelta, **fields: str) -> bytes:
@@ -133,7 +133,11 @@ class Chunks:
         return b'%b,"content":[%b]}' % (self._head, block)
 
     def _chunk(self, **fields: Any) -> bytes:
-        return dumps({**self._fields, "content": "", **fields}, private=True)
+        return dump_plain({**self._fields, "content": "", **fields})
+
+
+def _usage(usage: Usage) -> Fields:
+    return {name: it for name, it in msgspec.to_builtins(usage).items() if it != {}}
 
 
 _RULES: Mapping[type, Callable[[Chunks, Any], bytes]] = {

@@ -51,7 +51,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_request(body: bytes | str | Mapping[str, Any]) -> Request:
-    """Give what the body of a request asks for.
+    """Return what the body of a request asks for.
 
     Raises:
         BadRequest: It is no request for a run.
@@ -70,7 +70,7 @@ def read_request(body: bytes | str | Mapping[str, Any]) -> Request:
 
 
 def graph_input(request: Request) -> Any:
-    """Give what to call a graph with: the input, or a ``Command`` with the answer in it.
+    """Return what to call a graph with: the input, or a ``Command`` with the answer in it.
 
     A client may answer what the graph asked. It may not jump, nor write to the state past the
     graph's own nodes, unless you make that command of ``request.command`` yourself.

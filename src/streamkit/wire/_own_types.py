@@ -1,7 +1,7 @@
-"""The application's own events on the wire: by which ``type`` they go, and back to their classes.
+"""The application's own events on the wire: the ``type`` they have, and back to their classes.
 
-A class goes by the ``type`` it declares: a struct's tag, a ``Literal``, or a default, such as
-``type: str = "app.token"``. A class without one goes by its name, which is then written for it.
+A class has the ``type`` it declares: a struct's tag, a ``Literal``, or a default, such as
+``type: str = "app.token"``. For a class without one, its name is written.
 """
 
 from __future__ import annotations
@@ -20,58 +20,49 @@ from typing import (
     get_type_hints,
 )
 
-import msgspec
 from typing_extensions import is_typeddict
 
 from .._reading import Read, json_reader_of
 from ..errors import UsageError
 from ..events import EventType
-from ._json import dumps
+from .plain_json import jsonable
 
-__all__ = ["OURS", "Types", "dump_own", "readers_of"]
+__all__ = ["OURS", "Types", "own_form", "readers_of"]
 
 Types: TypeAlias = Mapping[str, Any] | Iterable[Any]
 """Classes by their ``type``, or just the classes, where those say it themselves."""
 
 OURS = frozenset(get_args(EventType))
-"""What no class of anybody else's may be called."""
+"""Types that no class of an application may have."""
 
 
-class _Typed(msgspec.Struct):
-    type: Any = msgspec.UNSET
-
-
-_look = msgspec.json.Decoder(_Typed).decode
-
-
-def dump_own(item: object, *, private: bool) -> bytes:
-    """Give what is no event of ours as JSON; an object that has no ``type`` gets its class's.
+def own_form(item: object, *, private: bool = False, flat: bool = False) -> Any:
+    """Return an item that is no event of ours as JSON data, an object with its class's ``type``.
 
     Raises:
-        UsageError: an object goes by a ``type`` of ours, and would be read as that event.
+        UsageError: an object has a ``type`` of ours, and would be read as that event.
 
     >>> from dataclasses import dataclass
     >>> @dataclass
     ... class Token:
     ...     text: str
-    >>> dump_own(Token("Hi"), private=False)
-    b'{"type":"Token","text":"Hi"}'
+    >>> own_form(Token("Hi"))
+    {'type': 'Token', 'text': 'Hi'}
     """
-    text = dumps(item, private=private)
-    if isinstance(item, dict) or not text.startswith(b"{"):
-        return text
+    data = jsonable(item, private=private, flat=flat)
+    if isinstance(item, dict) or not isinstance(data, dict):
+        return data
     cls = type(item)
-    type_ = _look(text).type
-    if type_ is msgspec.UNSET:
-        type_ = _word(getattr(cls, "type", None)) or cls.__name__
-        text = b'{"type":%b%b' % (dumps(type_), b"}" if text == b"{}" else b"," + text[1:])
-    if isinstance(type_, str) and type_ in OURS:
-        raise UsageError(_clash(cls, type_))
-    return text
+    fields = cast("dict[str, Any]", data)
+    if "type" not in fields:
+        fields = {"type": _word(getattr(cls, "type", None)) or cls.__name__, **fields}
+    if isinstance(fields["type"], str) and fields["type"] in OURS:
+        raise UsageError(_clash(cls, fields["type"]))
+    return fields
 
 
 def readers_of(types: Types) -> dict[str, Read]:
-    """Give what reads each ``type``.
+    """Return what reads each ``type``.
 
     Raises:
         UsageError: something is no type of data, has no ``type`` or one of ours, or two have one.
@@ -81,14 +72,14 @@ def readers_of(types: Types) -> dict[str, Read]:
         if name in OURS:
             raise UsageError(_clash(kind, name))
         if name in readers:
-            raise UsageError(f"two classes go by the type {name!r}; give a mapping with two names")
+            raise UsageError(f"two classes have the type {name!r}; pass a mapping with two names")
         readers[name] = _reader(kind)
     return readers
 
 
 def _clash(kind: Any, name: str) -> str:
     shown = getattr(kind, "__qualname__", repr(kind))
-    return f"{shown} goes by {name!r}, which is an event of streamkit's; choose another type"
+    return f"{shown} has the type {name!r} of an event of streamkit; choose another type"
 
 
 def _named(types: Types) -> Iterable[tuple[str, Any]]:
@@ -98,7 +89,7 @@ def _named(types: Types) -> Iterable[tuple[str, Any]]:
 
 
 def _names_of(kind: Any) -> list[str]:
-    """Give what a class's ``type`` may be."""
+    """Return the words that a class's ``type`` may be."""
     config = getattr(kind, "__struct_config__", None)
     if config is not None and config.tag_field == "type":
         return [str(config.tag)]
@@ -116,7 +107,7 @@ def _raise_nameless(kind: Any) -> NoReturn:
 
 
 def _hint(kind: Any) -> Any:
-    """Give what a class's ``type`` is annotated with."""
+    """Return the annotation of a class's ``type``."""
     hint = get_type_hints(kind).get("type")
     return get_args(hint)[0] if get_origin(hint) is ClassVar and get_args(hint) else hint
 
@@ -132,7 +123,7 @@ def _word(value: object) -> str | None:
 
 
 def _reader(kind: Any) -> Read:
-    """Give what reads data as ``kind``, without the ``type`` where the class has no such field."""
+    """Return what reads data as ``kind``, without ``type`` where the class has no such field."""
     read = json_reader_of(kind)
     if not isinstance(kind, type) or _has_field(kind):
         return read

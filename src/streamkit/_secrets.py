@@ -1,0 +1,215 @@
+"""Which fields of the schema's structs stay in the process: the one table of them.
+
+Every wire format of `streamkit.wire` consults it, the generated schema, and the preset `ui`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
+
+import msgspec
+from msgspec.structs import replace
+
+from ._fields import dict_or_empty
+from .events import (
+    NO_ORIGIN,
+    Checkpoint,
+    Event,
+    MessageEnd,
+    RunEnd,
+    RunStart,
+    StepEnd,
+    StepStart,
+    Unrecognized,
+)
+from .values import ErrorInfo, Origin, ToolCall
+
+__all__ = ["NEVER", "OUTPUTS", "PRIVATE", "Redactor", "Table", "secrets_of"]
+
+Table: TypeAlias = Mapping[type, Mapping[str, Callable[[Any], Any]]]
+"""For each class its fields, each with a function from the struct to what may leave instead."""
+
+_E = TypeVar("_E", bound=Event)
+
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+_CHECKPOINT_IDS = ("thread_id", "checkpoint_ns", "checkpoint_id", "checkpoint_map")
+_MAX_ORIGINS = 256
+
+
+def _none(_: object) -> None:
+    return None
+
+
+def _no_fields(_: object) -> dict[str, Any]:
+    return {}
+
+
+def _no_text(_: object) -> str:
+    return ""
+
+
+def _unless_prompt(step: StepEnd) -> Any:
+    return None if step.kind == "prompt" else step.output
+
+
+def _ids_of(config: object) -> dict[str, Any] | None:
+    """Return the ids that lead back to a checkpoint: the rest of a config may hold keys."""
+    if config is None:
+        return None
+    try:
+        given = dict_or_empty(dict_or_empty(config).get("configurable"))
+        ids = {key: given[key] for key in _CHECKPOINT_IDS if key in given}
+    except Exception:  # noqa: BLE001  (an object of a foreign class may raise anything)
+        ids = {}
+    return {"configurable": ids}
+
+
+def _task_path(origin: Origin) -> dict[str, Any]:
+    """Return the path of the task within its graphs, which some protocols need."""
+    path = cast("Any", dict).get(origin.metadata, "langgraph_checkpoint_ns")
+    return {"langgraph_checkpoint_ns": path} if isinstance(path, str) else {}
+
+
+NEVER: Table = {ErrorInfo: {"exception": _none}}
+"""What no format writes."""
+
+PRIVATE: Table = {
+    RunStart: {"input": _none},
+    StepStart: {"input": _none},
+    StepEnd: {"output": _unless_prompt},
+    MessageEnd: {"response_metadata": _no_fields},
+    Checkpoint: {
+        "config": lambda it: _ids_of(it.config),
+        "parent_config": lambda it: _ids_of(it.parent_config),
+        "metadata": _none,
+    },
+    Unrecognized: {"raw": _none, "reason": _no_text},
+    Origin: {"metadata": _no_fields},
+    ErrorInfo: {"message": _no_text},
+}
+"""What a format writes only with ``private=True``."""
+
+OUTPUTS: Table = {RunEnd: {"output": _none}, StepEnd: {"output": _none}}
+"""What the preset `ui` removes besides: results of runs and nodes, which are the state."""
+
+
+def secrets_of(
+    cls: type, *, private: bool = False, outputs: bool = True
+) -> dict[str, Callable[[Any], Any]]:
+    """Return the fields of a class that stay in the process, each with what may leave instead.
+
+    >>> sorted(secrets_of(ErrorInfo)), sorted(secrets_of(ErrorInfo, private=True))
+    (['exception', 'message'], ['exception'])
+    """
+    return _secrets_of(cast("Any", cls), private, outputs)
+
+
+@lru_cache(maxsize=1024)
+def _secrets_of(cls: Any, private: bool, outputs: bool) -> dict[str, Callable[[Any], Any]]:
+    tables = [NEVER, *([] if private else [PRIVATE]), *([] if outputs else [OUTPUTS])]
+    found: dict[str, Callable[[Any], Any]] = {}
+    for base in reversed(cls.__mro__):
+        for table in tables:
+            found |= table.get(base, {})
+    return found
+
+
+class _Plan(NamedTuple):
+    """What has to change in the events of a class."""
+
+    secrets: tuple[tuple[str, Callable[[Any], Any]], ...]
+    foreign: tuple[str, ...]
+    """The fields that may hold values of foreign classes, or an error."""
+
+
+class Redactor:
+    """Returns events without what stays in the process.
+
+    Events of one run share their origin before and after: each origin is cleaned once.
+
+    Args:
+        private: keep all of it but exception objects.
+        outputs: keep the outputs of runs and nodes.
+        plain: what makes plain data of a payload; by default payloads stay as they are.
+        task_path: keep the one entry of an origin's metadata that protocols need.
+
+    >>> from streamkit import RunStart
+    >>> event = RunStart(origin=Origin(metadata={"key": 1}), timestamp=0.5, input="a prompt")
+    >>> Redactor()(event).input is None, Redactor()(event).origin.metadata
+    (True, {})
+    """
+
+    def __init__(
+        self,
+        *,
+        private: bool = False,
+        outputs: bool = True,
+        plain: Callable[[Any], Any] | None = None,
+        task_path: bool = False,
+    ) -> None:
+        self._private = private
+        self._outputs = outputs
+        self._plain = plain
+        self._task_path = task_path
+        self._plans: dict[type, _Plan] = {}
+        self._origins: dict[int, tuple[Origin, Origin]] = {}
+
+    def __call__(self, event: _E) -> _E:
+        """Return an event without its secrets."""
+        secrets, foreign = self._plans.get(event.__class__) or self._new_plan(event.__class__)
+        known = self._origins.get(id(event.origin))
+        origin = known[1] if known else self._new_origin(event.origin)
+        if not (secrets or foreign):
+            return replace(event, origin=origin)
+        changes: dict[str, Any] = {}
+        for name, make in secrets:
+            changes[name] = make(event)
+        for name in foreign:
+            value = changes[name] if name in changes else getattr(event, name)
+            if value.__class__ not in _SCALARS:
+                changes[name] = self._payload(value)
+        return replace(event, origin=origin, **changes)
+
+    def origin(self, origin: Origin) -> Origin:
+        """Return an origin without its secrets."""
+        known = self._origins.get(id(origin))
+        return known[1] if known else self._new_origin(origin)
+
+    def _payload(self, value: Any) -> Any:
+        if value.__class__ is ErrorInfo:
+            secrets = secrets_of(ErrorInfo, private=self._private)
+            return replace(value, **{name: make(value) for name, make in secrets.items()})
+        if self._plain is None or (not value and value.__class__ in {dict, tuple}):
+            return value
+        if value.__class__ is tuple:  # of documents, or of calls
+            return tuple(map(self._payload, value))
+        if value.__class__ is ToolCall:
+            return replace(value, args=self._plain(value.args))
+        return self._plain(value)
+
+    def _new_plan(self, cls: type) -> _Plan:
+        secrets = secrets_of(cls, private=self._private, outputs=self._outputs)
+        fields = msgspec.structs.fields(cast("type[msgspec.Struct]", cls))
+        foreign = [it.name for it in fields if any(kind in str(it.type) for kind in _FOREIGN)]
+        plan = self._plans[cls] = _Plan(tuple(secrets.items()), tuple(foreign))
+        return plan
+
+    def _new_origin(self, origin: Origin) -> Origin:
+        if len(self._origins) == _MAX_ORIGINS:
+            self._origins.clear()
+        metadata = origin.metadata if self._private else {}
+        if self._task_path and not self._private:
+            metadata = _task_path(origin)
+        if self._plain:
+            metadata = self._plain(metadata)
+        clean = replace(origin, metadata=metadata)
+        if clean == NO_ORIGIN:
+            clean = NO_ORIGIN
+        # The entry holds the origin itself, so that no other can get its id.
+        self._origins[id(origin)] = (origin, clean)
+        return clean
+
+
+_FOREIGN = ("Any", "ErrorInfo", "ToolCall")

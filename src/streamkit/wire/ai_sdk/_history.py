@@ -1,0 +1,120 @@
+"""The messages of a thread as the AI SDK's UI messages, for a page that opens a chat again.
+
+The messages go through the same encoder as a live run, so that both give the same parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from ...events import Event, RunEnd, RunStart, ToolEnd, ToolError
+from ...values import ErrorInfo, Origin
+from .._blocks import as_list, file_of, text_of
+from ..plain_json import jsonable, loads
+from ._encoder import Encoder
+
+if TYPE_CHECKING:
+    from langchain_core.messages import AnyMessage
+
+__all__ = ["ui_messages"]
+
+
+def ui_messages(messages: Iterable[AnyMessage], *, private: bool = False) -> list[dict[str, Any]]:
+    """Return LangChain's messages as the AI SDK's: one for each question and one for each answer.
+
+    They are plain data. System messages are left out, and so is the text of failed tools, unless
+    ``private``.
+
+    >>> from langchain_core.messages import HumanMessage
+    >>> ui_messages([HumanMessage("Hi", id="u1")])
+    [{'id': 'u1', 'role': 'user', 'parts': [{'type': 'text', 'text': 'Hi'}]}]
+    """
+    shown: list[dict[str, Any]] = []
+    answer: _Answer | None = None
+    for message in messages:
+        if message.type == "human":
+            answer = None
+            shown.append(_question(message))
+        elif message.type in {"ai", "tool"}:
+            if answer is None:
+                answer = _Answer(message.id or uuid4().hex, private=private)
+                shown.append(answer.message)
+            answer.add(message)
+    return [it for it in shown if it["parts"]]
+
+
+def _question(message: AnyMessage) -> dict[str, Any]:
+    content: Any = jsonable(message.content)
+    blocks = as_list(content) or [content]
+    parts: list[dict[str, Any]] = []
+    for block in blocks:
+        file, text = file_of(block), text_of([block])
+        if file:
+            parts.append({"type": "file", "url": file.url, "mediaType": file.media_type})
+        elif text:
+            parts.append({"type": "text", "text": text})
+    return {"id": message.id or uuid4().hex, "role": "user", "parts": parts}
+
+
+class _Answer:
+    """One UI message of the assistant: what a client makes of the chunks of one run."""
+
+    def __init__(self, id: str, *, private: bool) -> None:
+        self.message: dict[str, Any] = {"id": id, "role": "assistant", "parts": []}
+        self._encoder = Encoder(target=7, private=private)
+        self._open: dict[str, dict[str, Any]] = {}
+
+    def add(self, message: AnyMessage) -> None:
+        for event in _events_of(message):
+            for frame in self._encoder.feed(event):
+                self._read(loads(frame[6:]))
+
+    def _read(self, chunk: dict[str, Any]) -> None:
+        kind, _, verb = chunk["type"].rpartition("-")
+        match kind, verb:
+            case (("text" | "reasoning"), "start"):
+                self._open[chunk["id"]] = self._part({"type": kind, "text": ""})
+            case (("text" | "reasoning"), "delta"):
+                self._open[chunk["id"]]["text"] += chunk["delta"]
+            case (("text" | "reasoning"), "end"):
+                self._open.pop(chunk["id"])["state"] = "done"
+            case "start", "step":
+                self._part({"type": "step-start"})
+            case "tool-input", ("available" | "error"):
+                self._tool(chunk, "input-available" if verb == "available" else "output-error")
+            case "tool-output", _:
+                self._tool(chunk, f"output-{verb}")
+            case _ if kind.startswith("data") or kind == "source" or chunk["type"] == "file":
+                self._part(chunk)
+            case _:
+                pass
+
+    def _part(self, part: dict[str, Any]) -> dict[str, Any]:
+        self.message["parts"].append(part)
+        return part
+
+    def _tool(self, chunk: dict[str, Any], state: str) -> None:
+        id = chunk["toolCallId"]
+        part = self._open.get(id) or self._part({"type": "dynamic-tool", "toolCallId": id})
+        self._open[id] = part
+        names = ("toolName", "input", "output", "errorText", "providerExecuted")
+        part |= {"state": state, **{name: chunk[name] for name in names if name in chunk}}
+
+
+def _events_of(message: AnyMessage) -> Iterator[Event]:
+    """Return the events of a live run that puts this message into the state."""
+    from ..._drive import normalize  # noqa: PLC0415  (the package is imported without it)
+
+    if message.type == "ai":
+        yield from (it for it in normalize([message]) if not isinstance(it, (RunStart, RunEnd)))
+        return
+    about: dict[str, Any] = {"origin": Origin(), "timestamp": 0.0, "name": message.name or ""}
+    about["tool_call_id"] = getattr(message, "tool_call_id", "")
+    if getattr(message, "status", "success") == "error":
+        error = ErrorInfo(name="error", message=text_of(jsonable(message.content, private=True)))
+        yield ToolError(**about, error=error)
+    else:
+        artifact = getattr(message, "artifact", None)
+        yield ToolEnd(**about, status="completed", output=message.content, artifact=artifact)

@@ -1,0 +1,291 @@
+"""Any value as plain JSON data: one walk over it, whatever it holds, and never an exception.
+
+1. What JSON has a word for stays as it is. Dates become ISO 8601, UUIDs and Decimals text, bytes
+   base64, tuples and sets lists. Objects have a form by their class: see `_forms`.
+2. Integers keep all their digits, though readers that only have doubles round them past 2^53.
+   NaN and the infinities become null.
+3. A key that is no string becomes the text of its JSON: ``{1: …}`` is ``{"1": …}``. Of two keys
+   with the same text the later one wins.
+4. Half of a surrogate pair becomes U+FFFD: JSON could spell it, but UTF-8 cannot.
+5. In JSON text, U+2028, U+2029 and U+0085 are escaped: some readers take them for a line's end.
+6. A value is bounded in depth, in number of values and in size, so that a small one cannot become a
+   large text. What is left out says so in its place: ``{"$cut": "a cycle"}``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from math import isfinite
+from typing import Any, cast
+from uuid import UUID
+
+import msgspec
+
+from .._fields import dict_or_empty
+from ._forms import MAX_VALUES, cut, form, opaque, without_secrets
+
+__all__ = ["PLAIN", "dump_plain", "dump_text", "dumps", "is_plain", "jsonable", "loads", "one_line"]
+
+MAX_DEPTH = 100
+"""How many lists and dicts one value may hold inside each other."""
+MAX_CHARACTERS = 2**25
+"""How long the texts of one value may be, together; a byte counts for two."""
+PLAIN = frozenset({str, int, float, bool, type(None)})
+"""Classes whose values are JSON data as they are, or are mended where the text is written."""
+
+_VALUE = MAX_CHARACTERS // MAX_VALUES
+"""How many characters a value costs, apart from its text."""
+_CONTAINER = 16 * _VALUE
+"""How many a list, a dict or an object costs, apart from what it holds."""
+_SURE_BITS = 2000
+"""Python refuses to write more than 4300 digits, unless it is told otherwise; never these."""
+
+_LITTLE = 64
+"""How many values a payload may hold to be looked at, and not walked."""
+_WORD = 64
+"""Bits of an integer that costs no more than any value."""
+_CONTAINERS = (dict, list, tuple, set, frozenset)
+_BYTES = frozenset({bytes, bytearray, memoryview})
+_SCALARS = _BYTES | {date, datetime, time, timedelta, Decimal, UUID}
+"""What msgspec has a text for."""
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+
+
+def jsonable(value: object, *, private: bool = False, flat: bool = False) -> Any:
+    """Return any value as JSON data: None, bools, numbers, strings, lists and dicts.
+
+    Never raises. Without ``private``, system prompts, exception texts and response metadata are
+    left out. Messages take LangChain's stored form, ``{"type": "ai", "data": {…}}``, and with
+    ``flat`` the one that servers send, ``{"type": "ai", "content": …}``.
+
+    >>> jsonable({"who": {"Ada"}, "why": ValueError("a secret"), 1: float("nan")})
+    {'who': ['Ada'], 'why': {'$error': {'name': 'ValueError'}}, '1': None}
+    """
+    return _Walk(private, flat).plain(value, 0)
+
+
+def is_plain(value: object) -> bool:
+    """Return whether a value is JSON data as it is: little enough to be looked at, and no message.
+
+    >>> is_plain({"a": [1, "b"]}), is_plain({"a": {1}}), is_plain([0] * 1000)
+    (True, False, False)
+    """
+    return value.__class__ in PLAIN or _room_after(value, _LITTLE) >= 0
+
+
+def _room_after(value: Any, room: int) -> int:
+    """Return for how many more values there is room after plain data; less than 0 for none."""
+    room -= 1
+    if value.__class__ is dict and "content" not in value:  # (else a message, with its secrets)
+        for key, item in value.items():
+            if key.__class__ is not str or room < 0:
+                return -1
+            room = room - 1 if item.__class__ in PLAIN else _room_after(item, room)
+        return room
+    if value.__class__ is list:
+        for item in value:
+            if room < 0:
+                return -1
+            room = room - 1 if item.__class__ in PLAIN else _room_after(item, room)
+        return room
+    return -1
+
+
+def dumps(value: object, *, private: bool = False) -> bytes:
+    """Return any value as JSON text: one line of UTF-8, without the line's end.
+
+    Never raises. It is `jsonable`, written.
+
+    >>> dumps({"data": (b"streamkit", 2.5)})
+    b'{"data":["c3RyZWFta2l0",2.5]}'
+    """
+    try:
+        return one_line(_encode(jsonable(value, private=private)))
+    except Exception as error:  # noqa: BLE001  (only where the caller left no stack at all)
+        return _encode(cut(f"not written: {type(error).__name__}"))
+
+
+def loads(data: bytes | str) -> Any:
+    """Return the value that a JSON text holds.
+
+    Raises:
+        ValueError: it is no JSON, or deeper than Python can read.
+
+    >>> loads(b'[1, "a"]')
+    [1, 'a']
+    """
+    try:
+        return _decode(data)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+
+
+def dump_plain(value: Any) -> bytes:
+    """Return plain data as JSON text: the fast way for what `jsonable` has seen.
+
+    Never raises: what is not quite plain, such as half of a surrogate pair, is walked.
+    """
+    try:
+        data = _encode(value)
+        return data if data.isascii() else one_line(data)
+    except Exception:  # noqa: BLE001  (the walk finds out what is wrong)
+        return dumps(value, private=True)
+
+
+def dump_text(text: str) -> bytes:
+    """Return a text as JSON text."""
+    try:
+        return _encode(text) if text.isascii() else one_line(_encode(text))
+    except Exception:  # noqa: BLE001  (half of a surrogate pair, or a subclass of str)
+        return dumps(text)
+
+
+def one_line(data: bytes) -> bytes:
+    """Escape what is no line end in JSON, but is one elsewhere."""
+    if data.isascii():
+        return data
+    return (
+        data.replace(b"\xe2\x80\xa8", b"\\u2028")
+        .replace(b"\xe2\x80\xa9", b"\\u2029")
+        .replace(b"\xc2\x85", b"\\u0085")
+    )
+
+
+class _Walk:
+    """One walk: how much room is left, and which containers are around the current place."""
+
+    def __init__(self, private: bool, flat: bool) -> None:
+        self._private = private
+        self._flat = flat
+        self._room = MAX_CHARACTERS
+        self._around: set[int] = set()
+
+    def plain(self, value: Any, depth: int) -> Any:
+        self._room -= _VALUE
+        cls = cast("Any", type(value))
+        if cls is str:
+            return self._text(value)
+        if value is None or cls is bool:
+            return value
+        if cls is int:
+            return self._integer(value)
+        if cls is float:
+            return value if isfinite(value) else None
+        return self._guarded(
+            self._container if issubclass(cls, _CONTAINERS) else self._other, value, depth
+        )
+
+    def _guarded(self, walk: Callable[[Any, int], Any], value: object, depth: int) -> Any:
+        """Walk into something that may hold itself."""
+        self._room -= _CONTAINER
+        key = id(value)
+        if key in self._around:
+            return cut("a cycle")
+        self._around.add(key)
+        try:
+            return walk(value, depth)
+        except Exception as error:  # noqa: BLE001  (such as a RecursionError)
+            return cut(f"not written: {type(error).__name__}")
+        finally:
+            self._around.remove(key)
+
+    # --- leaves
+
+    def _text(self, text: str) -> Any:
+        if len(text) > self._room:
+            return cut(f"a text of {len(text)} characters")
+        self._room -= len(text)
+        return text if text.isascii() else _valid(text)
+
+    def _integer(self, number: int) -> Any:
+        bits = number.bit_length()
+        if bits > _SURE_BITS:
+            try:
+                _encode(number)
+            except ValueError:
+                return cut(f"an integer of {bits} bits")
+        if bits > _WORD:  # more than its digits: writing them takes the square of their time
+            self._room -= bits
+        return number
+
+    def _other(self, value: object, depth: int) -> Any:
+        try:
+            inner = self._scalar(value) if type(value) in _SCALARS else form(value, self._private)
+        except Exception:  # noqa: BLE001  (an object, or a time zone, of a foreign class)
+            inner = opaque(value)
+        return self.plain(inner, depth)
+
+    def _scalar(self, value: Any) -> Any:
+        if type(value) in _BYTES:
+            size = memoryview(value).nbytes
+            if 2 * size > self._room:
+                return cut(f"{size} bytes")
+        return msgspec.to_builtins(value)
+
+    # --- containers
+
+    def _container(self, value: Any, depth: int) -> Any:
+        if depth == MAX_DEPTH:
+            return cut(f"more than {MAX_DEPTH} levels")
+        walk = self._dict if issubclass(type(value), dict) else self._list
+        return walk(value, depth + 1)
+
+    def _list(self, values: Any, depth: int) -> list[Any]:
+        items = _copy_of(values)
+        left = len(items)
+        out: list[Any] = []
+        for item in items:
+            if self._room < _VALUE:
+                out.append(cut(f"{left} more values"))
+                break
+            out.append(self.plain(item, depth))
+            left -= 1
+        return out
+
+    def _dict(self, values: dict[Any, Any], depth: int) -> dict[str, Any]:
+        if not self._private:
+            values = without_secrets(values)
+        items = list(cast("Any", dict).items(values))  # (whatever its class makes of `items`)
+        left = len(items)
+        out: dict[str, Any] = {}
+        for key, value in items:
+            if self._room < _VALUE:
+                out["$cut"] = f"{left} more keys"
+                break
+            text = self._text(key) if type(key) is str else self._key(key, depth)
+            out[text if type(text) is str else _encode(text).decode()] = self.plain(value, depth)
+            left -= 1
+        return _flattened(out) if self._flat and "data" in out else out
+
+    def _key(self, key: object, depth: int) -> str:
+        """Return a key as msgspec writes it, or else the text of its JSON."""
+        if isinstance(key, float) and not isfinite(key):
+            return str(float(key))
+        written = self.plain(key, depth)
+        return written if isinstance(written, str) else _encode(written).decode()
+
+
+def _copy_of(values: Any) -> list[Any]:
+    """Return what a list, tuple or set holds, whatever its class makes of iterating."""
+    base = next(base for base in _CONTAINERS if issubclass(type(values), base))
+    return list(cast("Any", base).__iter__(values))
+
+
+def _valid(text: str) -> str:
+    """Return a text that UTF-8 can write: halves of a pair are joined, a lone one is U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def _flattened(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return a stored message flat; any other dict as it is."""
+    data = dict_or_empty(fields["data"])
+    is_stored = len(fields) == 2 and isinstance(fields.get("type"), str) and "content" in data  # noqa: PLR2004
+    return {"type": fields["type"], **data} if is_stored else fields
