@@ -192,7 +192,7 @@ def test_one_id_for_two_calls(clients: Clients) -> None:
     said, answers = shown(told["messages"])
     assert [it.calls for it in said.values()] == [
         [("c1", "look", '{"n":1}')],
-        [("c1~2", "look", '{"n":2}')],
+        [("c1#2", "look", '{"n":2}')],
     ]
-    assert answers == {"c1": "1", "c1~2": "2"}
+    assert answers == {"c1": "1", "c1#2": "2"}
     assert isinstance(events[-1], RunEnd)

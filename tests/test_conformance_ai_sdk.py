@@ -23,6 +23,7 @@ from streamkit import (
     Custom,
     ErrorInfo,
     Event,
+    MessageEnd,
     Origin,
     ReasoningEnd,
     ReasoningStart,
@@ -66,7 +67,7 @@ def shown(reader: Reader, events: list[Event], **options: Any) -> Any:
     failed = run.status in {"failed", "incomplete"}
     assert result["status"] == ("error" if failed else "ready"), result["error"]
     message = answer(result)
-    assert texts(message, "text") == spoken_in(events)
+    assert texts(message, "text") == spoken_in(events, resets=reader.major == 7)
     assert texts(message, "reasoning") == blocks(events, ReasoningStart, ReasoningEnd)
     assert all(it["state"] == "done" for it in message["parts"] if it["type"] == "text")
     assert {it["toolCallId"]: it for it in tools(message)}.keys() >= {
@@ -117,13 +118,19 @@ def data(message: Any, name: str) -> list[Any]:
     return [it["data"] for it in message["parts"] if it["type"] == f"data-{name}"]
 
 
-def spoken_in(events: list[Event]) -> list[str]:
-    """The texts of all blocks in the order they began, refusals among them."""
+def spoken_in(events: list[Event], *, resets: bool) -> list[str]:
+    """The texts of all blocks in the order they began, refusals among them.
+
+    Those of an abandoned attempt are taken back, where the client can.
+    """
+    ends = [it for it in events if isinstance(it, MessageEnd)]
+    gone = {it.message_id for it in ends if it.status == "abandoned"} if resets else set()
     whole = {(it.message_id, it.block_id): it.text for it in events if isinstance(it, TextEnd)}
     return [
         it.block["refusal"] if isinstance(it, Content) else whole[it.message_id, it.block_id]
         for it in events
         if isinstance(it, TextStart) or (isinstance(it, Content) and "refusal" in it.block)
+        if it.message_id not in gone
     ]
 
 
@@ -323,7 +330,7 @@ def test_an_id_that_comes_again_is_another_call(reader: Reader) -> None:
     parts = tools(answer(reader.read(sent)))
     assert [(it["toolCallId"], it["input"]) for it in parts] == [
         ("call_0", {"n": 1}),
-        ("call_0~2", {"n": 2}),
+        ("call_0#2", {"n": 2}),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -20,7 +21,6 @@ from streamkit import (
     RunEnd,
     RunError,
     TextDelta,
-    ToolCallEnd,
     ToolStart,
     Usage,
     normalize,
@@ -62,10 +62,18 @@ def in_turn(events: list[Event]) -> list[Event]:
 
 
 def unanswered(events: list[Event]) -> list[tuple[str, str, str]]:
+    """Calls that nobody ran, in the order they began; a client knows each by an id of its own."""
     ran = {it.tool_call_id for it in events if isinstance(it, ToolStart)}
-    ends = [it for it in in_turn(events) if isinstance(it, ToolCallEnd)]
-    mine = [it for it in ends if not (it.error or it.provider_executed or it.tool_call_id in ran)]
-    return [(it.tool_call_id, it.name, it.text) for it in mine]
+    messages = [it for it in in_turn(events) if isinstance(it, MessageEnd)]
+    all_calls = [call for it in messages for call in it.tool_calls]
+    mine = [it for it in all_calls if not (it.error or it.provider_executed or it.id in ran)]
+    seen: Counter[str] = Counter()
+    made = []
+    for it in mine:
+        seen[it.id] += 1
+        id = it.id if seen[it.id] == 1 else f"{it.id}#{seen[it.id]}"
+        made.append((id, it.name, it.text))
+    return made
 
 
 def held(clients: Clients, events: list[Event], **options: Any) -> Any:

@@ -75,7 +75,10 @@ CHUNKS = ["Hel", "lo"]
 
 def test_a_stream_becomes_lines():
     events = list(normalize(CHUNKS, clock=lambda: 0.5))
-    write, (id,) = ndjson.encoder(), {it.message_id for it in events if isinstance(it, TextDelta)}
+    write, (id,) = (
+        ndjson.encoder().stage(),
+        {it.message_id for it in events if isinstance(it, TextDelta)},
+    )
     lines = [line for event in events for line in write(event)]
     assert b"".join(lines).replace(id.encode(), b"message-1") == (
         b'{"type":"run.start","timestamp":0.5}\n'

@@ -80,11 +80,11 @@ def test_a_frame_holds_the_event(event, private):
 
 
 def test_a_stream_becomes_frames_with_ids():
-    stream = normalize(["Hi"], clock=lambda: 0.5).pipe(sse.encoder(first_id=5))
-    data = b"".join(stream)
+    events = list(normalize(["Hi"], clock=lambda: 0.5))
+    data = b"".join(normalize(iter(events)).pipe(sse.encoder(first_id=5)))
     assert data.startswith(b'id: 5\ndata: {"type":"run.start","timestamp":0.5}\n\nid: 6\ndata: ')
     decoder = sse.Decoder()
-    assert decoder.feed(data) == list(normalize(["Hi"], clock=lambda: 0.5))
+    assert decoder.feed(data) == events
     assert decoder.last_event_id == "11"
 
 

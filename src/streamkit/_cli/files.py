@@ -123,12 +123,12 @@ def _encoders() -> Mapping[str, Callable[[bool], Encode]]:
     return {
         "ag-ui": lambda private: ag_ui.encoder(private=private).stage(),
         "ai-sdk": lambda private: ai_sdk.encoder(private=private).stage(),
-        "chat": lambda private: chat.encoder(private=private),
+        "chat": lambda private: chat.encoder(private=private).stage(),
         "langgraph": lambda private: langgraph_sse.encoder(private=private).stage(),
         "lines": lines,
-        "ndjson": lambda private: ndjson.encoder(private=private),
+        "ndjson": lambda private: ndjson.encoder(private=private).stage(),
         "openai": lambda _private: openai_chunks.encoder().stage(),
-        "sse": lambda private: sse.encoder(private=private),
+        "sse": lambda private: sse.encoder(private=private).stage(),
     }
 
 

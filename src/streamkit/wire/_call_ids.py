@@ -1,6 +1,6 @@
 """Unique ids of calls: providers and models of all kinds repeat theirs from turn to turn.
 
-The second call of an id goes by ``id~2``. In events, an id means one call at a time.
+The second call of an id goes by ``id#2``. In events, an id means one call at a time.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class CallIds:
 
     >>> calls = CallIds(["call_0"])
     >>> calls.begin("call_0", "look").id, calls.begin("call_1", "look").id
-    ('call_0~2', 'call_1')
+    ('call_0#2', 'call_1')
     """
 
     def __init__(self, known: Iterable[str] = ()) -> None:
@@ -66,7 +66,7 @@ class CallIds:
         self._written: dict[tuple[str, int], Call] = {}
         self._of_message: dict[str, list[Call]] = {}
         for id in known:
-            self._add(id.partition("~")[0], Call(id)).is_shown = True
+            self._add(id.partition("#")[0], Call(id)).is_shown = True
         self._rules: dict[type, Callable[[Any], Event]] = {
             ToolCallStart: self._start,
             ToolCallDelta: self._delta,
@@ -85,7 +85,7 @@ class CallIds:
         id, n = given_id, 1
         while id in self._calls:
             n += 1
-            id = f"{given_id}~{n}"
+            id = f"{given_id}#{n}"
         return self._add(given_id, Call(id, name, provider_executed=provider_executed))
 
     def _add(self, given_id: str, call: Call) -> Call:

@@ -17,7 +17,6 @@ Laws of this file:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
 from typing import Any, ClassVar, Final, Literal, TypeAlias
 from uuid import uuid4
 
@@ -103,8 +102,8 @@ class Encoder(BaseEncoder):
         self._in_turn = sequential.stage()
         self._speaker: str | None = None
         self._shown = 0
-        self._indexes: dict[int, int] = {}
-        self._unanswered: list[ToolCallEnd] = []
+        self._indexes: dict[str, int] = {}
+        self._unanswered: dict[str, ToolCallEnd | None] = {}
         self._finish_reason: str = "stop"
 
     def feed(self, item: Any) -> tuple[bytes, ...]:
@@ -142,7 +141,11 @@ class Encoder(BaseEncoder):
             yield self._chunks.delta({"annotations": [annotation]})
 
     def message_end(self, event: MessageEnd) -> Iterable[bytes]:
-        self._indexes.clear()
+        if event.status == "abandoned":
+            self._speaker = ""  # what comes next stands apart
+            for call in event.tool_calls:
+                self._unanswered.pop(call.id, None)
+            return ()
         cut = event.finish_reason in {"length", "content_filter"}
         self._finish_reason = (event.finish_reason if cut else None) or "stop"
         return ()
@@ -150,26 +153,28 @@ class Encoder(BaseEncoder):
     # --- calls
 
     def tool_call_start(self, event: ToolCallStart) -> Iterator[bytes]:
-        if self._writes_calls and not event.provider_executed:
-            self._indexes[event.block_id] = self._shown
+        if event.provider_executed:
+            return
+        if self._writes_calls:
+            yield from self._chunks.begin(event)
+            self._indexes[event.tool_call_id] = self._shown
             yield self._call(event.tool_call_id, event.name, "")
+        else:
+            self._unanswered[event.tool_call_id] = None  # in the order in which they begin
 
     def tool_call_delta(self, event: ToolCallDelta) -> Iterator[bytes]:
-        index = self._indexes.get(event.block_id)
+        index = self._indexes.get(event.tool_call_id)
         if index is not None:
             more = {"index": index, "function": {"arguments": event.args}}
             yield self._chunks.delta({"tool_calls": [more]})
 
     def tool_call_end(self, event: ToolCallEnd) -> Iterable[bytes]:
-        is_whole = event.error is None and not event.provider_executed
-        if is_whole and not self._writes_calls:
-            self._unanswered.append(event)
+        if event.error is None and event.tool_call_id in self._unanswered:
+            self._unanswered[event.tool_call_id] = event
         return ()
 
     def tool_start(self, event: ToolStart) -> Iterable[bytes]:
-        ran = (it for it in self._unanswered if it.tool_call_id == event.tool_call_id)
-        for call in islice(ran, 1):
-            self._unanswered.remove(call)
+        self._unanswered.pop(event.tool_call_id, None)
         return ()
 
     def _call(self, id: str, name: str, arguments: str) -> bytes:
@@ -188,7 +193,7 @@ class Encoder(BaseEncoder):
     def _finish(self, event: RunEnd) -> Iterator[bytes]:
         yield from self._chunks.begin(event)
         if event.status == "completed":
-            for call in self._unanswered:
+            for call in filter(None, self._unanswered.values()):
                 yield self._call(call.tool_call_id, call.name, call.text or "{}")
         asks = self._shown and self._finish_reason == "stop"
         yield self._chunks.delta({}, "tool_calls" if asks else self._finish_reason)
@@ -213,7 +218,7 @@ class _Chunks:
         self._head = b""
         self._heads: dict[str, bytes] = {}
 
-    def begin(self, event: MessageStart | RunEnd) -> Iterator[bytes]:
+    def begin(self, event: MessageStart | ToolCallStart | RunEnd) -> Iterator[bytes]:
         """Return the chunk that names the role, once."""
         if self._head:
             return
