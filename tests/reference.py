@@ -26,9 +26,9 @@ from langgraph.prebuilt import ToolNode, tools_condition
 from langgraph.types import RetryPolicy
 from pydantic import PrivateAttr
 
+from streamkit._scripted_model import turn
 from streamkit.demo import RESUME, Call, Reply, ScriptedChatModel
 from streamkit.demo import _graph as trip
-from streamkit.demo.model import turn
 from streamkit.demo.script import FOOD, PLANNER, SIGHTS, reply_by_prompt
 from streamkit.demo.tools import trip_tools
 

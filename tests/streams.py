@@ -9,6 +9,8 @@ from typing import Any
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 
+from streamkit.strategies import model_chunks
+
 WORDS = st.text(st.characters(blacklist_categories=["Cs"]), min_size=1, max_size=6)
 ARGS = st.dictionaries(WORDS, st.integers() | WORDS | st.lists(WORDS, max_size=2), max_size=2)
 
@@ -28,39 +30,6 @@ def last(**fields: Any) -> AIMessageChunk:
     if "chunk_position" in AIMessageChunk.model_fields:
         fields["chunk_position"] = "last"
     return AIMessageChunk(**fields)
-
-
-@st.composite
-def message_chunks(draw: Any, id: str) -> list[AIMessageChunk]:
-    """The chunks of one message: text, reasoning and calls in any order, then usage."""
-    chunks: list[AIMessageChunk] = []
-    index = 0
-    for kind in draw(st.lists(st.sampled_from(["text", "reasoning", "call", "block"]), max_size=5)):
-        words = draw(st.lists(WORDS, min_size=1, max_size=3))
-        if kind == "text":
-            chunks += [AIMessageChunk(content=word, id=id) for word in words]
-        elif kind == "reasoning":
-            chunks += [
-                AIMessageChunk(content="", additional_kwargs={"reasoning_content": word}, id=id)
-                for word in words
-            ]
-        elif kind == "block":
-            chunks.append(AIMessageChunk(content=[{"type": "text", "text": words[0]}], id=id))
-        else:
-            text = json.dumps(draw(ARGS))
-            cut = draw(st.integers(0, len(text)))
-            call_id = f"{id}-call-{index}"
-            chunks += [
-                AIMessageChunk(content="", id=id, tool_call_chunks=[call])
-                for call in (
-                    {"name": "tool", "args": text[:cut], "id": call_id, "index": index},
-                    {"name": None, "args": text[cut:], "id": None, "index": index},
-                )
-            ]
-            index += 1
-    usage = {"input_tokens": 3, "output_tokens": len(chunks), "total_tokens": 3 + len(chunks)}
-    reason = {"finish_reason": "stop"}
-    return [*chunks, last(content="", usage_metadata=usage, response_metadata=reason, id=id)]
 
 
 class OwnChunk(AIMessageChunk):
@@ -93,7 +62,7 @@ def uneven_chunks(draw: Any) -> list[AIMessageChunk]:
 
 def chunks() -> st.SearchStrategy[list[Any]]:
     """What a chat model's, or a text chain's, own stream yields."""
-    return message_chunks("run-1") | st.lists(WORDS, max_size=6)
+    return model_chunks("run-1") | st.lists(WORDS, max_size=6)
 
 
 @st.composite
@@ -115,7 +84,7 @@ def messages_items(draw: Any) -> list[Any]:
         task = f"node{number}:task{number}"
         metadata = {"langgraph_node": f"node{number}", "langgraph_checkpoint_ns": task}
         id = f"run-{number}"
-        items = [(chunk, metadata) for chunk in draw(message_chunks(id))]
+        items = [(chunk, metadata) for chunk in draw(model_chunks(id))]
         items.append((AIMessage(content="echo", id=id), metadata))
         items.append((HumanMessage(content="hi", id=f"h{number}"), metadata))
         items.append((ToolMessage(content="ok", tool_call_id=f"{id}-call-0", name="t"), metadata))
@@ -139,7 +108,7 @@ def event(name: str, run: str, parents: list[str], data: Any, **fields: Any) -> 
 @st.composite
 def model_events(draw: Any, run: str, parents: list[str], **fields: Any) -> list[dict[str, Any]]:
     """One model call, streamed or not."""
-    answer = draw(message_chunks(f"run-{run}"))
+    answer = draw(model_chunks(f"run-{run}"))
     chunks = answer if draw(st.booleans()) else []
     whole = AIMessage(content="whole", id=f"run-{run}")
     output = answer[-1] if chunks else whole

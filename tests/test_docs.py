@@ -53,7 +53,7 @@ def names() -> dict[str, Any]:
     from langchain_core.prompts import ChatPromptTemplate
 
     from streamkit.demo import build_graph, demo_input
-    from streamkit.demo.model import Reply, ScriptedChatModel
+    from streamkit.testing import Reply, ScriptedChatModel
 
     model = ScriptedChatModel(script=[Reply("Hello there, friend.", usage=(3, 4))])
     prompt = ChatPromptTemplate.from_template("{question}")
@@ -95,6 +95,7 @@ NEEDS = {
     "streamkit.langgraph": "langgraph.stream",
     "streamkit.terminal": "rich",
     "streamkit.otel": "opentelemetry",
+    "streamkit.strategies": "hypothesis",
 }
 
 

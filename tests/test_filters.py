@@ -55,7 +55,7 @@ from streamkit.filters import (
     within,
 )
 from streamkit.testing import check_stream
-from streams import agent_events, event, message_chunks
+from streams import agent_events, event, model_chunks
 
 # --- as upstream filters
 
@@ -322,7 +322,7 @@ def test_the_algebra(items: list[Any]) -> None:
     assert all(it in everything for it in of(here & said))
 
 
-@given(message_chunks("run-1"))
+@given(model_chunks("run-1"))
 def test_sync_equals_async(items: list[Any]) -> None:
     async def source() -> AsyncIterator[Any]:
         for item in items:

@@ -35,7 +35,7 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Command
 
 from streamkit.demo import RESUME, build_graph, demo_input
-from streamkit.demo.model import Reply, ScriptedChatModel
+from streamkit.testing import Reply, ScriptedChatModel
 
 
 def config() -> dict[str, Any]:

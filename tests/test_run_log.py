@@ -26,7 +26,7 @@ from streamkit.testing import check_stream
 pytest.importorskip("langgraph", reason="langgraph is not installed")
 
 from streamkit.demo import build_graph, demo_input
-from streamkit.demo.model import Reply, ScriptedChatModel
+from streamkit.testing import Reply, ScriptedChatModel
 
 pytestmark = pytest.mark.filterwarnings("ignore:astream_log is deprecated")
 

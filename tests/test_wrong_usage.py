@@ -35,7 +35,7 @@ from streamkit.stages import coalesce, sequential
 pytest.importorskip("langgraph", reason="langgraph is not installed")
 
 from streamkit.demo import build_graph, demo_input
-from streamkit.demo.model import Reply, ScriptedChatModel
+from streamkit.testing import Reply, ScriptedChatModel
 
 
 def model() -> Any:

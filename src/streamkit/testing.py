@@ -1,8 +1,11 @@
-"""For tests: the grammar of a stream as code.
+"""For tests: the grammar of a stream as code, and a chat model that follows a script.
 
-from streamkit.testing import check_stream
+    from streamkit.testing import Reply, ScriptedChatModel, check_stream
 
-check_stream(normalize(graph.stream(inputs, stream_mode="messages")))
+    model = ScriptedChatModel(script=["Hello!", Reply("Bye!", usage=(3, 2))])
+    check_stream(normalize(model.stream("Hi")))
+
+`streamkit.pytest_plugin` has fixtures, and `streamkit.strategies` has random streams.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import cast
 
+from ._scripted_model import Call, Reply, Script, ScriptedChatModel
 from .events import (
     Citation,
     Content,
@@ -41,7 +45,15 @@ from .events import (
 )
 from .values import Origin
 
-__all__ = ["GrammarChecker", "GrammarError", "check_stream"]
+__all__ = [
+    "Call",
+    "GrammarChecker",
+    "GrammarError",
+    "Reply",
+    "Script",
+    "ScriptedChatModel",
+    "check_stream",
+]
 
 
 class GrammarError(AssertionError):

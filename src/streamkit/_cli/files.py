@@ -19,7 +19,6 @@ from ..errors import MalformedItem, UsageError
 from ..events import Event, RunStart
 from ..html import to_html
 from ..metrics import Metrics, Prices, RunMetrics, Spending, Timing
-from ..testing import GrammarChecker
 from ..transcript import Transcript
 from .reading import add_file, events_of, numbered_events
 
@@ -180,6 +179,8 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
 
 def _check(arguments: argparse.Namespace) -> int:
     """Check each run of the file; the first line that breaks a rule ends it."""
+    from ..testing import GrammarChecker  # noqa: PLC0415  (it imports LangChain)
+
     number = runs = events = 0
     checker: GrammarChecker | None = None
     try:

@@ -34,9 +34,9 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
 from langgraph.types import Command, interrupt
 
-from streamkit.demo.model import ScriptedChatModel
 from streamkit.demo.script import CONFIRM, FOOD, PLANNER, SIGHTS, reply_by_prompt
 from streamkit.demo.tools import Guidebook, trip_tools
+from streamkit.testing import ScriptedChatModel
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from langchain_core.messages import BaseMessage
 
-from streamkit.demo.model import Call, Reply, turn
+from streamkit._scripted_model import Call, Reply, turn
 
 FOOD = "You know where to eat on a city trip. Name one place in one short sentence."
 SIGHTS = "You know what to see on a city trip. Name two sights in one short sentence."

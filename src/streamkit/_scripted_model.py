@@ -1,0 +1,251 @@
+"""A chat model that says what its script says: it streams like a modern provider, offline.
+
+One reply goes out in the order and the pieces a provider would use:
+
+1. reasoning, in ``additional_kwargs["reasoning_content"]`` (every langchain-core merges it without
+   loss, and from 1.0 on it is also found as a reasoning content block);
+2. text, word by word;
+3. tool calls, one after the other, each at its own index: id and name first, then pieces of the
+   JSON arguments;
+4. an empty chunk with the finish reason and the model's name;
+5. an empty chunk with the token counts.
+"""
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias, cast
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.language_models.base import LangSmithParams
+from langchain_core.language_models.chat_models import generate_from_stream
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
+from langchain_core.messages.ai import UsageMetadata
+from langchain_core.messages.tool import tool_call_chunk
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from pydantic import PrivateAttr
+from typing_extensions import override
+
+__all__ = ["Call", "Reply", "Script", "ScriptedChatModel", "turn"]
+
+_WORD = re.compile(r"\s*\S+|\s+")
+_ARGS_PIECE = 9  # characters: few enough to cut through keys and values
+
+Cut: TypeAlias = int | Callable[[str], Iterable[str]]
+"""How a text is cut in pieces: so many characters each, or a function from the text to them."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One tool call of a reply; arguments that are a str go out as they are, valid JSON or not."""
+
+    name: str
+    args: Mapping[str, Any] | str
+    id: str
+
+
+@dataclass(frozen=True)
+class Reply:
+    """Everything the model says in one turn."""
+
+    text: str = ""
+    """The text."""
+    reasoning: str = ""
+    """What it thinks before."""
+    tool_calls: tuple[Call, ...] = ()
+    """The tools it calls."""
+    usage: tuple[int, int] | Mapping[str, Any] | None = None
+    """Tokens read and written, or LangChain's ``usage_metadata``; None reports none."""
+    error: Exception | None = None
+    """What is raised after the text and the calls, in place of the end."""
+    delay: float = 0.0
+    """Seconds until the first chunk."""
+    finish_reason: str | None = None
+    """Why it stops; by default ``stop``, or ``tool_calls``."""
+    chunks: tuple[AIMessageChunk, ...] = ()
+    """Chunks of your own, sent as they are in place of all the above."""
+
+
+Script: TypeAlias = Sequence[Reply | str] | Callable[[Sequence[BaseMessage]], Reply | str]
+"""The replies in the order of turns, or a pure function from the conversation to the reply; a str
+is a reply of that text."""
+
+
+def turn(messages: Sequence[BaseMessage]) -> int:
+    """Return how often the model has spoken since the human's last message.
+
+    >>> turn([HumanMessage("Hello"), AIMessage("Hi!"), HumanMessage("Bye")])
+    0
+    """
+    spoken = 0
+    for message in reversed(messages):
+        if isinstance(message, HumanMessage):
+            break
+        spoken += isinstance(message, AIMessage)
+    return spoken
+
+
+class ScriptedChatModel(BaseChatModel):
+    """A test double for any chat model: it follows ``script``, sync and async, streamed or not.
+
+    The reply depends on the conversation alone and never on earlier requests, so one model may
+    serve any number of runs at once, and a resumed run goes on where it stopped. A script given as
+    a sequence is counted in turns since the human's last message.
+
+    >>> model = ScriptedChatModel(script=["Good morning!"])
+    >>> [chunk.content for chunk in model.stream("Hello") if chunk.content]
+    ['Good', ' morning!']
+    >>> model = ScriptedChatModel(script=["Good morning!"], cut=6)
+    >>> [chunk.content for chunk in model.stream("Hello") if chunk.content]
+    ['Good m', 'orning', '!']
+    """
+
+    script: Script
+    """What it says."""
+    pace: float = 0.0
+    """Seconds between two chunks."""
+    model: str = "scripted"
+    """Its name."""
+    cut: Cut | None = None
+    """How texts and arguments are cut; by default at words, and arguments every 9 characters."""
+
+    _requests: list[list[BaseMessage]] = PrivateAttr(default_factory=list[list[BaseMessage]])
+
+    @property
+    def requests(self) -> list[list[BaseMessage]]:
+        """The conversations that it was asked to go on with, oldest first."""
+        return self._requests
+
+    @property
+    @override
+    def _llm_type(self) -> str:
+        return "scripted-chat-model"
+
+    @property
+    @override
+    def _identifying_params(self) -> dict[str, Any]:
+        return {"model": self.model}
+
+    @override
+    def _get_ls_params(self, stop: list[str] | None = None, **_: Any) -> LangSmithParams:
+        params = LangSmithParams(ls_provider="demo", ls_model_name=self.model, ls_model_type="chat")
+        if stop:
+            params["ls_stop"] = stop
+        return params
+
+    @override
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Return this model with ``tools`` in its requests; the script alone decides on calls."""
+        return self.bind(tools=[convert_to_openai_tool(tool) for tool in tools], **kwargs)
+
+    def _reply(self, messages: Sequence[BaseMessage]) -> Reply:
+        self._requests.append([*messages])
+        if callable(self.script):
+            reply = self.script(messages)
+        else:
+            asked = turn(messages)
+            if asked >= len(self.script):
+                raise ValueError(
+                    f"turn {asked + 1} is not in the script, which has {len(self.script)} replies; "
+                    "add a reply to it"
+                )
+            reply = self.script[asked]
+        return Reply(reply) if isinstance(reply, str) else reply
+
+    @override
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        # The sum of the stream, so that both have the same content.
+        return generate_from_stream(self._stream(messages))
+
+    # The base class reports every chunk to the callbacks itself and calls both
+    # of these without a run_manager: reporting here would double each token.
+
+    @override
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        reply = self._reply(messages)
+        time.sleep(reply.delay)
+        for chunk in self._chunks(reply):
+            time.sleep(self.pace)
+            yield ChatGenerationChunk(message=chunk)
+
+    @override
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        reply = self._reply(messages)
+        await asyncio.sleep(reply.delay)
+        for chunk in self._chunks(reply):
+            # Also without a pace: it lets models that run in parallel take turns.
+            await asyncio.sleep(self.pace)
+            yield ChatGenerationChunk(message=chunk)
+
+    def _chunks(self, reply: Reply) -> Iterator[AIMessageChunk]:
+        yield from reply.chunks or self._content(reply)
+        if reply.error:
+            raise reply.error
+        if not reply.chunks:
+            yield from self._end(reply)
+
+    def _content(self, reply: Reply) -> Iterator[AIMessageChunk]:
+        cut = self.cut
+        for piece in _pieces(reply.reasoning, cut):
+            yield AIMessageChunk(content="", additional_kwargs={"reasoning_content": piece})
+        for piece in _pieces(reply.text, cut):
+            yield AIMessageChunk(content=piece)
+        for index, call in enumerate(reply.tool_calls):
+            head = tool_call_chunk(id=call.id, name=call.name, args="", index=index)
+            yield AIMessageChunk(content="", tool_call_chunks=[head])
+            args = call.args if isinstance(call.args, str) else json.dumps(dict(call.args))
+            for piece in _pieces(args, _ARGS_PIECE if cut is None else cut):
+                chunk = tool_call_chunk(args=piece, index=index)
+                yield AIMessageChunk(content="", tool_call_chunks=[chunk])
+
+    def _end(self, reply: Reply) -> Iterator[AIMessageChunk]:
+        reason = reply.finish_reason or ("tool_calls" if reply.tool_calls else "stop")
+        metadata = {"finish_reason": reason, "model_name": self.model}
+        yield AIMessageChunk(content="", response_metadata=metadata)
+        usage = reply.usage
+        if isinstance(usage, tuple):
+            read, written = usage
+            usage = {
+                "input_tokens": read,
+                "output_tokens": written,
+                "total_tokens": read + written,
+            }
+        if usage is not None:
+            yield AIMessageChunk(content="", usage_metadata=cast("UsageMetadata", usage))
+
+
+def _pieces(text: str, cut: Cut | None) -> Iterable[str]:
+    if cut is None:
+        return _WORD.findall(text)
+    if callable(cut):
+        return cut(text)
+    return [text[start : start + cut] for start in range(0, len(text), cut)]

@@ -1,0 +1,245 @@
+"""Hypothesis strategies: random events, whole runs, and raw chunks of a model.
+
+    @given(runs())
+    def test_my_encoder_survives(events):
+        for event in events:
+            encode(event)
+
+They need hypothesis, which is no dependency of streamkit.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeVar, get_args
+
+import msgspec
+from hypothesis import strategies as st
+from langchain_core.messages import AIMessageChunk
+
+from ._drive import normalize
+from .events import (
+    Custom,
+    Event,
+    RunEnd,
+    RunStart,
+    StateUpdate,
+    StepEnd,
+    StepStart,
+    ToolEnd,
+    ToolStart,
+)
+from .values import ErrorInfo, Origin, ToolCall, Usage
+
+__all__ = ["events", "events_of", "model_chunks", "runs"]
+
+E = TypeVar("E", bound=msgspec.Struct)
+
+_TEXT = st.text(max_size=20)
+_JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(2**53, 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | _TEXT
+    | st.sampled_from(["\u2028", "\r\n\r\n", "data: \n\n", "\x00", "\x85", "\ufeff", "system"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXT, inner, max_size=3),
+    max_leaves=8,
+)
+_OBJECT = st.dictionaries(_TEXT, _JSON, max_size=3)
+_COUNT = st.integers(0, 2**60)
+_COUNTS = st.dictionaries(_TEXT, _COUNT, max_size=2)
+_USAGE = st.builds(
+    Usage,
+    input_tokens=_COUNT,
+    output_tokens=_COUNT,
+    total_tokens=_COUNT,
+    input_token_details=_COUNTS,
+    output_token_details=_COUNTS,
+)
+_ERROR = st.builds(
+    ErrorInfo, name=_TEXT, message=_TEXT, code=st.none() | _TEXT | st.integers(-(2**60), 2**60)
+)
+_CALL = st.builds(
+    ToolCall,
+    id=_TEXT,
+    name=_TEXT,
+    args=_JSON,
+    text=_TEXT,
+    error=st.none() | _TEXT,
+    provider_executed=st.booleans(),
+)
+_NAMES = st.lists(_TEXT, max_size=3).map(tuple)
+_ORIGIN = st.builds(
+    Origin,
+    run_id=st.none() | _TEXT,
+    parent_ids=_NAMES,
+    name=st.none() | _TEXT,
+    node=st.none() | _TEXT,
+    namespace=_NAMES,
+    step=st.none() | st.integers(-1, 2**60),
+    agent=st.none() | _TEXT,
+    thread_id=st.none() | _TEXT,
+    tags=_NAMES,
+    metadata=_OBJECT,
+)
+_BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
+    str: _TEXT,
+    str | None: st.none() | _TEXT,
+    int: st.integers(0, 2**60),
+    int | None: st.none() | st.integers(0, 2**60),
+    float: st.floats(0, 2**33),
+    bool: st.booleans(),
+    bool | None: st.none() | st.booleans(),
+    Any: _JSON,
+    Origin: _ORIGIN,
+    Usage | None: st.none() | _USAGE,
+    ErrorInfo: _ERROR,
+    ErrorInfo | None: st.none() | _ERROR,
+    dict[str, Any]: _OBJECT,
+    dict[str, Usage]: st.dictionaries(_TEXT, _USAGE, max_size=2),
+    tuple[str, ...]: _NAMES,
+    tuple[Any, ...]: st.lists(_JSON, max_size=3).map(tuple),
+    tuple[ToolCall, ...]: st.lists(_CALL, max_size=2).map(tuple),
+}
+_CLASSES: tuple[type[Any], ...] = get_args(Event)
+
+
+def _values_of(type: Any) -> st.SearchStrategy[Any]:
+    if type in _BY_TYPE:
+        return _BY_TYPE[type]
+    arms = get_args(type) if None.__class__ in get_args(type) else (type,)
+    words = [word for arm in arms for word in get_args(arm)]  # of a Literal
+    return st.sampled_from([*words, None] if len(arms) > 1 else words)
+
+
+def events_of(cls: type[E]) -> st.SearchStrategy[E]:
+    """Return any event of a class, with and without the fields that have defaults.
+
+    >>> from streamkit import TextDelta
+    >>> isinstance(events_of(TextDelta), st.SearchStrategy)
+    True
+    """
+    fields = msgspec.structs.fields(cls)
+    return st.fixed_dictionaries(
+        {it.name: _values_of(it.type) for it in fields if it.required},
+        optional={it.name: _values_of(it.type) for it in fields if not it.required},
+    ).map(lambda given: cls(**given))
+
+
+def events() -> st.SearchStrategy[Event]:
+    """Return any event of any class, with payloads of JSON data: for encoders and decoders.
+
+    Such events make no grammatical stream: for one, use `runs`.
+    """
+    return st.one_of([events_of(cls) for cls in _CLASSES])
+
+
+# --- raw streams
+
+_WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6)
+_ARGS = st.dictionaries(_WORDS, st.integers() | _WORDS | st.lists(_WORDS, max_size=2), max_size=2)
+_PARTS = st.sampled_from(["text", "reasoning", "call", "block"])
+
+
+@st.composite
+def model_chunks(draw: st.DrawFn, id: str = "run-1") -> list[AIMessageChunk]:
+    """Return the chunks of one message, called ``id``, which a model might send.
+
+    Text, reasoning and calls come in any order, and then the usage.
+    """
+    chunks: list[AIMessageChunk] = []
+    for index, kind in enumerate(draw(st.lists(_PARTS, max_size=5))):
+        words = draw(st.lists(_WORDS, min_size=1, max_size=3))
+        match kind:
+            case "text":
+                chunks += [AIMessageChunk(content=word, id=id) for word in words]
+            case "block":
+                chunks.append(AIMessageChunk(content=[{"type": "text", "text": words[0]}], id=id))
+            case "reasoning":
+                thoughts = ({"reasoning_content": word} for word in words)
+                chunks += [
+                    AIMessageChunk(content="", additional_kwargs=it, id=id) for it in thoughts
+                ]
+            case _:
+                chunks += _call_chunks(id, index, *_halves(draw))
+    usage = {"input_tokens": 3, "output_tokens": len(chunks), "total_tokens": 3 + len(chunks)}
+    reason = {"finish_reason": "stop"}
+    return [*chunks, _last("", usage_metadata=usage, response_metadata=reason, id=id)]
+
+
+def _halves(draw: st.DrawFn) -> tuple[str, str]:
+    text = json.dumps(draw(_ARGS))
+    cut = draw(st.integers(0, len(text)))
+    return text[:cut], text[cut:]
+
+
+def _call_chunks(id: str, index: int, first: str, second: str) -> list[AIMessageChunk]:
+    call_id = f"{id}-call-{index}"
+    calls: list[dict[str, Any]] = [
+        {"name": "tool", "args": first, "id": call_id, "index": index},
+        {"name": None, "args": second, "id": None, "index": index},
+    ]
+    return [_empty(id, tool_call_chunks=[call]) for call in calls]
+
+
+def _empty(id: str, **fields: Any) -> AIMessageChunk:
+    return AIMessageChunk(content="", id=id, **fields)
+
+
+def _last(content: str, **fields: Any) -> AIMessageChunk:
+    """Return a closing chunk, marked as the last where the installed version can mark it."""
+    if "chunk_position" in AIMessageChunk.model_fields:
+        fields["chunk_position"] = "last"
+    return AIMessageChunk(content=content, **fields)
+
+
+# --- whole runs
+
+
+@st.composite
+def runs(draw: st.DrawFn) -> list[Event]:
+    """Return a whole run that keeps the grammar: nodes, one after the other or in parallel.
+
+    Each node has models and tools of its own, and writes to the state.
+    """
+    clock = float(draw(st.integers(0, 10**9)))
+    root = Origin(run_id="run", name="graph")
+    lanes = [_node(draw, number) for number in range(draw(st.integers(0, 3)))]
+    start = RunStart(origin=root, timestamp=clock, run_id="run", input=draw(_JSON))
+    end = RunEnd(origin=root, timestamp=clock, status="completed", output=draw(_JSON))
+    inner: list[Event] = []
+    while any(lanes):
+        lane = draw(st.sampled_from([it for it in lanes if it]))
+        inner.append(lane.pop(0))
+    whole = [start, *inner, end]
+    return [msgspec.structs.replace(it, timestamp=clock + n / 8) for n, it in enumerate(whole)]
+
+
+def _node(draw: st.DrawFn, number: int) -> list[Event]:
+    at: dict[str, Any] = {
+        "origin": Origin(run_id=f"node-{number}", parent_ids=("run",), node=f"node{number}"),
+        "timestamp": 0.0,
+    }
+    step: dict[str, Any] = {**at, "step_id": f"node-{number}", "kind": "node"}
+    parts: list[Event] = []
+    for index, kind in enumerate(draw(st.lists(st.sampled_from(["model", "tool", "custom"])))):
+        match kind:
+            case "model":
+                chunks = draw(model_chunks(f"message-{number}-{index}"))
+                answer = normalize(chunks, clock=lambda: 0.0)
+                origin = Origin(parent_ids=("run", f"node-{number}"), node=f"node{number}")
+                parts += [
+                    msgspec.structs.replace(event, origin=origin)
+                    for event in answer
+                    if not isinstance(event, (RunStart, RunEnd))
+                ]
+            case "tool":
+                tool: dict[str, Any] = {**at, "tool_call_id": f"call-{number}-{index}"}
+                parts.append(ToolStart(**tool, name="tool", input=draw(_OBJECT)))
+                parts.append(ToolEnd(**tool, name="tool", status="completed", output=draw(_JSON)))
+            case _:
+                parts.append(Custom(**at, data=draw(_JSON)))
+    written = StateUpdate(**at, node=f"node{number}", values=draw(_OBJECT))
+    return [StepStart(**step), *parts, written, StepEnd(**step, status="completed")]
