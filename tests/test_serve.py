@@ -18,6 +18,7 @@ import pytest
 pytest.importorskip("uvicorn", reason="uvicorn is not installed")
 pytest.importorskip("fastapi", reason="fastapi is not installed")
 
+import httpx
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
@@ -28,9 +29,9 @@ from starlette.routing import Route
 
 from serving import other_tasks, served, until
 from streamkit import Event, RunEnd, RunError, TextDelta, UsageError, normalize
-from streamkit.serve import EventResponse
+from streamkit.serve import EventResponse, Runs
 from streamkit.testing import check_stream
-from streamkit.wire import ag_ui, ai_sdk, chat, ndjson, openai_chunks, sse
+from streamkit.wire import ag_ui, ai_sdk, chat, langgraph_sse, ndjson, openai_chunks, sse
 
 
 def app(respond: Callable[[Request], Any], **options: Any) -> Starlette:
@@ -344,6 +345,72 @@ async def test_a_server_that_cancels_the_response_stops_the_graph():
     assert asyncio.all_tasks() == before
 
 
+@pytest.mark.parametrize("wire", [ag_ui, ai_sdk, langgraph_sse, ndjson, openai_chunks, sse])
+async def test_a_server_that_shuts_down_still_sends_how_it_ended(wire):
+    source = Source("Hel", "lo", pause_after=1)
+    server = app(lambda _: EventResponse(source.stream(), wire))
+    async with httpx.AsyncClient(timeout=20) as other:
+        async with served(server) as client:
+            reading = asyncio.ensure_future(other.get(client.base_url))
+            await until(lambda: source.pulled)
+        body = (await reading).content
+    assert source.closed_by is source.started_by
+    ends = {
+        ag_ui: b"RUN_FINISHED",
+        ai_sdk: b"[DONE]",
+        langgraph_sse: b"event: end",
+        ndjson: b"cancelled",
+        openai_chunks: b"[DONE]",
+        sse: b"cancelled",
+    }
+    assert ends[wire] in body[-300:]
+
+
+async def test_an_end_that_cannot_be_sent_does_not_hold_up_the_cancellation(monkeypatch):
+    monkeypatch.setattr("streamkit.serve.responses.FAREWELL", 0.05)
+    source = Source("Hel", "lo", pause_after=1)
+    is_gone = asyncio.Event()
+
+    async def send(message: Any) -> None:
+        if is_gone.is_set():
+            await asyncio.Event().wait()
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    response = EventResponse(source.stream(), heartbeat=None)
+    task = asyncio.ensure_future(response({"type": "http", "method": "GET"}, receive, send))
+    await until(lambda: source.pulled)
+    is_gone.set()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, 2)
+    assert source.closed_by
+
+
+async def test_a_source_that_is_always_ready_lets_others_run():
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    async def busy() -> AsyncIterator[str]:
+        for _ in range(20_000):
+            yield "x"
+
+    runs = Runs()
+    counting = asyncio.ensure_future(count())
+    id = runs.start(busy())
+    await runs.current("nothing")
+    await until(lambda: turns > 5)
+    counting.cancel()
+    await runs.stop(id)
+    await runs.aclose()
+
+
 async def test_a_server_that_says_so_by_an_error_is_understood():
     source = Source("Hel", "lo", pause_after=1)
 
@@ -390,6 +457,19 @@ async def test_a_sync_stream_runs_in_threads_and_blocks_nobody():
             source.go.set()
     check_stream(found)
     assert source.closed
+
+
+async def test_a_hundred_sync_streams_wait_at_the_same_time():
+    barrier = threading.Barrier(100, timeout=10)
+
+    def meeting() -> Iterator[str]:
+        barrier.wait()
+        yield "all are here"
+
+    async with served(app(lambda _: EventResponse(meeting()))) as client:
+        client.timeout = 20
+        answers = await asyncio.gather(*(client.get("/") for _ in range(100)))
+    assert all("all are here" in answer.text for answer in answers)
 
 
 async def test_a_sync_stream_is_closed_when_the_client_leaves():

@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 pytest.importorskip("uvicorn", reason="uvicorn is not installed")
-pytest.importorskip("starlette", reason="starlette is not installed")
+pytest.importorskip("fastapi", reason="fastapi is not installed")
 
+from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -279,3 +280,31 @@ async def test_a_format_without_a_word_for_a_gap_says_it_by_the_status():
 def test_a_format_without_ids_is_refused():
     with pytest.raises(UsageError, match="only server-sent events have ids"):
         Runs(ndjson)
+
+
+async def test_a_run_is_started_from_an_endpoint_that_is_no_coroutine():
+    runs, words, server = Runs(), Words(), FastAPI()
+    server.add_exception_handler(BadRequest, bad_request)
+
+    @server.post("/")
+    def start() -> str:
+        return runs.start(words.stream(), name="chat")
+
+    @server.get("/{id}")
+    def read(id: str) -> Any:
+        return runs.response(id)
+
+    async with served(server) as client:
+        id = (await client.post("/")).json()
+        refused = await client.post("/")
+        assert refused.status_code == 409
+        assert refused.json() == {"error": f"a run of that name is going on: {id}"}
+        words.say("Hi", None)
+        events = sse.Decoder().feed((await client.get(f"/{id}")).content)
+        check_stream(events)
+        await runs.aclose()
+
+
+def test_a_run_needs_an_event_loop():
+    with pytest.raises(UsageError, match="runs need an event loop"):
+        Runs().start(normalize(["Hi"]))

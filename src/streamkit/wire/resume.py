@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from .._fields import dict_or_empty
+from ._json import one_line
 
 __all__ = ["Delta", "Joiner", "Resume", "payloads", "typed_deltas"]
 
@@ -115,7 +116,7 @@ _DATA = b"data: "
 
 def json_frame(data: Any, event: bytes = b"") -> bytes:
     """Return JSON data as a frame."""
-    return b"%bdata: %b\n\n" % (event, msgspec.json.encode(data))
+    return b"%bdata: %b\n\n" % (event, one_line(msgspec.json.encode(data)))
 
 
 def payloads(frames: Iterable[bytes]) -> Iterable[dict[str, Any]]:
