@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from .._fields import dict_or_empty
-from ._json import one_line
+from .plain_json import one_line
 
 __all__ = ["Delta", "Joiner", "Resume", "payloads", "typed_deltas"]
 
