@@ -409,6 +409,8 @@ export interface ToolEnd {
   output?: unknown;
   /** The part of the result that the model does not see. */
   artifact?: unknown;
+  /** Whether the result is what the state holds. False where the node that ran the tool put no message for its call into the state: then nobody has checked what the tool returned. */
+  confirmed?: boolean;
 }
 
 /** A tool failed, whether or not the graph went on. */

@@ -360,6 +360,9 @@ class ToolEnd(_Tool, frozen=True, kw_only=True):
     """Its result: a ToolMessage gives its content, anything else is as it was returned."""
     artifact: Any = None
     """The part of the result that the model does not see."""
+    confirmed: bool = True
+    """Whether the result is what the state holds. False where the node that ran the tool put no
+    message for its call into the state: then nobody has checked what the tool returned."""
 
 
 class ToolError(_Tool, frozen=True, kw_only=True):

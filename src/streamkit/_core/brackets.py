@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from msgspec.structs import replace
@@ -27,10 +27,18 @@ from .origin import TaskScopes
 from .pending_calls import PendingCall
 from .seen import SeenRegistry
 
-__all__ = ["Bracket", "Brackets", "tool_end"]
+__all__ = ["Bracket", "Brackets", "HeldResult", "tool_end"]
 
 _NOWHERE = Origin()
 _REMEMBERED_ERRORS = 64
+
+
+class HeldResult(NamedTuple):
+    """How a tool ended, and when."""
+
+    timestamp: float
+    status: Status
+    fields: dict[str, Any]
 
 
 class Bracket:
@@ -41,6 +49,8 @@ class Bracket:
         self.fields = fields
         self.call: PendingCall | None = None
         """The call that a tool answers."""
+        self.held: HeldResult | None = None
+        """What a tool returned, while its node may still put another result into the state."""
         self._end = end
 
     def end_event(self, timestamp: float, **result: Any) -> Event:
@@ -180,7 +190,9 @@ class Brackets:
         inside: Status = "incomplete" if left in {"completed", "failed"} else left
         for key in reversed(list(self._open)):
             bracket = self._open.get(key)
-            if bracket and key != run_id and _is_of(bracket.origin, run_id):
+            # A tool's bracket may stand under the key of another run: see `ToolRuns`.
+            is_own = key == run_id or (bracket and bracket.call and bracket.origin.run_id == run_id)
+            if bracket and not is_own and _is_of(bracket.origin, run_id):
                 self._leave(key, inside)
 
     def _begin(self, key: Hashable, bracket: Bracket) -> None:

@@ -31,6 +31,7 @@ class PendingCall:
 
     __slots__ = (
         *("args", "given_id", "id", "name", "namespace", "node", "output", "spellings", "state"),
+        "is_confirmed",
     )
 
     def __init__(  # noqa: PLR0913  (a call has this many sides)
@@ -57,13 +58,16 @@ class PendingCall:
         """What its tool returned, until the node has stored it."""
         self.spellings: frozenset[int] = frozenset()
         """Hashes of all that a message with this result may hold."""
+        self.is_confirmed: bool = True
+        """Whether the result that was shown is what the state holds."""
 
     def has_result(self, content: object) -> bool:
-        """Return whether a tool's message holds what the tool returned.
+        """Return whether a tool's message holds what the tool is known to have returned.
 
         Which words a node finds for an exception is its own affair.
         """
-        return not self.spellings or hash(repr(content)) in self.spellings
+        is_same = not self.spellings or hash(repr(content)) in self.spellings
+        return is_same and self.is_confirmed
 
 
 class PendingCalls:
@@ -140,6 +144,7 @@ class PendingCalls:
     def end(self, call: PendingCall, result: Fields) -> None:
         """Register that a call's tool has ended, and with what."""
         call.state = "ended"
+        call.is_confirmed = result.get("confirmed", True)
         output = result.get("output")
         call.output = output if isinstance(output, (str, list)) else None
         # A node may put a value into its message as text or as JSON.

@@ -63,6 +63,11 @@ class SeenRegistry:
         """Return whether a message with this id was shown, or seen."""
         return id in self._messages or id in self.internal_ids
 
+    @property
+    def has_messages(self) -> bool:
+        """Whether any message was shown, or seen."""
+        return bool(self._messages)
+
     def known(self, id: str | None) -> SeenMessage | None:
         """Return what is known of the message with this id, or None."""
         return self._messages.get(id or "")

@@ -5,6 +5,8 @@ Laws of this file:
 1. Every tool run has the id of its call in our events, also where upstream leaves it out.
 2. Two tools that run at once never have the same id.
 3. A result ends one run: whatever repeats it, such as a node's message or a state, is passed over.
+4. The result is what the state holds. Where the node that ran a tool has still to write it, the
+   tool's own result is held until then: middleware may hide a secret, or put words to an exception.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import Any
 
 from ..events import MessageReplaced, ToolDelta, ToolStart
 from ..values import ErrorInfo, Origin, Status
-from .brackets import Bracket, Brackets, tool_end
+from .brackets import Bracket, Brackets, HeldResult, tool_end
 from .kinds import fields_of
 from .results import answers_in, own_message, tool_result
 
@@ -31,6 +33,9 @@ class ToolRuns(Brackets):
 
         It is ``tool_call_id``, unless another call at work has that.
         """
+        for earlier in self.running_tools(tool_call_id, origin.namespace):
+            if self._open[earlier].held and earlier != key:
+                self._end(earlier, "completed")  # its node runs the call again
         call = self.seen.calls.find(name, input, origin.namespace, tool_call_id)
         id = call.id if call else tool_call_id
         running, number = self._tool_running(id), 1
@@ -61,18 +66,21 @@ class ToolRuns(Brackets):
         name: str = self._open[key].fields["name"]
         return name
 
-    def end_tool(self, key: Hashable, output: object, status: Status = "completed") -> None:
-        """Close a tool run with whatever it returned."""
+    def end_tool(
+        self, key: Hashable, output: object, status: Status = "completed", *, hold: bool = False
+    ) -> None:
+        """Close a tool run with whatever it returned, or ``hold`` that until its node has ended."""
         bracket = self._open.get(key)
         if bracket is None or bracket.call is None:
             return
         self._swap_if_mistaken(key, bracket, output)
         call = self._open[key].call
         message = own_message(output, call.given_id) if call else None
-        if message:
-            self._end(key, status, **tool_result(message))
+        result = tool_result(message) if message else {"output": output}
+        if hold:
+            self._open[key].held = HeldResult(self.now, status, result)
         else:
-            self._end(key, status, output=output)
+            self._end(key, status, **result)
 
     def tool_delta(self, key: Hashable, delta: object) -> None:
         """Show a piece of a running tool's output."""
@@ -81,10 +89,20 @@ class ToolRuns(Brackets):
             id = bracket.fields["tool_call_id"]
             self.show(ToolDelta, bracket.origin, tool_call_id=id, delta=delta)
 
-    def fail_tool(self, key: Hashable, error: ErrorInfo) -> None:
-        """Close a tool run that raised."""
+    def fail_tool(self, key: Hashable, error: ErrorInfo, *, hold: bool = False) -> None:
+        """Close a tool run that raised, or ``hold`` that until its node has ended."""
         self.unreported(error)
-        self._end(key, "failed", error=error)
+        bracket = self._open.get(key)
+        if bracket and hold:
+            bracket.held = HeldResult(self.now, "failed", {"error": error})
+        else:
+            self._end(key, "failed", error=error)
+
+    def release_tools(self, namespace: tuple[str, ...]) -> None:
+        """Close the tool runs of a graph whose results are held: its state has been seen."""
+        for key, bracket in list(self._open.items()):
+            if bracket.held and bracket.origin.namespace == namespace:
+                self._end(key, "completed")
 
     def replace_message(
         self, message: object, origin: Origin, tool_call_id: str | None = None
@@ -110,7 +128,7 @@ class ToolRuns(Brackets):
             call = self._open[key].call
             self._end(key, "completed", **tool_result(fields))
         elif call.state == "running":
-            self._end(self._tool_running(call.id), "completed", **tool_result(fields))
+            self._end_as_stored(self._tool_running(call.id), tool_result(fields))
         elif not (self.is_late or call.has_result(content)):
             self.replace_message(message, origin, call.id)
         if call:
@@ -118,6 +136,15 @@ class ToolRuns(Brackets):
             seen = self.seen.known(fields.get("id"))
             if seen:
                 seen.tool_call_id = call.id
+
+    def _end_as_stored(self, key: Hashable, result: dict[str, Any]) -> None:
+        """Close a tool run with the result that its node puts into the state."""
+        bracket = self._open[key]
+        if bracket.held and "error" in bracket.held.fields and "error" in result:
+            result = bracket.held.fields  # the exception, of which the message has some words
+        ended_at = bracket.held.timestamp if bracket.held else self.now
+        bracket.held = HeldResult(ended_at, "completed", {"confirmed": True, **result})
+        self._end(key, "completed")
 
     def _swap_if_mistaken(self, key: Hashable, bracket: Bracket, output: object) -> None:
         """Swap two brackets if the result is that of another call.
@@ -140,7 +167,12 @@ class ToolRuns(Brackets):
         return None
 
     def _end(self, key: Hashable, status: Status, **result: Any) -> Bracket | None:
+        bracket, now = self._open.get(key), self.now
+        if bracket and bracket.held:
+            self.now, status, result = bracket.held
+            result = {"confirmed": False, **result}  # unless the node's message has come
         bracket = super()._end(key, status, **result)
+        self.now = now
         if bracket and bracket.call:
             self.seen.calls.end(bracket.call, result)
         return bracket

@@ -16,6 +16,7 @@ __all__ = [
     "Run",
     "RunKind",
     "answer_in",
+    "caller_of_tool",
     "kind_of_step",
     "mark_graph_around",
     "scope_around",
@@ -30,13 +31,15 @@ RunKind: TypeAlias = StepKind | Literal["tool", "retriever"]
 class Run:
     """What is known of one upstream run while it lasts."""
 
-    __slots__ = ("input", "inside", "kind", "origin", "tool_call_id")
+    __slots__ = ("input", "inside", "is_in_node", "kind", "origin", "tool_call_id")
 
     def __init__(self, origin: Origin, kind: RunKind) -> None:
         self.origin: Origin = origin
         self.kind: RunKind = kind
         self.tool_call_id: str | None = None
         self.input: Any = None
+        self.is_in_node: bool = False
+        """Whether it is a tool that a node runs for a model's call."""
         self.inside: Scope = self.outside
 
     @property
@@ -57,12 +60,16 @@ def scope_around(runs: Mapping[str, Run], event: dict[str, Any]) -> Scope:
 
     A tool acts on behalf of the call around its node, not of the one it runs.
     """
-    around = list(_runs_around(runs, event))
-    if event["event"] == "on_tool_start":
-        outer = next((run for run in around if run.kind in {"node", "tool"}), None)
-        if outer:
-            return outer.outside if outer.kind == "node" else outer.inside
-    return around[0].inside if around else OUTERMOST
+    outer = caller_of_tool(runs, event) if event["event"] == "on_tool_start" else None
+    if outer:
+        return outer.outside if outer.kind == "node" else outer.inside
+    return next((run.inside for run in _runs_around(runs, event)), OUTERMOST)
+
+
+def caller_of_tool(runs: Mapping[str, Run], event: dict[str, Any]) -> Run | None:
+    """Return the node, or the other tool, that runs a tool, or None."""
+    around = _runs_around(runs, event)
+    return next((run for run in around if run.kind in {"node", "tool"}), None)
 
 
 def mark_graph_around(runs: Mapping[str, Run], node: dict[str, Any]) -> None:

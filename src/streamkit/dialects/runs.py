@@ -38,6 +38,7 @@ from ._run_record import (
     Run,
     RunKind,
     answer_in,
+    caller_of_tool,
     kind_of_step,
     mark_graph_around,
     scope_around,
@@ -227,7 +228,7 @@ class RunReader(Reader):
         run_id = run.origin.run_id or ""
         self.assembly.close_inside(run_id, left)
         if run.kind == "tool":
-            self.assembly.fail_tool(run_id, error_of(error))
+            self.assembly.fail_tool(run_id, error_of(error), hold=run.is_in_node)
         elif run.kind == "retriever":
             self.assembly.end_retrieval(run_id, (), status, _error_in(error))
         else:
@@ -382,9 +383,10 @@ class RunReader(Reader):
     # --- tools
 
     def _tool_start(self, event: dict[str, Any]) -> None:
+        name, caller = event["name"], caller_of_tool(self._runs, event)
         run = self._enter(event, "tool")
         id, given = self._call_of(run, event)
-        name = event["name"]
+        run.is_in_node = id != event["run_id"] and caller is not None and caller.kind == "node"
         run.answers(self.assembly.start_tool(event["run_id"], run.origin, id, name, given))
 
     def _call_of(self, run: Run, event: dict[str, Any]) -> tuple[str, object]:
@@ -407,11 +409,11 @@ class RunReader(Reader):
         return found.given_id if found else event["run_id"], given
 
     def _tool_end(self, event: dict[str, Any]) -> None:
-        self._known(event)
+        run = self._known(event)
         run_id, output = event["run_id"], event["data"].get("output")
         self._leave(run_id, output)
         self.assembly.close_inside(run_id, "completed")
-        self.assembly.end_tool(run_id, output)
+        self.assembly.end_tool(run_id, output, hold=run.is_in_node)
 
     def _tool_stream(self, event: dict[str, Any]) -> None:
         self._known(event)

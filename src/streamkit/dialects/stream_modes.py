@@ -90,6 +90,8 @@ class ModePayloads:
             for write in writes:
                 seen.mark_seen(write.messages)
         self._assembly.write(origin, writes)
+        if not self._assembly.is_late:
+            self._assembly.release_tools(origin.namespace)
         seen.duplicates.end_superstep(origin.namespace)
 
     def _custom(self, namespace: Path, payload: object) -> None:
@@ -165,10 +167,14 @@ class ModePayloads:
                 self._assembly.tool_delta(key, payload.get("delta"))
             case "tool-finished":
                 output = payload.get("output")
-                self._assembly.end_tool(self._running_tool(id, namespace, output), output)
+                key = self._running_tool(id, namespace, output)
+                # Its node's message follows where the source shows messages at all.
+                hold = self._assembly.seen.has_messages
+                self._assembly.end_tool(key, output, hold=hold)
             case "tool-error":
                 key = self._running_tool(id, namespace, None)
-                self._assembly.fail_tool(key, error_of(payload.get("message")))
+                error = error_of(payload.get("message"))
+                self._assembly.fail_tool(key, error, hold=self._assembly.seen.has_messages)
             case event:
                 raise MalformedItem(f"no event of tools mode is named {event!r}", payload)
 
