@@ -157,7 +157,7 @@ def test_closing_early_leaves_the_closing_events_to_be_read(
     taken = data.draw(st.integers(0, len(items)))
     events = [event for _, event in zip(range(taken), stream, strict=False)]
     stream.close()
-    check([*events, *stream])
+    check([*events, *iter(lambda: next(stream, None), None)])
 
 
 @given(SOURCES, ROWS)
@@ -238,7 +238,7 @@ def test_a_stage_that_raises_loses_nothing_but_what_it_was_given(
     check_stream(seen)
     assert events == [event for event in seen if event.type not in types]
     assert (error is None) == (len(events) == len(seen))
-    assert list(stream) == []
+    assert next(stream, None) is None
 
 
 def test_a_stage_that_stops_iteration_ends_no_stream() -> None:

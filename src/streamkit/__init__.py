@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .errors import (
         BadRequest,
         BrokenMapper,
+        ConcurrentRead,
         MalformedItem,
         RunFailed,
         SourceError,
@@ -88,6 +89,7 @@ __all__ = [
     "CallbackSource",
     "Checkpoint",
     "Citation",
+    "ConcurrentRead",
     "Content",
     "Custom",
     "ErrorInfo",

@@ -7,6 +7,7 @@
      └── UsageError           the caller's fault; the message says what to write instead
           ├── BadRequest      a client sent what cannot be answered: an HTTP status of 4xx
           ├── BrokenMapper    a mapping function of the caller's raised
+          ├── ConcurrentRead  a second reader read a stream while another one did
           └── UnknownSource   nothing in the first item proves where it comes from
 
 An exception that the source itself raises is no error of ours: it is re-raised as it was.
@@ -17,6 +18,7 @@ from __future__ import annotations
 __all__ = [
     "BadRequest",
     "BrokenMapper",
+    "ConcurrentRead",
     "MalformedItem",
     "RunFailed",
     "SourceError",
@@ -78,6 +80,13 @@ class BrokenMapper(UsageError):
     def __init__(self, message: str, item: object) -> None:
         super().__init__(message)
         self.item = item
+
+
+class ConcurrentRead(UsageError):
+    """A stream was read by two tasks or threads at once, or by a stage of its own.
+
+    Neither reader has lost anything. `streamkit.views.tee` gives each reader a stream of its own.
+    """
 
 
 class UnknownSource(UsageError):

@@ -24,14 +24,18 @@ from .events import (
     MessageRemoved,
     MessageReplaced,
     MessageStart,
+    ReasoningDelta,
     ReasoningEnd,
     RunEnd,
     RunError,
     StateSnapshot,
     StateUpdate,
+    StepDelta,
     TextDelta,
     TextEnd,
+    ToolCallDelta,
     ToolCallEnd,
+    ToolDelta,
     ToolEnd,
     ToolError,
     ToolStart,
@@ -41,7 +45,12 @@ from .values import ErrorInfo, Status, ToolCall, Usage
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, ToolMessage
 
-__all__ = ["MessageFold", "Result", "RunFold", "ToolRun", "text_of"]
+__all__ = ["UNFOLDED", "MessageFold", "Result", "RunFold", "ToolRun", "text_of"]
+
+UNFOLDED: frozenset[type[Event]] = frozenset(
+    {ReasoningDelta, StepDelta, TextDelta, ToolCallDelta, ToolDelta}
+)
+"""The classes that `RunFold` makes nothing of, so that a stream need not feed it each delta."""
 
 
 def text_of(event: Event) -> Iterable[str]:

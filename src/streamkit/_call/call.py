@@ -156,8 +156,13 @@ class _Call:
 
     def pipeline(self, stages: Iterable[AnyStage[Event, Event]], *, strict: bool) -> Pipeline:
         """Return the machine that reads it."""
-        kind = {"graph": self._is_graph, "echoes": self._is_model}
-        pipeline = Pipeline("callbacks", clock=self._clock, strict=strict, **kind)
+        pipeline = Pipeline(
+            "callbacks",
+            clock=self._clock,
+            strict=strict,
+            graph=self._is_graph,
+            echoes=self._is_model,
+        )
         for stage in stages:
             pipeline.add_stage(stage)
         return pipeline

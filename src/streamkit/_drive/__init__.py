@@ -1,10 +1,12 @@
-"""The two loops, and the pipeline that they drive: no other room pulls from a source."""
+"""The two loops, and the pipeline that they drive: no other package pulls from a source."""
 
 from __future__ import annotations
 
 from ._normalize import normalize
 from ._pipeline import Pipeline, Stages
-from ._streams import AsyncEventStream, AsyncRelay, EventStream, OnError, Relay
+from ._relays import AsyncRelay, Relay
+from ._stream import OnError
+from ._streams import AsyncEventStream, EventStream
 
 __all__ = [
     "AsyncEventStream",

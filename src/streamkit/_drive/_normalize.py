@@ -1,4 +1,4 @@
-"""From whatever streams to events: the one call that most people need."""
+"""From any stream to events: the one call that most people need."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from time import time
 from typing import Any, overload
 
 from .._protocols import AnyStage
+from ..dialects import Dialect, Mode, RegisteredDialect
 from ..events import Event
 from ._pipeline import Pipeline
 from ._source import require_stream
-from ._streams import AsyncEventStream, EventStream, OnError
+from ._stream import OnError
+from ._streams import AsyncEventStream, EventStream
 
 __all__ = ["normalize"]
 
@@ -19,8 +21,8 @@ __all__ = ["normalize"]
 def normalize(
     source: AsyncIterable[Any],
     *stages: AnyStage[Event, Event],
-    dialect: str | None = ...,
-    mode: str | None = ...,
+    dialect: Dialect | RegisteredDialect | None = ...,
+    mode: Mode | None = ...,
     subgraphs: bool | None = ...,
     strict: bool = ...,
     on_error: OnError = ...,
@@ -32,8 +34,8 @@ def normalize(
 def normalize(
     source: Iterable[Any],
     *stages: AnyStage[Event, Event],
-    dialect: str | None = ...,
-    mode: str | None = ...,
+    dialect: Dialect | RegisteredDialect | None = ...,
+    mode: Mode | None = ...,
     subgraphs: bool | None = ...,
     strict: bool = ...,
     on_error: OnError = ...,
@@ -44,21 +46,21 @@ def normalize(
 def normalize(  # noqa: PLR0913  (a source has many sides)
     source: AsyncIterable[Any] | Iterable[Any],
     *stages: AnyStage[Event, Event],
-    dialect: str | None = None,
-    mode: str | None = None,
+    dialect: Dialect | RegisteredDialect | None = None,
+    mode: Mode | None = None,
     subgraphs: bool | None = None,
     strict: bool = False,
     on_error: OnError = "raise",
     clock: Callable[[], float] = time,
 ) -> AsyncEventStream[Event] | EventStream[Event]:
-    """Give any LangChain or LangGraph stream as one stream of events.
+    """Return any LangChain or LangGraph stream, or events of ours, as one stream of events.
 
     Args:
-        source: what ``.stream()``, ``.astream()`` or ``.astream_events()`` returned. A sync
-            source gives an `EventStream`, an async one an `AsyncEventStream`.
+        source: what ``.stream()``, ``.astream()`` or ``.astream_events()`` returned, a stream of
+            ours, or any iterable of our events, such as a recording. A sync source gives an
+            `EventStream`, an async one an `AsyncEventStream`.
         stages: callables behind the reader, each from one event to any number of events.
-        dialect: what the source is, where its first item does not prove it: ``"chunks"``,
-            ``"events"``, ``"graph"`` or ``"messages"``.
+        dialect: what the source is, where its first item does not prove it: mostly ``"chunks"``.
         mode: the one ``stream_mode`` that a graph was asked for, where it was a single one other
             than ``"messages"``: such items do not say what they are.
         subgraphs: whether a graph with that one mode was asked for ``subgraphs=True``; needed
@@ -67,11 +69,12 @@ def normalize(  # noqa: PLR0913  (a source has many sides)
             as an `Unrecognized` event.
         on_error: ``"raise"`` hands an exception of the source on after the closing events;
             ``"event"`` ends with the `RunError` event alone.
-        clock: gives the events' timestamps, in unix seconds; called once per item.
+        clock: returns the events' timestamps, in unix seconds; called when the first item is asked
+            for, which is when ``run.start`` is stamped, and once per item.
 
     Raises:
         UsageError: at once if ``source`` is no stream; at the first item (as `UnknownSource`)
-            if nothing proves what it is.
+            if nothing proves what it is, or if it is plainly not what ``dialect`` or ``mode`` says.
 
     >>> for event in normalize(["Hel", "lo"]):
     ...     print(event.type)

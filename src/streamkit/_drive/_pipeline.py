@@ -1,19 +1,31 @@
 """From a raw item to what the caller gets: the dialect's reader, then the stages. No I/O here.
 
-An item passes only what is there: without stages, `feed` is the reader's own.
+Laws of this file:
+
+1. An item passes only what is there: without stages, `feed` is the reader's own.
+2. The recording sees events where they leave the last stage that still passes events on, so that a
+   filter or a redaction counts, and ``text()``, ``map()`` and encoders do not.
+3. ``run.start`` is stamped when the first item is asked for, so that the time to the first token is
+   the time that passed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from .._protocols import Adapter, AnyStage, Stage, stage_of
-from ..dialects import detect, reader_for
+from msgspec.structs import replace
+
+from .._protocols import EVENT_CLASSES, Adapter, AnyStage, Stage, not_items, stage_of
+from ..dialects import detect, reader_for, require_fit
+from ..events import RunStart
+from ._recording import FOLDED, NOTHING, Recording
 
 __all__ = ["Pipeline", "Stages"]
 
 Feed = Callable[[Any], Iterable[Any]]
+
+_LISTED: frozenset[type] = frozenset({list, tuple})
 
 
 class Stages:
@@ -23,39 +35,92 @@ class Stages:
     """
 
     def __init__(self) -> None:
+        self.recording: Recording = Recording()
+        self.recorded: frozenset[type] = FOLDED
+        """The classes of outputs that the driver adds to the recording."""
+        self.feed: Feed = self._feed_through
+        """Returns what a raw item causes."""
         self._stages: list[Stage[Any, Any]] = []
         self._only: Stage[Any, Any] | None = None
-        self.feed: Feed = self._feed_through
-        """Gives what a raw item causes."""
+        self._events_end: int | None = None  # the number of stages that pass events on
 
     def add_stage(self, stage: AnyStage[Any, Any]) -> None:
         """Put a stage behind the others."""
         self._stages.append(stage_of(stage))
         self._only = self._stages[0] if len(self._stages) == 1 else None
+        self._set_recorded()
+
+    def begin(self) -> None:
+        """The first item is asked for."""
 
     def close(self) -> Iterable[Any]:
-        """Give the closing events of a source that has no more items."""
+        """Return the closing events of a source that has no more items."""
         return ()
 
     def fail(self, error: BaseException) -> Iterable[Any]:  # noqa: ARG002  (it closes itself)
-        """Give the closing events of a source that raised, or was left."""
+        """Return the closing events of a source that raised, or was left."""
         return ()
 
     def through(self, items: Iterable[Any]) -> Iterable[Any]:
-        """Give what comes out at the end; where a stage raises, its first error after all else."""
+        """Return what comes out at the end; a stage's first error is raised after all else."""
+        if self._events_end is None:
+            return self._first_through(items)
         broken: Exception | None = None
-        for stage in self._stages:
-            out: list[Any] = []
-            for item in items:
-                try:
-                    out.extend(stage(item))
-                except Exception as error:  # noqa: BLE001  (it must not cost the others)
-                    broken = broken or error
-            items = out
+        for number, stage in enumerate(self._stages):
+            if number == self._events_end:
+                self.recording.add_all(items)
+            items, error = _through_one(stage, items)
+            broken = broken or error
         return _and_then_raise(items, broken) if broken else items
+
+    def _first_through(self, items: Iterable[Any]) -> Iterable[Any]:
+        """Find out from the first items, such as ``run.start``, which stages pass events on."""
+        broken: Exception | None = None
+        passed = items = list(items)
+        end = 0
+        for number, stage in enumerate(self._stages, 1):
+            items, error = _through_one(stage, items)
+            broken = broken or error
+            if end == number - 1 and any(it.__class__ in EVENT_CLASSES for it in items):
+                end, passed = number, items
+        if passed:
+            self._events_end = end
+            self._set_recorded()
+            if end < len(self._stages):
+                self.recording.add_all(passed)
+        return _and_then_raise(items, broken) if broken else items
+
+    def _set_recorded(self) -> None:
+        is_at_end = self._events_end in {None, len(self._stages)}
+        self.recorded = FOLDED if is_at_end else NOTHING
 
     def _feed_through(self, raw: Any) -> Iterable[Any]:
         return self.through((raw,))
+
+
+def _through_one(
+    stage: Stage[Any, Any], items: Iterable[Any]
+) -> tuple[list[Any], Exception | None]:
+    """Return what a stage makes of items, and the first error that it raised."""
+    out: list[Any] = []
+    broken: Exception | None = None
+    for item in items:
+        try:
+            made: Iterable[Any] = stage(item)
+            if type(made) not in _LISTED:
+                made = _items_of(stage, made)
+            out.extend(made)
+        except Exception as error:  # noqa: BLE001  (it must not cost the others)
+            broken = broken or error
+    return out, broken
+
+
+def _items_of(stage: object, made: Any) -> Iterable[Any]:
+    """Return what a stage made, which must be an iterable of items and not one item."""
+    if isinstance(made, (str, bytes, dict)) or not hasattr(made, "__iter__"):
+        not_items(stage, made)
+    items: Iterable[Any] = made
+    return items
 
 
 def _and_then_raise(items: Iterable[Any], error: Exception) -> Iterator[Any]:
@@ -66,43 +131,84 @@ def _and_then_raise(items: Iterable[Any], error: Exception) -> Iterator[Any]:
 class Pipeline(Stages):
     """One run's machine. Its reader is chosen by the first item, unless the caller named one."""
 
-    def __init__(self, dialect: str | None, **options: Any) -> None:
+    def __init__(
+        self,
+        dialect: str | None,
+        *,
+        clock: Callable[[], float],
+        mode: str | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__()
-        self._options = options
+        self._dialect = dialect
+        self._mode = mode
+        self._clock = clock
+        self._options = {**options, "clock": clock, "mode": mode}
+        self._asked_at: float | None = None
         self._reader: Adapter | None = None
         self._read: Feed = self._read_first
         self.feed = self._read
         if dialect:
-            self._set_reader(dialect)
+            reader_for(dialect, **self._options)  # or it is refused only when the first item comes
 
     def add_stage(self, stage: AnyStage[Any, Any]) -> None:
         """Put a stage behind the others."""
         super().add_stage(stage)
         self.feed = self._read_through
 
+    def begin(self) -> None:
+        """The first item is asked for: this is when the run starts."""
+        self._asked_at = self._clock()
+
     def close(self) -> Iterable[Any]:
-        """Give the closing events of a source that has no more items."""
-        return self.through(self._any_reader().close())
+        """Return the closing events of a source that has no more items."""
+        return self.through(self._stamped(self._any_reader().close()))
 
     def fail(self, error: BaseException) -> Iterable[Any]:
-        """Give the closing events of a source that raised, or was left."""
-        return self.through(self._any_reader().fail(error))
+        """Return the closing events of a source that raised, or was left."""
+        return self.through(self._stamped(self._any_reader().fail(error)))
 
     def _read_through(self, raw: object) -> Iterable[Any]:
         events: Any = self._read(raw)
-        if self._only and events.__class__ is list and len(events) == 1:
-            return self._only(events[0])  # no other item that an error could cost
-        return self.through(events)
+        if not self._only or events.__class__ is not list or len(events) != 1:
+            return self.through(events)
+        event = events[0]  # no other item that an error could cost
+        if self._events_end == 0:
+            if event.__class__ in FOLDED:
+                self.recording.add(event)
+        elif self._events_end is None:
+            return self.through(events)
+        made: Iterable[Any] = self._only(event)
+        return made if type(made) in _LISTED else _items_of(self._only, made)
 
     def _read_first(self, raw: object) -> Iterable[Any]:
-        return self._set_reader(detect(raw)).feed(raw)
+        reader = self._reader or self._reader_of(raw)
+        events = reader.feed(raw)
+        if events:
+            self._read = reader.feed
+            if not self._stages:
+                self.feed = self._read
+        return self._stamped(events)
+
+    def _reader_of(self, raw: object) -> Adapter:
+        """Return the reader of the dialect that the caller named, or that an item proves."""
+        if self._dialect is None:
+            self._dialect = detect(raw)
+        else:
+            require_fit(self._dialect, self._mode, raw)
+        return self._any_reader()
 
     def _any_reader(self) -> Adapter:
-        return self._reader or self._set_reader("chunks")
+        if self._reader is None:
+            self._reader = reader_for(self._dialect or "chunks", **self._options)
+        return self._reader
 
-    def _set_reader(self, dialect: str) -> Adapter:
-        self._reader = reader = reader_for(dialect, **self._options)
-        self._read = reader.feed
-        if not self._stages:
-            self.feed = self._read
-        return reader
+    def _stamped(self, events: Sequence[Any]) -> Sequence[Any]:
+        """Return events of which ``run.start`` has the time when the first item was asked for."""
+        if not events or self._asked_at is None or self._dialect == "own":
+            return events
+        asked_at, self._asked_at = self._asked_at, None
+        start = events[0]
+        if start.__class__ is RunStart and asked_at < start.timestamp:
+            return [replace(start, timestamp=asked_at), *events[1:]]
+        return events

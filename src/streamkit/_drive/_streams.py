@@ -10,147 +10,121 @@ Laws of this file:
    still there to be read; then an exception of the source is raised as it was.
 3. ``CancelledError``, ``GeneratorExit`` and ``KeyboardInterrupt`` are raised as soon as the
    source is closed, and never swallowed.
+4. One reader at a time. ``close()`` and ``aclose()`` are a stop button for any task and thread, at
+   any time: whoever reads gets the closing events and nothing after them, and closes the source.
+5. An error of closing the source never hides the error that ended the stream.
 """
 
 # A stream may reach into another of its own family.
-# ruff: noqa: SLF001
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, cast, overload
+from math import inf
+from threading import Lock
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
-from .._conversation import ConversationText
-from .._protocols import AnyStage, AsyncStageMaker, RunOver, StageMaker
-from ..errors import UsageError
+from .._conversation import ConversationText, conversation_messages
+from .._protocols import AnyStage, AsyncStageMaker, StageMaker
 from ..events import Event
-from ..filters import conversation
-from ..folds import MessageFold, Result, RunFold
+from ..folds import Result
 from ..mapping import mapped
-from ._pipeline import Stages
-from ._source import Stop, stops
+from ._source import Stop
+from ._stream import Stream, concurrent_read
 
 if TYPE_CHECKING:
+    import asyncio
     from types import TracebackType
     from typing import Self
 
     from langchain_core.messages import AIMessage, ToolMessage
 
-__all__ = ["AsyncEventStream", "AsyncRelay", "EventStream", "OnError", "Relay"]
+__all__ = ["AsyncEventStream", "EventStream"]
 
 T = TypeVar("T")
 U = TypeVar("U")
 T_co = TypeVar("T_co", covariant=True)
 
-_IN_HAND = frozenset({list, tuple})  # and not still to be made
-
-OnError: TypeAlias = Literal["raise", "event"]
-
-
-class _Stream(Generic[T_co]):
-    """What both loops share: the pipeline, the outputs not yet handed out, and how it ended."""
-
-    def __init__(
-        self,
-        iterator: object,
-        pull: Callable[[], Any],
-        pipeline: Stages,
-        on_error: OnError,
-        source: object = None,
-    ) -> None:
-        if on_error not in {"raise", "event"}:
-            raise UsageError(f"on_error must be 'raise' or 'event', not {on_error!r}")
-        self._iterator = iterator
-        self._source = iterator if source is None else source
-        self._pull = pull
-        self._pipeline = pipeline
-        self._on_error: OnError = on_error
-        self._ready: deque[T_co] = deque()
-        self._error: BaseException | None = None
-        self._done = False
-        self._ended = False
-
-    def _end(self) -> None:
-        """The source has no more items."""
-        self._ended = True
-        if not self._done:
-            self._done = True
-            broken = self._hand_out(self._pipeline.close())
-            self._error = self._error or broken
-
-    def _fail(self, error: BaseException) -> None:
-        """The source, a reader or a stage raised, or the caller left."""
-        if not self._done:
-            self._done = True
-            broken = self._hand_out(self._pipeline.fail(error))
-            if not isinstance(error, Exception):
-                self._error = broken
-            elif self._on_error == "raise":
-                self._error = error
-
-    def _over(self, error: Exception | None) -> None:
-        """The run is over, though the source would go on waiting."""
-        self._ended = True
-        if error:
-            self._fail(error)
-        else:
-            self._end()
-
-    def _stops(self, *, is_async: bool = False) -> list[Stop]:
-        return stops(self._iterator, self._source, is_async=is_async, ended=self._ended)
-
-    def _hand_out(self, closing: Iterable[T_co]) -> Exception | None:
-        """Make the closing events ready, and give what a stage raised on the way."""
-        try:
-            self._ready.extend(closing)
-        except Exception as error:  # noqa: BLE001  (raised again, after the closing events)
-            return error
-        return None
-
-    def _raise_error(self) -> None:
-        error, self._error = self._error, None
-        if error:
-            raise error
-
-    def _extended(self, stage: AnyStage[Any, Any]) -> Any:
-        self._pipeline.add_stage(stage)
-        return self
+_LISTED = frozenset({list, tuple})  # and not still to be made
+_SOMEBODY = object()  # who reads where there are no tasks of asyncio
+_TURN = 0.01  # seconds after which a source that never waits lets the loop go on
 
 
-class EventStream(_Stream[T_co], Iterator[T_co]):
+class EventStream(Stream[T_co], Iterator[T_co]):
     """An iterator of events over a sync source; also a context manager that closes the source."""
 
-    def __next__(self) -> T_co:
-        while not self._ready:
-            if self._done:
-                self._raise_error()
-                raise StopIteration
-            try:
-                outputs: Any = self._pipeline.feed(self._pull())
-                if outputs.__class__ in _IN_HAND and len(outputs) == 1:  # as most items give
-                    only: T_co = outputs[0]
-                    return only
-                self._ready.extend(outputs)
-            except StopIteration:
-                self._end()
-            except RunOver as over:
-                self._over(over.error)
-                self._close_source()
-            except Exception as error:  # noqa: BLE001  (raised again, after the closing events)
-                self._fail(error)
-                self._close_source()
-            except BaseException as error:
-                self._fail(error)
-                self._close_source()
-                raise
-        return self._ready.popleft()
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._reading = Lock()
+
+    def __iter__(self) -> Self:
+        self._require_unread()
+        return self
+
+    def __next__(self) -> T_co:  # noqa: C901  (one loop, read from top to bottom)
+        if not self._reading.acquire(blocking=False):
+            raise concurrent_read()
+        try:
+            while not self._ready:
+                if self._done:
+                    self._raise_error()
+                    raise StopIteration
+                try:
+                    if not self._begun:
+                        self._begin()
+                    outputs: Any = self._pipeline.feed(self._pull())
+                    if outputs.__class__ in _LISTED and len(outputs) == 1:  # as most items give
+                        only: T_co = outputs[0]
+                        if only.__class__ in self._pipeline.recorded:
+                            self._pipeline.recording.add(only)
+                        return only
+                    self._take_outputs(outputs)
+                except StopIteration:
+                    self._end()
+                except BaseException as error:
+                    self._fail_or_end(error)
+                    self._close_quietly()
+                    if not isinstance(error, Exception):
+                        raise
+            return self._ready.popleft()
+        finally:
+            self._reading.release()
+            if self._stopping:
+                self._stop_if_unread()
 
     def close(self) -> None:
-        """Stop: close the source. What is still to be read are the closing events."""
-        self._fail(GeneratorExit())
-        self._close_source()
+        """Stop: close the source. What is still to be read are the closing events.
+
+        Any thread may call it at any time. While another one waits for the source, that one closes
+        it as soon as the source gives something.
+        """
+        if self._reading.acquire(blocking=False):
+            try:
+                self._fail(GeneratorExit())
+                self._close_source()
+            finally:
+                self._reading.release()
+        else:
+            self._stopping = True
+            self._stop_if_unread()
+
+    def _stop_if_unread(self) -> None:
+        """Do what the stop button asked for, unless somebody reads: then that one does it."""
+        if self._reading.acquire(blocking=False):
+            self._stopping = False
+            try:
+                self._fail(GeneratorExit())
+                self._close_quietly()
+            finally:
+                self._reading.release()
+
+    def _close_quietly(self) -> None:
+        try:
+            self._close_source()
+        except Exception as error:  # noqa: BLE001  (raised after the closing events)
+            self._add_error(error)
 
     def _close_source(self) -> None:
         with ExitStack() as closing:
@@ -169,10 +143,13 @@ class EventStream(_Stream[T_co], Iterator[T_co]):
         self.close()
 
     def pipe(self, stage: AnyStage[T_co, U]) -> EventStream[U]:
-        """Give this stream with one more stage behind it.
+        """Return this stream with one more stage behind it.
 
         A stage is any callable from one item to any number of them, or what makes one, such as
         a filter. The stream itself is extended: go on with what `pipe` returns.
+
+        Raises:
+            UsageError: it is no stage, or the stream was read to its end.
 
         >>> from streamkit import normalize
         >>> shout = normalize(["Hel", "lo"]).text().pipe(lambda text: [text.upper()])
@@ -182,9 +159,12 @@ class EventStream(_Stream[T_co], Iterator[T_co]):
         return cast("EventStream[U]", self._extended(stage))
 
     def map(self, mapper: StageMaker[T_co, U] | Callable[[T_co], U | None]) -> EventStream[U]:
-        """Give what ``mapper`` makes of each item: a function (None for nothing) or a `Mapper`.
+        """Return what ``mapper`` makes of each item: a function (None for nothing) or a `Mapper`.
 
         Where the function raises, the stream raises `BrokenMapper`.
+
+        Raises:
+            UsageError: it is no function, it awaits, or the stream was read to its end.
 
         >>> from streamkit import normalize
         >>> sizes = normalize(["Hel", "lo"]).text().map(len)
@@ -196,6 +176,7 @@ class EventStream(_Stream[T_co], Iterator[T_co]):
     def text(self: EventStream[Event]) -> EventStream[str]:
         """Return only the text of the conversation, piece by piece.
 
+        Where models write at the same time, each message comes as a whole, one after the other.
         Text of internal models, and of those inside tools, is left out. To have it as well, write
         ``pipe(text_of)``, with `streamkit.folds.text_of`.
 
@@ -214,10 +195,10 @@ class EventStream(_Stream[T_co], Iterator[T_co]):
         >>> [message.content for message in normalize(["Hel", "lo"]).messages()]
         ['Hello']
         """
-        return self.pipe(conversation).pipe(MessageFold())
+        return self.pipe(conversation_messages())
 
-    def collect(self: EventStream[Event]) -> Result:
-        """Read to the end and give the whole run as one object.
+    def collect(self: EventStream[Any]) -> Result:
+        """Read to the end and return the whole run: what `result` is then.
 
         Raises whatever the source raises; with ``on_error="event"`` it is in ``result.error``.
 
@@ -225,46 +206,156 @@ class EventStream(_Stream[T_co], Iterator[T_co]):
         >>> normalize(["Hel", "lo"]).collect().text
         'Hello'
         """
-        fold = RunFold()
-        for event in self:
-            fold.feed(event)
-        return fold.result()
+        if not self._exhausted:
+            for _ in self:
+                pass
+        return self.result
 
 
-class AsyncEventStream(_Stream[T_co], AsyncIterator[T_co]):
+class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
     """The same over an async source, for ``async for`` and ``async with``."""
 
-    async def __anext__(self) -> T_co:
-        while not self._ready:
-            if self._done:
-                self._raise_error()
-                raise StopAsyncIteration
-            try:
-                outputs: Any = self._pipeline.feed(await self._pull())
-                if outputs.__class__ in _IN_HAND and len(outputs) == 1:  # as most items give
-                    only: T_co = outputs[0]
-                    return only
-                self._ready.extend(outputs)
-            except StopAsyncIteration:
-                self._end()
-                await self._close_source()
-            except RunOver as over:
-                self._over(over.error)
-                await self._close_source()
-            except Exception as error:  # noqa: BLE001  (raised again, after the closing events)
-                self._fail(error)
-                await self._close_source()
-            except BaseException as error:
-                self._fail(error)
-                if not isinstance(error, GeneratorExit):  # which may be thrown in to await no more
-                    await self._close_source()
-                raise
-        return self._ready.popleft()
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._reader: object = None  # the task that reads
+        self._this_task: Callable[[], Any] | None = None
+        self._turn_ends = 0.0
+        self._cancels: int | None = None  # of the reader, before the stop button cancelled it
+        self._cancelled: type[BaseException] = GeneratorExit  # until asyncio is known to run
+        self._released: list[asyncio.Future[None]] = []
+
+    def __aiter__(self) -> Self:
+        self._require_unread()
+        return self
+
+    async def __anext__(self) -> T_co:  # noqa: C901  (one loop, read from top to bottom)
+        if self._reader is not None:
+            raise concurrent_read()
+        self._reader = self._this_task() if self._this_task else self._find_task()
+        try:
+            while not self._ready:
+                if self._done:
+                    self._raise_error()
+                    raise StopAsyncIteration
+                try:
+                    if monotonic() > self._turn_ends:
+                        await self._end_turn()
+                    outputs: Any = self._pipeline.feed(await self._pull())
+                    if outputs.__class__ in _LISTED and len(outputs) == 1:  # as most items give
+                        only: T_co = outputs[0]
+                        if only.__class__ in self._pipeline.recorded:
+                            self._pipeline.recording.add(only)
+                        return only
+                    self._take_outputs(outputs)
+                except BaseException as error:
+                    if await self._is_raised_now(error):
+                        raise
+            return self._ready.popleft()
+        finally:
+            if self._stopping:
+                await self._stop_now()
+            self._reader = None
+            if self._released:
+                self._release()
 
     async def aclose(self) -> None:
-        """Stop: close the source. What is still to be read are the closing events."""
+        """Stop: close the source. What is still to be read are the closing events.
+
+        Any task, on any loop, may call it at any time. A task that waits for the source meanwhile
+        is woken, closes the source and gets the closing events; on its own loop this waits for it.
+        """
+        reader: Any = self._reader
+        if reader is None:
+            self._reader = self._find_task()
+            try:
+                self._fail(GeneratorExit())
+                await self._close_source()
+            finally:
+                self._reader = None
+            return
+        task: Any = self._find_task()
+        self._stopping = True
+        if reader is task or not hasattr(reader, "cancelling"):
+            return  # a stage calls it, or this is no asyncio: the reader stops at the next item
+        loop = reader.get_loop()
+        if loop is not task.get_loop():
+            loop.call_soon_threadsafe(self._wake_reader)
+            return
+        self._wake_reader()
+        released = loop.create_future()
+        self._released.append(released)
+        await released
+
+    def _wake_reader(self) -> None:
+        """Cancel the reader's wait for the source, and no other wait of that task."""
+        reader: Any = self._reader
+        if reader is not None and self._stopping and not self._done and self._cancels is None:
+            self._cancels = reader.cancelling()
+            reader.cancel()
+
+    async def _is_raised_now(self, error: BaseException) -> bool:
+        """End the stream and close its source; return whether to raise what ended it at once."""
+        if isinstance(error, StopAsyncIteration):
+            self._end()
+        else:
+            self._fail_or_end(error)
+        self._stopping = False
+        if isinstance(error, GeneratorExit):  # thrown in where nothing may be awaited any more
+            return True
+        await self._close_quietly()
+        if isinstance(error, self._cancelled):
+            return not self._take_back_cancel()
+        return not isinstance(error, Exception)
+
+    async def _stop_now(self) -> None:
+        """Do what the stop button asked this reader for."""
+        self._stopping = False
+        self._take_back_cancel()
         self._fail(GeneratorExit())
-        await self._close_source()
+        await self._close_quietly()
+
+    def _take_back_cancel(self) -> bool:
+        """Take back the stop button's own cancelling; return whether there is no other."""
+        before, self._cancels = self._cancels, None
+        reader: Any = self._reader
+        return before is not None and reader.uncancel() <= before
+
+    def _release(self) -> None:
+        waiting, self._released = self._released, []
+        for released in waiting:
+            if not released.done():
+                released.set_result(None)
+
+    def _find_task(self) -> object:
+        """Return the task that reads; without asyncio, such as under trio, anything does."""
+        from asyncio import CancelledError, current_task  # noqa: PLC0415  (importing stays light)
+
+        self._cancelled = CancelledError
+        try:
+            task = current_task()
+        except RuntimeError:
+            task = None
+        if task is None:
+            self._turn_ends = inf
+            return _SOMEBODY
+        self._this_task = current_task
+        return task
+
+    async def _end_turn(self) -> None:
+        """Let other tasks run: a source that is always ready would never let them."""
+        from asyncio import sleep  # noqa: PLC0415  (as above)
+
+        if self._begun:
+            await sleep(0)
+        else:
+            self._begin()
+        self._turn_ends = monotonic() + _TURN
+
+    async def _close_quietly(self) -> None:
+        try:
+            await self._close_source()
+        except Exception as error:  # noqa: BLE001  (raised after the closing events)
+            self._add_error(error)
 
     async def _close_source(self) -> None:
         async with AsyncExitStack() as closing:
@@ -283,7 +374,7 @@ class AsyncEventStream(_Stream[T_co], AsyncIterator[T_co]):
         await self.aclose()
 
     def pipe(self, stage: AnyStage[T_co, U]) -> AsyncEventStream[U]:
-        """Give this stream with one more stage behind it: see `EventStream.pipe`."""
+        """Return this stream with one more stage behind it: see `EventStream.pipe`."""
         return cast("AsyncEventStream[U]", self._extended(stage))
 
     @overload
@@ -295,96 +386,35 @@ class AsyncEventStream(_Stream[T_co], AsyncIterator[T_co]):
         self, mapper: StageMaker[T_co, U] | Callable[[T_co], U | None]
     ) -> AsyncEventStream[U]: ...
     def map(self, mapper: Any) -> Any:
-        """Give what ``mapper`` makes of each item: see `EventStream.map`.
+        """Return what ``mapper`` makes of each item: see `EventStream.map`.
 
         Coroutine functions are awaited, one item after the other.
         """
+        from ._relays import Awaiting  # noqa: PLC0415  (it is a stream itself)
+
         stage = mapped(mapper)
         if not hasattr(stage, "astage"):
             return self.pipe(stage)
+        self._require_unread()
         return Awaiting(self, stage.astage())
 
     def text(self: AsyncEventStream[Event]) -> AsyncEventStream[str]:
-        """Give only the text, piece by piece: see `EventStream.text`."""
+        """Return only the text of the conversation, piece by piece: see `EventStream.text`."""
         return self.pipe(ConversationText())
 
     def messages(self: AsyncEventStream[Event]) -> AsyncEventStream[AIMessage | ToolMessage]:
-        """Give only the finished messages: see `EventStream.messages`."""
-        return self.pipe(conversation).pipe(MessageFold())
+        """Return only the finished messages: see `EventStream.messages`."""
+        return self.pipe(conversation_messages())
 
-    async def collect(self: AsyncEventStream[Event]) -> Result:
-        """Read to the end and give the whole run as one object: see `EventStream.collect`."""
-        fold = RunFold()
-        async for event in self:
-            fold.feed(event)
-        return fold.result()
+    async def collect(self: AsyncEventStream[Any]) -> Result:
+        """Read to the end and return the whole run: see `EventStream.collect`."""
+        if not self._exhausted:
+            async for _ in self:
+                pass
+        return self.result
 
 
 async def _awaited(stop: Stop) -> None:
     stopping = stop()
     if hasattr(stopping, "__await__"):
         await stopping
-
-
-# --- streams over a stream of ours, which keeps the laws and closes itself
-#
-# So a relay is done only when its source is: after `close`, or an error of a stage, it still hands
-# out what the source gives to the end.
-
-
-class Relay(EventStream[T_co]):
-    """A sync stream over ``source``, which has a ``close`` that keeps the laws."""
-
-    def __init__(self, source: Iterator[T_co]) -> None:
-        super().__init__(source, source.__next__, Stages(), "raise")
-
-    def close(self) -> None:
-        """Stop: close the source. What is still to be read are the closing events."""
-        self._close_source()
-
-    def _fail(self, error: BaseException) -> None:
-        self._error = self._error or _only_exception(error)
-
-
-class AsyncRelay(AsyncEventStream[T_co]):
-    """An async stream over ``source``, which has an ``aclose`` that keeps the laws."""
-
-    def __init__(self, source: AsyncIterator[Any]) -> None:
-        super().__init__(source, source.__anext__, Stages(), "raise")
-
-    async def aclose(self) -> None:
-        """Stop: close the source. What is still to be read are the closing events."""
-        await self._close_source()
-
-    def _fail(self, error: BaseException) -> None:
-        self._error = self._error or _only_exception(error)
-
-
-class Awaiting(AsyncRelay[T_co]):
-    """An async stream behind a stage that awaits: its own pull awaits both, and no task is made."""
-
-    def __init__(
-        self, inner: AsyncEventStream[T], stage: Callable[[T], Awaitable[Iterable[T_co]]]
-    ) -> None:
-        super().__init__(inner)
-        self._inner = inner
-        self._stage = stage
-        self._pull = self._staged
-        self._pipeline.feed = self._pipeline.through  # it pulls any number of items at once
-        self._on_error = inner._on_error
-        self._is_quiet = False
-
-    async def _staged(self) -> Iterable[T_co]:
-        return await self._stage(await self._inner.__anext__())
-
-    def _fail(self, error: BaseException) -> None:
-        inner = self._inner
-        if not inner._done:
-            inner._fail(error)
-            self._is_quiet = self._on_error == "event"
-        elif isinstance(error, Exception) and not self._is_quiet:
-            self._error = self._error or inner._error or error
-
-
-def _only_exception(error: BaseException) -> Exception | None:
-    return error if isinstance(error, Exception) else None

@@ -8,23 +8,44 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Literal, NewType, TypeAlias, get_args
 
+from .._fields import shown
 from .._protocols import Adapter
 from ..errors import UnknownSource, UsageError
 from ._reader import Reader
 from .astream_events import EventsReader, is_event
-from .batch import BatchReader
+from .batch import BatchReader, is_batch_item
 from .callbacks import CallbackReader
 from .chunks import ChunksReader, is_chunk
-from .graph import GraphReader, is_graph_item
+from .graph import GraphReader, is_graph_item, why_not_of_mode
 from .own import OwnReader, is_own
 from .protocol_v3 import V3Reader, is_v3
 from .registered import REGISTERED, Registration, add, name_that_detects
 from .remote import RemoteReader, is_remote
 from .run_log import RunLogReader, is_run_log
-from .stream_modes import MODES
+from .stream_modes import MODES, Mode
 
-__all__ = ["DIALECTS", "MODES", "Reader", "detect", "reader_for", "register"]
+__all__ = [
+    "DIALECTS",
+    "MODES",
+    "Dialect",
+    "Mode",
+    "Reader",
+    "RegisteredDialect",
+    "detect",
+    "reader_for",
+    "register",
+    "require_fit",
+]
+
+Dialect: TypeAlias = Literal[
+    "batch", "chunks", "events", "graph", "log", "messages", "own", "remote", "v3"
+]
+"""What a stream is, for ``normalize(source, dialect=...)``."""
+
+RegisteredDialect = NewType("RegisteredDialect", str)
+"""The name of a dialect that `register` added."""
 
 DIALECTS: dict[str, Callable[..., Adapter]] = {
     "batch": BatchReader,
@@ -47,11 +68,12 @@ _PROOFS: dict[str, Callable[[object], bool]] = {
     "v3": is_v3,
     "log": is_run_log,
     "chunks": is_chunk,
+    "batch": is_batch_item,
 }
 
 
 def detect(raw: object) -> str:
-    """Give the dialect that ``raw`` proves.
+    """Return the dialect that ``raw`` proves.
 
     Raises:
         UnknownSource: where it proves none; the message names the candidates.
@@ -61,34 +83,77 @@ def detect(raw: object) -> str:
     >>> detect({"event": "on_tool_start", "name": "t", "run_id": "r", "data": {}})
     'events'
     """
-    for dialect, is_known in _PROOFS.items():
-        if is_known(raw):
-            return dialect
-    registered = name_that_detects(raw)
-    if registered:
-        return registered
+    found = _proved_by(raw) or name_that_detects(raw)
+    if found:
+        return found
     raise UnknownSource(
-        f"cannot tell what stream this {type(raw).__name__} item is from: {raw!r:.120}; "
+        f"cannot tell what stream this {type(raw).__name__} item is from: {shown(raw, 120)}; "
         f"say mode='updates' (or 'values', 'custom', ...) if it is a graph's single stream mode, "
-        f"or dialect='chunks' if it is any other runnable's own .stream()",
+        f"or dialect='chunks' if it is any other runnable's own .stream(); "
+        f"the dialects are {_names()}",
         raw,
     )
+
+
+def _proved_by(raw: object) -> str | None:
+    return next((dialect for dialect, is_known in _PROOFS.items() if is_known(raw)), None)
+
+
+def _names() -> str:
+    return ", ".join((*get_args(Dialect), *REGISTERED))
+
+
+def require_fit(dialect: str, mode: str | None, raw: object) -> None:
+    """Refuse an item that plainly is of another dialect or mode than the caller named.
+
+    Raises:
+        UsageError: the item proves something else; the message says what to write.
+
+    >>> require_fit("events", None, "Hel")
+    Traceback (most recent call last):
+    streamkit.errors.UsageError: dialect='events' does not fit this stream: its first item, \
+'Hel', is of dialect 'chunks'; leave dialect= out, or write dialect='chunks'
+    """
+    if dialect not in _PROOFS and dialect != "messages":
+        return  # a registered one, or a reader of our own, whose items may look like any other
+    found = _proved_by(raw)
+    mode = "messages" if dialect == "messages" else mode
+    given = f"dialect={dialect!r}" if mode is None or dialect == "messages" else f"mode={mode!r}"
+    is_graph = dialect in {"graph", "messages"}
+    if found not in {None, "graph" if is_graph else dialect} and not _may_be(mode, found):
+        word = given.partition("=")[0]
+        raise UsageError(
+            f"{given} does not fit this stream: its first item, {shown(raw, 80)}, is of dialect "
+            f"{found!r}; leave {word}= out, or write dialect={found!r}"
+        )
+    reason = why_not_of_mode(mode, raw) if is_graph and mode else None
+    if reason:
+        raise UsageError(
+            f"{given} does not fit this stream: its first item, {shown(raw, 80)}, {reason}"
+        )
+
+
+def _may_be(mode: str | None, found: str | None) -> bool:
+    """Return whether a mode's bare payload may look like an item of another dialect."""
+    return mode == "custom" or (mode == "values" and found in {"chunks", "batch"})
 
 
 def reader_for(
     dialect: str, *, mode: str | None = None, subgraphs: bool | None = None, **options: object
 ) -> Adapter:
-    """Give a new reader of the dialect called ``dialect``; a mode makes it ``"graph"``.
+    """Return a new reader of the dialect called ``dialect``; a mode makes it ``"graph"``.
 
     Raises:
         UsageError: if there is no such dialect or mode.
     """
     registered = REGISTERED.get(dialect)
     if registered is None and dialect not in DIALECTS:
-        known = ", ".join((*DIALECTS, *REGISTERED))
-        raise UsageError(f"unknown dialect {dialect!r}; choose one of {known}")
+        raise UsageError(f"unknown dialect {shown(dialect, 60)}; choose one of {_names()}")
     if mode is not None and mode not in MODES:
-        raise UsageError(f"unknown stream mode {mode!r}; choose one of {', '.join(MODES)}")
+        raise UsageError(
+            f"unknown stream mode {shown(mode, 60)}; choose one of {', '.join(MODES)}, "
+            f"or leave mode= out for a list of modes"
+        )
     if mode is None and subgraphs is None:
         if registered:
             return registered.reader(dialect, **options)
@@ -103,8 +168,8 @@ def register(
     factory: Callable[..., Adapter],
     *,
     detect: Callable[[object], bool] | None = None,
-) -> None:
-    """Teach streamkit a dialect of yours: from now on ``dialect=name`` is known.
+) -> RegisteredDialect:
+    """Add a dialect of yours and return its name, for ``normalize(source, dialect=name)``.
 
     Args:
         name: what to call it.
@@ -131,3 +196,4 @@ def register(
     'ARRIVED SEND MONEY'
     """
     add(name, Registration(factory, detect), DIALECTS)
+    return RegisteredDialect(name)

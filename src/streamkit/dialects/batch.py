@@ -5,9 +5,8 @@
     (1, AIMessage(content="B", …))
     (0, ValueError("no"))
 
-Such a pair proves nothing about itself, so the caller names the dialect: ``dialect="batch"``.
-A message among the outputs is shown as a message, too, so that text and usage are where they are
-in any other stream.
+A pair that begins with an int is one of these. A message among the outputs is shown as a message,
+too, so that text and usage are where they are in any other stream.
 """
 
 from __future__ import annotations
@@ -21,9 +20,14 @@ from ..events import BatchItem
 from ..values import Origin
 from ._reader import Reader
 
-__all__ = ["BatchReader"]
+__all__ = ["BatchReader", "is_batch_item"]
 
 _HERE = Origin()
+
+
+def is_batch_item(raw: Any) -> bool:
+    """Return whether ``raw`` is a 2-tuple of an index and what came of it."""
+    return raw.__class__ is tuple and len(raw) == 2 and raw[0].__class__ is int  # noqa: PLR2004
 
 
 class BatchReader(Reader):
@@ -32,8 +36,7 @@ class BatchReader(Reader):
     def read(self, raw: object) -> None:
         """Tell the assembly what one pair means."""
         pair: Any = raw
-        is_pair = pair.__class__ is tuple and len(pair) == 2  # noqa: PLR2004
-        if not is_pair or not isinstance(pair[0], int):
+        if not is_batch_item(raw):
             raise MalformedItem(f"expected (index, output), got {pair!r:.200}", raw)
         self.assembly.start_run()
         self._show(*pair)

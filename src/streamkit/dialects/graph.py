@@ -21,13 +21,14 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias, cast
 
+from .._core.kinds import kind_of
 from .._fields import dict_or_empty
 from ..errors import MalformedItem
 from ._reader import Reader
 from .messages import MessagePairs, is_message_pair
 from .stream_modes import MODES, ModePayloads
 
-__all__ = ["GraphReader", "is_graph_item"]
+__all__ = ["GraphReader", "is_graph_item", "why_not_of_mode"]
 
 _PAIR = 2
 _PART_KEYS = frozenset({"type", "ns", "data"})
@@ -40,6 +41,35 @@ _Labelled: TypeAlias = tuple[tuple[str, ...], str, Any]
 def is_graph_item(raw: object) -> bool:
     """Tell whether ``raw`` says its mode itself, or is a ``messages`` pair."""
     return is_message_pair(_inner(raw)) or _label(raw) is not None
+
+
+def why_not_of_mode(mode: str, raw: object) -> str | None:
+    """Return why an item is none that this single stream mode yields, or None if it may be one.
+
+    LangGraph refuses a node with the name of a channel, so a list of messages under "messages" is
+    a state, and below a node's name it is that node's update.
+    """
+    payload = _inner(raw)
+    is_pair = is_message_pair(payload)
+    reasons = {
+        "has a label, as a list of modes yields it; leave mode= out": _label(raw) is not None,
+        "is no (message, metadata) pair": mode == "messages" and isinstance(payload, dict),
+        "is a (message, metadata) pair; leave mode= out": mode != "messages" and is_pair,
+        "is a whole state; write mode='values'": mode == "updates" and _has_messages(payload),
+        "is a node's update; write mode='updates'": mode == "values" and _is_update(payload),
+    }
+    may_be_anything = mode == "custom"
+    return None if may_be_anything else next((it for it, holds in reasons.items() if holds), None)
+
+
+def _has_messages(state: object) -> bool:
+    messages = dict_or_empty(state).get("messages")
+    return isinstance(messages, list) and any(map(kind_of, cast("list[object]", messages)))
+
+
+def _is_update(payload: object) -> bool:
+    fields = dict_or_empty(payload)
+    return len(fields) == 1 and _has_messages(next(iter(fields.values())))
 
 
 def _label(raw: Any) -> _Labelled | None:

@@ -11,7 +11,7 @@ Laws of this file:
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 from .._core.assembly import Assembly
 from .._core.kinds import fields_of
@@ -24,9 +24,14 @@ from ..values import ErrorInfo, Origin, Status
 from ._interrupts import show_interrupts
 from ._run_record import sent_tool_call_id
 
-__all__ = ["MODES", "ModePayloads", "error_of", "is_cached", "writes_in"]
+__all__ = ["MODES", "Mode", "ModePayloads", "error_of", "is_cached", "writes_in"]
 
-MODES = ("values", "updates", "messages", "custom", "tasks", "checkpoints", "debug", "tools")
+Mode: TypeAlias = Literal[
+    "values", "updates", "messages", "custom", "tasks", "checkpoints", "debug", "tools"
+]
+"""A graph's ``stream_mode``."""
+
+MODES: tuple[str, ...] = get_args(Mode)
 
 Path = tuple[str, ...]
 

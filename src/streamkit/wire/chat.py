@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
     from .._drive import AsyncEventStream, EventStream, OnError
     from .._protocols import AnyStage
+    from ..dialects import Dialect, Mode, RegisteredDialect
 
 __all__ = ["HEADERS", "Encoder", "chat_lines", "encoder"]
 
@@ -64,8 +65,8 @@ HEADERS = ndjson.HEADERS
 class Options(TypedDict, total=False):
     """Options of `normalize`."""
 
-    dialect: str | None
-    mode: str | None
+    dialect: Dialect | RegisteredDialect | None
+    mode: Mode | None
     subgraphs: bool | None
     strict: bool
     on_error: OnError

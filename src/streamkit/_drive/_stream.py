@@ -1,0 +1,149 @@
+"""What both loops share: the pipeline, the outputs not yet handed out, and how a stream ended.
+
+Law of this file: an error of closing the source never hides the error that ended the stream.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
+
+from .._protocols import AnyStage, RunOver
+from ..errors import ConcurrentRead, UsageError
+from ..folds import Result
+from ._pipeline import Stages
+from ._source import Stop, stops
+
+__all__ = ["OnError", "Stream", "concurrent_read"]
+
+T_co = TypeVar("T_co", covariant=True)
+
+OnError: TypeAlias = Literal["raise", "event"]
+
+
+class Stream(Generic[T_co]):
+    """What both loops share."""
+
+    def __init__(
+        self,
+        iterator: object,
+        pull: Callable[[], Any],
+        pipeline: Stages,
+        on_error: OnError,
+        source: object = None,
+    ) -> None:
+        if on_error not in {"raise", "event"}:
+            raise UsageError(f"on_error must be 'raise' or 'event', not {on_error!r}")
+        self._iterator = iterator
+        self._source = iterator if source is None else source
+        self._pull = pull
+        self._begun = False  # the first item was asked for
+        self._pipeline = pipeline
+        self._on_error: OnError = on_error
+        self._ready: deque[T_co] = deque()
+        self._error: BaseException | None = None
+        self._done = False  # the closing events are made
+        self._exhausted = False  # and were handed out
+        self._ended = False  # the source came to its own end
+        self._stopping = False  # somebody else pressed the stop button
+
+    def __repr__(self) -> str:
+        name = type(self).__name__
+        state = "read to its end" if self._exhausted else "closed" if self._done else "open"
+        return f"<{name}, {state}>"
+
+    @property
+    def result(self) -> Result:
+        """The whole run, as far as it was read in any way; complete when the stream is at its end.
+
+        It is made of the events that leave the last stage which passes events on.
+        """
+        return self._pipeline.recording.result()
+
+    def _begin(self) -> None:
+        """The first item is asked for."""
+        # No bound method takes the place of `_pull` until then: an object that refers to itself
+        # would outlive its last reader, and with it the call behind it.
+        self._begun = True
+        self._pipeline.begin()
+
+    def _end(self) -> None:
+        """The source has no more items."""
+        self._ended = True
+        if not self._done:
+            self._done = True
+            broken = self._hand_out(self._pipeline.close())
+            self._error = self._error or broken
+
+    def _fail(self, error: BaseException) -> None:
+        """The source, a reader or a stage raised, or the caller left."""
+        if not self._done:
+            self._done = True
+            broken = self._hand_out(self._pipeline.fail(error))
+            if not isinstance(error, Exception):
+                self._error = broken
+            elif self._on_error == "raise":
+                self._error = error
+
+    def _fail_or_end(self, error: BaseException) -> None:
+        """Pulling or a stage raised, or the run is over though its source would go on waiting."""
+        if not isinstance(error, RunOver):
+            self._fail(error)
+            return
+        self._ended = True
+        if error.error:
+            self._fail(error.error)
+        else:
+            self._end()
+
+    def _stops(self, *, is_async: bool = False) -> list[Stop]:
+        return stops(self._iterator, self._source, is_async=is_async, ended=self._ended)
+
+    def _hand_out(self, outputs: Iterable[T_co]) -> Exception | None:
+        """Make outputs ready, and return what a stage raised on the way."""
+        recorded = self._pipeline.recorded
+        try:
+            for output in outputs:
+                if output.__class__ in recorded:
+                    self._pipeline.recording.add(output)
+                self._ready.append(output)
+        except Exception as error:  # noqa: BLE001  (raised again, after the closing events)
+            return error
+        return None
+
+    def _take_outputs(self, outputs: Iterable[T_co]) -> None:
+        broken = self._hand_out(outputs)
+        if broken:
+            raise broken
+
+    def _add_error(self, error: Exception) -> None:
+        """Closing the source raised: that counts where nothing else went wrong."""
+        if self._error is None and self._on_error == "raise":
+            self._error = error
+
+    def _raise_error(self) -> None:
+        self._exhausted = True
+        error, self._error = self._error, None
+        if error:
+            raise error
+
+    def _require_unread(self) -> None:
+        if self._exhausted:
+            raise UsageError(
+                "this stream was read to its end, and a stream is read once; its result is "
+                "stream.result, and streamkit.views.tee(stream) reads it twice"
+            )
+
+    def _extended(self, stage: AnyStage[Any, Any]) -> Any:
+        self._require_unread()
+        self._pipeline.add_stage(stage)
+        return self
+
+
+def concurrent_read() -> ConcurrentRead:
+    """Return the error of a second reader."""
+    return ConcurrentRead(
+        "this stream is being read already, by another task or thread or by this call itself; "
+        "let one reader read it, or give each its own: streamkit.views.tee(stream)"
+    )
