@@ -262,7 +262,7 @@ def test_a_stream_is_read_once_and_says_so() -> None:
     stream = normalize(["a"])
     assert "".join(stream.text()) == "a"
     for again in (lambda: list(stream), stream.text, lambda: stream.pipe(tokens)):  # type: ignore[arg-type]
-        with pytest.raises(UsageError, match="stream.result, and streamkit.views.tee"):
+        with pytest.raises(UsageError, match=r"stream\.result, and streamkit\.views\.tee"):
             again()
     assert repr(stream) == "<EventStream, read to its end>"
 
