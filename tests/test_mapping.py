@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ids import count_ids_anew, ids_restored  # noqa: F401  (a fixture)
 from reading import adrained, drained, of, read
 from streamkit import (
     AsyncMapper,
@@ -320,6 +321,7 @@ def test_awaiting_changes_nothing(items: list[Any], data: Any) -> None:
         return event
 
     async def events(*, awaits: bool) -> list[Event]:
+        count_ids_anew()
         stream: Any = normalize(of(items[:cut]), dialect="chunks", clock=lambda: 0.0)
         if awaits:
             stream = stream.map(same)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ids import count_ids_anew, ids_restored  # noqa: F401  (a fixture)
 from reading import drained, of
 from streamkit import (
     Event,
@@ -111,6 +112,7 @@ def tick() -> Any:
 
 
 def read(source: Any, row: list[Any], dialect: str, **options: Any) -> Any:
+    count_ids_anew()
     stream: Any = normalize(source, dialect=dialect, clock=tick(), **options)
     for stage in row:
         stream = stream.pipe(stage)

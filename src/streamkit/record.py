@@ -29,7 +29,7 @@ from typing import IO, Any, TypeAlias, TypeVar, cast, overload
 from . import _raw_json
 from ._drive import AsyncEventStream, EventStream, normalize
 from ._drive._source import require_stream, stops
-from ._drive._streams import OnError
+from ._drive._stream import OnError
 from ._protocols import Stage
 from .errors import MalformedItem, UsageError
 from .events import Event, RunEnd, RunError

@@ -20,7 +20,7 @@ from typing import Any, TypeVar, overload
 from weakref import ref
 
 from .._drive import AsyncEventStream, EventStream
-from ..events import Event, MessageEnd
+from ..events import Event, MessageEnd, MessageRemoved, MessageReplaced
 from ._hub import Reader, hub_of
 
 __all__ = ["by_agent", "by_message", "by_namespace", "split", "tee"]
@@ -120,13 +120,16 @@ class _Splitter:
 
 
 def by_message(event: Event) -> str | None:
-    """Give the id of the message that an event is a part of: a key for `split`.
+    """Return the id of the message that an event is a part of: a key for `split`.
+
+    What later replaces or removes a whole message is no part of it.
 
     >>> from streamkit import normalize
     >>> {by_message(event) for event in normalize([])}
     {None}
     """
-    return getattr(event, "message_id", None)
+    is_part = not isinstance(event, (MessageReplaced, MessageRemoved))
+    return getattr(event, "message_id", None) if is_part else None
 
 
 def by_agent(event: Event) -> str | None:
