@@ -52,15 +52,14 @@ class Assembly(ToolRuns):
         if step_id in self._open:
             self._end(step_id, status, output=output, error=self.unreported(error))
 
-    def open_node(self, namespace: tuple[str, ...], node: str) -> str | None:
-        """Return the step of a node, if just one step of it is open, or None."""
-        open_ones = [
-            bracket.fields["step_id"]
-            for bracket in self._open.values()
-            if bracket.fields.get("kind") == "node"
-            and (bracket.origin.namespace, bracket.origin.node) == (namespace, node)
+    def open_steps(self, namespace: tuple[str, ...], node: str) -> list[str]:
+        """Return the open steps of a node, in the order they began."""
+        place = (namespace, node)
+        return [
+            it.fields["step_id"]
+            for it in self._open.values()
+            if it.fields.get("kind") == "node" and (it.origin.namespace, it.origin.node) == place
         ]
-        return open_ones[0] if len(open_ones) == 1 else None
 
     # --- whole messages
 

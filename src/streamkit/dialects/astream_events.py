@@ -24,7 +24,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeGuard, cast
 
+from .._core.kinds import fields_of, kind_of
 from .._core.message import Message
+from .._core.writes import messages_in
 from ..values import Origin
 from ._run_record import Run, RunKind, answer_in, takes_place_of
 from .runs import RunReader
@@ -127,6 +129,12 @@ class EventsReader(RunReader):
         """End a node that left for another graph's node: this update is all there is of its end."""
         if self._ended[graph, node]:
             self._ended[graph, node] -= 1
+            if isinstance(values, list):  # its own output, after what it pushed while it ran
+                around = self._runs[graph].origin
+                origin = Origin(parent_ids=around.parent_ids, node=node, namespace=around.namespace)
+                for message in messages_in(cast("list[object]", values)):
+                    if kind_of(message) != "tool" and fields_of(message).get("id"):
+                        self.assembly.whole_message(message, origin)
             return
         origins = [run.origin for run in self._runs.values() if run.kind == "node"]
         left = [it for it in origins if it.name == node and it.parent_ids[-1] == graph]

@@ -26,7 +26,9 @@ from typing import Any, NamedTuple, TypeAlias, cast
 
 from msgspec import Struct
 
-from .._core.writes import channel_writes
+from .._core.json_message import JsonMessage
+from .._core.kinds import fields_of, kind_of
+from .._core.writes import channel_writes, messages_in
 from ..errors import MalformedItem
 from ..events import StepDelta
 from ..values import Origin, Status, StepKind
@@ -58,6 +60,26 @@ class Yielded(NamedTuple):
     item: Any
 
 
+Path = tuple[str, ...]
+
+
+def _lacks_id(message: object) -> bool:
+    """Return whether it is an answer of a node's own making without an id.
+
+    LangGraph's ``add_messages`` gives it one in place, when the superstep ends.
+    """
+    is_answer = kind_of(message) == "ai" and not isinstance(message, JsonMessage)
+    return is_answer and not fields_of(message).get("id")
+
+
+def _lacks_ids(output: object) -> bool:
+    return any(map(_lacks_id, messages_in(output)))
+
+
+def _follows_a_step(note: dict[str, Any], root: str | None) -> bool:
+    return note["run_id"] == root or str(note["event"]).endswith("_start")
+
+
 def _refuse_message(raw: object) -> None:
     raise MalformedItem("a message that was not asked for", raw)
 
@@ -76,6 +98,7 @@ class CallbackReader(RunReader):
         self._is_graph = graph
         self._echoes = echoes
         self._modes = ModePayloads(self.assembly, _refuse_message)
+        self._unidentified: list[tuple[Path, object]] = []
         self._bare = ChunksReader(assembly=self.assembly, **options)
 
     def read(self, raw: object) -> None:
@@ -95,6 +118,8 @@ class CallbackReader(RunReader):
 
     def _read_note(self, note: dict[str, Any]) -> None:
         self.assembly.now = note.get("timestamp", self.assembly.now)
+        if self._unidentified and _follows_a_step(note, self._root):
+            self._read_unidentified()
         if not note["parent_ids"] and note["run_id"] != self._root and self._root:
             note = {**note, "parent_ids": [self._root]}  # its own parent was not noted
         super().read(note)
@@ -118,6 +143,20 @@ class CallbackReader(RunReader):
     def _read_mode(self, namespace: tuple[str, ...], mode: str, payload: Any) -> None:
         if mode == "debug" and payload["type"] != "checkpoint":
             return  # nodes are noted
+        if mode == "updates" and (self._unidentified or any(map(_lacks_ids, payload.values()))):
+            self._unidentified.append((namespace, payload))  # the state is about to give them
+            return
+        if mode == "values":
+            self._read_unidentified()
+        self._read_payload(namespace, mode, payload)
+
+    def _read_unidentified(self) -> None:
+        """Read the updates with messages that had no id: by now the state has given them one."""
+        updates, self._unidentified = self._unidentified, []
+        for namespace, payload in updates:
+            self._read_payload(namespace, "updates", payload)
+
+    def _read_payload(self, namespace: Path, mode: str, payload: Any) -> None:
         self.assembly.is_late = not (mode == "updates" and is_cached(payload))
         try:
             self._modes.read(mode, namespace, payload)
@@ -129,7 +168,9 @@ class CallbackReader(RunReader):
         if not self._is_graph:
             super()._node_end(origin, values)
             return
-        self.assembly.write(origin, channel_writes(values))
+        for write in channel_writes(values):
+            messages = [it for it in write.messages if not _lacks_id(it)]
+            self.assembly.write(origin, [write._replace(messages=messages)])
 
     def _read_output(self, chunk: object) -> None:
         """Show a chunk of the root's output; a runnable may also have no run at all."""

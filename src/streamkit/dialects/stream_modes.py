@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from .._core.assembly import Assembly
 from .._core.kinds import fields_of
 from .._core.results import answers_in, error_info
-from .._core.writes import ChannelWrite, channel_writes, messages_in
+from .._core.writes import ChannelWrite, channel_writes
 from .._fields import dict_or_empty
 from ..errors import MalformedItem
 from ..events import Checkpoint, Custom, StateSnapshot
@@ -51,6 +51,7 @@ class ModePayloads:
         self._assembly = assembly
         self._root = root
         self._begun: set[Path] = set()
+        self._cached: dict[tuple[Path, str], list[object]] = {}
         self._read_by_mode: dict[str, Callable[[Path, Any], None]] = {
             "values": self.values,
             "updates": self._updates,
@@ -114,15 +115,27 @@ class ModePayloads:
                 self._update(namespace, node, values, cached=cached)
 
     def _update(self, namespace: Path, node: str, values: object, *, cached: bool) -> None:
-        messages = messages_in(values)
-        for message in messages:
-            self._assembly.close_superseded(message)
-        self._assembly.seen.mark_history(messages)
+        for write in channel_writes(values):  # each by itself: `push_message` writes beside it
+            for message in write.messages:
+                self._assembly.close_superseded(message)
+            self._assembly.seen.mark_history(write.messages)
         origin = self._assembly.scopes.origin(namespace, node=node)
         self._assembly.state_update(origin, node, values, cached=cached)
-        step_id = self._assembly.open_node(namespace, node) if cached else None
-        if step_id:  # its task was announced, and nothing else tells that it does not run
-            self._assembly.end_step(step_id, values)
+        if cached:
+            self._cached.setdefault((namespace, node), []).append(values)
+            self._end_cached(namespace, node)
+
+    def _end_cached(self, namespace: Path, node: str) -> None:
+        """End the announced tasks of a node that were cached: LangGraph shows no end of them.
+
+        Nothing tells which task an update is of. So they wait until no others of the node are open.
+        """
+        outputs = self._cached.get((namespace, node), [])
+        steps = self._assembly.open_steps(namespace, node) if outputs else []
+        if len(steps) <= len(outputs):
+            self._cached.pop((namespace, node), None)
+            for step_id, output in zip(steps, outputs, strict=False):
+                self._assembly.end_step(step_id, output)
 
     def _tasks(self, namespace: Path, payload: Mapping[str, Any]) -> None:
         scopes, id, node = self._assembly.scopes, payload["id"], payload["name"]
@@ -143,6 +156,7 @@ class ModePayloads:
         info = error_of(error) if error else None
         self._assembly.end_step(payload["id"], payload.get("result"), status, info)
         self._assembly.scopes.close(payload["id"])
+        self._end_cached(origin.namespace, payload["name"])
 
     def _checkpoints(self, namespace: Path, payload: Mapping[str, Any]) -> None:
         if "config" not in payload:
