@@ -9,8 +9,21 @@ from typing import Any, Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
-from streamkit import Event, Origin, TextDelta, TextStart, normalize
+from streamkit import (
+    Event,
+    MessageEnd,
+    MessageStart,
+    Origin,
+    RunEnd,
+    TextDelta,
+    TextEnd,
+    TextStart,
+    ToolCallEnd,
+    ToolCallStart,
+    normalize,
+)
 from streamkit.wire import ai_sdk
 from test_laws import SOURCES
 from wire_events import EVENTS
@@ -101,3 +114,137 @@ def test_deltas_are_written_as_a_model_would_write_them() -> None:
         return f"data: {chunk.model_dump_json()}\n\n".encode()
 
     assert [machine.feed(it) for it in deltas] == [(model(it),) for it in deltas]
+
+
+# --- attempts that were abandoned, and calls without a result
+
+
+AT: dict[str, Any] = {"origin": Origin(), "timestamp": 0.5}
+
+
+def speaking(id: str, text: str, status: str = "completed") -> list[Event]:
+    part: dict[str, Any] = {**AT, "message_id": id, "block_id": 0}
+    return [
+        MessageStart(**AT, message_id=id),
+        TextStart(**part),
+        TextDelta(**part, text=text),
+        TextEnd(**part, text=text),
+        MessageEnd(**AT, message_id=id, status=status, text=text),  # type: ignore[arg-type]
+    ]
+
+
+def shown_texts(chunks: list[Any]) -> list[str]:
+    """What a client shows: it drops the parts of the step at a reset."""
+    parts: list[Any] = []
+    for it in chunks:
+        match it["type"]:
+            case "start-step":
+                parts.append(None)
+            case "text-start":
+                parts.append([it["id"], ""])
+            case "text-delta":
+                next(p for p in reversed(parts) if p and p[0] == it["id"])[1] += it["delta"]
+            case "reset-step":
+                while parts[-1] is not None:
+                    parts.pop()
+    return [it[1] for it in parts if it]
+
+
+@pytest.mark.parametrize(("target", "shown"), [(6, ["first", "second"]), (7, ["second"])])
+def test_an_abandoned_attempt_is_taken_back(target: Any, shown: list[str]) -> None:
+    events = [*speaking("a", "first", "abandoned"), *speaking("b", "second")]
+    chunks = chunks_of([*events, RunEnd(**AT, status="completed")], target=target)
+    check(chunks)
+    assert shown_texts(chunks) == shown
+    assert [it["type"] for it in chunks].count("start-step") == (1 if target == 7 else 2)
+
+
+def test_what_others_wrote_in_the_step_stays() -> None:
+    """Where the attempt is known to be abandoned only after its successor has spoken."""
+    *first, end = speaking("a", "first", "abandoned")
+    events = [*first, *speaking("b", "second"), end, RunEnd(**AT, status="completed")]
+    chunks = chunks_of(events, target=7)
+    check(chunks)
+    assert shown_texts(chunks) == ["second"]
+
+
+@pytest.mark.parametrize("status", ["completed", "interrupted", "cancelled", "incomplete"])
+def test_calls_that_will_have_no_result_end_with_the_run(status: Any) -> None:
+    call: dict[str, Any] = {
+        **AT,
+        "message_id": "m",
+        "block_id": 0,
+        "tool_call_id": "c",
+        "name": "f",
+    }
+    events = [
+        ToolCallStart(**call),
+        ToolCallEnd(**call, args={}, text="{}"),
+        RunEnd(**AT, status=status),
+    ]
+    kinds = [it["type"] for it in chunks_of(events)]
+    waits = status in {"completed", "interrupted"}  # for the client, or for an answer
+    assert kinds.count("tool-output-error") == (0 if waits else 1)
+
+
+# --- stored messages
+
+
+def test_stored_messages_are_shown_as_a_live_run_shows_them() -> None:
+    made = ai_sdk.ui_messages(
+        [
+            SystemMessage("Be kind.", id="s1"),
+            HumanMessage([{"type": "text", "text": "Look"}, PICTURE], id="h1"),
+            AIMessage(
+                [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "I look."}],
+                id="a1",
+                tool_calls=[
+                    {"id": "call_0", "name": "look", "args": {"at": 1}},
+                    {"id": "call_1", "name": "fail", "args": {}},
+                ],
+            ),
+            ToolMessage("seen", tool_call_id="call_0", artifact={"n": 1}),
+            ToolMessage("hush", tool_call_id="call_1", status="error"),
+            AIMessage(
+                "", id="a2", tool_calls=[{"id": "call_0", "name": "look", "args": {"at": 2}}]
+            ),
+            ToolMessage("seen again", tool_call_id="call_0"),
+            AIMessage("Done.", id="a3"),
+            HumanMessage("Thanks", id="h2"),
+        ]
+    )
+    assert [(it["id"], it["role"]) for it in made] == [
+        ("h1", "user"),
+        ("a1", "assistant"),
+        ("h2", "user"),
+    ]
+    assert made[0]["parts"] == [
+        {"type": "text", "text": "Look"},
+        {"type": "file", "url": "data:image/png;base64,aGk=", "mediaType": "image/png"},
+    ]
+    step = {"type": "step-start"}
+    tool: dict[str, Any] = {"type": "dynamic-tool", "toolName": "look"}
+    done = {"state": "output-available"}
+    assert made[1]["parts"] == [
+        step,
+        {"type": "reasoning", "text": "hm", "state": "done"},
+        {"type": "text", "text": "I look.", "state": "done"},
+        {**tool, **done, "toolCallId": "call_0", "input": {"at": 1}, "output": "seen"},
+        {
+            **tool,
+            "toolName": "fail",
+            "toolCallId": "call_1",
+            "input": {},
+            "state": "output-error",
+            "errorText": "error",
+        },
+        {"type": "data-artifact", "data": {"toolCallId": "call_0", "artifact": {"n": 1}}},
+        step,
+        {**tool, **done, "toolCallId": "call_0#2", "input": {"at": 2}, "output": "seen again"},
+        step,
+        {"type": "text", "text": "Done.", "state": "done"},
+    ]
+    json.dumps(made)
+
+
+PICTURE = {"type": "image", "base64": "aGk=", "mime_type": "image/png"}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -180,6 +182,42 @@ async def test_the_middleware_is_answered_call_by_call(reader: Reader, mode: Any
     one, two = calls_of(done)
     assert (one["input"], one["state"]) == ({"at": "a"}, "output-denied")
     assert (two["input"], two["output"]) == ({"at": "b"}, "seen b")
+    assert done["messages"][-1]["parts"][-1]["text"] == "all done"
+
+
+@tool
+def send(to: str) -> str:
+    """Send."""
+    return f"sent to {to}"
+
+
+PAGE = (Path(__file__).parent.parent / "docs" / "wire-ai-sdk.md").read_text()
+DOCUMENTED = next(it for it in re.findall(r"```js\n(.*?)```", PAGE, re.DOTALL) if "useChat(" in it)
+
+
+@with_approvals
+@pytest.mark.parametrize("approved", [True, False])
+async def test_one_of_two_calls_is_approved_by_the_documented_test(
+    reader: Reader, approved: bool
+) -> None:
+    """The AI SDK's own test waits for the call about which nobody is asked."""
+    agents = pytest.importorskip("langchain.agents", reason="langchain is not installed")
+    from langchain.agents.middleware import HumanInTheLoopMiddleware
+
+    two = [call(0, "c1", "look", '{"at": "a"}'), call(1, "c2", "send", '{"to": "b"}')]
+    graph = agents.create_agent(
+        says([*two, finish("tool_calls")], "all done"),
+        [look, send],
+        middleware=[HumanInTheLoopMiddleware(interrupt_on={"send": True})],
+        checkpointer=InMemorySaver(),
+    )
+    chat = Chat(reader, graph)
+    (approval,) = approvals(await chat.ask())
+    answer = ["addToolApprovalResponse", {"id": approval["id"], "approved": approved}]
+    done = await chat.act(answer, page=DOCUMENTED)
+    one, two = calls_of(done)
+    assert (one["state"], one["output"]) == ("output-available", "seen a")
+    assert two["state"] == ("output-available" if approved else "output-denied")
     assert done["messages"][-1]["parts"][-1]["text"] == "all done"
 
 

@@ -24,6 +24,7 @@ from streamkit import (
     MessageEnd,
     MessageRemoved,
     MessageReplaced,
+    MessageStart,
     Origin,
     ReasoningDelta,
     RetrievalEnd,
@@ -150,6 +151,29 @@ def test_the_text_of_an_abandoned_attempt_is_taken_back():
         else:
             shown[it["message_id"]] = shown.get(it["message_id"], "") + it["content"]
     assert shown == {"n": "beside", "o": "second"}
+
+
+def test_a_page_that_only_appends_is_right_after_a_late_discard():
+    """Where an attempt is known to be abandoned only after its successor has spoken."""
+    lines = written(
+        MessageStart(**AT, message_id="m"),
+        TextDelta(**PART, text="first"),
+        MessageStart(**AT, message_id="o"),
+        TextDelta(**{**PART, "message_id": "o"}, text="sec"),
+        TextDelta(**{**PART, "message_id": "o"}, text="ond"),
+        MessageEnd(**AT, message_id="o", status="completed", text="second"),
+        MessageEnd(**AT, message_id="m", status="abandoned", text="first"),
+    )
+    appended, by_message = [], {}
+    for it in lines:
+        if it["type"] == "discard":
+            appended.clear()
+            del by_message[it["message_id"]]
+        else:
+            appended.append(it["content"])
+            by_message[it["message_id"]] = by_message.get(it["message_id"], "") + it["content"]
+    assert "".join(appended) == "second"
+    assert by_message == {"o": "second"}
 
 
 def test_a_text_that_changes_is_taken_back_and_written_again():

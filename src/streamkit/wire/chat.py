@@ -36,6 +36,7 @@ from ..events import (
     MessageEnd,
     MessageRemoved,
     MessageReplaced,
+    MessageStart,
     RetrievalEnd,
     RunEnd,
     RunError,
@@ -84,13 +85,42 @@ class Encoder(BaseEncoder):
         super().__init__(private=private)
         self._shown: set[str] = set()
         """The messages of which tokens were written."""
+        self._speaking: set[str] = set()
+        self._texts: dict[str, list[str]] = {}
+        """What was written of messages since none was open: one may have to be taken back."""
+
+    def message_start(self, event: MessageStart) -> Iterable[bytes]:
+        if not self._speaking:
+            self._texts.clear()
+        self._speaking.add(event.message_id)
+        return ()
 
     def text_delta(self, event: TextDelta) -> Iterable[bytes]:
-        self._shown.add(event.message_id)
-        return (_line("token", content=event.text, message_id=event.message_id),)
+        return (self._token(event.message_id, event.text),)
+
+    def _token(self, message_id: str, text: str) -> bytes:
+        self._shown.add(message_id)
+        self._texts.setdefault(message_id, []).append(text)
+        return _line("token", content=text, message_id=message_id)
 
     def message_end(self, event: MessageEnd) -> Iterable[bytes]:
-        return self._discard(event.message_id) if event.status == "abandoned" else ()
+        self._speaking.discard(event.message_id)
+        return self._abandon(event.message_id) if event.status == "abandoned" else ()
+
+    def _abandon(self, message_id: str) -> Iterator[bytes]:
+        """Take back an attempt, and write again what other messages said after it began.
+
+        So a page that only appends tokens, and takes back all since the last other line, is right
+        too.
+        """
+        ids = list(self._texts)
+        later = ids[ids.index(message_id) + 1 :] if message_id in self._texts else ()
+        yield from self._discard(message_id)
+        texts = {id: "".join(self._texts.pop(id)) for id in later}
+        for id in texts:
+            yield from self._discard(id)
+        for id, text in texts.items():
+            yield self._token(id, text)
 
     def message_removed(self, event: MessageRemoved) -> Iterable[bytes]:
         return self._discard(event.message_id)
@@ -103,12 +133,12 @@ class Encoder(BaseEncoder):
             yield from self._discard(event.message_id)
             text = text_of(data.get("content"))
             if text:
-                self._shown.add(event.message_id)
-                yield _line("token", content=text, message_id=event.message_id)
+                yield self._token(event.message_id, text)
 
     def _discard(self, message_id: str) -> Iterator[bytes]:
         if message_id in self._shown:
             self._shown.remove(message_id)
+            self._texts.pop(message_id, None)
             yield _line("discard", message_id=message_id)
 
     def tool_call_end(self, event: ToolCallEnd) -> Iterator[bytes]:

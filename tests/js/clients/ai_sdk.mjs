@@ -1,7 +1,7 @@
 // What useChat shows: the chat class under every AI SDK hook, over the real transport.
 // options: `package`, by its name here; `messages` to begin with; `then`, what the user does after the
-// answer, as [method, ...arguments], such as ["addToolApprovalResponse", {...}]; and `auto`, the name
-// of the package's own function that tells when to send by itself.
+// answer, as [method, ...arguments], such as ["addToolApprovalResponse", {...}]; and when to send by
+// itself: `auto`, the name of the package's own function, or `page`, code that calls useChat(options).
 
 class State {
   constructor(messages) {
@@ -16,8 +16,10 @@ class State {
 }
 
 export default async function read({ fetch, options }) {
-  const { package: name, messages = [], then = [], auto } = options;
-  const { AbstractChat, DefaultChatTransport, [auto]: sendAutomaticallyWhen } = await import(name);
+  const { package: name, messages = [], then = [], auto, page = "" } = options;
+  const { AbstractChat, DefaultChatTransport, [auto]: named } = await import(name);
+  let sendAutomaticallyWhen = named;
+  new Function("useChat", page)((given) => { sendAutomaticallyWhen = given.sendAutomaticallyWhen; });
   const seen = { data: [], toolCalls: [], finishes: [] };
   class Chat extends AbstractChat {}
   const chat = new Chat({

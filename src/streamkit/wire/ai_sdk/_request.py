@@ -27,7 +27,7 @@ import msgspec
 
 from ...errors import BadRequest
 from .._thread import no_longer_shown
-from ..plain_json import loads
+from ..plain_json import jsonable, loads
 from ._answers import answers_in, continuation_of
 from ._calls import Continuation
 from ._messages import UIMessage, has_results, to_messages
@@ -163,9 +163,11 @@ def _last(found: Sequence[bool]) -> int:
     return max((at for at, it in enumerate(found) if it), default=-1)
 
 
-def _parsed(body: bytes | str | Mapping[str, Any], max_bytes: int) -> object:
+def _parsed(body: object, max_bytes: int) -> object:
     if isinstance(body, Mapping):
-        return body
+        return jsonable(body, private=True)  # such as without halves of surrogate pairs
+    if not isinstance(body, (bytes, str)):
+        raise BadRequest(f"the body is no JSON object, but a {type(body).__name__}")
     if len(body) > max_bytes:
         raise BadRequest(f"the body has more than {max_bytes} bytes", 413)
     try:
