@@ -6,6 +6,8 @@ And the fixtures that several modules share.
 from __future__ import annotations
 
 import os
+from collections import Counter
+from typing import Any
 
 from hypothesis import HealthCheck, settings
 
@@ -18,3 +20,23 @@ QUIET = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 settings.register_profile("short", max_examples=30, deadline=None, suppress_health_check=QUIET)
 settings.register_profile("fuzz", max_examples=3000, deadline=None, suppress_health_check=QUIET)
 settings.load_profile("fuzz" if os.environ.get("STREAMKIT_FUZZ") else "short")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say how many facts of the recorded provider streams came through each API exactly."""
+    rows: dict[str, Counter[tuple[str, int]]] = {}
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, value in report.user_properties:
+            if name == "corpus":
+                api, facts = value
+                row = rows.setdefault(api, Counter())
+                row["streams", 0] += 1
+                row.update(
+                    {(fact, nth): it for fact in facts for nth, it in enumerate(facts[fact])}
+                )
+    for api, row in rows.items():
+        facts = ("texts", "calls", "thoughts")
+        exact = ", ".join(f"{row[it, 1]} of {row[it, 0]} {it}" for it in facts)
+        changed = ", ".join(f"{row[it, 2]} {it}" for it in facts if row[it, 2])
+        note = f" (clients had changed {changed})" if changed else ""
+        terminalreporter.write_line(f"{api:22}{row['streams', 0]:>4} streams: {exact}{note}")
