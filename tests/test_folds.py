@@ -6,7 +6,10 @@ import pytest
 
 pytest.importorskip("langgraph")
 
-from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, RemoveMessage
+from langchain_core.runnables import RunnableConfig
+from langchain_core.tools import tool
+from langgraph.graph import MessagesState
 from langgraph.prebuilt import ToolNode
 
 from graphs import (
@@ -14,6 +17,7 @@ from graphs import (
     ASYNC,
     EVENTS,
     MODES,
+    OWN,
     add,
     agent,
     asks,
@@ -29,12 +33,25 @@ from graphs import (
 from streamkit import (
     Citation,
     Content,
+    Custom,
     MessageEnd,
     MessageFold,
+    MessageReplaced,
+    MessageStart,
     Origin,
     ReasoningEnd,
+    Result,
+    RetrievalEnd,
+    RetrievalStart,
+    RunEnd,
+    RunFold,
+    RunStart,
     TextEnd,
+    TextStart,
     ToolCallEnd,
+    ToolEnd,
+    ToolStart,
+    normalize,
 )
 
 AT: dict[str, Any] = {"origin": Origin(), "timestamp": 0.0, "message_id": "m"}
@@ -141,3 +158,126 @@ def test_a_call_that_the_provider_runs_stands_among_the_blocks() -> None:
     whole = {"type": "web_search_call", "id": "s", "status": "completed"}
     assert folded(begun, Content(**AT, block_id=1, block=result)).content == [block, result]
     assert folded(begun, Content(**AT, block_id=1, block=whole)).content == [whole]
+
+
+# --- the conversation of a run, and what is beside it
+
+
+def result_of(graph: Any, api: str) -> Result:
+    return collected(run(graph, api))
+
+
+def collected(events: Any) -> Result:
+    fold = RunFold()
+    for event in events:
+        fold.feed(event)
+    return fold.result()
+
+
+class Graded(MessagesState):
+    grade: str
+
+
+STATEFUL = [EVENTS, MODES, OWN]
+
+
+@pytest.mark.parametrize("api", STATEFUL)
+def test_what_reached_no_state_is_beside_the_conversation(api: str) -> None:
+    answers, grades = says("the answer"), says("GRADE: A")
+
+    def node(state: Any, config: RunnableConfig) -> Any:
+        answer = answers.invoke(state["messages"], config)
+        return {"messages": [answer], "grade": grades.invoke([answer], config).text}
+
+    result = result_of(chain(node, state=Graded), api)
+    assert [it.content for it in result.messages] == ["the answer"]
+    assert [it.content for it in result.side_messages] == ["GRADE: A"]
+    assert result.text == "the answer"
+
+
+@pytest.mark.parametrize("api", STATEFUL)
+def test_messages_are_in_the_order_of_the_state(api: str) -> None:
+    model = says("draft one", "draft two")
+
+    def node(state: Any, config: RunnableConfig) -> Any:
+        one, two = (model.invoke(state["messages"], config) for _ in range(2))
+        return {"messages": [two, one]}
+
+    result = result_of(chain(node), api)
+    assert [it.content for it in result.messages] == ["draft two", "draft one"]
+    assert result.text == "draft one"
+
+
+@pytest.mark.parametrize("api", STATEFUL)
+def test_a_copy_of_the_answer_under_another_id_is_the_answer(api: str) -> None:
+    model = says("the answer")
+
+    def node(state: Any, config: RunnableConfig) -> Any:
+        return {"messages": [AIMessage(model.invoke(state["messages"], config).text, id="copy")]}
+
+    result = result_of(chain(node), api)
+    assert [(it.content, it.id) for it in result.messages] == [("the answer", "copy")]
+    assert result.side_messages == []
+
+
+@pytest.mark.parametrize("api", [EVENTS, OWN])
+def test_what_an_agent_inside_a_tool_wrote_is_in_its_tool_run(api: str) -> None:
+    inner = agent(calling(("c9", "add", '{"a": 1, "b": 2}'), then="three"), [add])
+
+    @tool
+    def ask(question: str, config: RunnableConfig) -> str:
+        """Ask an expert."""
+        return inner.invoke({"messages": [HumanMessage(question)]}, config)["messages"][-1].text
+
+    graph = agent(calling(("c1", "ask", '{"question": "1+2?"}'), then="It is three."), [ask])
+    result = result_of(graph, api)
+    assert [it.type for it in result.messages] == ["ai", "tool", "ai"]
+    assert (result.text, result.side_messages) == ("It is three.", [])
+    asked, added = result.tools
+    assert [(it.type, it.text) for it in asked.messages] == [
+        ("ai", ""),
+        ("tool", "3"),
+        ("ai", "three"),
+    ]
+    assert (asked.name, added.name, added.messages) == ("ask", "add", [])
+    assert asked.seconds is not None
+    assert added.seconds is not None
+    assert asked.seconds >= added.seconds
+
+
+def test_everything_else_of_a_run() -> None:
+    at: dict[str, Any] = {"origin": Origin()}
+    search, error = {"retrieval_id": "r", "name": "wiki"}, ValueError("no")
+    result = collected(
+        [
+            RunStart(**at, timestamp=1.0),
+            RetrievalStart(**at, **search, timestamp=2.0, query="cats"),
+            RetrievalEnd(**at, **search, timestamp=4.5, status="completed", documents=("a cat",)),
+            MessageStart(**at, timestamp=5.0, message_id="half"),
+            TextStart(**at, timestamp=5.5, message_id="half", block_id=0),
+            TextEnd(**at, timestamp=6.0, message_id="half", block_id=0, text="so"),
+            MessageEnd(**at, timestamp=6.0, message_id="half", text="so", status="abandoned"),
+            MessageStart(**at, timestamp=6.0, message_id="m"),
+            TextEnd(**at, timestamp=6.0, message_id="m", block_id=0, text="some cats"),
+            MessageEnd(**at, timestamp=6.0, message_id="m", text="some cats", status="completed"),
+            MessageReplaced(**at, timestamp=6.5, message_id="m", message=AIMessage("all cats")),
+            Custom(**at, timestamp=7.0, data=error),
+            ToolStart(**at, timestamp=7.0, tool_call_id="c", name="t", input={}),
+            ToolEnd(**at, timestamp=7.5, tool_call_id="c", name="t", status="completed", output=1),
+            RunEnd(**at, timestamp=8.0, status="completed"),
+        ]
+    )
+    (found,) = result.retrievals
+    assert (found.query, found.documents, found.status) == ("cats", ("a cat",), "completed")
+    assert (found.seconds, result.first_token, result.seconds) == (2.5, 4.5, 7.0)
+    assert [event.data for event in result.custom] == [error]
+    assert [it.content for it in result.messages] == ["all cats", "1"]
+    assert (result.text, result.tools[0].seconds) == ("all cats", 0.5)
+
+
+def test_a_refusal_is_the_answer_in_words() -> None:
+    refused = AIMessageChunk(content=[{"type": "refusal", "refusal": "No.", "index": 0}], id="m")
+    stream = normalize([refused])
+    assert "".join(stream.text()) == "No."
+    result = normalize([refused]).collect()
+    assert (result.text, result.messages[0].content[0]["type"]) == ("No.", "refusal")

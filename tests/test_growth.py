@@ -15,9 +15,9 @@ from functools import lru_cache, partial
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessageChunk
+from langchain_core.messages import AIMessage, AIMessageChunk
 
-from streamkit import normalize
+from streamkit import RunFold, normalize
 from streamkit.merge import merge_chunks
 from streamkit.partial_json import PartialJSON
 from streamkit.wire import ag_ui, ai_sdk, ndjson, sse
@@ -104,6 +104,20 @@ def feed(chunks: list[str]) -> None:
         reader.feed(it)
 
 
+def fold(items: list[Any]) -> None:
+    run = RunFold()
+    for event in normalize(iter(items), strict=True):
+        run.feed(event)
+
+
+def messages(n: int) -> list[AIMessage]:
+    return [AIMessage(content="word", id=f"m{i}") for i in range(n)]
+
+
+def updates(n: int) -> list[Any]:
+    return [("updates", {"agent": {"messages": [it]}}) for it in messages(n)]
+
+
 WORK: dict[str, tuple[Make, Callable[[Any], object]]] = {
     "events, text": (events(text), read),
     "events, blocks": (events(blocks), read),
@@ -122,6 +136,8 @@ WORK: dict[str, tuple[Make, Callable[[Any], object]]] = {
     "merging blocks": (blocks, merge_chunks),
     "merging arguments": (arguments, merge_chunks),
     "partial JSON": (pieces, feed),
+    "fold, messages": (messages, fold),
+    "fold, updates": (updates, fold),
 }
 
 

@@ -1,6 +1,7 @@
 """From events back to whole things: messages, and a run.
 
 A fold is fed events and can be asked for its result at any time. `MessageFold` is also a stage.
+To feed costs the same however long the run is.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from ._core.content import text_in
+from ._bracket_filter import OpenBrackets
 from ._core.kinds import fields_of, kind_of
-from ._core.writes import channel_writes
-from ._fields import Fields, dict_or_empty
+from ._fields import dict_or_empty
+from ._run_messages import RunMessages, words_of
 from .events import (
+    Checkpoint,
     Citation,
     Content,
+    Custom,
     Event,
     Interrupt,
     MessageAdded,
@@ -26,15 +29,21 @@ from .events import (
     MessageStart,
     ReasoningDelta,
     ReasoningEnd,
+    ReasoningStart,
+    RetrievalEnd,
+    RetrievalStart,
     RunEnd,
     RunError,
+    RunStart,
     StateSnapshot,
     StateUpdate,
     StepDelta,
     TextDelta,
     TextEnd,
+    TextStart,
     ToolCallDelta,
     ToolCallEnd,
+    ToolCallStart,
     ToolDelta,
     ToolEnd,
     ToolError,
@@ -45,7 +54,7 @@ from .values import ErrorInfo, Status, ToolCall, Usage
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, ToolMessage
 
-__all__ = ["UNFOLDED", "MessageFold", "Result", "RunFold", "ToolRun", "text_of"]
+__all__ = ["UNFOLDED", "MessageFold", "Result", "Retrieval", "RunFold", "ToolRun", "text_of"]
 
 UNFOLDED: frozenset[type[Event]] = frozenset(
     {ReasoningDelta, StepDelta, TextDelta, ToolCallDelta, ToolDelta}
@@ -54,14 +63,18 @@ UNFOLDED: frozenset[type[Event]] = frozenset(
 
 
 def text_of(event: Event) -> Iterable[str]:
-    """Give the text an event adds: a stage from events to strings.
+    """Return the text an event adds, a refusal's included: a stage from events to strings.
 
     >>> from streamkit import Origin
     >>> delta = TextDelta(origin=Origin(), timestamp=0.0, message_id="m", block_id=0, text="Hi")
     >>> list(text_of(delta))
     ['Hi']
     """
-    return (event.text,) if isinstance(event, TextDelta) else ()
+    if isinstance(event, TextDelta):
+        return (event.text,)
+    block = dict_or_empty(event.block) if isinstance(event, Content) else {}
+    words = block.get("refusal") if block.get("type") == "refusal" else None
+    return (words,) if isinstance(words, str) else ()
 
 
 class ToolRun(msgspec.Struct, kw_only=True):
@@ -77,32 +90,64 @@ class ToolRun(msgspec.Struct, kw_only=True):
     """Its result."""
     artifact: Any = None
     """The part of the result that the model does not see."""
+    messages: list[Any] = msgspec.field(default_factory=list[Any])
+    """What models inside it wrote, and the results of tools inside it: a sub-agent's messages."""
     status: Status = "incomplete"
     """How it ended."""
     error: ErrorInfo | None = None
     """What it raised, or said."""
+    seconds: float | None = None
+    """How long it ran; None if it has not ended."""
+
+
+class Retrieval(msgspec.Struct, kw_only=True):
+    """A search, and what it found."""
+
+    name: str
+    """The retriever's name."""
+    query: Any = None
+    """What it searched for."""
+    documents: tuple[Any, ...] = ()
+    """The documents found."""
+    status: Status = "incomplete"
+    """How it ended."""
+    error: ErrorInfo | None = None
+    """What it raised."""
+    seconds: float | None = None
+    """How long it ran; None if it has not ended."""
 
 
 class Result(msgspec.Struct, kw_only=True):
     """A whole run."""
 
     messages: list[Any] = msgspec.field(default_factory=list[Any])
-    """The transcript: what models and tools said, in the order they were complete, and what nodes
-    added; without what nodes removed."""
+    """The conversation: what this run added to the messages in the outermost graph's state, in
+    the state's order. Where no event has the state, what models and tools wrote and nodes added,
+    in the order it was complete. There are none of internal models, and none inside tools."""
+    side_messages: list[Any] = msgspec.field(default_factory=list[Any])
+    """What models wrote beside the conversation: a title, a guard's verdict, a summary."""
     tool_calls: list[ToolCall] = msgspec.field(default_factory=list[ToolCall])
-    """Every call that a model wrote."""
+    """Every call that a model wrote, but for attempts that were abandoned."""
     tools: list[ToolRun] = msgspec.field(default_factory=list[ToolRun])
     """Every tool that ran, with its result."""
+    retrievals: list[Retrieval] = msgspec.field(default_factory=list[Retrieval])
+    """Every search, with its documents."""
     interrupts: list[Interrupt] = msgspec.field(default_factory=list[Interrupt])
     """What the run waits for."""
+    custom: list[Custom] = msgspec.field(default_factory=list[Custom])
+    """The application's own events."""
     text: str = ""
-    """The text of the last message that has any: the answer."""
+    """The answer: the last text (or refusal) of a model in ``messages``."""
     output: Any = None
     """The final output, where the API tells it."""
     usage: Usage | None = None
     """All tokens, each model call counted once; None where no call reported any."""
     usage_by_model: dict[str, Usage] = {}
     """The same, per model name."""
+    first_token: float | None = None
+    """Seconds until any model began to write; None where none did."""
+    seconds: float | None = None
+    """How long the run took; None if it has not ended."""
     status: Status = "incomplete"
     """How the run ended."""
     error: ErrorInfo | None = None
@@ -118,9 +163,9 @@ class Result(msgspec.Struct, kw_only=True):
 class MessageFold:
     """Makes LangChain's messages out of events: a stage from events to messages.
 
-    Texts have their citations as ``annotations``, and a call of a tool that the provider runs
-    stands among the blocks, as LangChain's standard content has them. A message that is nothing
-    but text has a str as its content.
+    It makes none of an attempt that was abandoned. Texts have their citations as ``annotations``,
+    and a call of a tool that the provider runs stands among the blocks, as LangChain's standard
+    content has them. A message that is nothing but text has a str as its content.
 
     >>> from streamkit import normalize
     >>> [message.content for message in normalize(["Hel", "lo"]).pipe(MessageFold())]
@@ -139,8 +184,9 @@ class MessageFold:
             case MessageStart(message_id=id, name=str(name)):
                 self._names[id] = name
             case MessageEnd(message_id=id):
-                content = self._drafts.pop(id, _Draft()).content()
-                return (_ai_message(event, content, self._names.pop(id, None)),)
+                draft, speaker = self._drafts.pop(id, _Draft()), self._names.pop(id, None)
+                if event.status != "abandoned":
+                    return (_ai_message(event, draft.content(), speaker),)
             case ToolEnd() | ToolError():
                 return (_tool_message(event),)
             case _:
@@ -206,8 +252,8 @@ def _ai_message(event: MessageEnd, content: str | list[Any], name: str | None) -
     calls = [call for call in event.tool_calls if not call.provider_executed]
     return AIMessage(
         content=content,
-        name=name,
         id=event.stored_id or event.message_id,
+        name=name,
         tool_calls=[
             {"id": call.id, "name": call.name, "args": call.args, "type": "tool_call"}
             for call in calls
@@ -258,60 +304,133 @@ def _content(output: object) -> Any:
 
 
 class RunFold:
-    """Makes a `Result` out of a whole run's events."""
+    """Makes a `Result` out of a whole run's events.
+
+    >>> from streamkit import normalize
+    >>> run = RunFold()
+    >>> for event in normalize(["Hel", "lo"]):
+    ...     run.feed(event)
+    >>> run.result().text, run.result().status
+    ('Hello', 'completed')
+    """
 
     def __init__(self) -> None:
         self._result = Result()
-        self._messages = MessageFold()
-        self._transcript = _Transcript(self._result.messages)
-        self._running: dict[str, ToolRun] = {}
+        self._fold = MessageFold()
+        self._messages = RunMessages()
+        self._open = OpenBrackets()
+        self._inside: dict[tuple[str, str], str] = {}  # what is open inside a tool, and its call
+        self._tools: dict[str, tuple[ToolRun, float]] = {}
+        self._retrievals: dict[str, tuple[Retrieval, float]] = {}
+        self._begun: float | None = None
 
-    def feed(self, event: Event) -> None:  # noqa: C901, PLR0912  (one branch an event)
-        """Take one more event into account."""
+    def feed(self, event: Event) -> None:
+        """Add one more event."""
+        for message in self._fold(event):
+            self._add(event, message, self._inside.pop(_key(event), None))
+        self._follow(event)
+        self._note(event)
+        self._open.begin(event)
+        self._open.end(event)
+
+    def result(self) -> Result:
+        """Return the run as far as it has come."""
         result = self._result
-        for message in self._messages(event):
-            if not event.origin.internal:
-                self._transcript.add(message)
+        is_over = result.status in {"completed", "interrupted"}
+        result.messages, result.side_messages = self._messages.conversation(is_over=is_over)
+        result.text = _last_text(result.messages) or _last_text(result.side_messages)
+        return result
+
+    # --- messages
+
+    def _tool_around(self, event: Event) -> str | None:
+        """Return the call of the tool that a start happens in.
+
+        Return ``""`` where it happens in some tool, and nothing tells in which.
+        """
+        if not self._open.has_tool_around(event):
+            return None
+        around = {event.origin.run_id, *event.origin.parent_ids} - {None}
+        open_tools = reversed(self._open.tools.items())
+        inner = (id for id, tool in open_tools if tool.origin.run_id in around)
+        return event.origin.tool_call_id or next(inner, "")
+
+    def _add(self, event: Event, message: Any, tool_call_id: str | None) -> None:
+        tool = self._tools.get(tool_call_id or "")
+        if tool:
+            tool[0].messages.append(message)
+        is_side = event.origin.internal or tool_call_id is not None
+        ids = (event.message_id, event.stored_id) if isinstance(event, MessageEnd) else ()
+        self._messages.add(message, *ids, is_side=is_side, is_hidden=tool is not None)
+
+    def _follow(self, event: Event) -> None:
+        """Follow what becomes of messages, and of the state that holds them."""
+        messages = self._messages
+        is_outermost = not event.origin.namespace and event.origin.tool_call_id is None
         match event:
-            case MessageEnd():
-                result.tool_calls.extend(event.tool_calls)
-                is_answer = event.status == "completed" or not result.text
-                if is_answer and not event.origin.internal:
-                    result.text = event.text or result.text
+            case MessageStart() | ToolStart():
+                tool_call_id = self._tool_around(event)
+                if tool_call_id is not None:
+                    self._inside[_key(event)] = tool_call_id
+            case MessageAdded(message=message) if kind_of(message):
+                self._add(event, message, self._tool_around(event))
+            case MessageReplaced():
+                messages.replace(event)
+                self._replace_result(event)
+            case MessageRemoved():
+                messages.remove(event)
+            case RunStart(input=input):
+                messages.add_input(input)
+            case StateUpdate(values=values) if is_outermost:
+                messages.add_update(values)
+            case StateSnapshot(values=values) | Checkpoint(values=values) if is_outermost:
+                messages.add_state(values)
+            case RunEnd(output=output):
+                messages.add_output(output)
+            case _:
+                pass
+
+    # --- everything else
+
+    def _note(self, event: Event) -> None:  # noqa: C901  (one branch an event)
+        result = self._result
+        match event:
+            case TextStart() | ReasoningStart() | ToolCallStart():
+                if result.first_token is None:
+                    result.first_token = self._seconds_since(self._begun, event)
+            case MessageEnd(status=status, tool_calls=calls) if status != "abandoned":
+                result.tool_calls.extend(calls)
             case ToolStart(tool_call_id=id, name=name, input=input):
                 run = ToolRun(tool_call_id=id, name=name, input=input)
-                self._running[id] = run
+                self._tools[id] = run, event.timestamp
                 result.tools.append(run)
             case ToolEnd() | ToolError():
                 self._end_tool(event)
-            case MessageAdded(message=message):
-                self._transcript.add(message)
-            case MessageReplaced():
-                self._transcript.replace(event)
-                self._replace_result(event)
-                result.text = self._transcript.answer()
-            case MessageRemoved():
-                self._transcript.remove(event)
-                result.text = self._transcript.answer()
-            case StateUpdate(values=values) | StateSnapshot(values=values):
-                if not event.origin.namespace:
-                    is_state = isinstance(event, StateSnapshot)
-                    self._transcript.update(values, is_state=is_state)
+            case RetrievalStart(retrieval_id=id, name=name, query=query):
+                search = Retrieval(name=name, query=query)
+                self._retrievals[id] = search, event.timestamp
+                result.retrievals.append(search)
+            case RetrievalEnd():
+                self._end_retrieval(event)
             case Interrupt():
                 result.interrupts.append(event)
+            case Custom():
+                result.custom.append(event)
+            case RunStart(timestamp=timestamp):
+                self._begun = timestamp
             case RunEnd() | RunError():
                 self._end_run(event)
             case _:
                 pass
 
-    def result(self) -> Result:
-        """Give the run as far as it has come."""
-        return self._result
+    def _seconds_since(self, begun: float | None, event: Event) -> float | None:
+        return None if begun is None else event.timestamp - begun
 
     def _end_tool(self, event: ToolEnd | ToolError) -> None:
-        run = self._running.pop(event.tool_call_id, None)
+        run, begun = self._tools.pop(event.tool_call_id, (None, None))
         if run is None:
             return
+        run.seconds = self._seconds_since(begun, event)
         if isinstance(event, ToolError):
             run.status, run.error = "failed", event.error
         else:
@@ -324,78 +443,32 @@ class RunFold:
         if run:
             run.output = fields_of(event.message).get("content")
 
+    def _end_retrieval(self, event: RetrievalEnd) -> None:
+        search, begun = self._retrievals.pop(event.retrieval_id, (None, None))
+        if search:
+            search.seconds = self._seconds_since(begun, event)
+            search.status, search.error = event.status, event.error
+            search.documents = event.documents
+
     def _end_run(self, event: RunEnd | RunError) -> None:
         result = self._result
         result.usage, result.usage_by_model = event.usage, event.usage_by_model
+        result.seconds = self._seconds_since(self._begun, event)
         if isinstance(event, RunError):
             result.status, result.error = "failed", event.error
         else:
             result.status, result.output = event.status, event.output
 
 
-class _Transcript:
-    """The outermost conversation, changed as LangGraph's ``add_messages`` changes the state."""
-
-    def __init__(self, messages: list[Any]) -> None:
-        self._messages = messages
-        self._results: dict[str, Any] = {}  # that have no id yet, by their calls
-
-    def add(self, message: Any) -> None:
-        """Add a message at the end."""
-        self._messages.append(message)
-        for call in fields_of(message).get("tool_calls") or ():
-            self._results.pop(call["id"], None)  # an id that the model uses again
-        key = _key(message)
-        if key and not message.id:
-            earlier = self._results.pop(key, None)
-            if earlier:  # its tool was tried again
-                self._messages[:] = [it for it in self._messages if it is not earlier]
-            self._results[key] = message
-
-    def replace(self, event: MessageReplaced) -> None:
-        """Put a message in the place of the one with its id, or of the result of its call."""
-        keys = {event.message_id, event.tool_call_id or event.message_id}
-        self._messages[:] = [event.message if _key(it) in keys else it for it in self._messages]
-
-    def remove(self, event: MessageRemoved) -> None:
-        """Take a message out."""
-        keys = {event.message_id, event.tool_call_id or event.message_id}
-        self._messages[:] = [it for it in self._messages if _key(it) not in keys]
-
-    def update(self, values: object, *, is_state: bool) -> None:
-        """Take over what a state, or a write to it, adds: ids and names, and the order."""
-        for write in channel_writes(values):
-            for message in write.messages:
-                key = _key(message)
-                if key in self._results:
-                    _put_like(fields_of(message), self._results.pop(key))
-            keys = [_key(message) for message in write.messages]
-            known = {key: it for it in self._messages if (key := _key(it)) in keys}
-            for key, message in zip(keys, write.messages, strict=True):
-                if key in known and known[key].name is None:
-                    known[key].name = fields_of(message).get("name")
-            if is_state or write.is_whole:
-                in_order = [known[key] for key in dict.fromkeys(keys) if key in known]
-                moved = set(map(id, in_order))
-                places = [n for n, it in enumerate(self._messages) if id(it) in moved]
-                for place, message in zip(places, in_order, strict=True):
-                    self._messages[place] = message
-
-    def answer(self) -> str:
-        """Return the last text that a model wrote."""
-        answers = (it for it in reversed(self._messages) if kind_of(it) in {"ai", "chunk"})
-        texts = (text_in(fields_of(it)["content"]) for it in answers)
-        return next(filter(None, texts), "")
+def _key(event: Event) -> tuple[str, str]:
+    """Return what tells a message or a tool from all others that are open."""
+    if isinstance(event, (MessageStart, MessageEnd)):
+        return "message", event.message_id
+    return "tool", cast("ToolStart", event).tool_call_id
 
 
-def _put_like(written: Fields, result: Any) -> None:
-    """Give a result the id, and a failure the words, that the model will read."""
-    result.id = written.get("id")
-    if result.status == "error":
-        result.content = written.get("content", result.content)
-
-
-def _key(message: object) -> str | None:
-    """Return what a message is known by: a result by its call, for it may have no id yet."""
-    fields = fields_of(message)
-    return fields.get("tool_call_id") or fields.get("id")
+def _last_text(messages: list[Any]) -> str:
+    for message in reversed(messages):
+        if kind_of(message) in {"ai", "chunk"} and (text := words_of(message)):
+            return text
+    return ""

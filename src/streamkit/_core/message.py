@@ -38,6 +38,7 @@ from .content import plain_text, read_chunk, read_message
 from .kinds import fields_of
 from .metadata import UsageReports, finish_reason, text_or_none, usage_of
 from .origin import is_models_own
+from .text_block import Refusal, TextBlock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -58,48 +59,6 @@ class Outlet(Protocol):
     def new_call_id(self, message: Message, given_id: str) -> str:
         """Return the id of a call that begins, which no other call at work has."""
         ...
-
-
-class TextBlock:
-    """A block of text or of reasoning, while it is being written."""
-
-    __slots__ = (
-        "block_id",
-        "chunk_class",
-        "chunk_id",
-        "index",
-        "is_reasoning",
-        "parts",
-        "redacted",
-        "signature",
-    )
-
-    def __init__(self, block_id: int, *, is_reasoning: bool) -> None:
-        self.block_id = block_id
-        self.is_reasoning = is_reasoning
-        self.index: object = None
-        self.parts: list[str] = []
-        self.signature: str | None = None
-        self.redacted = False
-        # Of the last chunk that was read field by field.
-        self.chunk_class: object = None
-        self.chunk_id: str | None = None
-
-    def takes(self, index: object, signature: str | None) -> bool:
-        """Return whether a piece with this index and signature belongs to this block."""
-        has_moved = index is not None and self.index is not None and index != self.index
-        return not has_moved and (signature is None or self.signature in {None, signature})
-
-
-class _Refusal:
-    """The words of a refusal, while they come."""
-
-    __slots__ = ("block_id", "index", "text")
-
-    def __init__(self, block_id: int, index: object) -> None:
-        self.block_id = block_id
-        self.index = index
-        self.text = ""
 
 
 class Message:
@@ -126,7 +85,7 @@ class Message:
         self._outlet = outlet
         self._blocks = 0
         self._text: TextBlock | None = None
-        self._refusal: _Refusal | None = None
+        self._refusal: Refusal | None = None
         self._refusals: list[str] = []
         self._begun: list[Call] = []
         self._marks_last_chunk = False
@@ -310,7 +269,7 @@ class Message:
         if not text or (index is None and text in said):
             return
         if known is None or (index is not None and known.index not in {None, index}):
-            self._refusal = known = _Refusal(self._begin_block(), index)
+            self._refusal = known = Refusal(self._begin_block(), index)
         known.text += text
 
     def citation(
@@ -344,6 +303,13 @@ class Message:
     def unrecognized(self, raw: object, reason: str) -> None:
         """Report a value that cannot be read; the rest of its chunk is read."""
         self._outlet.unrecognized(raw, reason, self.origin)
+
+    @property
+    def text_so_far(self) -> str:
+        """The text of all blocks, the open one included."""
+        block = self._text
+        parts = block.parts if block and not block.is_reasoning else []
+        return "".join([*self.texts, *parts])
 
     @property
     def open_block_id(self) -> int | None:

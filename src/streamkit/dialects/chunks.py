@@ -19,14 +19,16 @@ replaces what came before or adds to it is said where the type or the value tell
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from .._core.kinds import fields_of, kind_of
 from .._core.message import Message
 from .._fields import dict_or_empty
-from ..events import StepDelta
+from ..events import Event, StepDelta
 from ..values import Origin
 from ._reader import Reader
+from ._sums import Sum, is_addable_dict
 from .messages import add_chunk
 
 __all__ = ["ChunksReader", "is_chunk", "is_cumulative"]
@@ -38,12 +40,7 @@ _PATCH_OPS = frozenset({"add", "remove", "replace", "move", "copy", "test"})
 
 def is_chunk(raw: object) -> bool:
     """Tell whether ``raw`` can only be, or most surely is, a runnable's own chunk."""
-    return (
-        isinstance(raw, str)
-        or kind_of(raw) is not None
-        or raw.__class__.__name__ == "AddableDict"
-        or is_patch(raw)
-    )
+    return isinstance(raw, str) or kind_of(raw) is not None or is_addable_dict(raw) or is_patch(raw)
 
 
 def is_patch(raw: object) -> bool:
@@ -65,6 +62,14 @@ class ChunksReader(Reader):
         super().__init__(**options)
         self._last: Message | None = None
         self._previous: object = None
+        self._sum = Sum()
+
+    def close(self) -> Sequence[Event]:
+        """Return the closing events: the output is what the chunks add up to."""
+        message = self.assembly.message(_TEXT)
+        if self.assembly.output is None:
+            self.assembly.output = message.text_so_far if message else self._sum.total()
+        return super().close()
 
     def read(self, raw: object) -> None:
         """Tell the assembly what one chunk means."""
@@ -100,7 +105,9 @@ class ChunksReader(Reader):
     def _read_value(self, value: object) -> None:
         cumulative = is_cumulative(value, self._previous)
         self._previous = value
-        if cumulative is not False:
+        if is_addable_dict(value):
+            self._sum.add(value)
+        elif cumulative is not False:
             self.assembly.output = value
         self.assembly.show(StepDelta, _HERE, step_id=None, value=value, cumulative=cumulative)
 
@@ -108,7 +115,7 @@ class ChunksReader(Reader):
 def is_cumulative(value: object, previous: object = None) -> bool | None:
     """Tell whether ``value`` replaces ``previous`` (True), adds to it (False), or None."""
     adds = isinstance(value, str) or kind_of(value) == "chunk" or is_patch(value)
-    if adds or value.__class__.__name__ == "AddableDict":
+    if adds or is_addable_dict(value):
         return False
     if value.__class__ is dict and previous.__class__ is dict:
         return dict_or_empty(previous).keys() <= dict_or_empty(value).keys() or None

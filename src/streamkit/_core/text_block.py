@@ -1,0 +1,47 @@
+"""Blocks of a message while they are written: text, reasoning, and the words of a refusal."""
+
+from __future__ import annotations
+
+__all__ = ["Refusal", "TextBlock"]
+
+
+class TextBlock:
+    """A block of text or of reasoning, while it is being written."""
+
+    __slots__ = (
+        "block_id",
+        "chunk_class",
+        "chunk_id",
+        "index",
+        "is_reasoning",
+        "parts",
+        "redacted",
+        "signature",
+    )
+
+    def __init__(self, block_id: int, *, is_reasoning: bool) -> None:
+        self.block_id = block_id
+        self.is_reasoning = is_reasoning
+        self.index: object = None
+        self.parts: list[str] = []
+        self.signature: str | None = None
+        self.redacted = False
+        # Of the last chunk that was read field by field.
+        self.chunk_class: object = None
+        self.chunk_id: str | None = None
+
+    def takes(self, index: object, signature: str | None) -> bool:
+        """Return whether a piece with this index and signature belongs to this block."""
+        has_moved = index is not None and self.index is not None and index != self.index
+        return not has_moved and (signature is None or self.signature in {None, signature})
+
+
+class Refusal:
+    """The words of a refusal, while they come."""
+
+    __slots__ = ("block_id", "index", "text")
+
+    def __init__(self, block_id: int, index: object) -> None:
+        self.block_id = block_id
+        self.index = index
+        self.text = ""

@@ -1,0 +1,245 @@
+"""Which of a run's messages are its conversation: those that the outermost graph's state holds.
+
+Laws of this file:
+
+1. Where events have the state (updates, snapshots, the output), the conversation is the state's
+   messages in the state's order, without the inputs and without those of earlier runs.
+2. A message that the state does not hold is beside the conversation, once its node has ended.
+3. Where no event has the state, the conversation is what was emitted, less what was removed.
+4. To add costs the same however many messages there are. The state is put together when asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple, cast
+
+from ._core.content import text_in
+from ._core.json_message import JsonMessage
+from ._core.kinds import fields_of, kind_of
+from ._core.writes import ChannelWrite, channel_writes
+from ._fields import dict_or_empty
+from .events import MessageRemoved, MessageReplaced
+
+__all__ = ["Conversation", "RunMessages", "words_of"]
+
+_CHANNEL = "messages"
+
+
+class Conversation(NamedTuple):
+    """The messages of a run."""
+
+    main: list[Any]
+    """The conversation."""
+    side: list[Any]
+    """What models wrote that is no part of it."""
+
+
+class _Entry:
+    """A message that was emitted."""
+
+    __slots__ = ("at_state", "ids", "is_gone", "is_hidden", "is_side", "message")
+
+    def __init__(self, message: Any, ids: Iterable[str | None], at_state: int) -> None:
+        self.message = message
+        self.ids = set(filter(None, ids))
+        self.at_state = at_state
+        self.is_side = False
+        self.is_hidden = False
+        self.is_gone = False
+
+
+class RunMessages:
+    """The messages of one run, and what its events have of the state."""
+
+    def __init__(self) -> None:
+        self._entries: list[_Entry] = []
+        self._by_id: dict[str, _Entry] = {}
+        self._results: dict[str, _Entry] = {}  # of tools, by call
+        self._earlier: list[Any] = []  # values that hold messages of before this run
+        self._states: list[tuple[bool, Any]] = []  # whether it is a whole state, and its values
+        self._count = 0
+
+    # --- what is emitted
+
+    def add(
+        self, message: Any, *ids: str | None, is_side: bool = False, is_hidden: bool = False
+    ) -> None:
+        """Add a message that was emitted, with the ids that it has had.
+
+        One that ``is_side`` is no part of the conversation unless the state holds it; one that
+        ``is_hidden`` is then no part of anything.
+        """
+        fields = fields_of(message)
+        entry = _Entry(message, (*ids, fields.get("id")), self._count)
+        entry.is_side, entry.is_hidden = is_side, is_hidden
+        self._entries.append(entry)
+        self._by_id.update(dict.fromkeys(entry.ids, entry))
+        for call in fields.get("tool_calls") or ():
+            self._results.pop(call.get("id"), None)  # an id that the model uses again
+        call_id = fields.get("tool_call_id")
+        if call_id:
+            before = self._results.get(call_id)
+            if before:  # its tool was tried again
+                before.is_gone = True
+            self._results[call_id] = entry
+
+    def replace(self, event: MessageReplaced) -> None:
+        """Put another message in the place of one that was emitted."""
+        entry = self._by_id.get(event.message_id) or self._results.get(event.tool_call_id or "")
+        if entry:
+            entry.message = event.message
+            entry.ids.add(event.message_id)
+            self._by_id[event.message_id] = entry
+
+    def remove(self, event: MessageRemoved) -> None:
+        """Take a message out of the conversation."""
+        entry = self._by_id.get(event.message_id) or self._results.get(event.tool_call_id or "")
+        if entry:
+            entry.is_gone = True
+
+    # --- what events have of the state
+
+    def add_input(self, values: object) -> None:
+        """Add what the run was called with: its messages are not the run's own."""
+        self._earlier.append(values)
+
+    def add_update(self, values: object) -> None:
+        """Add what a node of the outermost graph wrote."""
+        self._count += 1
+        self._states.append((False, values))
+
+    def add_state(self, values: object) -> None:
+        """Add the whole state of the outermost graph."""
+        self._count += 1
+        if not self._entries:
+            self._earlier = [*self._earlier[:1], values]
+        self._states = [(True, values)]
+
+    def add_output(self, values: object) -> None:
+        """Add what the run returned, which is the state's if a graph returned it."""
+        channels = {write.channel for _, state in self._states for write in channel_writes(state)}
+        if channels & {write.channel for write in channel_writes(values)}:
+            self.add_state(values)
+
+    # --- the conversation
+
+    def conversation(self, *, is_over: bool) -> Conversation:
+        """Return the messages as far as they are known; ``is_over`` if all nodes have ended."""
+        state = _messages_of_state(self._states)
+        if not state:
+            kept = [it for it in self._entries if not (it.is_side or it.is_gone)]
+            return Conversation([it.message for it in kept], self._side(set(map(id, kept))))
+        found = self._found_in(state)
+        main = [
+            _own(message, found[number].message)
+            for number, message in enumerate(state)
+            if number in found
+        ]
+        held = {id(entry) for entry in found.values()}
+        for entry in self._entries:
+            is_pending = entry.at_state == self._count and not (entry.is_side or entry.is_gone)
+            if id(entry) not in held and is_pending and not is_over:
+                held.add(id(entry))
+                main.append(entry.message)
+        return Conversation(main, self._side(held))
+
+    def _side(self, held: set[int]) -> list[Any]:
+        rest = (it for it in self._entries if id(it) not in held and not it.is_hidden)
+        return [it.message for it in rest if kind_of(it.message) == "ai" and not it.is_gone]
+
+    def _found_in(self, state: list[Any]) -> dict[int, _Entry]:
+        """Return which entry each message of the state is, by its number there.
+
+        By its id first. A node may have put a message into the state under another id: then what
+        is looked for is the latest with that content, or a tool's latest result for that call.
+        """
+        found: dict[int, _Entry] = {}
+        for number, message in enumerate(state):
+            entry = self._by_id.get(fields_of(message).get("id") or "")
+            if entry:
+                found[number] = entry
+        earlier = {_key(it) for values in self._earlier for it in _all_messages(values)}
+        for key_of in (_content_key, _call_key):
+            taken = set(map(id, found.values()))
+            rest: dict[Any, list[_Entry]] = {}
+            for entry in self._entries:
+                if id(entry) not in taken:
+                    rest.setdefault(key_of(entry.message), []).append(entry)
+            for number in range(len(state) - 1, -1, -1):
+                if number in found or _key(state[number]) in earlier:
+                    continue
+                key = key_of(state[number])
+                if key is not None and rest.get(key):
+                    found[number] = rest[key].pop()
+        return found
+
+
+def words_of(message: Any) -> str:
+    """Return the text of a model's message, or the words with which it refuses."""
+    fields = fields_of(message)
+    content: Any = fields.get("content")
+    parts = cast("list[object]", content if content.__class__ is list else [])
+    blocks = map(dict_or_empty, parts)
+    refusals = [block.get("refusal") for block in blocks if block.get("type") == "refusal"]
+    refusals.append(dict_or_empty(fields.get("additional_kwargs")).get("refusal"))
+    return text_in(content) or next((it for it in refusals if isinstance(it, str)), "")
+
+
+# --- the state
+
+
+def _messages_of_state(states: Iterable[tuple[bool, Any]]) -> list[Any]:
+    """Return what the state's channel of messages holds after all that was written."""
+    channels: dict[str, dict[Any, Any]] = {}
+    for is_whole, values in states:
+        if is_whole:
+            channels.clear()
+        for write in channel_writes(values):
+            _write(channels.setdefault(write.channel, {}), write)
+    if _CHANNEL in channels:
+        return list(channels[_CHANNEL].values())
+    return [message for channel in channels.values() for message in channel.values()]
+
+
+def _write(channel: dict[Any, Any], write: ChannelWrite) -> None:
+    """Write as ``add_messages`` does: a message with a known id takes that one's place."""
+    if write.is_whole:
+        channel.clear()
+    for id in write.removed:
+        channel.pop(id, None)
+    for message in write.messages:
+        channel[_key(message)] = message
+
+
+def _all_messages(values: object) -> Iterator[Any]:
+    for write in channel_writes(values):
+        yield from write.messages
+
+
+def _key(message: Any) -> Any:
+    return fields_of(message).get("id") or ("object", id(message))
+
+
+def _call_key(message: Any) -> Any:
+    return fields_of(message).get("tool_call_id") or None
+
+
+def _content_key(message: Any) -> Any:
+    """Return what a message is known by that has no id, or another one."""
+    fields = fields_of(message)
+    calls = tuple(call.get("id") for call in map(dict_or_empty, fields.get("tool_calls") or ()))
+    kind = "ai" if kind_of(message) in {"ai", "chunk"} else fields.get("type")
+    return kind, text_in(fields.get("content")), calls
+
+
+def _own(stored: Any, emitted: Any) -> Any:
+    """Return the message of the state; where that is JSON, the one emitted with its facts."""
+    is_json = isinstance(stored, JsonMessage)
+    if not is_json and kind_of(stored) != "chunk":
+        return stored
+    if isinstance(emitted, JsonMessage):
+        return emitted
+    fields = fields_of(stored)
+    names = ("id", "name", "content") if fields.get("status") == "error" else ("id", "name")
+    return emitted.model_copy(update={name: fields[name] for name in names if fields.get(name)})
