@@ -10,6 +10,7 @@ import msgspec
 from ..._fields import dict_or_empty
 from ...errors import BadRequest
 from .._blocks import as_list
+from .._request_body import json_object
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -75,9 +76,7 @@ def read_request(body: bytes | str | Mapping[str, Any]) -> Request:
     't'
     """
     try:
-        if isinstance(body, Mapping):
-            return msgspec.convert(body, Request)
-        return msgspec.json.decode(body, type=Request)
+        return msgspec.convert(json_object(body), Request)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise BadRequest(f"no AG-UI request: {error}") from error
 

@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 import msgspec
 
 from ...errors import BadRequest
+from .._request_body import json_object
 from .._thread import no_longer_shown
-from ..plain_json import jsonable, loads
 from ._answers import answers_in, continuation_of
 from ._calls import Continuation
 from ._messages import UIMessage, has_results, to_messages
@@ -163,17 +163,10 @@ def _last(found: Sequence[bool]) -> int:
     return max((at for at, it in enumerate(found) if it), default=-1)
 
 
-def _parsed(body: object, max_bytes: int) -> object:
-    if isinstance(body, Mapping):
-        return jsonable(body, private=True)  # such as without halves of surrogate pairs
-    if not isinstance(body, (bytes, str)):
-        raise BadRequest(f"the body is no JSON object, but a {type(body).__name__}")
-    if len(body) > max_bytes:
+def _parsed(body: object, max_bytes: int) -> Mapping[str, Any]:
+    if isinstance(body, (bytes, str)) and len(body) > max_bytes:
         raise BadRequest(f"the body has more than {max_bytes} bytes", 413)
-    try:
-        return loads(body)
-    except ValueError as error:
-        raise BadRequest(f"the body is no JSON: {error}") from None
+    return json_object(body)
 
 
 def _converted(value: object, cls: type[Any]) -> Any:

@@ -9,6 +9,7 @@ import msgspec
 
 from ..._fields import dict_or_empty
 from ...errors import BadRequest
+from .._request_body import json_object
 
 __all__ = ["Mode", "Request", "graph_input", "read_request"]
 
@@ -60,10 +61,7 @@ def read_request(body: bytes | str | Mapping[str, Any]) -> Request:
     't'
     """
     try:
-        given = (
-            body if isinstance(body, Mapping) else msgspec.json.decode(body, type=dict[str, Any])
-        )
-        fields = {_SPELLINGS.get(name, name): it for name, it in given.items()}
+        fields = {_SPELLINGS.get(name, name): it for name, it in json_object(body).items()}
         return msgspec.convert(fields, Request)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise BadRequest(f"no request for a run: {error}") from error
