@@ -452,7 +452,7 @@ def test_answers_become_a_command() -> None:
 
 @pytest.mark.parametrize("body", ["", "[]", "{}", b"\xff", {"threadId": 1, "runId": "r"}])
 def test_bad_requests(body: Any) -> None:
-    with pytest.raises(BadRequest, match="no AG-UI request|no JSON object"):
+    with pytest.raises(BadRequest, match=r"no AG-UI request|no JSON object"):
         ag_ui.read_request(body)
 
 

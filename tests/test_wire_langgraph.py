@@ -249,7 +249,7 @@ def test_a_namespace_cannot_break_a_frame() -> None:
     "body", ["", "[]", b"\xff", {"input": 1}, {"command": []}, '{"config": 1}']
 )
 def test_bad_requests(body: Any) -> None:
-    with pytest.raises(BadRequest, match="no request for a run|no JSON object"):
+    with pytest.raises(BadRequest, match=r"no request for a run|no JSON object"):
         langgraph_sse.read_request(body)
 
 
