@@ -16,7 +16,19 @@ import time
 import warnings
 from pathlib import Path
 
-from . import arguments, desks, encoding, flat, importing, live, merging, replay, report, serving
+from . import (
+    arguments,
+    desks,
+    encoding,
+    flat,
+    importing,
+    live,
+    merging,
+    replay,
+    report,
+    resuming,
+    serving,
+)
 from .bars import BARS, FULL, QUICK, Effort, Row
 
 MODULES = {
@@ -27,6 +39,7 @@ MODULES = {
     "arguments": arguments,
     "encoding": encoding,
     "serving": serving,
+    "resuming": resuming,
     "flat": flat,
     "importing": importing,
 }

@@ -97,6 +97,11 @@ BARS: dict[str, Bar] = {
     "encode.ai-sdk": _at_least(5),
     "serve.share": _at_most(20),
     "serve.sends": _at_most(1),
+    # Runs in Redis, beside runs in memory; a follower in another process.
+    "runs.redis": _at_most(1.6),
+    "runs.delay": _at_most(6),
+    "runs.delay.ms": _at_most(5),
+    "runs.followers": _at_most(1.2),
     # Flat, forever.
     "flat.tasks": _at_most(0),
     "flat.generators": _at_most(0),
