@@ -1,7 +1,7 @@
 """Runs in Redis, beside runs in memory: what a token costs, and when a follower elsewhere has it.
 
 The server is a real one on the loopback. The source says its words as fast as it is read, with one
-turn of the event loop between two, as a model that is far away does at its fastest; ``paced`` is one
+turn of the event loop between two, as a model does at its fastest; ``paced`` is one
 word in two milliseconds, so that hardly two of them share a request.
 """
 
