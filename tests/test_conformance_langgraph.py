@@ -83,7 +83,7 @@ def assert_streams(told: dict[str, Any], events: list[Event]) -> None:
         if tool.tool_call_id in ended:
             answer, result = answers[tool.tool_call_id], ended[tool.tool_call_id]
             text = result if isinstance(result, str) else json.dumps(jsonable(result))
-            assert answer["content"] == (f"error: {result}" if tool.error else text)
+            assert answer["content"] == ("error" if tool.error else text)
             assert answer["status"] == ("error" if tool.error else "success")
     used = [
         it["usage_metadata"]["total_tokens"] for it in told["messages"] if it.get("usage_metadata")

@@ -303,7 +303,7 @@ PRIVATE: list[tuple[Event, dict[str, Any]]] = [
     (
         StateSnapshot(**AT, values={"messages": [ToolMessage(HUSH, tool_call_id="c", status="error")]}),
         {"values": {"messages": [
-            {"type": "tool", "data": {"content": "", "tool_call_id": "c", "status": "error"}}
+            {"type": "tool", "data": {"content": "error", "tool_call_id": "c", "status": "error"}}
         ]}},
     ),
     (StateUpdate(**AT, node="n", values=[{"role": "system", "content": HUSH}]), {

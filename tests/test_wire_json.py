@@ -358,7 +358,7 @@ def test_a_hidden_message_is_still_a_message():
     ]
     system, tool = messages_from_dict(jsonable(messages))
     assert (system.type, system.content, system.id) == ("system", "", "s")
-    assert (tool.content, tool.status, tool.tool_call_id) == ("", "error", "c")
+    assert (tool.content, tool.status, tool.tool_call_id) == ("error", "error", "c")
     assert jsonable([{"role": "system", "content": HUSH}, {"role": "user", "content": "Hi"}]) == [
         {"role": "system", "content": ""},
         {"role": "user", "content": "Hi"},

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from langchain_core.messages import ToolMessage
 
 from scenes import HUSHED
 from streamkit import (
@@ -19,6 +20,8 @@ from streamkit import (
     Interrupt,
     MessageAdded,
     MessageEnd,
+    MessageRemoved,
+    MessageReplaced,
     MessageStart,
     Origin,
     RetrievalStart,
@@ -141,6 +144,39 @@ def test_tools_have_events_and_messages() -> None:
         "status": "success",
         "artifact": [1],
     }
+
+
+@pytest.mark.parametrize("order", ["the failure first", "the state first"])
+@pytest.mark.parametrize("private", [False, True])
+def test_a_failed_tools_message_has_one_text(order: str, private: bool) -> None:
+    """The chunk and the state: what changes under a reader's eyes is no text."""
+    failure = ToolError(**AT, tool_call_id="c1", name="pay", error=ERROR)
+    stored = ToolMessage(f"Error: {HUSHED}", tool_call_id="c1", id="t1", status="error")
+    state = {"messages": [stored]}
+    update = StateUpdate(**AT, node="tools", values=state)
+    events = [failure, update] if order == "the failure first" else [update, failure]
+    told = written(*events, StateSnapshot(**AT, values=state), private=private)
+    (chunk,) = (data[0] for name, data in told if name == "messages")
+    (kept,) = next(data["messages"] for name, data in told if name == "values")
+    assert chunk["content"] == kept["content"] == (f"Error: {HUSHED}" if private else "error")
+    assert chunk["status"] == "error"
+
+
+def test_the_state_alone_says_what_became_of_a_message() -> None:
+    told = written(
+        MessageStart(**AT, message_id="m"),
+        MessageEnd(**AT, message_id="m", status="abandoned", text=""),
+        MessageReplaced(**AT, message_id="n", message={"type": "ai", "content": "new"}),
+        MessageRemoved(**AT, message_id="n"),
+    )
+    assert told == []
+
+
+def test_a_failure_without_a_state_is_told_by_the_end_at_the_latest() -> None:
+    failure = ToolError(**AT, tool_call_id="c1", name="pay", error=ERROR)
+    told = written(failure, RunEnd(**AT, status="completed"), private=True)
+    (chunk,) = (data[0] for name, data in told if name == "messages")
+    assert (chunk["content"], chunk["tool_call_id"]) == (HUSHED, "c1")
 
 
 @pytest.mark.parametrize(

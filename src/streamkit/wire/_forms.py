@@ -9,8 +9,8 @@ recognised, and nothing of an unknown object is called, not even its ``__repr__`
 - ``{"$command": …}``, ``{"$send": …}``, ``{"$interrupt": …}``, ``{"$error": {"name": …}}``.
 - Anything else: ``{"$object": "module.Class"}``.
 
-Unless ``private`` is set, system messages keep no content, failed tools' messages neither,
-messages no ``response_metadata``, prompts only their name, and exceptions only theirs.
+Unless ``private`` is set, system messages keep no content, those of failed tools say ``error``,
+messages keep no ``response_metadata``, prompts only their name, and exceptions only theirs.
 """
 
 from __future__ import annotations
@@ -26,10 +26,12 @@ import msgspec
 
 from .._secrets import secrets_of
 
-__all__ = ["MAX_VALUES", "cut", "form", "opaque", "without_secrets"]
+__all__ = ["FAILED", "MAX_VALUES", "cut", "form", "opaque", "without_secrets"]
 
 Form: TypeAlias = Callable[[Any, bool], Any]
 
+FAILED = "error"
+"""The content of a failed tool's message, whose own words are those of an exception."""
 MAX_VALUES = 2**20
 """How many values one payload may hold."""
 
@@ -88,7 +90,7 @@ def without_secrets(data: dict[Any, Any]) -> dict[Any, Any]:
     if "content" not in data:
         return data
     if "tool_call_id" in data and data.get("status") == "error":
-        data = {**data, "content": ""}
+        data = {**data, "content": FAILED}
     if "additional_kwargs" in data and "response_metadata" in data:
         data = {name: it for name, it in data.items() if name != "response_metadata"}
     return data
@@ -210,7 +212,7 @@ def _chat_message(value: object, private: bool) -> dict[str, Any]:
 def _tool_message(value: object, private: bool) -> dict[str, Any]:
     stored = _message(value, private)
     if not private and stored["data"].get("status") == "error":
-        stored["data"]["content"] = ""  # LangGraph writes the exception's text into it
+        stored["data"]["content"] = FAILED  # LangGraph writes the exception's text into it
     return stored
 
 

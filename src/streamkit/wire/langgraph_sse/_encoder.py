@@ -31,6 +31,7 @@ from ...events import (
 from ...mapping import ToolEvent
 from ...values import Origin
 from .._blocks import as_list
+from .._forms import FAILED
 from ..protocol import BaseEncoder, Frames, InnerText, dump_plain, error_text
 from ._messages import Chunks, Fields, metadata
 from ._request import Request
@@ -75,6 +76,10 @@ class Encoder(BaseEncoder):
         self._messages: dict[str, tuple[Chunks, bytes]] = {}
         self._heads: dict[tuple[str, tuple[str, ...]], bytes] = {}
         self._tools: dict[str, str] = {}
+        self._failed: dict[str, ToolError] = {}
+        """Failures whose messages the state has still to show, by call."""
+        self._failures: dict[str, bytes] = {}
+        """Messages of failures that are still to come."""
         self._state: Fields = {}
         self._interrupts: list[Fields] = []
 
@@ -90,6 +95,7 @@ class Encoder(BaseEncoder):
 
     def run_end(self, event: RunEnd) -> Frames:
         """Return the end, and before it the state and interrupts, if only the end has them."""
+        yield from self._unstored_failures()
         output = dict_or_empty(event.output)
         if event.status == "interrupted":
             waits = {"__interrupt__": self._interrupts}
@@ -115,7 +121,7 @@ class Encoder(BaseEncoder):
         chunks = Chunks(event, private=self._private)
         about = dump_plain(metadata(event.origin, private=self._private))
         self._messages[event.message_id] = (chunks, about)
-        return ()
+        return self._unstored_failures()
 
     def _chunk(self, event: Any) -> Frames:
         known = self._messages.get(event.message_id)
@@ -129,7 +135,8 @@ class Encoder(BaseEncoder):
     tool_call_start = tool_call_delta = tool_call_end = _chunk
 
     def message_end(self, event: MessageEnd) -> Frames:
-        last = self._chunk(event)
+        is_abandoned = event.status == "abandoned"  # then the next state is without it
+        last = () if is_abandoned else self._chunk(event)
         self._messages.pop(event.message_id, None)
         return last
 
@@ -160,9 +167,35 @@ class Encoder(BaseEncoder):
             yield from self._result(event, content=_content(output), status="success", **more)
 
     def tool_error(self, event: ToolError) -> Frames:
-        said = error_text(event.error)
-        yield from self._tool("on_tool_error", event, event.name, error=said)
-        yield from self._result(event, content=f"error: {said}", status="error")
+        """Write a failure, and the tool's message: with the words that the state holds for it.
+
+        Those are the exception's. Without ``private`` they are one word, here and in the state.
+        """
+        yield from self._tool("on_tool_error", event, event.name, error=error_text(event.error))
+        if not self._private:
+            yield from self._result(event, content=FAILED, status="error")
+        elif event.tool_call_id in self._failures:
+            yield self._failures.pop(event.tool_call_id)
+        else:
+            self._failed[event.tool_call_id] = event
+
+    def _stored_failures(self, event: StateUpdate) -> Frames:
+        """Write the messages of failed tools that a node puts into the state."""
+        for it in as_list(dict_or_empty(event.values).get("messages")):
+            message = dict_or_empty(it)
+            id = message.get("tool_call_id")
+            if isinstance(id, str) and message.get("status") == "error":
+                for frame in self._message(event, message):
+                    if self._failed.pop(id, None):
+                        yield frame
+                    else:
+                        self._failures[id] = frame
+
+    def _unstored_failures(self) -> Frames:
+        """Write the messages of failed tools of which no state was seen."""
+        for failed in self._failed.values():
+            yield from self._result(failed, content=error_text(failed.error), status="error")
+        self._failed.clear()
 
     def _tool(self, kind: str, event: ToolEvent, name: str, **said: Any) -> Frames:
         about = {"toolCallId": event.tool_call_id, "name": name}
@@ -174,9 +207,7 @@ class Encoder(BaseEncoder):
         Each of a call's has its own: a client appends to what it has under the same.
         """
         id = event.tool_call_id
-        self._results[id] += 1
-        mine = f"{id}:result" if self._results[id] == 1 else f"{id}:result-{self._results[id]}"
-        about = {"type": "tool", "id": mine, "tool_call_id": id, "name": event.name}
+        about = {"type": "tool", "id": self.result_id(id), "tool_call_id": id, "name": event.name}
         return self._message(event, {**about, **said})
 
     # --- the state
@@ -202,7 +233,9 @@ class Encoder(BaseEncoder):
         update = {event.node: event.values}
         if event.cached:
             update["__metadata__"] = {"cached": True}
-        return self._tell_json("updates", event, update)
+        yield from self._tell_json("updates", event, update)
+        if self._private:
+            yield from self._stored_failures(event)
 
     def checkpoint(self, event: Checkpoint) -> Frames:
         names = ("values", "next", "config", "parent_config", "metadata")
@@ -244,6 +277,7 @@ class Encoder(BaseEncoder):
         return ()
 
     text_start = text_end = reasoning_start = _nothing
+    message_replaced = message_removed = _nothing  # the next state says so
 
     # --- frames
 
