@@ -31,7 +31,16 @@ __all__ = ["Assembly"]
 
 
 class Assembly(ToolRuns):
-    """The open brackets of one run, and the events made so far."""
+    """The open brackets and messages of one run, and the events made so far.
+
+    >>> assembly = Assembly()
+    >>> assembly.start_run()
+    >>> assembly.start_tool("t", Origin(), "call_1", "weather", {"city": "Paris"})
+    'call_1'
+    >>> assembly.end_run("completed")
+    >>> [event.type for event in assembly.take()]
+    ['run.start', 'tool.start', 'tool.end', 'run.end']
+    """
 
     # --- steps
 

@@ -30,12 +30,15 @@ def tool_result(message: Fields) -> dict[str, Any]:
 
 
 def error_info(error: BaseException) -> ErrorInfo:
-    """Give an exception as data; even a hostile ``__str__`` cannot raise."""
+    """Return an exception as data, also where it raises whatever it is asked."""
     try:
         message = str(error)
-    except Exception:  # noqa: BLE001  (whatever it is, the run must still end)
+    except Exception:  # noqa: BLE001
         message = "<no message: its __str__ failed>"
-    code: object = getattr(error, "status_code", None) or getattr(error, "code", None)
+    try:
+        code: object = getattr(error, "status_code", None) or getattr(error, "code", None)
+    except Exception:  # noqa: BLE001
+        code = None
     return ErrorInfo(
         name=type(error).__name__,
         message=message,

@@ -1,5 +1,8 @@
 """The input dialects: a table of readers, and how to tell from one item which it is.
 
+A dialect of your own is a `Reader`, which reads each raw item into its `Assembly`; that opens a
+`Message` for each answer of a model. See docs/extending.md.
+
 `detect` answers only where the shape of the item proves the dialect. A plain dict proves
 nothing: a parser's chunk, a graph's ``updates``, ``values`` and ``custom`` items all look alike.
 """
@@ -10,6 +13,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Literal, NewType, TypeAlias, get_args
 
+from .._core.assembly import Assembly
+from .._core.message import Message
 from .._fields import shown
 from .._protocols import Adapter
 from ..errors import UnknownSource, UsageError
@@ -29,7 +34,9 @@ from .stream_modes import MODES, Mode
 __all__ = [
     "DIALECTS",
     "MODES",
+    "Assembly",
     "Dialect",
+    "Message",
     "Mode",
     "Reader",
     "RegisteredDialect",

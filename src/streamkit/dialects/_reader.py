@@ -1,4 +1,10 @@
-"""What every dialect of ours does alike: telling the time, refusing, and ending."""
+"""What every dialect does alike: it sets the time, refuses what it cannot read, and ends the run.
+
+Laws of this file:
+
+1. Whatever an item is, reading it raises nothing but `MalformedItem`, and that only if ``strict``.
+2. `close` and `fail` always return the closing events.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +22,20 @@ __all__ = ["Reader"]
 
 
 class Reader(ABC):
-    """An `Adapter` over an `Assembly`. A dialect only says what one raw item means."""
+    """An `Adapter` over an `Assembly`: a dialect only has to read one raw item.
+
+    >>> from streamkit import Origin
+    >>> class Telegrams(Reader):
+    ...     def read(self, raw):
+    ...         self.assembly.start_run()
+    ...         self.assembly.start_message("telegram", Origin(), raw["id"]).text(raw["says"])
+    ...         self.assembly.end_message("telegram")
+    >>> reader = Telegrams(clock=lambda: 0.0)
+    >>> [event.type for event in reader.feed({"id": "1", "says": "ARRIVED"})][-1]
+    'message.end'
+    >>> [event.type for event in reader.close()]
+    ['run.end']
+    """
 
     def __init__(
         self, *, clock: Callable[[], float], strict: bool = False, assembly: Assembly | None = None
@@ -27,14 +46,14 @@ class Reader(ABC):
 
     @abstractmethod
     def read(self, raw: object) -> None:
-        """Tell the assembly what ``raw`` means. May raise anything where it means nothing."""
+        """Read one raw item into the assembly. Raise anything where it cannot be read."""
 
     def final_status(self) -> Status:
-        """Give how the run ended, seen from the end of the source."""
+        """Return how the run ended, once the source has no more items."""
         return "interrupted" if self.assembly.interrupted else "completed"
 
     def feed(self, raw: object) -> Sequence[Event]:
-        """Give the events that ``raw`` causes."""
+        """Return the events that ``raw`` causes."""
         assembly = self.assembly
         assembly.now = self._clock()
         try:
@@ -47,13 +66,13 @@ class Reader(ABC):
         return events
 
     def close(self) -> Sequence[Event]:
-        """Give the closing events: the source has no more items."""
+        """Return the closing events: the source has no more items."""
         self.assembly.now, self.assembly.strict = self._clock(), False  # closing cannot fail
         self.assembly.end_run(self.final_status())
         return self.assembly.take()
 
     def fail(self, error: BaseException) -> Sequence[Event]:
-        """Give the closing events: the source raised, or its reader left."""
+        """Return the closing events: the source raised, or its reader left."""
         self.assembly.now, self.assembly.strict = self._clock(), False
         if isinstance(error, Exception):
             self.assembly.end_run("failed", error_info(error))
