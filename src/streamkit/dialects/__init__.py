@@ -197,9 +197,9 @@ def register(
     ...         self.assembly.start_run()
     ...         self.assembly.start_message("telegram", Origin(), raw["id"]).text(raw["says"])
     ...         self.assembly.end_message("telegram")
-    >>> register("telegrams", Telegrams)
+    >>> dialect = register("telegrams", Telegrams)
     >>> telegrams = [{"id": "1", "says": "ARRIVED "}, {"id": "2", "says": "SEND MONEY"}]
-    >>> "".join(normalize(telegrams, dialect="telegrams").text())
+    >>> "".join(normalize(telegrams, dialect=dialect).text())
     'ARRIVED SEND MONEY'
     """
     add(name, Registration(factory, detect), DIALECTS)
