@@ -83,6 +83,36 @@ async def test_page_runs(page: Path, capsys: pytest.CaptureFixture[str]) -> None
     capsys.readouterr()
 
 
+def fields_that_are_none(code: str) -> list[str]:
+    """The fields in ``case Class(field=...)`` and ``Class(field=...)`` that our class lacks."""
+    wrong: list[str] = []
+    for node in ast.walk(
+        compile(code, "page", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    ):
+        match node:
+            case ast.MatchClass(cls=ast.Name(id=name), kwd_attrs=fields):
+                pass
+            case ast.Call(func=ast.Name(id=name), keywords=keywords):
+                fields = [it.arg for it in keywords if it.arg]
+            case _:
+                continue
+        known = getattr(getattr(streamkit, name, None), "__struct_fields__", None)
+        wrong += [f"{name}({it}=…)" for it in fields if known and it not in (*known, "type")]
+    return wrong
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_page_names_fields_that_exist(page: Path) -> None:
+    """A wrong field in a ``case`` raises nothing when it runs: it never matches."""
+    for block in BLOCK.findall(page.read_text()):
+        assert fields_that_are_none(block) == []
+
+
+def test_a_wrong_field_in_a_case_is_found() -> None:
+    code = "match event:\n    case ToolCallDelta(text=text, args=args):\n        pass"
+    assert fields_that_are_none(code) == ["ToolCallDelta(text=…)"]
+
+
 MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages(streamkit.__path__, "streamkit.")

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Literal, TypeAlias, Union
 
 import msgspec
 
+from ._base import Base
 from .values import ErrorInfo, FinishReason, Origin, Status, StepKind, ToolCall, Usage
 
 __all__ = [
@@ -70,24 +71,20 @@ def _tag(class_name: str) -> str:
 
 
 class EventBase(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag=_tag
+    Base,
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag_field="type",
+    tag=_tag,
 ):
-    """What every event tells."""
+    """What every event has."""
 
     origin: Origin = NO_ORIGIN
     """Where it comes from."""
     timestamp: float
     """Unix seconds, read once per raw item."""
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> Any:
-        """Let pydantic models and FastAPI routes name this class as a field's type."""
-        from pydantic_core import core_schema  # noqa: PLC0415  (importing streamkit stays light)
-
-        return core_schema.no_info_plain_validator_function(
-            lambda value: value if isinstance(value, cls) else msgspec.convert(value, cls),
-            serialization=core_schema.plain_serializer_function_ser_schema(msgspec.to_builtins),
-        )
 
 
 class _Part(EventBase, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
+from ._base import Base
 from ._bracket_filter import OpenBrackets
 from ._core.kinds import fields_of, kind_of
 from ._fields import dict_or_empty
@@ -77,7 +78,7 @@ def text_of(event: Event) -> Iterable[str]:
     return (words,) if isinstance(words, str) else ()
 
 
-class ToolRun(msgspec.Struct, kw_only=True):
+class ToolRun(Base, msgspec.Struct, kw_only=True):
     """A tool that ran: its call, and what came of it."""
 
     tool_call_id: str
@@ -100,7 +101,7 @@ class ToolRun(msgspec.Struct, kw_only=True):
     """How long it ran; None if it has not ended."""
 
 
-class Retrieval(msgspec.Struct, kw_only=True):
+class Retrieval(Base, msgspec.Struct, kw_only=True):
     """A search, and what it found."""
 
     name: str
@@ -117,7 +118,7 @@ class Retrieval(msgspec.Struct, kw_only=True):
     """How long it ran; None if it has not ended."""
 
 
-class Result(msgspec.Struct, kw_only=True):
+class Result(Base, msgspec.Struct, kw_only=True):
     """A whole run."""
 
     messages: list[Any] = msgspec.field(default_factory=list[Any])

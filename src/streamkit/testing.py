@@ -11,9 +11,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import cast
+from typing import cast, get_args
 
 from ._scripted_model import Call, Reply, Script, ScriptedChatModel
+from .errors import UsageError
 from .events import (
     Citation,
     Content,
@@ -63,13 +64,27 @@ class GrammarError(AssertionError):
 def check_stream(events: Iterable[Event], *, filtered: bool = False) -> None:
     """Check a whole stream against the grammar: one `GrammarError` for the first rule broken.
 
-    Behind a filter, ``filtered=True`` lets a message's end tell of blocks that were dropped.
+    Behind a filter, ``filtered=True`` lets a message's end have the text of blocks that were
+    dropped.
+
+    Raises:
+        UsageError: ``events`` is an async stream, or holds what is no event of ours.
 
     >>> from streamkit import normalize
     >>> check_stream(normalize(["Hel", "lo"]))
     """
+    if not hasattr(events, "__iter__"):
+        raise UsageError(
+            "check_stream() reads a sync stream; read an async one into a list first: "
+            "check_stream([event async for event in events])"
+        )
     checker = GrammarChecker(filtered=filtered)
     for event in events:
+        if not isinstance(event, get_args(Event)):
+            raise UsageError(
+                f"got a {type(event).__name__}, not an event of ours; "
+                f"write check_stream(normalize(stream))"
+            )
         checker(event)
     checker.close()
 

@@ -6,6 +6,8 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from ._base import Base
+
 __all__ = ["ErrorInfo", "FinishReason", "Origin", "Status", "StepKind", "ToolCall", "Usage"]
 
 Status: TypeAlias = Literal[
@@ -23,7 +25,7 @@ FinishReason: TypeAlias = Literal[
 """Why a model stopped, in one vocabulary over all providers."""
 
 
-class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Origin(Base, msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where an event comes from: one object per upstream run, shared by all its events."""
 
     run_id: str | None = None
@@ -53,7 +55,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The call on whose behalf all this happens, where it happens inside a tool."""
 
 
-class Usage(msgspec.Struct, frozen=True, kw_only=True):
+class Usage(Base, msgspec.Struct, frozen=True, kw_only=True):
     """Tokens of one or several model calls.
 
     >>> one, two = Usage(input_tokens=3, output_tokens=1), Usage(input_tokens=4, output_tokens=2)
@@ -91,7 +93,7 @@ def _added(left: dict[str, int], right: dict[str, int]) -> dict[str, int]:
     return {key: left.get(key, 0) + right.get(key, 0) for key in (*left, *right)}
 
 
-class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ErrorInfo(Base, msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What went wrong."""
 
     name: str
@@ -104,7 +106,7 @@ class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The exception object itself, inside this process only: no codec writes it."""
 
 
-class ToolCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ToolCall(Base, msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A call as a finished message holds it."""
 
     id: str

@@ -14,14 +14,17 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
 from types import ModuleType
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import msgspec
 
 from .. import events, values
 from .._secrets import secrets_of
+from ..errors import MalformedItem
+from .codec import from_dict, to_dict
+from .plain_json import dumps, loads
 
-__all__ = ["json_schema", "typescript"]
+__all__ = ["from_plain", "json_schema", "schema_of", "to_plain", "typescript"]
 
 _NULL = {"type": "null"}
 _COUNTS = ["input_tokens", "output_tokens", "total_tokens"]  # always written
@@ -47,6 +50,57 @@ def json_schema() -> dict[str, Any]:
         "oneOf": union["anyOf"],
         "$defs": {name: _as_written(name, found[name]) for name in sorted(found)},
     }
+
+
+def schema_of(cls: type) -> dict[str, Any]:
+    """Return the JSON Schema of one of our classes, with nothing to be looked up elsewhere.
+
+    >>> schema_of(values.ToolCall)["properties"]["id"]["type"]
+    'string'
+    """
+    (_,), found = msgspec.json.schema_components([cls])
+    written = {name: _as_written(name, it) if _is_known(name) else it for name, it in found.items()}
+    inlined: dict[str, Any] = _inlined(written[cls.__name__], written)
+    return inlined
+
+
+def _is_known(name: str) -> bool:
+    return hasattr(events, name) or hasattr(values, name)
+
+
+def _inlined(schema: Any, found: dict[str, Any]) -> Any:
+    """Put definitions in the place of the references to them: none of ours refers to itself."""
+    match schema:
+        case {"$ref": str(reference), **more}:
+            return _inlined(found[reference.rpartition("/")[2]], found) | more
+        case dict():
+            fields = cast("dict[str, Any]", schema)
+            return {key: _inlined(value, found) for key, value in fields.items()}
+        case list():
+            return [_inlined(it, found) for it in schema]
+        case _:
+            return schema
+
+
+def from_plain(data: Any, cls: type[Any]) -> Any:
+    """Return the object of ``cls`` that JSON data is.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        made = from_dict(data) if issubclass(cls, events.EventBase) else msgspec.convert(data, cls)
+    except (MalformedItem, msgspec.ValidationError) as error:
+        raise ValueError(str(error)) from error
+    if not isinstance(made, cls):
+        raise ValueError(f"no {cls.__name__}, but a {type(made).__name__}")  # noqa: TRY004
+    return made
+
+
+def to_plain(value: Any) -> Any:
+    """Return one of our objects as JSON data, as it looks on every wire of ours."""
+    is_event = isinstance(value, get_args(events.Event))
+    return to_dict(value) if is_event else loads(dumps(value))
 
 
 def _as_written(name: str, schema: dict[str, Any]) -> dict[str, Any]:
