@@ -15,6 +15,7 @@ from langgraph.types import Command, Send
 
 from graphs import LANGGRAPH, agent, asks, calling, gives, of
 from streamkit import MessageReplaced, ToolEnd, ToolError, ToolStart, normalize
+from streamkit.wire import ai_sdk, chat, langgraph_sse, ndjson, sse
 from truth import SOURCES, read, result
 
 SECRET = "4111-1111"  # noqa: S105  (no password)
@@ -137,6 +138,32 @@ def test_a_result_that_no_message_holds_is_not_confirmed(source: str) -> None:
     graph = all_at_once(forgets, calling(("c1", "card", '{"name": "Ann"}')))
     (end,) = of(read(source, graph), ToolEnd)
     assert (end.output, end.confirmed) == (f"{SECRET} of Ann", False)
+
+
+WIRES = {
+    "sse": sse.encoder,
+    "ndjson": ndjson.encoder,
+    "ai_sdk": ai_sdk.encoder,
+    "chat": chat.encoder,
+    "langgraph_sse": lambda **options: langgraph_sse.encoder(thread_id="t", **options),
+}
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_no_wire_writes_a_result_that_is_not_confirmed(wire: str) -> None:
+    def forgets(state: Any) -> Any:
+        call = {**state["messages"][-1].tool_calls[0], "type": "tool_call"}
+        card.invoke(call)
+        return {"messages": [HumanMessage("never mind")]}
+
+    def written(**options: Any) -> bytes:
+        graph = all_at_once(forgets, calling(("c1", "card", '{"name": "Ann"}')))
+        stage = WIRES[wire](**options).stage()
+        return b"".join(it for event in read("events v2", graph) for it in stage(event))
+
+    assert SECRET.encode() not in written()
+    if wire in {"sse", "ndjson"}:
+        assert SECRET.encode() in written(private=True)
 
 
 @pytest.mark.parametrize("source", ["astream()", "events v2", "callbacks"])

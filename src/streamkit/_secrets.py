@@ -22,6 +22,7 @@ from .events import (
     RunStart,
     StepEnd,
     StepStart,
+    ToolEnd,
     Unrecognized,
 )
 from .values import ErrorInfo, Origin, ToolCall
@@ -80,6 +81,10 @@ PRIVATE: Table = {
     StepStart: {"input": _none},
     StepEnd: {"output": _unless_prompt},
     MessageEnd: {"response_metadata": _no_fields},
+    ToolEnd: {  # nobody has checked what a tool returned that its node put into no message
+        "output": lambda it: it.output if it.confirmed else None,
+        "artifact": lambda it: it.artifact if it.confirmed else None,
+    },
     Checkpoint: {
         "config": lambda it: _ids_of(it.config),
         "parent_config": lambda it: _ids_of(it.parent_config),

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from msgspec.structs import replace
+
 from .._fields import Fields
 from ..events import (
     Interrupt,
@@ -69,6 +71,28 @@ class Assembly(ToolRuns):
             for it in self._open.values()
             if it.fields.get("kind") == "node" and (it.origin.namespace, it.origin.node) == place
         ]
+
+    def origin_of_write(self, namespace: tuple[str, ...]) -> Origin:
+        """Return the origin of what a graph's stream writer wrote: its node and call, if certain.
+
+        LangGraph says only which graph it was.
+        """
+        graph = self.scopes.origin(namespace)
+        nodes = [
+            it
+            for it in self._open.values()
+            if it.fields.get("kind") == "node" and it.origin.namespace == namespace
+        ]
+        if len({it.origin.node for it in nodes}) != 1:
+            return graph
+        node = nodes[0].origin
+        if len(nodes) > 1:  # tasks of one node
+            return replace(graph, node=node.node, name=node.node)
+        tools = [it for it in self._open.values() if it.call and it.held is None]
+        inside = [it.fields["tool_call_id"] for it in tools if node.run_id in it.origin.parent_ids]
+        own = self.scopes.around([f":{node.run_id}"]).tool_call_id
+        call = inside[0] if len(inside) == 1 else own or node.tool_call_id
+        return replace(node, tool_call_id=call)
 
     # --- whole messages
 

@@ -101,7 +101,7 @@ class ModePayloads:
         seen.duplicates.end_superstep(origin.namespace)
 
     def _custom(self, namespace: Path, payload: object) -> None:
-        self._assembly.show(Custom, self._assembly.scopes.origin(namespace), data=payload)
+        self._assembly.show(Custom, self._assembly.origin_of_write(namespace), data=payload)
 
     def _updates(self, namespace: Path, payload: object) -> None:
         updates = dict_or_empty(payload)
