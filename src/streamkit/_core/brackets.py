@@ -268,7 +268,7 @@ class Brackets:
         if message is None:
             return
         if message.before_close and status in {"completed", "incomplete"}:
-            message.before_close()
+            self._add_held_back(message)
         self.messages.remove(message)
         message.close(status)
         self.seen.record_message(message, status)
@@ -276,6 +276,15 @@ class Brackets:
         if usage:
             model = message.model or "unknown"
             self._usage[model] = self._usage.get(model, Usage()) + usage
+
+    def _add_held_back(self, message: Message) -> None:
+        add, message.before_close = message.before_close, None
+        try:
+            if add:
+                add()
+        except Exception as error:  # noqa: BLE001  (closing cannot fail)
+            reason = f"what message {message.message_id!r} ended with: {type(error).__name__}"
+            self.unrecognized(None, reason, message.origin)
 
 
 def _is_of(origin: Origin, run_id: str) -> bool:

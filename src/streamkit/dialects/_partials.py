@@ -24,7 +24,7 @@ from .._core.json_message import JsonChunk
 from .._core.kinds import fields_of, message_in
 from .._core.message import Message
 from .._core.metadata import finish_reason
-from .._fields import Fields, dict_or_empty, json_text
+from .._fields import Fields, dict_or_empty, json_text, shown
 from ..errors import MalformedItem
 from .messages import MessagePairs
 
@@ -71,14 +71,30 @@ class PartialMessages(MessagePairs):
 
     def _add_rest(self, message: Message, id: str) -> None:
         """Add what was held back: the last call's arguments, and the usage."""
-        message.add_chunk(self._growing.pop(id).rest())
+        growing = self._growing.pop(id, None)
+        if growing:
+            message.add_chunk(growing.rest())
 
 
 def _message(raw: object) -> Any:
     message = message_in(raw)
     if message is None:
-        raise MalformedItem(f"expected a message, got {raw!r:.200}", raw)
+        raise MalformedItem(f"expected a message, got {shown(raw, 200)}", raw)
+    fields = fields_of(message)
+    wrong = [name for name, types in _TYPES.items() if not isinstance(fields[name], types)]
+    if wrong:
+        raise MalformedItem(f"a message's {wrong[0]} is no {_TYPES[wrong[0]]}", raw)
     return message
+
+
+_TYPES: dict[str, Any] = {
+    "id": str,
+    "content": str | list,
+    "additional_kwargs": dict,
+    "response_metadata": dict,
+    "tool_calls": list,
+    "invalid_tool_calls": list,
+}
 
 
 class _Growing:

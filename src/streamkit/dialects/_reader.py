@@ -65,15 +65,26 @@ class Reader(ABC):
         events, assembly.events = assembly.events, []  # `take`, without the call
         return events
 
+    def before_end(self) -> None:  # noqa: B027  (most dialects have nothing to add)
+        """Read what is known only at the end of the source; what it raises is unrecognized."""
+
     def close(self) -> Sequence[Event]:
         """Return the closing events: the source has no more items."""
-        self.assembly.now, self.assembly.strict = self._clock(), False  # closing cannot fail
+        self._begin_to_close()
+        try:
+            self.before_end()
+        except Exception as error:  # noqa: BLE001  (closing cannot fail)
+            self._refuse(None, error)
         self.assembly.end_run(self.final_status())
         return self.assembly.take()
 
+    def _begin_to_close(self) -> None:
+        self.assembly.now = self._clock()
+        self._strict = self.assembly.strict = False  # closing cannot fail
+
     def fail(self, error: BaseException) -> Sequence[Event]:
         """Return the closing events: the source raised, or its reader left."""
-        self.assembly.now, self.assembly.strict = self._clock(), False
+        self._begin_to_close()
         if isinstance(error, Exception):
             self.assembly.end_run("failed", error_info(error))
         else:  # CancelledError, GeneratorExit, KeyboardInterrupt: nothing went wrong

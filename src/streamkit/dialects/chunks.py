@@ -19,13 +19,12 @@ replaces what came before or adds to it is said where the type or the value tell
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, cast
 
 from .._core.kinds import fields_of, kind_of
 from .._core.message import Message
 from .._fields import dict_or_empty
-from ..events import Event, StepDelta
+from ..events import StepDelta
 from ..values import Origin
 from ._reader import Reader
 from ._sums import Sum, is_addable_dict
@@ -64,12 +63,11 @@ class ChunksReader(Reader):
         self._previous: object = None
         self._sum = Sum()
 
-    def close(self) -> Sequence[Event]:
-        """Return the closing events: the output is what the chunks add up to."""
+    def before_end(self) -> None:
+        """Set the output: what the chunks add up to."""
         message = self.assembly.message(_TEXT)
         if self.assembly.output is None:
             self.assembly.output = message.text_so_far if message else self._sum.total()
-        return super().close()
 
     def read(self, raw: object) -> None:
         """Tell the assembly what one chunk means."""

@@ -140,7 +140,7 @@ class RemoteReader(Reader):
         """Give the closing events; an error of the server's is told as the server told it."""
         if not isinstance(error, RunFailed):
             return super().fail(error)
-        self.assembly.now = self._clock()
+        self._begin_to_close()
         info = ErrorInfo(name=error.name, message=error.message, exception=error)
         self.assembly.end_run("failed", info)
         return self.assembly.take()

@@ -303,6 +303,10 @@ class RunReader(Reader):
 
     def _step_delta(self, event: dict[str, Any]) -> None:
         run, chunk = self._known(event), event["data"]["chunk"]
+        if not self.assembly.is_open(event["run_id"]):
+            raise MalformedItem(
+                f"a chunk of {event['name']!r}, which has no step that is open", event
+            )
         fields = {"step_id": event["run_id"], "value": chunk, "cumulative": is_cumulative(chunk)}
         self.assembly.show(StepDelta, run.origin, **fields)
 
