@@ -26,7 +26,6 @@ from langgraph_sdk import get_client, get_sync_client
 
 import recorded
 import served
-import streams
 from carried import FACTS
 from graphs import CORE, LANGGRAPH, facts, of
 from recorded import StreamPart
@@ -52,6 +51,7 @@ from streamkit import (
     normalize,
 )
 from streamkit._core.json_message import JsonMessage, json_message
+from streamkit.strategies import model_chunks
 from streamkit.testing import check_stream
 from streamkit.wire.codec import from_dict, to_dict
 
@@ -233,7 +233,7 @@ def pairs(chunks: list[Any]) -> list[Any]:
     return [(chunk, metadata) for chunk in chunks]
 
 
-@given(streams.message_chunks("run-1"))
+@given(model_chunks("run-1"))
 def test_a_message_that_grows_says_what_its_chunks_say(chunks: list[Any]) -> None:
     """Apart from the arguments of calls, which come whole."""
     grown, piecewise = events_of(growing(chunks)), events_of(pairs(chunks))
