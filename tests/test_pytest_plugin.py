@@ -22,7 +22,16 @@ def test_greeting(stream_recorder, assert_transcript):
 def session(pytester):
     def run(words=("Hel", "lo"), wanted="Hello", *options):
         pytester.makepyfile(test_it=TEST.format(words=list(words), wanted=wanted))
-        plugin = ("-p", "no:streamkit", "-p", "streamkit.pytest_plugin", "-p", "no:xdist")
+        plugin = (
+            "-p",
+            "no:streamkit",
+            "-p",
+            "streamkit.pytest_plugin",
+            "-p",
+            "no:xdist",
+            "-p",
+            "no:asyncio",
+        )
         return pytester.runpytest_inprocess("-q", *plugin, *options)
 
     return run
@@ -74,7 +83,16 @@ def test_the_grammar_is_checked_at_the_end(pytester):
                 stream_recorder(event)
         """
     )
-    plugin = ("-p", "no:streamkit", "-p", "streamkit.pytest_plugin", "-p", "no:xdist")
+    plugin = (
+        "-p",
+        "no:streamkit",
+        "-p",
+        "streamkit.pytest_plugin",
+        "-p",
+        "no:xdist",
+        "-p",
+        "no:asyncio",
+    )
     outcome = pytester.runpytest_inprocess("-q", *plugin)
     outcome.assert_outcomes(passed=1, errors=1)
     outcome.stdout.fnmatch_lines(["*GrammarError*run.start comes first*"])
