@@ -23,6 +23,7 @@ from . import (
     flat,
     importing,
     live,
+    looking,
     merging,
     replay,
     report,
@@ -40,6 +41,7 @@ MODULES = {
     "encoding": encoding,
     "serving": serving,
     "resuming": resuming,
+    "looking": looking,
     "flat": flat,
     "importing": importing,
 }

@@ -55,6 +55,15 @@ def _at_least(limit: float) -> Bar:
 
 
 BARS: dict[str, Bar] = {
+    # Looking at a run: recording beside the encoder; views in one second; percent of a live run.
+    "look.record.flushed": _at_most(2.0),
+    "look.record.batched": _at_most(1.5),
+    "look.view": _at_most(1.0),
+    "look.tree": _at_most(1.0),
+    "look.metrics.events": _at_most(2.0),
+    "look.metrics.messages": _at_most(2.0),
+    "look.spans.events": _at_most(2.0),
+    "look.spans.messages": _at_most(2.0),
     # Normalizing what was recorded, beside the floor.
     "replay.events.text": _at_most(5.5),
     "replay.messages.text": _at_most(5.5),

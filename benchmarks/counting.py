@@ -17,11 +17,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from streamkit import normalize
+from streamkit.metrics import Metrics
+from streamkit.otel import spans
 from streamkit.wire import sse
 
 from .floor import floor
@@ -61,13 +63,37 @@ def _as_sse(source: Any) -> Any:
     return normalize(source).pipe(sse.encoder())
 
 
+def _measured(source: Any) -> Any:
+    return normalize(source).pipe(Metrics())
+
+
+def _traced(source: Any) -> Any:
+    return normalize(source).pipe(spans(_tracer()))
+
+
+@cache
+def _tracer() -> Any:
+    from opentelemetry.sdk.trace import TracerProvider
+
+    return TracerProvider().get_tracer("benchmarks")
+
+
+LIVE: dict[str, Callable[[Any], Any]] = {
+    "bare": lambda it: it,
+    "ours": normalize,
+    "sse": _as_sse,
+    "metrics": _measured,
+    "spans": _traced,
+}
+
+
 def cases() -> dict[str, Case]:
     found: dict[str, Case] = {}
     for api in APIS:
         for workload in REPLAYED:
             found[f"{api} floor {workload}"] = partial(_floor, workload, api)
             found[f"{api} ours {workload}"] = partial(_replayed, workload, api)
-        for name, wrap in {"bare": lambda it: it, "ours": normalize, "sse": _as_sse}.items():
+        for name, wrap in LIVE.items():
             found[f"live {api} {name}"] = partial(_live, api, wrap)
     return found
 
@@ -79,7 +105,16 @@ def replayed() -> dict[str, float]:
 
 def live() -> dict[str, float]:
     """Instructions per token of a live graph, bare and normalized."""
-    return _instructions([name for name in cases() if name.startswith("live")])
+    return _live_counts("bare", "ours", "sse")
+
+
+def looking() -> dict[str, float]:
+    """Instructions per token of a live graph, bare, normalized, measured and traced."""
+    return _live_counts("bare", "ours", "metrics", "spans")
+
+
+def _live_counts(*names: str) -> dict[str, float]:
+    return _instructions([f"live {api} {name}" for api in APIS for name in names])
 
 
 def exact(value: float) -> Figure:

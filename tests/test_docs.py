@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import events_page
+import look_page
 import streamkit
 
 ROOT = Path(__file__).parent.parent
@@ -69,8 +70,17 @@ def names() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-async def test_page_runs(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_page_runs(
+    page: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     pytest.importorskip("langgraph", reason="langgraph is not installed")
+    for needed in ("langchain.agents", "streamkit.otel"):
+        if needed in page.read_text():
+            pytest.importorskip(NEEDS.get(needed, needed), reason=f"{page.name} needs it")
+    monkeypatch.chdir(tmp_path)
     if "streamkit.serve" in page.read_text():
         pytest.importorskip("fastapi", reason="fastapi is not installed")
     scope = names()
@@ -140,3 +150,8 @@ def test_docstrings_run(name: str) -> None:
 
 def test_the_events_page_is_current() -> None:
     assert events_page.PAGE.read_text() == events_page.page(), "run: python tests/events_page.py"
+
+
+def test_the_look_page_is_current() -> None:
+    pytest.importorskip("rich", reason="rich is not installed")
+    assert look_page.PAGE.read_text() == look_page.page(), "run: python tests/look_page.py"

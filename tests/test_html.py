@@ -195,6 +195,13 @@ def names(tab: Any) -> list[str]:
     return found
 
 
+def box(tab: Any, selector: str) -> dict[str, float]:
+    """Where the first such element is; rows are made anew when they are drawn."""
+    code = "it => { const {x, width} = document.querySelector(it).getBoundingClientRect(); return {x, width}; }"
+    found: dict[str, float] = tab.evaluate(code, selector)
+    return found
+
+
 def test_a_person_looks_at_a_run(browser, tmp_path):
     page = to_html(a_run(), prices=PRICES)
     with opened(browser, page, tmp_path, color_scheme="dark") as tab:
@@ -208,9 +215,9 @@ def test_a_person_looks_at_a_run(browser, tmp_path):
         assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
 
         # A bar is where and as long as its time; the mark is at the first token.
-        chart = tab.locator("#ticks").bounding_box()
-        bar = tab.locator(".bar.model").first.bounding_box()
-        mark = tab.locator(".bar.model .first").first.bounding_box()
+        chart = box(tab, "#ticks")
+        bar = box(tab, ".bar.model")
+        mark = box(tab, ".bar.model .first")
         assert bar["x"] - chart["x"] == pytest.approx(chart["width"] * 0.05, abs=2)
         assert bar["width"] == pytest.approx(chart["width"] * 0.3, abs=2)
         assert mark["x"] - bar["x"] == pytest.approx(bar["width"] / 3, abs=2)
@@ -237,7 +244,7 @@ def test_a_person_looks_at_a_run(browser, tmp_path):
         tab.keyboard.press("Escape")
         tab.keyboard.press("ArrowRight")
         tab.keyboard.press("+")
-        wider = tab.locator(".bar.tool").bounding_box()
+        wider = box(tab, ".bar.tool")
         assert wider["width"] > chart["width"] * 0.65
         tab.keyboard.press("d")
         assert tab.evaluate("document.documentElement.dataset.theme") == "light"

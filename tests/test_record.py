@@ -13,9 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
+from msgspec.structs import replace
 from pydantic import BaseModel
 
-from streamkit import MalformedItem, RunFailed, UsageError, normalize, presets
+from streamkit import MalformedItem, Origin, RunFailed, UsageError, normalize, presets
 from streamkit._raw_json import Unrecorded, from_json, to_json
 from streamkit.record import areplay, record, record_raw, replay, replay_raw
 from streamkit.testing import check_stream
@@ -127,6 +128,16 @@ class TestRecordings:
         assert b"the secret" in path.read_bytes()
         list(normalize(broken(), record(path, private=False), on_error="event"))
         assert b"the secret" not in path.read_bytes()
+
+    @pytest.mark.parametrize("private", [True, False])
+    def test_keep_internal_models(self, tmp_path, private):
+        path = tmp_path / "run.jsonl"
+        events = list(normalize(["Hel", "lo"]))
+        inner = [
+            replace(it, origin=Origin(internal=True)) if "m" in it.type else it for it in events
+        ]
+        list(normalize(inner, record(path, private=private)))
+        assert [it.type for it in replay(path)] == [it.type for it in events]
 
     def test_of_a_run_that_failed_raise_again(self, tmp_path):
         path = tmp_path / "run.jsonl"

@@ -39,7 +39,7 @@ from .events import (
 )
 from .values import ErrorInfo, Origin, ToolCall, Usage
 
-__all__ = ["Span", "SpanFold", "SpanKind"]
+__all__ = ["DELTAS", "Span", "SpanFold", "SpanKind"]
 
 SpanKind: TypeAlias = Literal["run", "graph", "node", "step", "model", "tool", "retrieval"]
 
@@ -49,6 +49,10 @@ _KINDS: dict[str, SpanKind] = {
     "chat_model": "model",
     "llm": "model",
 }
+
+
+DELTAS = frozenset({TextDelta, ReasoningDelta, ToolCallDelta})
+"""Most events of a stream: they change a span only while a message waits for its first text."""
 
 
 class Span(msgspec.Struct, kw_only=True, eq=False):
@@ -127,6 +131,8 @@ class SpanFold:
     def __init__(self) -> None:
         self.run: Span | None = None
         """The run itself, once it has started."""
+        self.waiting: set[str] = set()
+        """Messages without a first text: while there are none, a delta changes nothing."""
         self._by_run: dict[str, Span] = {}
         self._messages: dict[str, Span] = {}
         self._tools: dict[str, Span] = {}
@@ -211,12 +217,14 @@ class SpanFold:
         span.message_id = event.message_id
         span.model, span.provider = event.model, event.provider
         self._messages[event.message_id] = span
+        self.waiting.add(event.message_id)
         return span if is_new else None
 
     def _text_delta(self, event: TextDelta) -> None:
         span = self._messages.get(event.message_id)
         if span and span.first_text is None:
             span.first_text = event.timestamp
+            self.waiting.discard(event.message_id)
             self._token(event)
 
     def _token(self, event: TextDelta | ReasoningDelta | ToolCallStart | ToolCallDelta) -> None:
@@ -226,6 +234,7 @@ class SpanFold:
 
     def _message_end(self, event: MessageEnd) -> Span | None:
         span = self._messages.pop(event.message_id, None)
+        self.waiting.discard(event.message_id)
         if span is None:
             return None
         span.usage, span.finish_reason = event.usage, event.finish_reason

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from ._spans import Span, SpanFold
+from ._spans import DELTAS, Span, SpanFold
 from .events import Custom, Event, Interrupt, RunEnd, RunError
 from .mapping import PerRun, per_run
 from .values import Usage
@@ -177,6 +177,7 @@ class Metrics:
     def __init__(self, prices: Prices | None = None) -> None:
         self._prices = prices
         self._spans = SpanFold()
+        self._waiting = self._spans.waiting
         self._result = RunMetrics()
         self._running = 0
         self._idle_since = 0.0
@@ -184,7 +185,8 @@ class Metrics:
 
     def __call__(self, event: Event) -> Iterable[Event]:
         """Read one more event and pass it on."""
-        self.feed(event)
+        if self._waiting or event.__class__ not in DELTAS:
+            self.feed(event)
         return (event,)
 
     def feed(self, event: Event) -> None:

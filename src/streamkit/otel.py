@@ -30,7 +30,7 @@ except ModuleNotFoundError as error:
         name="opentelemetry",
     ) from error
 
-from ._spans import Span, SpanFold, SpanKind
+from ._spans import DELTAS, Span, SpanFold, SpanKind
 from .events import Event, Interrupt, RunEnd, RunError
 from .mapping import PerRun, per_run
 from .wire import jsonable
@@ -106,11 +106,14 @@ class _Tracing:
         self._steps = steps
         self._fold = SpanFold()
         self._feed = self._fold.feed
+        self._waiting = self._fold.waiting
         self._around = context.get_current()
         self._open: dict[int, tuple[Span, trace.Span]] = {}
         self._last = 0.0
 
     def __call__(self, event: Event) -> Iterable[Event]:
+        if event.__class__ in DELTAS and not self._waiting:
+            return (event,)
         span = self._feed(event)
         if span is None:
             if type(event) is Interrupt:

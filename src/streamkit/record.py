@@ -80,19 +80,26 @@ def record(path: PathLike, *, private: bool = True, flush: bool = True) -> PerRu
 
 def _recorder(path: PathLike, *, private: bool, flush: bool) -> Stage[Event, Event]:
     file = _open_to_write(path, flush=flush)
-    encode = Writer(private=private, after=b"\n").write  # internal models too
-    write = file.write
+    encode = Writer(private=private, internal=True, after=b"\n").feed
+    write, writelines = file.write, file.writelines
     finish = file.flush if flush and _is_gzip(path) else None
 
     def stage(event: Event) -> Iterable[Event]:
-        write(encode(event))
+        lines = encode(event)
+        if len(lines) == 1:
+            write(lines[0])
+        else:
+            writelines(lines)
         if finish:
             finish()
-        if isinstance(event, (RunEnd, RunError)):
+        if event.__class__ in _ENDS:
             file.close()
         return (event,)
 
     return stage
+
+
+_ENDS = frozenset({RunEnd, RunError})
 
 
 def replay(

@@ -24,7 +24,8 @@ _encode = msgspec.json.Encoder().encode
 class Writer:
     """Writes the events of one stream as JSON texts, each on one line.
 
-    ``before`` and ``after`` are written around each text.
+    ``before`` and ``after`` are written around each text. ``internal`` lets events of internal
+    models pass, which a recording keeps and a browser does not need; by default as ``private``.
 
     >>> from streamkit import Custom, Origin
     >>> event = Custom(origin=Origin(node="agent"), timestamp=0.5, data=1)
@@ -32,11 +33,19 @@ class Writer:
     (b'{"type":"custom","origin":{"node":"agent"},"timestamp":0.5,"data":1};',)
     """
 
-    def __init__(self, *, private: bool = False, before: bytes = b"", after: bytes = b"") -> None:
+    def __init__(
+        self,
+        *,
+        private: bool = False,
+        internal: bool | None = None,
+        before: bytes = b"",
+        after: bytes = b"",
+    ) -> None:
         self._private = private
         self._before = before
         self._after = after
-        self._entrance = Entrance(private=private, internal=private)
+        shown = private if internal is None else internal
+        self._entrance = Entrance(private=private, internal=shown)
         self._block: tuple[bytes, str | None, int, Origin | None] = (b"", None, 0, None)
 
     def feed(self, item: Any) -> tuple[bytes, ...]:
