@@ -168,7 +168,7 @@ class Metrics:
 
     >>> from streamkit import normalize
     >>> metrics = Metrics()
-    >>> for event in normalize(["Hel", "lo"], clock=iter([0.0, 0.5, 1.0]).__next__):
+    >>> for event in normalize(["Hel", "lo"], clock=lambda: 0.5):
     ...     metrics.feed(event)
     >>> metrics.result().status, len(metrics.result().calls)
     ('completed', 1)

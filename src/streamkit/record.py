@@ -81,15 +81,11 @@ def record(path: PathLike, *, private: bool = True, flush: bool = True) -> PerRu
 def _recorder(path: PathLike, *, private: bool, flush: bool) -> Stage[Event, Event]:
     file = _open_to_write(path, flush=flush)
     encode = Writer(private=private, internal=True, after=b"\n").feed
-    write, writelines = file.write, file.writelines
+    write = file.write
     finish = file.flush if flush and _is_gzip(path) else None
 
     def stage(event: Event) -> Iterable[Event]:
-        lines = encode(event)
-        if len(lines) == 1:
-            write(lines[0])
-        else:
-            writelines(lines)
+        write(b"".join(encode(event)))
         if finish:
             finish()
         if event.__class__ in _ENDS:

@@ -99,6 +99,9 @@ _CLASSES: dict[object, type[JsonMessage]] = {
 }
 
 
+_STORED = 2  # keys of a stored message: its type and its data
+
+
 def json_message(value: object) -> JsonMessage | None:
     """Give ``value`` as the message that it is, or None where nothing proves that it is one.
 
@@ -114,8 +117,8 @@ def json_message(value: object) -> JsonMessage | None:
     match raw:
         case {"lc": 1, "type": "constructor", "id": [*_, name], "kwargs": {"content": _}}:
             fields = raw["kwargs"]
-        case {"type": name, "data": {"content": _, "additional_kwargs": _}}:
-            fields = raw["data"]
+        case {"type": name, "data": {"content": _}} if len(raw) == _STORED:
+            fields = raw["data"]  # LangChain's stored form, and our own wire's
         case {"type": name, "content": _, "additional_kwargs": _}:
             fields = raw
         case {"type": name, "content": _, "id": str()} if raw.keys() <= _OF_A_STATE:
