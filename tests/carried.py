@@ -16,7 +16,7 @@ from langgraph.types import Command
 
 import recorded
 import streamkit
-from graphs import of
+from graphs import ASK, of
 from reference import INPUT, RESUME, build, reply
 from streamkit import (
     CallbackSource,
@@ -47,6 +47,7 @@ from streamkit import (
 from streamkit.demo import ScriptedChatModel
 from streamkit.demo.script import PLANNER
 from streamkit.testing import check_stream
+from truths import TRUTHS
 
 Events: TypeAlias = list[Event]
 
@@ -343,6 +344,39 @@ def carried_by_chunks() -> dict[str, str]:
 def carried_by_modes() -> dict[str, dict[str, str]]:
     """A graph's stream modes."""
     return {name: carries(run(source), run(owned)) for name, source in GRAPH.items()}
+
+
+def known_to(*groups: dict[str, Source]) -> dict[str, dict[str, str]]:
+    """Which truths each source knows, each from a run of a small graph."""
+    sources = {name: source for group in groups for name, source in group.items()}
+    return {name: _knows(source) for name, source in sources.items()}
+
+
+def _knows(source: Source) -> dict[str, str]:
+    async def says(build: Any, is_said: Any) -> bool:
+        events = await _read(source(build(), ASK, {"configurable": {"thread_id": "here"}}))
+        return bool(is_said(events))
+
+    return {
+        truth: "yes" if asyncio.run(says(build, is_said)) else ""
+        for truth, (build, is_said) in TRUTHS.items()
+    }
+
+
+def known_to_calls() -> dict[str, dict[str, str]]:
+    """Calls of a whole graph."""
+    return known_to(CALLS)
+
+
+def known_to_modes() -> dict[str, dict[str, str]]:
+    """Stream modes, and lists of them that applications ask for."""
+    return known_to(
+        {name: GRAPH[f"`{name}`"] for name in ("messages", "updates", "values", "tools")},
+        {
+            "`messages`, `updates`, `custom`": modes("messages", "updates", "custom"),
+            EVERY_MODE: GRAPH[EVERY_MODE],
+        },
+    )
 
 
 def carried_by_a_server() -> dict[str, dict[str, str]]:
