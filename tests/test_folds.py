@@ -6,7 +6,13 @@ import pytest
 
 pytest.importorskip("langgraph")
 
-from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, RemoveMessage
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    HumanMessage,
+    RemoveMessage,
+    ToolMessage,
+)
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import tool
 from langgraph.graph import MessagesState
@@ -273,6 +279,17 @@ def test_everything_else_of_a_run() -> None:
     assert [event.data for event in result.custom] == [error]
     assert [it.content for it in result.messages] == ["all cats", "1"]
     assert (result.text, result.tools[0].seconds) == ("all cats", 0.5)
+
+
+def test_results_of_one_superstep_are_in_the_order_of_their_calls() -> None:
+    """As the state has them: updates come in the order in which the tools ended."""
+    calls: list[Any] = [{"id": id, "name": "t", "args": {}} for id in ("c1", "c2")]
+    asking = AIMessage("", id="a", tool_calls=calls)
+    results = [ToolMessage(id, tool_call_id=id, id=f"t-{id}") for id in ("c2", "c1")]
+    written = [("agent", asking), *(("tools", it) for it in results)]
+    updates = [("updates", {node: {"messages": [it]}}) for node, it in written]
+    messages = normalize(updates).collect().messages
+    assert [it.id for it in messages] == ["a", "t-c1", "t-c2"]
 
 
 def test_a_refusal_is_the_answer_in_words() -> None:

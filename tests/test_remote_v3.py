@@ -20,6 +20,7 @@ from streamkit import (
     Interrupt,
     MessageAdded,
     MessageEnd,
+    MessageStart,
     StateUpdate,
     StepStart,
     ToolEnd,
@@ -28,11 +29,12 @@ from streamkit import (
     Unrecognized,
     normalize,
 )
-from streamkit.folds import text_of
+from streamkit.folds import RunFold, text_of
 from streamkit.presets import tokens
 from streamkit.testing import check_stream
 
 EVERY = pytest.mark.parametrize("name", recorded.VERSION_3)
+WHOLE = pytest.mark.parametrize("name", [it for it in recorded.VERSION_3 if "breaking" not in it])
 TOWNS = pytest.mark.parametrize(
     "name", [it for it in recorded.VERSION_3 if "town" in it or "full" in it]
 )
@@ -82,6 +84,21 @@ def test_but_for_models_that_talk_at_once(name: str) -> None:
     """A server's event does not say which of two messages in one namespace it is about."""
     for lost in of(read(name), Unrecognized):
         assert "2 messages are open in its namespace" in lost.reason
+
+
+@WHOLE
+def test_the_transcript_is_the_last_state(name: str) -> None:
+    fold = RunFold()
+    for event in read(name):
+        fold.feed(event)
+    found = [
+        (it.type, it.id, words(it.content), it.name, getattr(it, "tool_call_id", None))
+        for it in fold.result().messages
+    ]
+    assert found == [
+        (it["type"], it["id"], words(it["content"]), it.get("name"), it.get("tool_call_id"))
+        for it in last_state(name)
+    ]
 
 
 @TALKS
@@ -147,6 +164,8 @@ def test_messages_that_no_model_wrote(name: str) -> None:
     events = read(name)
     assert {"Welcome.", "Good bye."} < {it.text for it in of(events, MessageEnd)}
     assert [it.message.content for it in of(events, MessageAdded)] == ["Noted.", "Hurry."]
+    names = {it.name for it in of(events, MessageStart)}
+    assert "porter" in names
 
 
 @TOWNS

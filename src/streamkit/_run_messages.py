@@ -11,7 +11,8 @@ Laws of this file:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Any, NamedTuple, cast
 
 from ._core.content import text_in
@@ -189,7 +190,7 @@ def words_of(message: Any) -> str:
 # --- the state
 
 
-def _messages_of_state(states: Iterable[tuple[bool, Any]]) -> list[Any]:
+def _messages_of_state(states: Sequence[tuple[bool, Any]]) -> list[Any]:
     """Return what the state's channel of messages holds after all that was written."""
     channels: dict[str, dict[Any, Any]] = {}
     for is_whole, values in states:
@@ -198,8 +199,28 @@ def _messages_of_state(states: Iterable[tuple[bool, Any]]) -> list[Any]:
         for write in channel_writes(values):
             _write(channels.setdefault(write.channel, {}), write)
     if _CHANNEL in channels:
-        return list(channels[_CHANNEL].values())
-    return [message for channel in channels.values() for message in channel.values()]
+        channels = {_CHANNEL: channels[_CHANNEL]}
+    lists = [list(channel.values()) for channel in channels.values()]
+    is_snapshot = bool(states) and states[-1][0]
+    return [it for messages in lists for it in (messages if is_snapshot else _by_calls(messages))]
+
+
+def _by_calls(messages: list[Any]) -> list[Any]:
+    """Put results that stand side by side into the order of their calls, as the state has them.
+
+    Updates come as tasks end; LangGraph writes those of one superstep in the order of the tasks.
+    """
+    ranks: dict[Any, int] = {}
+    ordered: list[Any] = []
+    for is_result, group in groupby(messages, lambda it: bool(_call_key(it))):
+        members = list(group)
+        if is_result:
+            members.sort(key=lambda it: ranks.get(_call_key(it), len(ranks)))
+        else:
+            calls = (call for it in members for call in fields_of(it).get("tool_calls") or ())
+            ranks = {dict_or_empty(call).get("id"): rank for rank, call in enumerate(calls)}
+        ordered += members
+    return ordered
 
 
 def _write(channel: dict[Any, Any], write: ChannelWrite) -> None:
