@@ -21,6 +21,7 @@ pytest.importorskip("uvicorn", reason="uvicorn is not installed")
 
 from playwright.async_api import Page, async_playwright, expect
 
+from redis_server import redis_server  # noqa: F401  (a fixture)
 from serving import other_tasks, served, until
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "chat" / "app.py"
@@ -54,13 +55,13 @@ new MutationObserver(() => {
 in_a_browser = pytest.mark.skipif(not BROWSER, reason="chromium is not installed")
 
 
-def build_app(pace: float) -> Any:
+def build_app(pace: float, store: Any = None) -> Any:
     spec = importlib.util.spec_from_file_location("chat_example", EXAMPLE)
     assert spec
     assert spec.loader
     example = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(example)
-    return example.build_app(pace)
+    return example.build_app(pace, store)
 
 
 @asynccontextmanager
@@ -234,9 +235,28 @@ async def test_a_run_that_is_gone_is_told():
 async def test_junk_is_refused(path, body, status):
     async with served(build_app(pace=0)) as client:
         given = {"content": body} if isinstance(body, bytes) else {"json": body}
-        answer = await client.post(path, **given)
+        declared = {"content-type": "application/json"}
+        answer = await client.post(path, headers=declared, **given)
         assert answer.status_code == status
         assert list(answer.json()) == ["error"]
+
+
+async def test_a_form_of_another_site_is_refused():
+    async with served(build_app(pace=0)) as client:
+        answer = await client.post("/messages", data={"thread": str(uuid4()), "text": "Hi"})
+    assert answer.status_code == 415
+
+
+async def test_runs_are_shared_by_two_of_them(redis_server):  # noqa: F811
+    from streamkit.serve import Redis
+
+    apps = [build_app(0.01, Redis(redis_server.url)) for _ in range(2)]
+    async with served(apps[0]) as one, served(apps[1]) as other:
+        given = {"thread": str(uuid4()), "text": REQUEST}
+        run = (await one.post("/messages", json=given)).json()["run"]
+        answers = [await client.get(f"/runs/{run}") for client in (other, one)]
+    assert answers[0].content == answers[1].content
+    assert b"Shall I book this trip?" in answers[0].content
 
 
 async def test_the_page_needs_nothing_from_elsewhere():

@@ -441,3 +441,14 @@ async def test_the_contract_of_a_store(stores):
     assert await other.name("n") is None
     await mine.aclose()
     await other.aclose()
+
+
+async def test_a_name_is_free_at_once_when_its_run_has_ended(stores):
+    async with workers(stores) as (a, b):
+        for runs in (a, b, a, b):
+            id = await runs.start(Words("Hi", None).stream(), name="chat")
+            await Client(runs.response(id)).read()  # its client has the last frame, and goes on
+        words = Words("Hi")
+        id = await a.start(words.stream(), name="chat")
+        await a.stop(id)
+        assert await a.start(Words(None).stream(), name="chat") != id

@@ -5,8 +5,13 @@
 
 Then open http://127.0.0.1:8000. It runs offline, on the scripted model of `streamkit.demo`. For a
 graph of your own, change `build_graph` and what `run` makes of a request.
+
+With ``--redis redis://localhost``, a second one with ``--port 8001`` shows the runs of the first.
 """
 
+from argparse import ArgumentParser
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,13 +24,15 @@ from msgspec import Meta, Struct
 from streamkit import BadRequest, astream
 from streamkit.demo import build_graph
 from streamkit.presets import ui
-from streamkit.serve import Runs, bad_request, read_json
+from streamkit.serve import Memory, Redis, Runs, Store, bad_request, read_json
 
 PAGE = Path(__file__).with_name("index.html")
 POLICY = {
     "content-security-policy": "default-src 'none'; connect-src 'self'; img-src data:; "
     "script-src 'unsafe-inline'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 }
+
+MAX_BYTES = 100_000
 
 Thread = Annotated[str, Meta(pattern=r"^[0-9a-f-]{36}$")]
 
@@ -44,16 +51,23 @@ class Answer(Struct):
     approved: bool
 
 
-def build_app(pace: float = 0.05) -> FastAPI:
-    """Give the application, with so many seconds between two tokens of the scripted model."""
-    app = FastAPI(openapi_url=None)
-    app.add_exception_handler(BadRequest, bad_request)
+def build_app(pace: float = 0.05, store: Store | None = None) -> FastAPI:
+    """Return the application, with so many seconds between two tokens of the scripted model."""
     graph = build_graph(pace=pace)
-    runs = Runs()
+    runs = Runs(store=store or Memory())
 
-    def run(thread: str, given: object) -> dict[str, str]:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await runs.aclose()
+
+    app = FastAPI(openapi_url=None, lifespan=lifespan)
+    app.add_exception_handler(BadRequest, bad_request)
+
+    async def run(thread: str, given: object) -> dict[str, str]:
         config: Any = {"configurable": {"thread_id": thread}}
-        return {"run": runs.start(astream(graph, given, config, on_error="event").pipe(ui))}
+        events = astream(graph, given, config, on_error="event").pipe(ui)
+        return {"run": await runs.start(events, name=thread)}
 
     @app.get("/")
     async def page() -> HTMLResponse:
@@ -61,17 +75,17 @@ def build_app(pace: float = 0.05) -> FastAPI:
 
     @app.post("/messages")
     async def say(request: Request) -> dict[str, str]:
-        message = await read_json(request, Message)
-        return run(message.thread, {"messages": [("human", message.text)]})
+        message = await read_json(request, Message, max_bytes=MAX_BYTES)
+        return await run(message.thread, {"messages": [("human", message.text)]})
 
     @app.post("/answers")
     async def answer(request: Request) -> dict[str, str]:
-        given = await read_json(request, Answer)
-        return run(given.thread, Command(resume={"approved": given.approved}))
+        given = await read_json(request, Answer, max_bytes=MAX_BYTES)
+        return await run(given.thread, Command(resume={"approved": given.approved}))
 
     @app.get("/runs/{id}")
-    async def read(id: str, request: Request) -> Response:
-        return runs.response(id, request.headers.get("last-event-id"))
+    async def read(id: str) -> Response:
+        return runs.response(id)
 
     @app.delete("/runs/{id}", status_code=204)
     async def stop(id: str) -> None:
@@ -81,4 +95,9 @@ def build_app(pace: float = 0.05) -> FastAPI:
 
 
 if __name__ == "__main__":
-    uvicorn.run(build_app(), port=8000)
+    parser = ArgumentParser(description="A chat window.")
+    parser.add_argument("--redis", help="keep runs in this server, such as redis://localhost")
+    parser.add_argument("--port", type=int, default=8000)
+    given = parser.parse_args()
+    made = build_app(store=Redis(given.redis) if given.redis else None)
+    uvicorn.run(made, port=given.port, timeout_graceful_shutdown=1)

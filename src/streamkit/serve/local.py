@@ -29,6 +29,9 @@ _OF_AN_END = re.compile(r"[1-9]\d*-\d+", re.ASCII)
 RETRY_EVERY = 0.25
 """Seconds between two attempts to reach a store that is away."""
 
+NAME_FREE = 0.25
+"""Seconds that a new run waits for a name: clients may answer the last frame of a run at once."""
+
 APPEND_EVERY = 0.002
 """Seconds between two parts at least: what comes meanwhile goes with the next one."""
 
@@ -188,15 +191,21 @@ class LocalRun:
             self._forget(self)
 
     async def _has_lease(self) -> bool:
-        try:
-            holder = await self._store.lease(self.info, self._cancel)
-        except Exception:  # noqa: BLE001
-            log.exception("the store of a run cannot be reached")
-            self._know(StoreAway())
-            return False
-        if holder is not None:
-            self._know(NameTaken(holder))
-        return holder is None
+        """Take the lease; a run that has just ended may have the name for a moment longer."""
+        end = monotonic() + NAME_FREE
+        while True:
+            try:
+                holder = await self._store.lease(self.info, self._cancel)
+            except Exception:  # noqa: BLE001
+                log.exception("the store of a run cannot be reached")
+                self._know(StoreAway())
+                return False
+            if holder is None:
+                return True
+            if monotonic() > end:
+                self._know(NameTaken(holder))
+                return False
+            await asyncio.sleep(NAME_FREE / 5)
 
     def add(self, frame: bytes) -> None:
         """Keep a frame, and let everybody have it."""
@@ -250,14 +259,12 @@ class LocalRun:
         await asyncio.wait({self.known})
         if self._reading:
             await stopped(self._reading)
-            self.is_over = True
-            self._wake()
+            await asyncio.wait({self._task}, timeout=FLUSH)
 
     async def discard(self) -> None:
         """Stop it with its process: its end is stored, if the store can be reached at once."""
         if self.is_own:
             await self.stop()
-            await asyncio.wait({self._task}, timeout=FLUSH)
         await stopped(self._task)
 
 
