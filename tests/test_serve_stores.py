@@ -270,10 +270,10 @@ async def test_a_reader_on_another_worker_keeps_a_run_going(stores):
 
 
 async def test_a_result_is_dropped_after_its_time(stores):
-    async with workers(stores, ttl=0.3) as (a, b):
+    async with workers(stores, ttl=1.0) as (a, b):
         id = await a.start(Words("Hi", None).stream())
         await Client(a.response(id)).read()
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(1.5)
         for runs in (a, b):
             with pytest.raises(BadRequest) as caught:
                 await Client(runs.response(id)).read()
