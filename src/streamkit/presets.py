@@ -3,7 +3,7 @@
     async for event in normalize(graph.astream_events(inputs), tokens | tools): ...
 
 They are filters like any other and combine with ``&``, ``|`` and ``~``, and with those of
-`streamkit.filters`. Only `ui` also changes events, and so stands in a row of its own.
+`streamkit.filters`. Only `ui` and the two answers are stages, which stand in a row.
 
 >>> from streamkit import normalize
 >>> [event.type for event in normalize(["Hel", "lo"], final)]
@@ -18,6 +18,7 @@ They are filters like any other and combine with ``&``, ``|`` and ``~``, and wit
 
 from __future__ import annotations
 
+from ._answers import ASKS, HeldAnswer, OptimisticAnswer
 from ._bracket_filter import DECIDED, Filter, of_classes
 from ._fields import dict_or_empty
 from ._protocols import Stage
@@ -47,10 +48,12 @@ from .filters import conversation, only, roles
 from .mapping import PerRun
 
 __all__ = [
+    "answer",
     "chat",
     "debug",
     "final",
     "lifecycle",
+    "optimistic_answer",
     "sources",
     "state",
     "tokens",
@@ -103,6 +106,14 @@ debug: Filter = of_classes(*DECIDED).named("debug")
 
 final: Filter = (only(MessageEnd) & conversation).named("final")
 """Finished messages only: ``message.end`` has the whole text, the calls and the usage."""
+
+
+answer: PerRun[Event, Event] = PerRun(HeldAnswer, "answer", ASKS)
+"""The answer: messages of the conversation that call no tool, each held until that is certain."""
+
+optimistic_answer: PerRun[Event, Event] = PerRun(OptimisticAnswer, "optimistic_answer", ASKS)
+"""The answer as it is written; a message that turns out to call a tool is taken back: it ends
+``abandoned``, and readers drop its text."""
 
 
 # --- for a frontend

@@ -10,13 +10,19 @@ Laws of this file:
 
 from __future__ import annotations
 
+import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import inf
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from msgspec.structs import replace
 
+from ._fields import shown
+from ._protocols import is_async
+from ._text_stages import Guarded, HeldText, Redacted, ThinkTags, cleaner
+from ._typed import Partial, Typed
+from .errors import UsageError
 from .events import (
     Event,
     MessageEnd,
@@ -29,7 +35,10 @@ from .events import (
 )
 from .mapping import PerRun
 
-__all__ = ["coalesce", "sequential"]
+__all__ = ["coalesce", "guard", "redact", "sequential", "think_tags", "typed"]
+
+
+T = TypeVar("T")
 
 
 def coalesce(
@@ -140,3 +149,123 @@ sequential: PerRun[Event, Event] = PerRun(_Queue, "sequential")
 >>> [event.type for event in normalize(["Hi"], sequential)][:3]
 ['run.start', 'message.start', 'text.start']
 """
+
+
+# --- text across deltas
+
+
+def think_tags(opening: str = "<think>", closing: str = "</think>") -> PerRun[Event, Event]:
+    """Return a stage that makes reasoning of text between tags, as many open models write it.
+
+    The tags are found across deltas; they are left out, and so are they in ``message.end``. What is
+    never closed is reasoning to its end.
+
+    Raises:
+        UsageError: a tag is empty.
+
+    >>> from streamkit import normalize
+    >>> said = ["<thi", "nk>Hm.</th", "ink>", "Yes."]
+    >>> [event.type for event in normalize(said, think_tags())][2:-2]
+    ['reasoning.start', 'reasoning.delta', 'reasoning.end', 'text.start', 'text.delta', 'text.end']
+    >>> list(normalize(said, think_tags()).text())
+    ['Yes.']
+    """
+    if not (opening and closing):
+        raise UsageError("think_tags() needs an opening and a closing tag, such as '<think>'")
+    return PerRun(lambda: ThinkTags(opening, closing), f"think_tags({opening!r}, {closing!r})")
+
+
+def redact(
+    patterns: str | re.Pattern[str] | Sequence[str | re.Pattern[str]],
+    *,
+    hold: int = 64,
+    replacement: str = "[redacted]",
+) -> PerRun[Event, Event]:
+    r"""Return a stage that replaces whatever matches, also where it is split across deltas.
+
+    Text, reasoning and arguments of calls are redacted as they are written, and every value in
+    other events: results, state, custom data. A value that has a match becomes JSON data. The first
+    match of a message, or else of a run, is reported by a `Custom` event of the name ``withheld``.
+
+    Args:
+        patterns: regular expressions.
+        hold: how many characters of a block are held back: the longest match that is surely found.
+            Of a longer one, what is still held is replaced.
+        replacement: what stands in its place.
+
+    Raises:
+        UsageError: a pattern is no regular expression, or ``hold`` is no positive int.
+
+    >>> from streamkit import normalize
+    >>> "".join(normalize(["My number is 555-", "1234."], redact(r"\d{3}-\d{4}")).text())
+    'My number is [redacted].'
+    """
+    given = [patterns] if isinstance(patterns, (str, re.Pattern)) else list(patterns)
+    try:
+        compiled = [re.compile(it) for it in given]
+    except (TypeError, re.error) as error:
+        raise UsageError(f"redact() takes regular expressions: {error}") from error
+    _require_hold(hold)
+    return PerRun(
+        lambda: HeldText(
+            lambda: Redacted(compiled, hold, replacement), "redact", cleaner(compiled, replacement)
+        ),
+        f"redact({[it.pattern for it in compiled]!r})",
+    )
+
+
+def guard(check: Callable[[str], bool], *, hold: int | None = 64) -> PerRun[Event, Event]:
+    """Return a stage that passes text as long as ``check`` returns True for it.
+
+    ``check`` is called with the newest text of a block as it is written, at least the last ``hold``
+    characters. Once it returns False or raises, nothing more of that block passes, and a `Custom`
+    event of the name ``withheld`` says so. Text and reasoning are checked, and nothing else.
+
+    Args:
+        check: whether the text may pass.
+        hold: how many characters are held back, so that what is refused within that length never
+            passes in part; None holds each block until its end and checks it as a whole.
+
+    Raises:
+        UsageError: ``check`` is no plain function, or ``hold`` is no positive int.
+
+    >>> from streamkit import normalize
+    >>> polite = guard(lambda text: "damn" not in text, hold=4)
+    >>> "".join(normalize(["Well, da", "mn it."], polite).text())
+    'Well'
+    """
+    if not callable(cast("Any", check)) or is_async(check):
+        raise UsageError("guard() takes a plain function from text to True or False")
+    if hold is not None:
+        _require_hold(hold)
+    return PerRun(lambda: HeldText(lambda: Guarded(check, hold), "guard"), f"guard(hold={hold})")
+
+
+def _require_hold(hold: Any) -> None:
+    if not isinstance(hold, int) or hold < 1:
+        raise UsageError(f"hold= is a number of characters, at least 1, not {shown(hold, 60)}")
+
+
+# --- objects
+
+
+def typed(model: type[T]) -> PerRun[Event, T]:
+    """Return a stage from events to objects of ``model``, each more complete than the last.
+
+    The object is read from JSON text, from the arguments of a call named as the model, and from
+    what a parser, a node or the run gave: any strategy of structured output. While it is written,
+    fields of a pydantic model that are not there yet are None. The finished object is validated.
+
+    Raises:
+        UsageError: ``model`` is no type of data.
+
+    >>> from pydantic import BaseModel
+    >>> from streamkit import normalize
+    >>> class City(BaseModel):
+    ...     name: str
+    ...     people: int
+    >>> list(normalize(['{"name": "Bo', 'logna", ', '"people": 400000}']).pipe(typed(City)))[-1]
+    City(name='Bologna', people=400000)
+    """
+    partial = Partial(model)
+    return PerRun(lambda: Typed(partial), f"typed({getattr(model, '__name__', model)})")

@@ -20,10 +20,19 @@ from typing import Any, TypeVar, overload
 from weakref import ref
 
 from .._drive import AsyncEventStream, EventStream
-from ..events import Event, MessageEnd, MessageRemoved, MessageReplaced
+from ..events import (
+    Event,
+    MessageEnd,
+    MessageRemoved,
+    MessageReplaced,
+    ToolDelta,
+    ToolEnd,
+    ToolError,
+    ToolStart,
+)
 from ._hub import Reader, hub_of
 
-__all__ = ["by_agent", "by_message", "by_namespace", "split", "tee"]
+__all__ = ["by_agent", "by_message", "by_namespace", "by_subagent", "by_tool", "split", "tee"]
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -140,6 +149,31 @@ def by_agent(event: Event) -> str | None:
     {None}
     """
     return event.origin.agent
+
+
+def by_tool(event: Event) -> str | None:
+    """Return the id of the call on whose behalf an event happens, or which it is about.
+
+    >>> from streamkit import normalize
+    >>> {by_tool(event) for event in normalize(["Hel", "lo"])}
+    {None}
+    """
+    if isinstance(event, (ToolStart, ToolDelta, ToolEnd, ToolError)):
+        return event.tool_call_id
+    return event.origin.tool_call_id
+
+
+def by_subagent(event: Event) -> str | None:
+    """Return the run of a sub-agent that an event comes from: a key for `split`.
+
+    Two runs of one agent have two keys, and what a sub-agent runs itself has that of the outermost.
+    None stands for the main agent: ``split`` leaves that out.
+
+    >>> from streamkit import normalize
+    >>> {by_subagent(event) for event in normalize(["Hel", "lo"])}
+    {None}
+    """
+    return next(iter(event.origin.namespace), event.origin.tool_call_id)
 
 
 def by_namespace(event: Event) -> tuple[str, ...]:

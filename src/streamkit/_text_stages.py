@@ -1,0 +1,443 @@
+"""Stages over the text of blocks, across its deltas: reasoning tags, redaction, a guard.
+
+Laws of this file:
+
+1. Whatever an end says (``text.end``, ``message.end``) is what its deltas said.
+2. What must not pass never passes, however the text is cut into deltas: each block's newest text is
+   held back until what may begin in it is decided. Only the newest text is looked at again, so the
+   cost of a delta does not grow with the text.
+3. At its end, or where the stream is cut, a block decides about the rest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol, cast
+
+from msgspec.structs import replace
+
+from .events import (
+    Custom,
+    Event,
+    MessageEnd,
+    ReasoningDelta,
+    ReasoningEnd,
+    ReasoningStart,
+    TextDelta,
+    TextEnd,
+    TextStart,
+    ToolCallDelta,
+    ToolCallEnd,
+)
+from .values import ErrorInfo, ToolCall
+
+__all__ = ["Guarded", "HeldText", "Redacted", "ThinkTags", "cleaner"]
+
+
+class Rewriter(Protocol):
+    """What becomes of one block's text."""
+
+    withheld: bool
+    """Whether anything was withheld."""
+
+    def feed(self, text: str) -> str:
+        """Return what may pass by now."""
+        ...
+
+    def end(self) -> str:
+        """Return what may pass of the rest."""
+        ...
+
+
+class Redacted:
+    """Replaces what matches any pattern."""
+
+    def __init__(self, patterns: Sequence[re.Pattern[str]], hold: int, replacement: str) -> None:
+        self.withheld = False
+        self._patterns = patterns
+        self._hold = hold
+        self._replacement = replacement
+        self._context = ""  # the newest text that was decided, as it came
+        self._pending = ""
+        self._ends_redacted = False
+
+    def feed(self, text: str) -> str:
+        self._pending += text
+        return self._release(len(self._pending) - self._hold)
+
+    def end(self) -> str:
+        return self._release(len(self._pending))
+
+    def _release(self, count: int) -> str:
+        if count <= 0:
+            return ""
+        whole, at = self._context + self._pending, len(self._context)
+        cut = at + count
+        out: list[str] = []
+        for start, end in self._spans(whole, at):
+            if start >= cut:
+                break
+            out.append(whole[at:start])
+            if not (start == at and self._ends_redacted):  # a match that goes on is one
+                out.append(self._replacement)
+            self.withheld = self._ends_redacted = True
+            at, cut = end, max(cut, end)
+        if at < cut:
+            out.append(whole[at:cut])
+            self._ends_redacted = False
+        self._context, self._pending = whole[:cut][-self._hold :], whole[cut:]
+        return "".join(out)
+
+    def _spans(self, whole: str, at: int) -> list[tuple[int, int]]:
+        """Return where text from ``at`` on matches, overlaps joined; a match may begin before."""
+        found = sorted(
+            (max(it.start(), at), it.end())
+            for pattern in self._patterns
+            for it in pattern.finditer(whole)
+            if it.end() > max(it.start(), at)
+        )
+        spans: list[tuple[int, int]] = []
+        for start, end in found:
+            if spans and start <= spans[-1][1]:
+                spans[-1] = (spans[-1][0], max(end, spans[-1][1]))
+            else:
+                spans.append((start, end))
+        return spans
+
+
+class Guarded:
+    """Passes text as long as a check accepts it, and then nothing more of its block."""
+
+    def __init__(self, check: Callable[[str], bool], hold: int | None) -> None:
+        self.withheld = False
+        self._check = check
+        self._hold = hold
+        self._context = ""
+        self._pending = ""
+
+    def feed(self, text: str) -> str:
+        if self.withheld:
+            return ""
+        self._pending += text
+        if self._hold is None:
+            return ""
+        return self._release(len(self._pending) - self._hold)
+
+    def end(self) -> str:
+        return "" if self.withheld else self._release(len(self._pending))
+
+    def _release(self, count: int) -> str:
+        passed, self.withheld = False, True  # also where the check raises
+        passed = bool(self._check(self._context + self._pending))
+        self.withheld = not passed
+        if self.withheld:
+            self._context = self._pending = ""
+        if not passed or count <= 0:
+            return ""
+        out, self._pending = self._pending[:count], self._pending[count:]
+        self._context = (self._context + out)[-(self._hold or 1) :]
+        return out
+
+
+class HeldText:
+    """One run's stage: every block's text goes through a rewriter of its own.
+
+    Args:
+        make: makes a block's rewriter.
+        name: what withholds, for the event that says so.
+        clean: what becomes of values that are no text of a block; None if they pass.
+    """
+
+    def __init__(
+        self, make: Callable[[], Rewriter], name: str, clean: Callable[[Any], Any] | None = None
+    ) -> None:
+        self._make = make
+        self._name = name
+        self._clean = clean
+        self._blocks: dict[tuple[str, int], tuple[Rewriter, list[str]]] = {}
+        self._texts: dict[str, list[str]] = {}
+        self._calls: dict[str, list[tuple[str, Any]]] = {}
+        self._reported: set[str] = set()
+        self._has_reported = False
+
+    def __call__(self, event: Event) -> Iterable[Event]:
+        match event:
+            case TextDelta() | ReasoningDelta():
+                out = self._fed(event, event.text)
+                yield from self._reports(event)
+                if out:
+                    yield replace(event, text=out)
+            case TextEnd() | ReasoningEnd():
+                yield from self._text_end(event)
+            case ToolCallDelta() if self._clean:
+                out = self._fed(event, event.args)
+                yield from self._reports(event)
+                if out:
+                    yield replace(event, args=out)
+            case ToolCallEnd() if self._clean:
+                yield from self._call_end(event, self._clean)
+            case MessageEnd():
+                self._reported.discard(event.message_id)
+                yield self._message_end(event)
+            case _:
+                yield from self._other(event)
+
+    def _fed(self, event: Any, text: str) -> str:
+        key = (event.message_id, event.block_id)
+        if key not in self._blocks:
+            self._blocks[key] = (self._make(), [])
+        rewriter, pieces = self._blocks[key]
+        out = rewriter.feed(text)
+        pieces.append(out)
+        return out
+
+    def _rest(self, event: Any) -> tuple[str, str]:
+        """Return the rest of a block's text that may pass, and all that passed."""
+        rewriter, pieces = self._blocks.get((event.message_id, event.block_id), (None, []))
+        rest = rewriter.end() if rewriter else ""
+        return rest, "".join((*pieces, rest))
+
+    def _text_end(self, event: TextEnd | ReasoningEnd) -> Iterator[Event]:
+        rest, text = self._rest(event)
+        yield from self._reports(event)
+        self._blocks.pop((event.message_id, event.block_id), None)
+        if rest:
+            delta = TextDelta if isinstance(event, TextEnd) else ReasoningDelta
+            yield delta(
+                origin=event.origin,
+                timestamp=event.timestamp,
+                message_id=event.message_id,
+                block_id=event.block_id,
+                text=rest,
+            )
+        if isinstance(event, TextEnd):
+            self._texts.setdefault(event.message_id, []).append(text)
+        yield replace(event, text=text)
+
+    def _call_end(self, event: ToolCallEnd, clean: Callable[[Any], Any]) -> Iterator[Event]:
+        rest, text = self._rest(event)
+        yield from self._reports(event)
+        self._blocks.pop((event.message_id, event.block_id), None)
+        if rest:
+            yield ToolCallDelta(
+                origin=event.origin,
+                timestamp=event.timestamp,
+                message_id=event.message_id,
+                block_id=event.block_id,
+                tool_call_id=event.tool_call_id,
+                args=rest,
+            )
+        args = clean(event.args)
+        self._calls.setdefault(event.message_id, []).append((text, args))
+        yield replace(event, text=text, args=args)
+
+    def _message_end(self, event: MessageEnd) -> Event:
+        texts = self._texts.pop(event.message_id, None)
+        calls = self._calls.pop(event.message_id, [])
+        if texts is not None:
+            event = replace(event, text="".join(texts))
+        if len(calls) == len(event.tool_calls) and calls:
+            made = zip(event.tool_calls, calls, strict=True)
+            event = replace(
+                event,
+                tool_calls=tuple(replace(it, text=text, args=args) for it, (text, args) in made),
+            )
+        return event
+
+    def _other(self, event: Event) -> Iterator[Event]:
+        if self._clean is None:
+            yield event
+            return
+        changes = {
+            name: cleaned
+            for name in _VALUES
+            if (value := getattr(event, name, None)) is not None
+            and (cleaned := self._clean(value)) is not value
+        }
+        if changes and not self._has_reported:
+            yield self._report(event)
+        yield replace(event, **changes) if changes else event
+
+    def _reports(self, event: Any) -> Iterator[Event]:
+        """Return the one event that says that something of a message was withheld."""
+        block = self._blocks.get((event.message_id, event.block_id))
+        if block and block[0].withheld and event.message_id not in self._reported:
+            self._reported.add(event.message_id)
+            yield self._report(event)
+
+    def _report(self, event: Event) -> Event:
+        self._has_reported = True
+        data = {"by": self._name, "message_id": getattr(event, "message_id", None)}
+        return Custom(origin=event.origin, timestamp=event.timestamp, name="withheld", data=data)
+
+
+_VALUES = (
+    *("input", "output", "artifact", "value", "values", "documents", "query", "block", "citation"),
+    *("message", "data", "raw", "reason", "delta", "error"),
+)
+"""The fields of events that hold what an application or a model made."""
+
+
+def cleaner(patterns: Sequence[re.Pattern[str]], replacement: str) -> Callable[[Any], Any]:
+    """Return what redacts every text in a value, and returns a value without matches as it is."""
+
+    def clean_text(text: str) -> str:
+        for pattern in patterns:
+            text = pattern.sub(lambda it: replacement if it.group() else "", text)
+        return text
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, str):
+            cleaned = clean_text(value)
+            return value if cleaned == value else cleaned
+        if isinstance(value, (int, float, bool, type(None))):
+            return value
+        if isinstance(value, ErrorInfo):
+            message = clean_text(value.message)
+            is_clean = message == value.message
+            return value if is_clean else replace(value, message=message, exception=None)
+        if isinstance(value, ToolCall):
+            return value
+        from .wire.plain_json import jsonable  # noqa: PLC0415  (what is no JSON data becomes it)
+
+        plain = jsonable(value, private=True)
+        cleaned = _walked(plain, clean_text)
+        return value if cleaned == plain else cleaned
+
+    return clean
+
+
+def _walked(value: Any, clean_text: Callable[[str], str]) -> Any:
+    match value:
+        case str():
+            return clean_text(value)
+        case dict():
+            fields = cast("dict[str, Any]", value)
+            return {clean_text(name): _walked(it, clean_text) for name, it in fields.items()}
+        case list():
+            return [_walked(it, clean_text) for it in value]
+        case _:
+            return value
+
+
+class ThinkTags:
+    """One run's stage: tagged text becomes reasoning, in blocks of its own."""
+
+    def __init__(self, opening: str, closing: str) -> None:
+        self._tags = (opening, closing)
+        self._messages: dict[str, _Blocks] = {}
+
+    def __call__(self, event: Any) -> Iterable[Event]:
+        message_id = getattr(event, "message_id", None)
+        if message_id is None or not (hasattr(event, "block_id") or isinstance(event, MessageEnd)):
+            return (event,)
+        if message_id not in self._messages:
+            self._messages[message_id] = _Blocks(self._tags)
+        blocks = self._messages[message_id]
+        match event:
+            case TextStart():
+                blocks.split[event.block_id] = _Split()
+                return ()
+            case TextDelta():
+                return list(blocks.fed(event, event.text))
+            case TextEnd():
+                return list(blocks.ended(event))
+            case MessageEnd():
+                del self._messages[message_id]
+                return (replace(event, text="".join(blocks.text)),)
+            case _:
+                return list(blocks.moved(event))
+
+
+class _Split:
+    """One block of text that is split at its tags."""
+
+    def __init__(self) -> None:
+        self.is_thinking = False
+        self.rest = ""  # what may be the beginning of a tag
+        self.open: int | None = None  # the block that is being written
+        self.pieces: list[str] = []
+
+
+class _Blocks:
+    """The blocks of one message, numbered anew."""
+
+    def __init__(self, tags: tuple[str, str]) -> None:
+        self.text: list[str] = []
+        self.split: dict[int, _Split] = {}
+        self._tags = tags
+        self._count = 0
+        self._numbers: dict[int, int] = {}
+
+    def moved(self, event: Any) -> Iterator[Event]:
+        """Return an event of another block, with the number that the block has now."""
+        split = self.split.get(event.block_id)
+        if split:  # a citation, which stands in its text
+            yield from self._opened(event, split)
+            yield replace(event, block_id=split.open)
+            return
+        if event.block_id not in self._numbers:
+            self._numbers[event.block_id] = self._next()
+        yield replace(event, block_id=self._numbers[event.block_id])
+
+    def fed(self, event: Any, text: str) -> Iterator[Event]:
+        split = self.split.setdefault(event.block_id, _Split())
+        text = split.rest + text
+        split.rest = ""
+        while text:
+            tag = self._tags[split.is_thinking]
+            before, found, after = text.partition(tag)
+            if not found:
+                held = _begun(text, tag)
+                split.rest = text[len(text) - held :]
+                yield from self._written(event, split, text[: len(text) - held])
+                return
+            yield from self._written(event, split, before)
+            yield from self._closed(event, split)
+            split.is_thinking = not split.is_thinking
+            text = after
+
+    def ended(self, event: TextEnd) -> Iterator[Event]:
+        split = self.split.setdefault(event.block_id, _Split())
+        yield from self._written(event, split, split.rest)
+        yield from self._closed(event, split)
+        del self.split[event.block_id]
+
+    def _next(self) -> int:
+        self._count += 1
+        return self._count - 1
+
+    def _opened(self, event: Any, split: _Split) -> Iterator[Event]:
+        if split.open is None:
+            split.open = self._next()
+            yield self._made(ReasoningStart if split.is_thinking else TextStart, event, split)
+
+    def _written(self, event: Any, split: _Split, text: str) -> Iterator[Event]:
+        if not text:
+            return
+        yield from self._opened(event, split)
+        split.pieces.append(text)
+        if not split.is_thinking:
+            self.text.append(text)
+        delta = ReasoningDelta if split.is_thinking else TextDelta
+        yield self._made(delta, event, split, text=text)
+
+    def _closed(self, event: Any, split: _Split) -> Iterator[Event]:
+        if split.open is not None:
+            end = ReasoningEnd if split.is_thinking else TextEnd
+            yield self._made(end, event, split, text="".join(split.pieces))
+            split.open = None
+            split.pieces.clear()
+
+    def _made(self, cls: Any, event: Any, split: _Split, **fields: Any) -> Event:
+        about = {"message_id": event.message_id, "block_id": split.open}
+        return cast("Event", cls(origin=event.origin, timestamp=event.timestamp, **about, **fields))
+
+
+def _begun(text: str, tag: str) -> int:
+    """Return how many characters at the end of a text may be the beginning of a tag."""
+    for size in range(min(len(tag) - 1, len(text)), 0, -1):
+        if text.endswith(tag[:size]):
+            return size
+    return 0

@@ -1,0 +1,283 @@
+"""Stages over text across deltas: tags, redaction, a guard; the answer; typed objects."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.messages import AIMessageChunk
+from pydantic import BaseModel
+
+from streamkit import (
+    Custom,
+    Event,
+    MessageEnd,
+    ReasoningEnd,
+    TextDelta,
+    TextEnd,
+    ToolCallEnd,
+    UsageError,
+    normalize,
+)
+from streamkit._text_stages import Redacted
+from streamkit.presets import answer, optimistic_answer
+from streamkit.stages import guard, redact, think_tags, typed
+from streamkit.testing import check_stream
+
+
+def cut(text: str, cuts: list[int]) -> list[str]:
+    at = [0, *sorted(it % (len(text) + 1) for it in cuts), len(text)]
+    return [text[a:b] for a, b in zip(at, at[1:], strict=False) if a < b]
+
+
+CUTS = st.lists(st.integers(0, 10**6), max_size=12)
+
+
+def events_of(pieces: list[str], *stages: Any) -> list[Event]:
+    events = list(normalize(pieces, *stages, dialect="chunks"))
+    check_stream(events)
+    return events
+
+
+def text_in(events: list[Event]) -> str:
+    return "".join(it.text for it in events if isinstance(it, TextDelta))
+
+
+# --- think tags
+
+
+@given(st.lists(st.sampled_from(["<think>", "</think>", "<", "th", "ink>", "a", "/", " "])), CUTS)
+def test_tags_become_reasoning_wherever_the_text_is_cut(words: list[str], cuts: list[int]) -> None:
+    text = "x" + "".join(words)
+    events = events_of(cut(text, cuts), think_tags())
+    parts = re.split("<think>", text, maxsplit=1)
+    expected_text, expected_thought, rest = parts[0], "", parts[1:]
+    while rest:
+        thought, found, after = rest[0].partition("</think>")
+        expected_thought += thought
+        parts = after.split("<think>", 1) if found else [""]
+        expected_text += parts[0]
+        rest = parts[1:]
+    assert text_in(events) == expected_text
+    assert "".join(it.text for it in events if isinstance(it, ReasoningEnd)) == expected_thought
+    [end] = [it for it in events if isinstance(it, MessageEnd)]
+    assert end.text == expected_text
+
+
+def test_other_blocks_keep_their_order_and_get_new_numbers() -> None:
+    call = {"name": "look", "args": "{}", "id": "c", "index": 0}
+    items = [
+        AIMessageChunk("<think>hm</think>So ", id="m"),
+        AIMessageChunk("", id="m", tool_call_chunks=[call]),
+        AIMessageChunk("there.", id="m"),
+    ]
+    events = list(normalize(items, think_tags()))
+    check_stream(events)
+    starts = [
+        (it.type, it.block_id)
+        for it in events
+        if it.type.endswith(".start") and hasattr(it, "block_id")
+    ]
+    assert starts == [
+        ("reasoning.start", 0),
+        ("text.start", 1),
+        ("tool_call.start", 2),
+        ("text.start", 3),
+    ]
+    with pytest.raises(UsageError, match="opening and a closing tag"):
+        think_tags("")
+
+
+# --- redaction
+
+SECRET = r"\d{3}-\d{4}"
+
+
+@given(st.lists(st.sampled_from(["555-1234", "a", "5", "-", "12", " "])), CUTS, st.integers(8, 20))
+def test_what_matches_never_passes_wherever_it_is_cut(
+    words: list[str], cuts: list[int], hold: int
+) -> None:
+    text = "x" + "".join(words)
+    events = events_of(cut(text, cuts), redact(SECRET, hold=hold, replacement="#"))
+    shown = text_in(events)
+    assert not re.search(SECRET, shown)
+    assert re.search(SECRET, text) or shown == text
+    [end] = [it for it in events if isinstance(it, MessageEnd)]
+    [block] = [it for it in events if isinstance(it, TextEnd)]
+    assert end.text == block.text == shown
+    reports = [it for it in events if isinstance(it, Custom)]
+    assert len(reports) == bool(re.search(SECRET, text))
+
+
+def test_a_match_longer_than_what_is_held_is_one_redaction() -> None:
+    pieces = ["id ", *["7" * 10] * 50, " end"]
+    events = events_of(pieces, redact(r"\d{10,}", hold=16, replacement="#"))
+    assert text_in(events) == "id # end"
+
+
+def test_values_are_redacted_too_and_others_pass_as_they_are() -> None:
+    call = {"name": "dial", "args": '{"number": "555-', "id": "c", "index": 0}
+    more = {"name": None, "args": '1234", "times": 2}', "id": None, "index": 0}
+    items = [
+        (
+            "messages",
+            (AIMessageChunk("", id="m", tool_call_chunks=[call]), {"langgraph_node": "a"}),
+        ),
+        (
+            "messages",
+            (AIMessageChunk("", id="m", tool_call_chunks=[more]), {"langgraph_node": "a"}),
+        ),
+        ("custom", {"call 555-1234": ["555-1234", 3]}),
+        ("custom", other := {"nothing": object()}),
+    ]
+    events = list(normalize(items, redact(SECRET, replacement="#")))
+    check_stream(events)
+    [written] = [it for it in events if isinstance(it, ToolCallEnd)]
+    assert written.args == {"number": "#", "times": 2}
+    [end] = [it for it in events if isinstance(it, MessageEnd)]
+    assert (end.tool_calls[0].args, end.tool_calls[0].text) == (written.args, written.text)
+    customs = [it for it in events if isinstance(it, Custom) and it.name is None]
+    assert customs[0].data == {"call #": ["#", 3]}
+    assert customs[1].data is other
+    assert "555-1234" not in repr([it.data for it in customs]) + written.text
+
+
+def test_a_long_text_is_looked_at_only_at_its_end() -> None:
+    looked: list[int] = []
+
+    def check(text: str) -> bool:
+        looked.append(len(text))
+        return True
+
+    events_of(["word "] * 3000, guard(check))
+    assert max(looked) <= 2 * 64 + len("word ")
+    redacted = Redacted([re.compile(SECRET)], 64, "#")
+    for _ in range(3000):
+        redacted.feed("word ")
+    assert len(redacted._context) + len(redacted._pending) <= 2 * 64
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: redact("("), "takes regular expressions"),
+        (lambda: redact(SECRET, hold=0), "number of characters, at least 1"),
+        (lambda: guard(None), "plain function"),  # type: ignore[arg-type]
+        (lambda: guard(bool, hold=-1), "number of characters"),
+    ],
+)
+def test_wrong_options(make: Any, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        make()
+
+
+# --- the guard
+
+
+@given(st.lists(st.sampled_from(["damn", "da", "mn", "x", " "])), CUTS, st.integers(4, 9))
+def test_nothing_refused_passes_the_guard(words: list[str], cuts: list[int], hold: int) -> None:
+    text = "x" + "".join(words)
+    events = events_of(cut(text, cuts), guard(lambda it: "damn" not in it, hold=hold))
+    shown = text_in(events)
+    assert text.startswith(shown)
+    assert "damn" not in shown
+    is_refused = "damn" in text
+    assert (shown == text) is not is_refused
+    assert [it.name for it in events if isinstance(it, Custom)] == ["withheld"] * is_refused
+    assert [it.text for it in events if isinstance(it, MessageEnd)] == [shown]
+
+
+def test_a_guard_may_hold_whole_blocks() -> None:
+    asked: list[str] = []
+    events_of(["a", "b"], guard(lambda it: bool(asked.append(it)) or True, hold=None))
+    assert asked == ["ab"]
+    assert text_in(events_of(["a", "damn"], guard(lambda it: "damn" not in it, hold=None))) == ""
+
+
+def test_a_guard_that_breaks_lets_nothing_pass() -> None:
+    stream = normalize(["a", "b"], guard(lambda _: 1 / 0 > 1, hold=1), on_error="event")
+    events = list(stream)
+    check_stream(events)
+    assert text_in(events) == ""
+    assert events[-1].type == "run.error"
+
+
+# --- the answer
+
+
+def conversation() -> list[Any]:
+    call = {"name": "look", "args": "{}", "id": "c", "index": 0}
+    return [
+        AIMessageChunk("Let me ", id="1"),
+        AIMessageChunk("see.", id="1"),
+        AIMessageChunk("", id="1", tool_call_chunks=[call], chunk_position="last"),
+        AIMessageChunk("It is ", id="2"),
+        AIMessageChunk("three.", id="2", chunk_position="last"),
+    ]
+
+
+def test_the_answer_is_the_message_that_calls_no_tool() -> None:
+    events = list(normalize(conversation(), answer))
+    check_stream(events, filtered=True)
+    assert text_in(events) == "It is three."
+    assert [it.message_id for it in events if isinstance(it, MessageEnd)] == ["2"]
+
+
+def test_an_optimistic_answer_takes_back() -> None:
+    events = list(normalize(conversation(), optimistic_answer))
+    check_stream(events, filtered=True)
+    assert text_in(events) == "Let me see.It is three."
+    ends = [(it.message_id, it.status) for it in events if isinstance(it, MessageEnd)]
+    assert ends == [("1", "abandoned"), ("2", "completed")]
+    assert "tool_call.start" not in {it.type for it in events}
+
+
+# --- typed objects
+
+
+class Place(BaseModel):
+    name: str
+    tags: list[str]
+
+
+class Trip(BaseModel):
+    place: Place
+    days: int = 1
+
+
+TRIP = {"place": {"name": "Bologna", "tags": ["old", "red"]}, "days": 2}
+
+
+@given(CUTS)
+def test_typed_objects_refine_each_other_up_to_the_whole(cuts: list[int]) -> None:
+    made = list(normalize(cut(json.dumps(TRIP), cuts)).pipe(typed(Trip)))
+    assert made[-1] == Trip.model_validate(TRIP)
+    assert type(made[-1]) is Trip
+    for one, two in zip(made, made[1:], strict=False):
+        assert isinstance(one, Trip)
+        name, longer = (it.place.name if it.place else None for it in (one, two))
+        assert (longer or "").startswith(name or "")
+
+
+def test_typed_objects_from_the_arguments_of_a_call() -> None:
+    first = {"name": "Trip", "args": json.dumps(TRIP)[:30], "id": "c", "index": 0}
+    rest = {"name": None, "args": json.dumps(TRIP)[30:], "id": None, "index": 0}
+    items = [AIMessageChunk("Well: ", id="1")]
+    items += [AIMessageChunk("", id="1", tool_call_chunks=[it]) for it in (first, rest)]
+    made = list(normalize(items).pipe(typed(Trip)))
+    assert len(made) > 1
+    assert made[-1] == Trip.model_validate(TRIP)
+
+
+def test_typed_objects_from_a_parser_and_a_state() -> None:
+    growing = [{"place": {"name": "Bo"}}, {"place": {"name": "Bologna", "tags": []}}, TRIP]
+    made = list(normalize(growing, dialect="chunks").pipe(typed(Trip)))
+    assert [it.place.name for it in made] == ["Bo", "Bologna", "Bologna", "Bologna"][: len(made)]
+    update = {"agent": {"structured_response": Trip.model_validate(TRIP)}}
+    [whole] = normalize([update], mode="updates").pipe(typed(Trip))
+    assert whole == Trip.model_validate(TRIP)
+    assert list(normalize(["no JSON at all"]).pipe(typed(Trip))) == []
