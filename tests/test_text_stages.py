@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -31,7 +32,7 @@ from streamkit.testing import check_stream
 
 def cut(text: str, cuts: list[int]) -> list[str]:
     at = [0, *sorted(it % (len(text) + 1) for it in cuts), len(text)]
-    return [text[a:b] for a, b in zip(at, at[1:], strict=False) if a < b]
+    return [text[a:b] for a, b in pairwise(at) if a < b]
 
 
 CUTS = st.lists(st.integers(0, 10**6), max_size=12)
@@ -257,7 +258,7 @@ def test_typed_objects_refine_each_other_up_to_the_whole(cuts: list[int]) -> Non
     made = list(normalize(cut(json.dumps(TRIP), cuts)).pipe(typed(Trip)))
     assert made[-1] == Trip.model_validate(TRIP)
     assert type(made[-1]) is Trip
-    for one, two in zip(made, made[1:], strict=False):
+    for one, two in pairwise(made):
         assert isinstance(one, Trip)
         name, longer = (it.place.name if it.place else None for it in (one, two))
         assert (longer or "").startswith(name or "")
