@@ -95,7 +95,7 @@ def test_other_blocks_keep_their_order_and_get_new_numbers() -> None:
 
 # --- redaction
 
-SECRET = r"\d{3}-\d{4}"
+NUMBER = r"\d{3}-\d{4}"
 
 
 @given(st.lists(st.sampled_from(["555-1234", "a", "5", "-", "12", " "])), CUTS, st.integers(8, 20))
@@ -103,15 +103,15 @@ def test_what_matches_never_passes_wherever_it_is_cut(
     words: list[str], cuts: list[int], hold: int
 ) -> None:
     text = "x" + "".join(words)
-    events = events_of(cut(text, cuts), redact(SECRET, hold=hold, replacement="#"))
+    events = events_of(cut(text, cuts), redact(NUMBER, hold=hold, replacement="#"))
     shown = text_in(events)
-    assert not re.search(SECRET, shown)
-    assert re.search(SECRET, text) or shown == text
+    assert not re.search(NUMBER, shown)
+    assert re.search(NUMBER, text) or shown == text
     [end] = [it for it in events if isinstance(it, MessageEnd)]
     [block] = [it for it in events if isinstance(it, TextEnd)]
     assert end.text == block.text == shown
     reports = [it for it in events if isinstance(it, Custom)]
-    assert len(reports) == bool(re.search(SECRET, text))
+    assert len(reports) == bool(re.search(NUMBER, text))
 
 
 def test_a_match_longer_than_what_is_held_is_one_redaction() -> None:
@@ -135,7 +135,7 @@ def test_values_are_redacted_too_and_others_pass_as_they_are() -> None:
         ("custom", {"call 555-1234": ["555-1234", 3]}),
         ("custom", other := {"nothing": object()}),
     ]
-    events = list(normalize(items, redact(SECRET, replacement="#")))
+    events = list(normalize(items, redact(NUMBER, replacement="#")))
     check_stream(events)
     [written] = [it for it in events if isinstance(it, ToolCallEnd)]
     assert written.args == {"number": "#", "times": 2}
@@ -156,7 +156,7 @@ def test_a_long_text_is_looked_at_only_at_its_end() -> None:
 
     events_of(["word "] * 3000, guard(check))
     assert max(looked) <= 2 * 64 + len("word ")
-    redacted = Redacted([re.compile(SECRET)], 64, "#")
+    redacted = Redacted([re.compile(NUMBER)], 64, "#")
     for _ in range(3000):
         redacted.feed("word ")
     assert len(redacted._context) + len(redacted._pending) <= 2 * 64
@@ -166,7 +166,7 @@ def test_a_long_text_is_looked_at_only_at_its_end() -> None:
     ("make", "says"),
     [
         (lambda: redact("("), "takes regular expressions"),
-        (lambda: redact(SECRET, hold=0), "number of characters, at least 1"),
+        (lambda: redact(NUMBER, hold=0), "number of characters, at least 1"),
         (lambda: guard(None), "plain function"),  # type: ignore[arg-type]
         (lambda: guard(bool, hold=-1), "number of characters"),
     ],

@@ -216,8 +216,8 @@ async def test_an_exception_reaches_every_async_reader() -> None:
 
 
 def test_what_is_no_stream_cannot_be_viewed() -> None:
-    with pytest.raises(UsageError, match="pass what normalize"):
-        tee(["a"])  # type: ignore[call-overload]
+    with pytest.raises(UsageError, match="not a stream"):
+        tee("text")
     with pytest.raises(UsageError, match="all sync or all async"):
         merge_runs({"a": of(Source()), "b": aof(Source())})  # type: ignore[call-overload]
 
@@ -479,3 +479,24 @@ def test_a_coalesced_delta_is_no_smaller_than_asked(words: list[str], size: int)
     texts = list(normalize(words, coalesce(characters=size)).text())
     assert "".join(texts) == "".join(words)
     assert all(len(text) >= size for text in texts[:-1])
+
+
+# --- raw streams, and leaving
+
+
+def test_views_take_raw_streams() -> None:
+    one, two = tee(iter(WORDS))
+    assert one.collect().text == two.collect().text == "".join(WORDS)
+    assert [id for id, _ in split(["Hi"], by_message)] != []
+    assert {key for key, _ in merge_runs({"a": ["Hi"], "b": ["Ho"]})} == {"a", "b"}
+
+
+def test_leaving_a_split_closes_the_source_though_a_part_is_still_held() -> None:
+    source = Source(*WORDS)
+    with split(normalize(Sync(source)), by_message) as parts:
+        _, part = next(parts)
+        first = next(part)
+    assert source.closed_in
+    check_types = [first.type, *(it.type for it in part)]
+    assert check_types[0] == "message.start"
+    assert check_types[-1] == "message.end"

@@ -21,6 +21,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ._batch import astream_batch
     from ._call import astream, stream
     from ._drive import AsyncEventStream, EventStream, normalize
     from .callbacks import CallbackSource
@@ -145,6 +146,7 @@ __all__ = [
     "Usage",
     "UsageError",
     "astream",
+    "astream_batch",
     "map_events",
     "normalize",
     "register",
@@ -161,6 +163,7 @@ _MODULES = (
     "_drive",
     "filters",
     "_call",
+    "_batch",
     "callbacks",
 )
 """Where those names are defined, in the order of imports: each needs most of those before it."""

@@ -6,6 +6,9 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any, assert_type
 
+from langchain_core.runnables import Runnable
+from pydantic import BaseModel
+
 from streamkit import (
     AsyncEventStream,
     AsyncMapper,
@@ -17,18 +20,32 @@ from streamkit import (
     TextDelta,
     ToolEnd,
     ToolError,
+    astream,
+    astream_batch,
     map_events,
     normalize,
     register,
+    stream,
 )
+from streamkit import Result as RunResult
 from streamkit.dialects import Reader
-from streamkit.filters import nodes, only
+from streamkit.filters import internal, nodes, only, under
 from streamkit.mapping import ToolEvent, per_run, typed_payloads
-from streamkit.presets import tokens, tools, ui
+from streamkit.presets import answer, optimistic_answer, tokens, tools, ui
 from streamkit.serve import EventResponse, Runs
-from streamkit.stages import coalesce
-from streamkit.views import by_agent, by_message, by_namespace, merge_runs, split, tee
+from streamkit.stages import coalesce, guard, redact, sequential, think_tags, typed
+from streamkit.views import (
+    by_agent,
+    by_message,
+    by_namespace,
+    by_subagent,
+    by_tool,
+    merge_runs,
+    split,
+    tee,
+)
 from streamkit.wire import ag_ui, ai_sdk, chat, ndjson, openai_chunks, sse
+from streamkit.wire.chat import chat_lines
 
 
 @dataclass
@@ -126,7 +143,9 @@ def views_keep_the_type(sync: Iterator[Any], nosync: AsyncIterator[Any]) -> None
     )
     assert_type(merge_runs({1: normalize(sync).text()}), EventStream[tuple[int, str]])
     assert_type(merge_runs({"a": normalize(nosync)}), AsyncEventStream[tuple[str, Event]])
-    split(normalize(sync).text(), by_agent)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    assert_type(split(sync, by_agent), EventStream[tuple[str, EventStream[Event]]])
+    assert_type(tee(nosync), tuple[AsyncEventStream[Event], ...])
+    assert_type(merge_runs({"a": sync}), EventStream[tuple[str, Event]])
 
 
 class MyReader(Reader):
@@ -150,3 +169,29 @@ EventResponse(normalize(["a"]), sse, first_id=1)
 EventResponse(normalize(["a"]), "sse")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 EventResponse(normalize(["a"]).map(mapper), ndjson, private=True)
 Runs(ai_sdk, target=7)
+
+
+class Trip(BaseModel):
+    days: int
+
+
+async def stages_for_everyday_wishes(
+    sync: Iterator[Any], nosync: AsyncIterator[Any], graph: Runnable[Any, Any]
+) -> None:
+    rows = (answer, optimistic_answer, think_tags(), redact("x"), guard(bool), sequential)
+    assert_type(normalize(sync, *rows), EventStream[Event])
+    assert_type(normalize(sync).pipe(typed(Trip)), EventStream[Trip])
+    assert_type(astream(graph, {}, None, tokens, coalesce()), AsyncEventStream[Event])
+    assert_type(stream(graph, {}, None, tokens), EventStream[Event])
+    assert_type(await astream(graph, {}, None, tokens).collect(), RunResult)
+    assert_type(normalize(sync).map(maybe).result, RunResult)
+    assert_type(astream_batch(graph, [{}]), AsyncEventStream[tuple[int, Event]])
+    assert_type(tokens & ~internal | under("call_1"), Filter)
+    assert_type(split(normalize(sync), by_subagent), EventStream[tuple[str, EventStream[Event]]])
+    assert_type(
+        split(normalize(nosync), by_tool), AsyncEventStream[tuple[str, AsyncEventStream[Event]]]
+    )
+    assert_type(normalize(normalize(nosync)), AsyncEventStream[Event])
+    assert_type(chat_lines(normalize(sync)), EventStream[bytes])
+    normalize(sync, dialect="chunk")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    normalize(sync, mode="update")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any
 from weakref import WeakSet
 
-from .._drive import AsyncEventStream, AsyncRelay, EventStream, Relay
+from .._drive import AsyncEventStream, AsyncRelay, EventStream, Relay, normalize
 from ..errors import UsageError
 
 __all__ = ["AsyncHub", "Hub", "Reader", "SyncHub", "cancelled", "hub_of"]
@@ -31,7 +31,7 @@ class Hub:
             reader.unread.append(item)
 
     def is_full(self) -> bool:
-        """Tell whether the slowest reader is as far behind as it may be."""
+        """Return whether the slowest reader is as far behind as it may be."""
         ahead = self._ahead
         return ahead is not None and any(len(it.unread) >= ahead for it in self.readers)
 
@@ -51,6 +51,7 @@ class Reader:
         self.unread: deque[Any] = deque()
         self.is_done = False
         self.error: Exception | None = None
+        self.is_owner = False  # its end is that of all the others
         self._hub = hub
         hub.readers.add(self)
 
@@ -64,12 +65,12 @@ class Reader:
         return error or end()
 
     def leave(self) -> bool:
-        """Tell whether this was the last one."""
+        """Leave; return whether the source is to be closed: nobody reads it, or its owner left."""
         self.is_done = True
         self.unread.clear()
         self._hub.readers.discard(self)
         self._hub.make_room()
-        return not self._hub.readers
+        return self.is_owner or not self._hub.readers
 
 
 class SyncHub(Hub):
@@ -175,4 +176,4 @@ def hub_of(stream: Any, ahead: int | None) -> SyncHub | AsyncHub:
         return AsyncHub(stream, ahead)
     if isinstance(stream, EventStream):
         return SyncHub(stream, ahead)
-    raise UsageError(f"got {stream!r:.80}, not a stream of ours; pass what normalize() returns")
+    return hub_of(normalize(stream), ahead)

@@ -10,43 +10,60 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Hashable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Hashable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack
 from typing import Any, TypeVar, cast, overload
 
-from .._drive import AsyncEventStream, AsyncRelay, EventStream, Relay
+from .._drive import AsyncEventStream, AsyncRelay, EventStream, Relay, normalize
 from ..errors import UsageError
+from ..events import Event
 from ._hub import cancelled
 
-__all__ = ["merge_runs"]
+__all__ = ["AsyncMerger", "merge_runs"]
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
 
 
 @overload
-def merge_runs(streams: Mapping[K, EventStream[T]]) -> EventStream[tuple[K, T]]: ...
+def merge_runs(  # type: ignore[overload-overlap]  # ours go first
+    streams: Mapping[K, EventStream[T]],
+) -> EventStream[tuple[K, T]]: ...
 @overload
-def merge_runs(streams: Mapping[K, AsyncEventStream[T]]) -> AsyncEventStream[tuple[K, T]]: ...
+def merge_runs(  # type: ignore[overload-overlap]  # ours go first
+    streams: Mapping[K, AsyncEventStream[T]],
+) -> AsyncEventStream[tuple[K, T]]: ...
+@overload
+def merge_runs(
+    streams: Mapping[K, AsyncIterable[Any]],
+) -> AsyncEventStream[tuple[K, Event]]: ...
+@overload
+def merge_runs(streams: Mapping[K, Iterable[Any]]) -> EventStream[tuple[K, Event]]: ...
 def merge_runs(streams: Mapping[Any, Any]) -> Any:
-    """Give the items of several streams as ``(key, item)``, in the order in which they come.
+    """Yield the items of several streams as ``(key, item)``, in the order in which they come.
 
     Async streams run at once, sync ones take turns. If one raises, the others are closed, and the
     exception is raised after all closing events.
 
     Raises:
-        UsageError: some of ``streams`` are sync and some async, or no streams of ours.
+        UsageError: some of ``streams`` are sync and some async, or no streams.
 
     >>> from streamkit import normalize
     >>> runs = {"a": normalize(["Hel", "lo"]).text(), "b": normalize(["Bye"]).text()}
     >>> list(merge_runs(runs))
     [('a', 'Hel'), ('b', 'Bye'), ('a', 'lo')]
     """
-    if all(isinstance(stream, AsyncEventStream) for stream in streams.values()):
-        return AsyncRelay[Any](_AsyncMerger(dict(streams)))
-    if all(isinstance(stream, EventStream) for stream in streams.values()):
-        return Relay(_Merger(dict(streams)))
-    raise UsageError("merge_runs() needs streams that are all sync or all async, from normalize()")
+    ours = {key: _ours(stream) for key, stream in streams.items()}
+    if all(isinstance(stream, AsyncEventStream) for stream in ours.values()):
+        return AsyncRelay[Any](AsyncMerger(ours))
+    if all(isinstance(stream, EventStream) for stream in ours.values()):
+        return Relay(_Merger(ours))
+    raise UsageError("merge_runs() needs streams that are all sync or all async")
+
+
+def _ours(stream: Any) -> Any:
+    is_ours = isinstance(stream, (EventStream, AsyncEventStream))
+    return stream if is_ours else normalize(stream)
 
 
 class _Merger(Iterator[Any]):
@@ -78,7 +95,7 @@ class _Merger(Iterator[Any]):
                 stack.callback(stream.close)
 
 
-class _AsyncMerger(AsyncIterator[Any]):
+class AsyncMerger(AsyncIterator[Any]):
     """Pulls async streams at once: one task for each, and for one item only."""
 
     def __init__(self, streams: dict[Any, AsyncEventStream[Any]]) -> None:
@@ -89,6 +106,7 @@ class _AsyncMerger(AsyncIterator[Any]):
 
     async def __anext__(self) -> tuple[Any, Any]:
         while not self._ready:
+            self.begin_more()
             if not self._streams:
                 error, self._error = self._error, None
                 raise error or StopAsyncIteration
@@ -102,6 +120,9 @@ class _AsyncMerger(AsyncIterator[Any]):
                 raise
             await self._gather()
         return cast("tuple[Any, Any]", self._ready.popleft())
+
+    def begin_more(self) -> None:
+        """Begin streams that have waited for others to end: here there are none."""
 
     async def _gather(self) -> None:
         """Take what the tasks that are done have brought."""

@@ -15,7 +15,7 @@ Laws of this file:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import AsyncIterable, Callable, Hashable, Iterable
 from typing import Any, TypeVar, overload
 from weakref import ref
 
@@ -39,24 +39,33 @@ K = TypeVar("K", bound=Hashable)
 
 
 @overload
-def tee(
+def tee(  # type: ignore[overload-overlap]  # ours go first
     stream: EventStream[T], n: int = ..., *, ahead: int | None = ...
 ) -> tuple[EventStream[T], ...]: ...
 @overload
-def tee(
+def tee(  # type: ignore[overload-overlap]  # ours go first
     stream: AsyncEventStream[T], n: int = ..., *, ahead: int | None = ...
 ) -> tuple[AsyncEventStream[T], ...]: ...
+@overload
+def tee(
+    stream: AsyncIterable[Any], n: int = ..., *, ahead: int | None = ...
+) -> tuple[AsyncEventStream[Event], ...]: ...
+@overload
+def tee(
+    stream: Iterable[Any], n: int = ..., *, ahead: int | None = ...
+) -> tuple[EventStream[Event], ...]: ...
 def tee(stream: Any, n: int = 2, *, ahead: int | None = None) -> tuple[Any, ...]:
-    """Give ``n`` streams, each of which gives everything that ``stream`` does.
+    """Return ``n`` streams, each of which yields everything that ``stream`` does.
 
     Args:
-        stream: the stream; from now on only to be read through the new ones.
+        stream: a stream of ours, or what `normalize` takes; from now on only to be read through
+            the new ones.
         n: how many.
         ahead: how many items the fastest reader may be ahead of the slowest. Beyond that an
             async reader waits (so read them in tasks of their own), and a sync one raises.
 
     Raises:
-        UsageError: ``stream`` is no stream of ours; or, while reading, what ``ahead`` says.
+        UsageError: ``stream`` is no stream; or, while reading, what ``ahead`` says.
 
     >>> from streamkit import normalize
     >>> text, events = tee(normalize(["Hel", "lo"]))
@@ -69,18 +78,27 @@ def tee(stream: Any, n: int = 2, *, ahead: int | None = None) -> tuple[Any, ...]
 
 
 @overload
-def split(
+def split(  # type: ignore[overload-overlap]  # ours go first
     stream: EventStream[T], key: Callable[[T], K | None], *, ahead: int | None = ...
 ) -> EventStream[tuple[K, EventStream[T]]]: ...
 @overload
-def split(
+def split(  # type: ignore[overload-overlap]  # ours go first
     stream: AsyncEventStream[T], key: Callable[[T], K | None], *, ahead: int | None = ...
 ) -> AsyncEventStream[tuple[K, AsyncEventStream[T]]]: ...
+@overload
+def split(
+    stream: AsyncIterable[Any], key: Callable[[Event], K | None], *, ahead: int | None = ...
+) -> AsyncEventStream[tuple[K, AsyncEventStream[Event]]]: ...
+@overload
+def split(
+    stream: Iterable[Any], key: Callable[[Event], K | None], *, ahead: int | None = ...
+) -> EventStream[tuple[K, EventStream[Event]]]: ...
 def split(stream: Any, key: Callable[[Any], Any], *, ahead: int | None = None) -> Any:
-    """Give ``(key, part)`` for each key that turns up; a part is the stream of its key's items.
+    """Yield ``(key, part)`` for each key that turns up; a part is the stream of its key's items.
 
     ``key`` may be `by_message`, `by_agent`, `by_namespace` or your own. What it gives None for is
-    left out. Parts may be read one after the other or at once, also while more turn up; what
+    left out. Closing the outer stream closes the source; the parts get their closing events. Parts
+    may be read one after the other or at once, also while more turn up; what
     nobody has read is kept, until the part itself is dropped. A message's part ends with it.
 
     Raises:
@@ -93,6 +111,7 @@ def split(stream: Any, key: Callable[[Any], Any], *, ahead: int | None = None) -
     """
     hub = hub_of(stream, ahead)
     outer = hub.reader()
+    outer.is_owner = True
     hub.deliver = _Splitter(hub, outer, key)
     return outer.stream()
 
@@ -142,7 +161,7 @@ def by_message(event: Event) -> str | None:
 
 
 def by_agent(event: Event) -> str | None:
-    """Give the name of the agent that an event comes from: a key for `split`.
+    """Return the name of the agent that an event comes from: a key for `split`.
 
     >>> from streamkit import normalize
     >>> {by_agent(event) for event in normalize(["Hel", "lo"])}
@@ -177,7 +196,7 @@ def by_subagent(event: Event) -> str | None:
 
 
 def by_namespace(event: Event) -> tuple[str, ...]:
-    """Give the subgraph that an event comes from, ``()`` for the root: a key for `split`.
+    """Return the subgraph that an event comes from, ``()`` for the root: a key for `split`.
 
     >>> from streamkit import normalize
     >>> {by_namespace(event) for event in normalize(["Hel", "lo"])}
