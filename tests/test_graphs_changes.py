@@ -217,3 +217,21 @@ def test_a_change_in_the_state_of_a_version_3_stream_is_found_by_comparison() ->
         pytest.skip("this LangChain has no version 3")
     events = read("v3", chain(asks(says("draft")), writes(removal)), ASK)
     assert len(of(events, MessageRemoved)) == 1
+
+
+@pytest.mark.parametrize("source", ["modes", "all modes", "values", "v3"])
+def test_what_a_workflow_returns_removes_nothing(source: str) -> None:
+    """It is no state: what its tasks returned stays."""
+    func = pytest.importorskip("langgraph.func")
+    if source not in SOURCES:
+        pytest.skip("this LangGraph has no version 3")
+
+    @func.task
+    def draft(text: str) -> AIMessage:
+        return AIMessage(text, id="d1")
+
+    @func.entrypoint()
+    def workflow(given: Any) -> list[AIMessage]:
+        return [AIMessage(draft("draft").result().content.upper(), id="f1")]
+
+    assert of(read(source, workflow), MessageRemoved) == []

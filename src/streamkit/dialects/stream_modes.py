@@ -209,9 +209,12 @@ class ModePayloads:
 
 
 def _identified(write: ChannelWrite) -> ChannelWrite:
-    """Return what a state holds of a channel, as far as its messages have ids."""
+    """Return what a state holds of a channel, as far as its messages have ids.
+
+    A value without channels is a functional workflow's return value, and no state.
+    """
     messages = [message for message in write.messages if fields_of(message).get("id")]
-    return write._replace(messages=messages, is_whole=True)
+    return write._replace(messages=messages, is_whole=bool(write.channel))
 
 
 def _checkpoint_of(envelope: Mapping[str, Any]) -> dict[str, Any]:
