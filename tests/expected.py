@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from streamkit import Content, Event, MessageEnd, ReasoningEnd, TextEnd
+from streamkit import (
+    Content,
+    Event,
+    MessageEnd,
+    MessageRemoved,
+    MessageReplaced,
+    ReasoningEnd,
+    TextEnd,
+)
 from streamkit.folds import Result, RunFold, ToolRun
+from streamkit.wire import jsonable
+from streamkit.wire._blocks import text_of
 
 
 @dataclass
@@ -28,11 +38,23 @@ class Expected:
 
     messages: dict[str, Said]
     result: Result
+    gone: set[str] = field(default_factory=set)
+    replaced: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def kept(self) -> dict[str, Said]:
+        """The messages as they are in the end: not those that were abandoned or removed."""
+        kept = {id: it for id, it in self.messages.items() if id not in self.gone}
+        for id, text in self.replaced.items():
+            if id in kept:
+                kept[id] = replace(kept[id], text=text)
+        return kept
 
 
 def expected(events: Iterable[Event]) -> Expected:
     """What streamkit itself makes of the events."""
     fold, messages = RunFold(), dict[str, Said]()
+    gone, replaced = set[str](), dict[str, str]()
     for event in events:
         fold.feed(event)
         if isinstance(event, TextEnd):
@@ -44,7 +66,15 @@ def expected(events: Iterable[Event]) -> Expected:
         if isinstance(event, MessageEnd):
             said = messages.setdefault(event.message_id, Said())
             said.calls = [(call.id, call.name, call.text) for call in event.tool_calls]
-    return Expected({id: said for id, said in messages.items() if said}, fold.result())
+            if event.status == "abandoned":
+                gone.add(event.message_id)
+        if isinstance(event, MessageRemoved):
+            gone.add(event.message_id)
+        if isinstance(event, MessageReplaced):
+            message = jsonable(event.message, flat=True)
+            replaced[event.message_id] = text_of(message.get("content"))
+    said_something = {id: said for id, said in messages.items() if said}
+    return Expected(said_something, fold.result(), gone, replaced)
 
 
 def last_tools(result: Result) -> list[ToolRun]:

@@ -20,6 +20,10 @@ from streamkit import (
     ErrorInfo,
     Event,
     Interrupt,
+    MessageEnd,
+    MessageRemoved,
+    MessageReplaced,
+    MessageStart,
     Origin,
     RunEnd,
     RunError,
@@ -28,6 +32,7 @@ from streamkit import (
     StepEnd,
     StepStart,
     TextDelta,
+    TextEnd,
     TextStart,
     ToolCallEnd,
     ToolCallStart,
@@ -485,3 +490,119 @@ def test_any_body_is_read_or_refused(value: Any) -> None:
         ag_ui.graph_input(asked, stateful=False)
     except BadRequest:
         pass
+
+
+# --- what a client holds
+
+
+SAID = {"id": "u1", "role": "user", "content": "Hi"}
+ASKED = ag_ui.Request(thread_id="t", run_id="r", protocol_version="1.0", messages=[SAID])
+
+
+def speaking(id: str, text: str, status: Any = "completed") -> list[Event]:
+    part: dict[str, Any] = {**AT, "message_id": id, "block_id": 0}
+    return [
+        MessageStart(**AT, message_id=id),
+        TextStart(**part),
+        TextDelta(**part, text=text),
+        TextEnd(**part, text=text),
+        MessageEnd(**AT, message_id=id, status=status, text=text),
+    ]
+
+
+def snapshots(*events: Event) -> list[Any]:
+    write = ag_ui.Encoder(ASKED)
+    frames = [json.loads(it[6:]) for event in events for it in write.feed(event)]
+    validate(frames)
+    return [it["messages"] for it in frames if it["type"] == "MESSAGES_SNAPSHOT"]
+
+
+def answer(id: str, text: str) -> dict[str, str]:
+    return {"id": id, "role": "assistant", "content": text}
+
+
+def test_an_abandoned_attempt_is_taken_back() -> None:
+    done = RunEnd(**AT, status="completed")
+    gone, kept = speaking("a", "first", "abandoned"), speaking("b", "second")
+    assert snapshots(*gone, *kept, done) == [[SAID]]
+    *gone, end = gone
+    assert snapshots(*gone, *kept, end, done) == [[SAID, answer("b", "second")]]
+    assert snapshots(*gone, *kept[:-2], end, *kept[-2:], done) == [[SAID, answer("b", "second")]]
+
+
+def test_what_the_state_changes_the_client_holds() -> None:
+    changed = MessageReplaced(**AT, message_id="a", message=AIMessage("[redacted]", id="a"))
+    same = MessageReplaced(**AT, message_id="a", message=AIMessage("[redacted]", id="a"))
+    gone = MessageRemoved(**AT, message_id="u1")
+    unknown = MessageRemoved(**AT, message_id="nobody")
+    assert snapshots(*speaking("a", "4111"), changed, same, gone, unknown) == [
+        [SAID, answer("a", "[redacted]")],
+        [answer("a", "[redacted]")],
+    ]
+
+
+def test_a_result_that_the_state_changes_is_the_calls_last() -> None:
+    tool: dict[str, Any] = {**AT, "tool_call_id": "c1", "name": "look"}
+    stored = ToolMessage("[redacted]", tool_call_id="c1", id="t1")
+    (held,) = snapshots(
+        ToolStart(**tool),
+        ToolEnd(**tool, status="completed", output="4111"),
+        MessageReplaced(**AT, message_id="t1", tool_call_id="c1", message=stored),
+    )
+    assert held[-1] == {
+        "id": "c1:result",
+        "role": "tool",
+        "toolCallId": "c1",
+        "content": "[redacted]",
+    }
+
+
+def test_a_client_that_names_no_version_gets_texts_and_no_subagents() -> None:
+    inside: dict[str, Any] = {**AT, "origin": Origin(node="n", namespace=("hotel:1",))}
+    output = [{"type": "text", "text": "See"}, {"type": "image", "url": "https://a.test/b.png"}]
+    tool: dict[str, Any] = {**inside, "tool_call_id": "c1", "name": "look"}
+    write = ag_ui.Encoder(ag_ui.Request(thread_id="t", run_id="r"))
+    events = [ToolStart(**tool), ToolEnd(**tool, status="completed", output=output)]
+    told = [json.loads(it[6:]) for event in events for it in write.feed(event)]
+    assert told[-1]["content"] == "See"
+    assert not any("subagentRunId" in it for it in told)
+
+
+def test_stored_messages_are_those_of_a_live_run() -> None:
+    made = ag_ui.ui_messages(
+        [
+            SystemMessage("Be kind.", id="s1"),
+            HumanMessage("Look", id="h1"),
+            AIMessage(
+                "I look.", id="a1", tool_calls=[{"id": "c", "name": "look", "args": {"at": 1}}]
+            ),
+            ToolMessage("seen", tool_call_id="c"),
+            AIMessage("", id="a2", tool_calls=[{"id": "c", "name": "look", "args": {"at": 2}}]),
+            ToolMessage("hush", tool_call_id="c", status="error"),
+        ]
+    )
+
+    def calling(id: str, at: int) -> list[Any]:
+        function = {"name": "look", "arguments": f'{{"at": {at}}}'}
+        return [{"id": id, "type": "function", "function": function}]
+
+    assert made == [
+        {"id": "h1", "role": "user", "content": "Look"},
+        {**answer("a1", "I look."), "toolCalls": calling("c", 1)},
+        {"id": "c:result", "role": "tool", "toolCallId": "c", "content": "seen"},
+        {"id": "a2", "role": "assistant", "toolCalls": calling("c#2", 2)},
+        {"id": "c#2:result", "role": "tool", "toolCallId": "c#2", "content": "error"},
+    ]
+    validate([{"type": "MESSAGES_SNAPSHOT", "messages": made}])
+
+
+def test_an_edited_question_removes_what_was_behind_it() -> None:
+    state = [HumanMessage("Hi", id="u1"), AIMessage("Hello", id="a1")]
+    asked = ag_ui.read_request({"threadId": "t", "runId": "r", "messages": [SAID]})
+    given = ag_ui.graph_input(asked, state={"messages": state})
+    assert [(it.type, it.id) for it in given["messages"]] == [("remove", "a1"), ("human", "u1")]
+
+
+def test_a_thread_has_a_name() -> None:
+    with pytest.raises(BadRequest, match="'threadId' is empty"):
+        ag_ui.read_request({"threadId": "", "runId": "r", "messages": []})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -289,6 +290,16 @@ def test_bad_requests(body: Any) -> None:
         langgraph_sse.read_request(body)
 
 
+@pytest.mark.parametrize(
+    "config", [None, {}, {"configurable": {"thread_id": ""}}, {"configurable": 1}]
+)
+def test_a_thread_has_a_name(config: Any) -> None:
+    request = langgraph_sse.read_request({"input": {}, "config": config})
+    with pytest.raises(BadRequest, match="names no thread"):
+        request.thread_id  # noqa: B018
+    assert langgraph_sse.Encoder(request, thread_id="of the address").close()
+
+
 def test_a_client_may_resume_and_no_more() -> None:
     pytest.importorskip("langgraph")
     request = langgraph_sse.read_request({"command": {"resume": False, "goto": None}})
@@ -317,5 +328,6 @@ def test_any_body_is_read_or_refused(value: Any) -> None:
         request = langgraph_sse.read_request(json.dumps(value))
     except BadRequest:
         return
-    assert isinstance(request.thread_id, (str, type(None)))
+    with suppress(BadRequest):
+        assert isinstance(request.thread_id, str)
     langgraph_sse.Encoder(request)

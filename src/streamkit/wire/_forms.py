@@ -175,9 +175,9 @@ def _is_default(value: object, field: msgspec.structs.FieldInfo) -> bool:
 
 
 def _event(event: Any, private: bool) -> dict[str, Any]:
-    form = {"type": type(event).type, **_record(event, private)}
-    if form.get("origin") and not _record(form["origin"], private):
-        del form["origin"]
+    form: dict[str, Any] = {"type": event.type, **_record(event, private)}
+    if not _record(event.origin, private):
+        form.pop("origin", None)
     return form
 
 

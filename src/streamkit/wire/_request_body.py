@@ -26,7 +26,7 @@ def json_object(body: object) -> Mapping[str, Any]:
     {'id': 1}
     """
     if isinstance(body, Mapping):
-        return cast("Mapping[str, Any]", jsonable(body, private=True))
+        return cast("Mapping[str, Any]", jsonable(cast("object", body), private=True))
     if not isinstance(body, (bytes, str)):
         raise BadRequest(f"the body is no JSON object, but a {type(body).__name__}")
     try:

@@ -1,4 +1,4 @@
-"""Which messages of a thread its client shows no more, after an edit or a question asked once more.
+"""The messages of a thread and what its client shows of them.
 
 Questions keep the client's ids in the thread. So a question that comes again, under an id that the
 thread knows, stands where it stood, and what is behind it there is what the client shows no more.
@@ -6,13 +6,20 @@ thread knows, stands where it stood, and what is behind it there is what the cli
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from langchain_core.messages import RemoveMessage
+from .._fields import dict_or_empty
+from ..events import Event, RunEnd, RunStart, ToolEnd, ToolError
+from ..values import ErrorInfo
+from ._blocks import as_list, text_of
+from ._forms import FAILED
+from .plain_json import jsonable
 
-__all__ = ["no_longer_shown"]
+if TYPE_CHECKING:
+    from langchain_core.messages import AnyMessage, RemoveMessage
+
+__all__ = ["events_of_message", "no_longer_shown"]
 
 
 def no_longer_shown(state: object, new: Iterable[Any]) -> list[RemoveMessage]:
@@ -37,8 +44,24 @@ def no_longer_shown(state: object, new: Iterable[Any]) -> list[RemoveMessage]:
 
 
 def _messages_in(state: object) -> list[Any]:
-    values: Any = state if isinstance(state, (dict, list)) else getattr(state, "values", None)
-    found: Iterable[Any] = (
-        values.get("messages") or () if isinstance(values, dict) else values or ()
-    )
-    return [it for it in found or () if hasattr(it, "type") and hasattr(it, "id")]
+    is_plain = isinstance(state, (dict, list))
+    values: object = state if is_plain else getattr(state, "values", None)
+    found = as_list(dict_or_empty(values).get("messages", values))
+    return [it for it in found if hasattr(it, "type") and hasattr(it, "id")]
+
+
+def events_of_message(message: AnyMessage) -> Iterator[Event]:
+    """Return the events of a live run that puts an answer or a tool's message into the state."""
+    from .._drive import normalize  # noqa: PLC0415  (the package is imported without it)
+
+    if message.type == "ai":
+        yield from (it for it in normalize([message]) if not isinstance(it, (RunStart, RunEnd)))
+        return
+    about: dict[str, Any] = {"timestamp": 0.0, "name": message.name or ""}
+    about["tool_call_id"] = getattr(message, "tool_call_id", "")
+    if getattr(message, "status", "success") == "error":
+        error = ErrorInfo(name=FAILED, message=text_of(jsonable(message.content, private=True)))
+        yield ToolError(**about, error=error)
+    else:
+        artifact = getattr(message, "artifact", None)
+        yield ToolEnd(**about, status="completed", output=message.content, artifact=artifact)

@@ -25,6 +25,7 @@ from ...events import Event
 from ...mapping import PerRun, per_run
 from .. import sse
 from ._encoder import PROTOCOL_VERSION, Encoder
+from ._history import ui_messages
 from ._request import Request, Resume, graph_input, read_request, to_messages
 from ._resume import RESUME
 
@@ -40,6 +41,7 @@ __all__ = [
     "graph_input",
     "read_request",
     "to_messages",
+    "ui_messages",
 ]
 
 HEADERS: Final[Mapping[str, str]] = sse.HEADERS
@@ -58,10 +60,11 @@ def encoder(
     Args:
         request: what the client sent. It names thread and run, and the calls that it knows.
         private: also write what otherwise stays in the process, such as exception texts.
-        subagents: write subgraphs as subagents, which clients before 1.0 refuse.
+        subagents: write subgraphs as subagents. Clients before 1.0, which name no version in their
+            requests, never get them.
 
     >>> from streamkit import normalize
-    >>> wanted = Request(thread_id="t", run_id="r")
+    >>> wanted = Request(thread_id="t", run_id="r", protocol_version="1.0")
     >>> start, *_, end = normalize(["Hel", "lo"]).pipe(encoder(wanted))
     >>> start
     b'data: {"type":"RUN_STARTED","threadId":"t","runId":"r","protocolVersion":"1.0"}\n\n'

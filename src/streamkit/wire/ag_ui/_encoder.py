@@ -11,6 +11,8 @@ from ...events import (
     Event,
     Interrupt,
     MessageEnd,
+    MessageRemoved,
+    MessageReplaced,
     MessageStart,
     ReasoningDelta,
     ReasoningEnd,
@@ -33,6 +35,8 @@ from ...events import (
     ToolStart,
 )
 from ...values import Status
+from .._blocks import text_of
+from .._forms import FAILED
 from .._patch import patch
 from ..protocol import (
     DELTA_END,
@@ -46,6 +50,7 @@ from ..protocol import (
     frame,
     questions_in,
 )
+from ._conversation import Conversation
 from ._request import Request
 from ._steps import Steps
 from ._subagents import Subagents, tag_of
@@ -105,10 +110,16 @@ class Encoder(BaseEncoder):
     def __init__(
         self, request: Request | None = None, *, private: bool = False, subagents: bool = True
     ) -> None:
+        is_old = request is not None and request.protocol_version is None
+        subagents = subagents and not is_old
         self.inner_text: InnerText = "subgraphs" if subagents else "never"
         known = request.tool_call_ids if request else ()
         super().__init__(private=private, known_calls=known)
         self._request = request
+        self._is_old = is_old
+        self.conversation = Conversation(request.messages if request else ())
+        """What the client holds."""
+        self._needs_snapshot = False
         self._subagents = Subagents() if subagents else None
         self._run: Fields = {"threadId": "", "runId": ""}
         self._roles: dict[str, str] = {}
@@ -119,10 +130,19 @@ class Encoder(BaseEncoder):
 
     def framed(self, item: Any, frames: tuple[bytes, ...]) -> tuple[bytes, ...]:
         """Return the frames of an event, behind the start of the subgraph that it is from."""
+        is_speaking = any(it.head for it in self._open.values())
+        if not (is_speaking or self.is_over):
+            frames = (*frames, *self._snapshot())
         origin = getattr(item, "origin", None)
         if frames and self._subagents and origin is not None and origin.namespace:
             return (*map(frame, self._subagents.enter(origin)), *frames)
         return frames
+
+    def _snapshot(self) -> Frames:
+        """Write what the client holds from now on, if a message changed or was taken back."""
+        if self._needs_snapshot:
+            self._needs_snapshot = False
+            yield frame({"type": "MESSAGES_SNAPSHOT", "messages": self.conversation.messages})
 
     # --- the run
 
@@ -153,6 +173,7 @@ class Encoder(BaseEncoder):
             yield from part.end()
         if self._subagents:
             yield from map(frame, self._subagents.leave_all(status))
+        yield from self._snapshot()
         yield frame(end)
 
     # --- steps
@@ -185,20 +206,33 @@ class Encoder(BaseEncoder):
 
     def message_end(self, event: MessageEnd) -> Frames:
         self._roles.pop(event.message_id, None)
+        if event.status == "abandoned":
+            self._needs_snapshot |= self.conversation.remove(event.message_id)
+        return ()
+
+    def message_removed(self, event: MessageRemoved) -> Frames:
+        self._needs_snapshot |= self.conversation.remove(event.message_id)
+        return ()
+
+    def message_replaced(self, event: MessageReplaced) -> Frames:
+        self._needs_snapshot |= self.conversation.replace(event)
         return ()
 
     def text_start(self, event: TextStart) -> Frames:
         id = {"messageId": event.message_id}
         self._open_part(event, "TEXT_MESSAGE_CONTENT", id, "TEXT_MESSAGE_END")
         role = self._roles.get(event.message_id, "assistant")
+        self.conversation.begin(event.message_id, role)
         yield frame({"type": "TEXT_MESSAGE_START", **id, "role": role, **self._whence(event)})
 
     def text_end(self, event: TextEnd) -> Frames:
+        self.conversation.text(event.message_id, event, "assistant")
         return self._end(event.message_id, event.block_id)
 
     def reasoning_start(self, event: ReasoningStart) -> Frames:
         id = _reasoning_id(event)
         ends = ("REASONING_MESSAGE_END", "REASONING_END")
+        self.conversation.begin(id["messageId"], "reasoning")
         self._open_part(event, "REASONING_MESSAGE_CONTENT", id, *ends)
         start = {"type": "REASONING_MESSAGE_START", **id, "role": "reasoning"}
         yield frame({"type": "REASONING_START", **id, **self._tag(event)})
@@ -206,6 +240,7 @@ class Encoder(BaseEncoder):
 
     def reasoning_end(self, event: ReasoningEnd) -> Frames:
         yield from self._end(event.message_id, event.block_id)
+        self.conversation.text(_reasoning_id(event)["messageId"], event, "reasoning")
         if event.signature:
             about = {"subtype": "message", "entityId": _reasoning_id(event)["messageId"]}
             signed = {"encryptedValue": event.signature}
@@ -213,6 +248,7 @@ class Encoder(BaseEncoder):
 
     def tool_call_start(self, event: ToolCallStart) -> Frames:
         self.calls[event.tool_call_id].is_shown = True
+        self.conversation.begin(event.message_id, "assistant")
         id = {"toolCallId": event.tool_call_id}
         self._open_part(event, "TOOL_CALL_ARGS", id, "TOOL_CALL_END")
         start = {"type": "TOOL_CALL_START", **id, "toolCallName": event.name}
@@ -221,6 +257,7 @@ class Encoder(BaseEncoder):
         yield frame({**start, "parentMessageId": event.message_id, **about, **tag})
 
     def tool_call_end(self, event: ToolCallEnd) -> Frames:
+        self.conversation.call(event.message_id, event.tool_call_id, event.name, event.text)
         wrong = {"metadata": {"error": event.error}} if event.error else {}
         return self._end(event.message_id, event.block_id, **wrong)
 
@@ -248,6 +285,7 @@ class Encoder(BaseEncoder):
         call = self.calls[event.tool_call_id]
         call.is_shown = True
         args = dump_plain(input or {}).decode()
+        self.conversation.call(call.id, call.id, event.name, args)
         id = {"toolCallId": call.id}
         start = {"type": "TOOL_CALL_START", **id, "toolCallName": event.name}
         yield frame({**start, **self._tag(event)})
@@ -263,8 +301,8 @@ class Encoder(BaseEncoder):
         return self._result(event, event.tool_call_id, content, artifact=event.artifact)
 
     def tool_error(self, event: ToolError) -> Frames:
-        said = f"error: {error_text(event.error)}"
-        return self._result(event, event.tool_call_id, said, status="error")
+        said = error_text(event.error) if self._private else FAILED
+        return self._result(event, event.tool_call_id, said, status="error", error=event.error.name)
 
     def content(self, event: Content) -> Frames:
         """Return the result of a tool that the provider ran, or whatever else it is."""
@@ -277,7 +315,10 @@ class Encoder(BaseEncoder):
         call = self.calls[call_id]
         if isinstance(event, (ToolEnd, ToolError)) and not call.is_shown:
             yield from self._call(event, None)
+        if self._is_old:  # (before 1.0 a result is a text)
+            content = text_of(content)
         result = {"messageId": self.result_id(call_id), "toolCallId": call_id, "role": "tool"}
+        self.conversation.result(result["messageId"], call_id, content)
         about = {"metadata": metadata} if metadata else {}
         tag = self._tag(event)
         yield frame({"type": "TOOL_CALL_RESULT", **result, "content": content, **about, **tag})

@@ -11,6 +11,7 @@ from ..._fields import dict_or_empty
 from ...errors import BadRequest
 from .._blocks import as_list
 from .._request_body import json_object
+from .._thread import no_longer_shown
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -46,6 +47,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The run, by a name of the client's choice."""
     parent_run_id: str | None = None
     """The run that it goes on from."""
+    protocol_version: str | None = None
+    """The version of AG-UI that the client reads; clients before 1.0 name none."""
     messages: list[Record] = []
     """The whole conversation as the client knows it, the newest message last: see `to_messages`."""
     resume: list[Resume] = []
@@ -70,22 +73,28 @@ def read_request(body: bytes | str | Mapping[str, Any]) -> Request:
     """Return what the body of a request asks for.
 
     Raises:
-        BadRequest: It is no AG-UI request.
+        BadRequest: it is no AG-UI request, or names no thread.
 
     >>> read_request('{"threadId": "t", "runId": "r", "messages": []}').thread_id
     't'
     """
     try:
-        return msgspec.convert(json_object(body), Request)
+        request = msgspec.convert(json_object(body), Request)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise BadRequest(f"no AG-UI request: {error}") from error
+    if not request.thread_id:
+        raise BadRequest("no AG-UI request: its 'threadId' is empty")
+    return request
 
 
-def graph_input(request: Request, *, stateful: bool = True) -> Any:
+def graph_input(request: Request, *, state: object = None, stateful: bool = True) -> Any:
     """Return what to call a graph with.
 
     Args:
         request: what the client sent.
+        state: the thread as it is, from ``await graph.aget_state(config)``. Then messages that the
+            client no longer shows are removed from it: those behind an edited question, and an
+            answer that is asked for once more.
         stateful: whether the graph has a checkpointer. Then it knows the conversation, and gets
             only the messages since its own last one.
 
@@ -99,8 +108,10 @@ def graph_input(request: Request, *, stateful: bool = True) -> Any:
     """
     if request.resume:
         return _resumed(request.resume)
-    messages = _since_the_answer(request.messages) if stateful else request.messages
-    return {"messages": to_messages(messages)}
+    if not stateful:
+        return {"messages": to_messages(request.messages)}
+    new = to_messages(_since_the_answer(request.messages))
+    return {"messages": [*no_longer_shown(state, new), *new]}
 
 
 def _resumed(answers: Sequence[Resume]) -> Command[Any] | None:

@@ -67,8 +67,9 @@ def interrupt_form(event: Interrupt, call: str | None, message: str | None) -> F
         form["message"] = message
     if call is not None:
         form |= {"reason": "tool_call", "toolCallId": call}
-    if isinstance(event.response_schema, dict):
-        form["responseSchema"] = event.response_schema
+    schema = dict_or_empty(event.response_schema)
+    if schema:
+        form["responseSchema"] = schema
     return form
 
 

@@ -5,13 +5,12 @@ The messages go through the same encoder as a live run, so that both give the sa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from ...events import Event, RunEnd, RunStart, ToolEnd, ToolError
-from ...values import ErrorInfo, Origin
 from .._blocks import as_list, file_of, text_of
+from .._thread import events_of_message
 from ..plain_json import jsonable, loads
 from ._encoder import Encoder
 
@@ -67,7 +66,7 @@ class _Answer:
         self._open: dict[str, dict[str, Any]] = {}
 
     def add(self, message: AnyMessage) -> None:
-        for event in _events_of(message):
+        for event in events_of_message(message):
             for frame in self._encoder.feed(event):
                 self._read(loads(frame[6:]))
 
@@ -101,20 +100,3 @@ class _Answer:
         self._open[id] = part
         names = ("toolName", "input", "output", "errorText", "providerExecuted")
         part |= {"state": state, **{name: chunk[name] for name in names if name in chunk}}
-
-
-def _events_of(message: AnyMessage) -> Iterator[Event]:
-    """Return the events of a live run that puts this message into the state."""
-    from ..._drive import normalize  # noqa: PLC0415  (the package is imported without it)
-
-    if message.type == "ai":
-        yield from (it for it in normalize([message]) if not isinstance(it, (RunStart, RunEnd)))
-        return
-    about: dict[str, Any] = {"origin": Origin(), "timestamp": 0.0, "name": message.name or ""}
-    about["tool_call_id"] = getattr(message, "tool_call_id", "")
-    if getattr(message, "status", "success") == "error":
-        error = ErrorInfo(name="error", message=text_of(jsonable(message.content, private=True)))
-        yield ToolError(**about, error=error)
-    else:
-        artifact = getattr(message, "artifact", None)
-        yield ToolEnd(**about, status="completed", output=message.content, artifact=artifact)

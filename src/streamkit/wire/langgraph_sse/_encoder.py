@@ -34,7 +34,7 @@ from .._blocks import as_list
 from .._forms import FAILED
 from ..protocol import BaseEncoder, Frames, InnerText, dump_plain, error_text
 from ._messages import Chunks, Fields, metadata
-from ._request import Request
+from ._request import Request, thread_named_by
 
 __all__ = ["Encoder"]
 
@@ -70,7 +70,7 @@ class Encoder(BaseEncoder):
         super().__init__(private=private)
         wanted = request or Request()
         modes = wanted.modes
-        self._ids = (run_id, thread_id or wanted.thread_id)
+        self._ids = (run_id, thread_id or thread_named_by(wanted))
         self._modes = None if modes is None else {it.removesuffix("-tuple") for it in modes}
         self._numbers = None if first_id is None else count(first_id)
         self._messages: dict[str, tuple[Chunks, bytes]] = {}

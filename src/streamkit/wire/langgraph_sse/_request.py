@@ -11,7 +11,7 @@ from ..._fields import dict_or_empty
 from ...errors import BadRequest
 from .._request_body import json_object
 
-__all__ = ["Mode", "Request", "graph_input", "read_request"]
+__all__ = ["Mode", "Request", "graph_input", "read_request", "thread_named_by"]
 
 Mode: TypeAlias = Literal[
     "messages-tuple", "messages", "values", "updates", "custom", "tools", "tasks", "checkpoints"
@@ -39,16 +39,28 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it wants to read of subgraphs too."""
 
     @property
-    def thread_id(self) -> str | None:
-        """The conversation, where the body names it."""
-        id = dict_or_empty(dict_or_empty(self.config).get("configurable")).get("thread_id")
-        return id if isinstance(id, str) else None
+    def thread_id(self) -> str:
+        """The conversation that the body names, for servers whose address does not.
+
+        Raises:
+            BadRequest: the body names none, and no two users may share a thread without a name.
+        """
+        id = thread_named_by(self)
+        if id is None:
+            raise BadRequest("the body names no thread: config.configurable.thread_id is missing")
+        return id
 
     @property
     def modes(self) -> list[Mode] | None:
         """The modes it asks for, of those that can be written; None where it does not ask."""
         asked = [self.stream_mode] if isinstance(self.stream_mode, str) else self.stream_mode
         return None if asked is None else [it for it in get_args(Mode) if it in asked]
+
+
+def thread_named_by(request: Request) -> str | None:
+    """Return the conversation that a request names, if it names one."""
+    id = dict_or_empty(dict_or_empty(request.config).get("configurable")).get("thread_id")
+    return id if isinstance(id, str) and id else None
 
 
 def read_request(body: bytes | str | Mapping[str, Any]) -> Request:

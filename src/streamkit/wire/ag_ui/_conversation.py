@@ -1,0 +1,77 @@
+"""The messages that an AG-UI client holds, for a snapshot where one of them is taken back.
+
+A client replaces all that it holds with a snapshot: so it has everything that the client sent and
+everything that was written since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ...events import MessageReplaced, ReasoningEnd, TextEnd
+from .._blocks import fields_of_message
+from ._values import Fields, result_content
+
+__all__ = ["Conversation"]
+
+
+class Conversation:
+    """The messages of one thread, in order.
+
+    >>> talk = Conversation([{"id": "u1", "role": "user", "content": "Hi"}])
+    >>> talk.remove("u1")
+    True
+    >>> talk.messages
+    []
+    """
+
+    def __init__(self, messages: Iterable[Fields] = ()) -> None:
+        self._by_id: dict[str, Fields] = {str(it.get("id")): {**it} for it in messages}
+
+    @property
+    def messages(self) -> list[Fields]:
+        """All messages, as the client holds them."""
+        return list(self._by_id.values())
+
+    def begin(self, id: str, role: str) -> Fields:
+        """Return the message of an id, a new one where there is none."""
+        return self._by_id.setdefault(id, {"id": id, "role": role})
+
+    def text(self, id: str, event: TextEnd | ReasoningEnd, role: str) -> None:
+        """Add a block of text."""
+        message = self.begin(id, role)
+        message["content"] = (message.get("content") or "") + event.text
+
+    def call(self, id: str, call_id: str, name: str, arguments: str) -> None:
+        """Add a call to its message."""
+        calls = self.begin(id, "assistant").setdefault("toolCalls", [])
+        function = {"name": name, "arguments": arguments}
+        calls.append({"id": call_id, "type": "function", "function": function})
+
+    def result(self, id: str, call_id: str, content: Any) -> None:
+        """Add the result of a call."""
+        self._by_id[id] = {"id": id, "role": "tool", "toolCallId": call_id, "content": content}
+
+    def remove(self, id: str) -> bool:
+        """Remove a message and its reasoning; return whether there was one."""
+        prefix = f"{id}:"
+        inner = [it for it in self._by_id if it == id or self._is_reasoning(it, prefix)]
+        for it in inner:
+            del self._by_id[it]
+        return bool(inner)
+
+    def _is_reasoning(self, id: str, prefix: str) -> bool:
+        return id.startswith(prefix) and self._by_id[id].get("role") == "reasoning"
+
+    def replace(self, event: MessageReplaced) -> bool:
+        """Change the content of a message, or of a call's result; return whether there was one."""
+        content: Any = result_content(fields_of_message(event.message).get("content"))
+        found = self._by_id.get(event.message_id)
+        if event.tool_call_id is not None:
+            results = [it for it in self.messages if it.get("toolCallId") == event.tool_call_id]
+            found = results[-1] if results else None
+        if found is None or found.get("content") == content:
+            return False
+        found["content"] = content
+        return True
