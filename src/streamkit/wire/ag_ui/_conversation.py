@@ -55,14 +55,14 @@ class Conversation:
 
     def remove(self, id: str) -> bool:
         """Remove a message and its reasoning; return whether there was one."""
-        prefix = f"{id}:"
-        inner = [it for it in self._by_id if it == id or self._is_reasoning(it, prefix)]
+        inner = self._reasoning_of(id) + ([id] if id in self._by_id else [])
         for it in inner:
             del self._by_id[it]
         return bool(inner)
 
-    def _is_reasoning(self, id: str, prefix: str) -> bool:
-        return id.startswith(prefix) and self._by_id[id].get("role") == "reasoning"
+    def _reasoning_of(self, id: str) -> list[str]:
+        found = [it for it in self._by_id if it.startswith(f"{id}:")]
+        return [it for it in found if self._by_id[it].get("role") == "reasoning"]
 
     def replace(self, event: MessageReplaced) -> bool:
         """Change the content of a message, or of a call's result; return whether there was one."""
@@ -71,6 +71,8 @@ class Conversation:
         if event.tool_call_id is not None:
             results = [it for it in self.messages if it.get("toolCallId") == event.tool_call_id]
             found = results[-1] if results else None
+        elif found is None and content and self._reasoning_of(event.message_id):
+            found = self.begin(event.message_id, "assistant")  # that had nothing but reasoning
         if found is None or found.get("content") == content:
             return False
         found["content"] = content
