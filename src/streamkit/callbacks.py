@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard
 from ._call.options import wanted_by
 from ._drive import AsyncEventStream, EventStream, Pipeline
 from ._protocols import AnyStage
-from .dialects.callbacks import Note, Piece
+from .dialects.callbacks import Note
 from .errors import UsageError
 from .events import Event
 
@@ -220,4 +220,4 @@ class CallbackSource:
 
 
 def _tells(note: Note, verbs: str | tuple[str, ...]) -> TypeGuard[dict[str, Any]]:
-    return not isinstance(note, Piece) and note["event"].endswith(verbs)
+    return isinstance(note, dict) and note["event"].endswith(verbs)

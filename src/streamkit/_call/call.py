@@ -150,7 +150,9 @@ class _Call:
         if self._is_graph:
             options = {**options, **self._modes()}
             bound = {} if hasattr(self._runnable, "bound") else self._runnable.config or {}
-        recorder = recorder_for(self.queue.post, self._wanted, self._clock, input)
+        recorder = recorder_for(
+            self.queue.post, self._wanted, self._clock, input, is_graph=self._is_graph
+        )
         given = with_handler(config, recorder, bound)
         return lambda: start(input, given, **options)
 

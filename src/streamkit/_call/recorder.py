@@ -20,6 +20,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from contextvars import ContextVar, Token
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -32,7 +33,7 @@ from langchain_core.tracers._streaming import (
 
 from .._core.origin import is_node
 from .._fields import dict_or_empty
-from ..dialects.callbacks import Note, Piece
+from ..dialects.callbacks import Note, Piece, Yielded
 from ..errors import UsageError
 from ..events import Event, StepDelta, StepStart
 from .options import PIECES
@@ -80,7 +81,7 @@ class Recorder(BaseCallbackHandler):
         clock: Callable[[], float],
         input: object = _NOT_OURS,
     ) -> None:
-        super().__init__()
+        BaseCallbackHandler.__init__(self)  # and not that of LangGraph's handler: see `_for_graphs`
         self._post = post
         self._clock = clock
         self._input = input
@@ -157,6 +158,11 @@ class Recorder(BaseCallbackHandler):
             self._note(run, "stream", {"chunk": delta})
 
         return variable.set(write)
+
+    def note_pushed(self, namespace: tuple[str, ...], message: Any, metadata: Any) -> None:
+        """Note a message that a node pushed to the stream while it runs."""
+        about = {"metadata": metadata, "parent_ids": [""]}
+        self._post(about, Yielded((namespace, "messages", (message, metadata))))
 
     # --- chains
 
@@ -331,10 +337,34 @@ def _message_in(response: LLMResult) -> Any:
     return first.message if first else None
 
 
-def recorder_for(post: Post, wanted: frozenset[type[Event]], *args: Any) -> Recorder:
-    """Return a recorder; one that makes models stream, if these classes need that."""
+def recorder_for(
+    post: Post, wanted: frozenset[type[Event]], *args: Any, is_graph: bool = False
+) -> Recorder:
+    """Return a recorder: one that makes models stream, if these events need that."""
     streams = StepDelta in wanted or not wanted.isdisjoint(PIECES)
-    return (StreamingRecorder if streams else Recorder)(post, wanted, *args)
+    cls = StreamingRecorder if streams else Recorder
+    return (_for_graphs(cls) if is_graph else cls)(post, wanted, *args)
+
+
+@cache
+def _for_graphs(cls: type[Recorder]) -> type[Recorder]:
+    """Return a class of recorders that a node's ``push_message`` finds.
+
+    LangGraph hands such a message to each handler that is a ``StreamMessagesHandler``, and to
+    nothing else (langgraph 0.3 to 1.2).
+    """
+    try:
+        from langgraph.pregel._messages import StreamMessagesHandler  # noqa: PLC0415
+    except ImportError:  # before langgraph 0.6
+        from langgraph.pregel.messages import (  # type: ignore[import-not-found, no-redef]  # noqa: PLC0415
+            StreamMessagesHandler,
+        )
+
+    def _emit(self: Recorder, meta: Any, message: Any, **_: Any) -> None:
+        self.note_pushed(meta[0], message, meta[1])
+
+    fields = {"_emit": _emit, "subgraphs": True, "parent_ns": None}
+    return type(f"Graph{cls.__name__}", (cls, StreamMessagesHandler), fields)
 
 
 def with_handler(

@@ -25,15 +25,16 @@ from __future__ import annotations
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from .._core.json_message import JsonMessage
 from .._core.kinds import fields_of, kind_of
 from .._core.writes import channel_writes, messages_in
-from ..errors import MalformedItem
-from ..events import StepDelta
+from ..events import Custom, StepDelta
 from ..values import Origin, Status, StepKind
 from ._reader import Reader
 from .chunks import ChunksReader, is_cumulative
+from .messages import MessagePairs
 from .runs import RunReader
 from .stream_modes import ModePayloads, is_cached
 
@@ -51,13 +52,13 @@ class Piece(Struct, gc=False):
     timestamp: float
 
 
-Note: TypeAlias = dict[str, Any] | Piece
-
-
 class Yielded(NamedTuple):
-    """Something that the call itself yielded, rather than its handler noted."""
+    """Something that the call itself yielded, or a message that a node pushed."""
 
     item: Any
+
+
+Note: TypeAlias = dict[str, Any] | Piece | Yielded
 
 
 Path = tuple[str, ...]
@@ -80,10 +81,6 @@ def _follows_a_step(note: dict[str, Any], root: str | None) -> bool:
     return note["run_id"] == root or str(note["event"]).endswith("_start")
 
 
-def _refuse_message(raw: object) -> None:
-    raise MalformedItem("a message that was not asked for", raw)
-
-
 class CallbackReader(RunReader):
     """Reads notes and what the call yields.
 
@@ -97,7 +94,7 @@ class CallbackReader(RunReader):
         super().__init__(**options)
         self._is_graph = graph
         self._echoes = echoes
-        self._modes = ModePayloads(self.assembly, _refuse_message)
+        self._modes = ModePayloads(self.assembly, MessagePairs(self.assembly).read)
         self._unidentified: list[tuple[Path, object]] = []
         self._bare = ChunksReader(assembly=self.assembly, **options)
 
@@ -157,11 +154,23 @@ class CallbackReader(RunReader):
             self._read_payload(namespace, "updates", payload)
 
     def _read_payload(self, namespace: Path, mode: str, payload: Any) -> None:
+        if mode == "custom":
+            self.assembly.show(Custom, self._writer_of(namespace), data=payload)
+            return
         self.assembly.is_late = not (mode == "updates" and is_cached(payload))
         try:
             self._modes.read(mode, namespace, payload)
         finally:
             self.assembly.is_late = False
+
+    def _writer_of(self, namespace: Path) -> Origin:
+        """Return who wrote to a graph's stream, as far as the nodes that run leave no doubt."""
+        runs = [it for it in self._runs.values() if it.kind == "node"]
+        here = [it for it in runs if it.origin.namespace == namespace]
+        if len(here) == 1:
+            return replace(here[0].origin, tool_call_id=here[0].inside.tool_call_id)
+        nodes = {it.origin.node for it in here}
+        return self.assembly.scopes.origin(namespace, node=nodes.pop() if len(nodes) == 1 else None)
 
     def _node_end(self, origin: Origin, values: object) -> None:
         """Show a node's messages; a graph's ``updates`` tell more exactly what it wrote."""
