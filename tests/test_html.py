@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, ToolMessage
 
 from streamkit import Origin, Usage, normalize
 from streamkit import events as ev
@@ -120,6 +120,24 @@ class TestData:
             assert secret in whole
         assert "ValueError" in shared
         assert "the argument" in shared
+
+    def test_what_the_state_replaced_is_not_shown(self):
+        """A node may redact a text or a result after it was emitted."""
+        tool = {"origin": inside("t"), "tool_call_id": "c", "name": "f"}
+        at = {"origin": ROOT, "timestamp": 7.0}
+        result = ToolMessage("a card", tool_call_id="c", id="r")
+        events = [
+            ev.RunStart(origin=ROOT, timestamp=0.0),
+            *model_call(inside("m"), 1.0, model="big", usage=None, text="card 4111"),
+            ev.ToolStart(**tool, timestamp=5.0),
+            ev.ToolEnd(**tool, status="completed", output="card 4111", timestamp=6.0),
+            ev.MessageReplaced(**at, message_id="m-m", message=AIMessage("a card", id="m-m")),
+            ev.MessageReplaced(**at, message_id="r", tool_call_id="c", message=result),
+        ]
+        page = to_html(events)
+        assert "4111" not in page
+        assert page.count('"a card"') == 2
+        assert "4111" in to_html(events, private=True)
 
     def test_hostile_text_ends_no_element_and_is_short(self):
         events = model_call(inside("m"), 1.0, model=HOSTILE, usage=None, text=HOSTILE + "x" * 10**6)

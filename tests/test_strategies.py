@@ -8,7 +8,7 @@ from streamkit.strategies import model_chunks, runs
 from streamkit.testing import check_stream
 from streamkit.wire.codec import from_dict, to_dict
 
-quickly = settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+quickly = settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 
 
 @quickly

@@ -175,7 +175,7 @@ class TestRows:
         assert said.index("I have done.") == 8  # twice, four finished rows pass it
         assert [it for it in said if it != "I have done."] == [f"line {n}" for n in range(9)]
 
-    @settings(max_examples=25)
+    @settings(max_examples=12)
     @given(
         turns=st.lists(st.sampled_from("ab"), max_size=30),
         words=st.lists(st.text("xy 日\n", max_size=12), min_size=30, max_size=30),
@@ -446,7 +446,7 @@ def _inherited(cls, name):
 
 
 class TestHostileText:
-    @settings(max_examples=40)
+    @settings(max_examples=12)
     @given(st.data())
     def test_reaches_no_terminal(self, data):
         """Names, ids, labels and error classes included, in the view and in a transcript."""

@@ -22,7 +22,7 @@ import msgspec
 
 from ._printable import clean
 from ._spans import Span, SpanFold
-from .events import Event, Interrupt, ReasoningEnd
+from .events import Event, Interrupt, MessageReplaced, ReasoningEnd
 from .folds import Result
 from .metrics import Metrics, Prices, cost_of
 from .values import ToolCall
@@ -170,6 +170,8 @@ class _Picture:
             self._reasoning.setdefault(event.message_id, []).append(event.text)
         elif isinstance(event, Interrupt):
             self._interrupt(event)
+        elif isinstance(event, MessageReplaced) and not self._private:
+            self._replace(event)
 
     def _start(self, span: Span) -> None:
         if span.kind == "run":
@@ -194,6 +196,14 @@ class _Picture:
         self._rows[id(span)] = row
         siblings = self._rows[id(around[0])].inside if around else self._lanes.setdefault(lane, [])
         siblings.append(row)
+
+    def _replace(self, event: MessageReplaced) -> None:
+        """Show what the state holds in the place of a text or a result, such as a redacted one."""
+        known = {event.message_id, event.tool_call_id}
+        for row in self._rows.values():
+            span = row.span
+            if span and (span.message_id in known or (span.kind == "tool" and span.id in known)):
+                span.output = _content_of(event.message)
 
     def _interrupt(self, event: Interrupt) -> None:
         around = self._spans.span_of(event)
@@ -366,6 +376,12 @@ def _text(value: object, *, private: bool) -> str:
     if isinstance(value, str):
         return _cut(value)
     return _cut(json.dumps(jsonable(value, private=private), indent=1, ensure_ascii=False))
+
+
+def _content_of(message: object) -> Any:
+    data: Any = jsonable(message)
+    fields = data.get("data", data) if isinstance(data, dict) else {}
+    return cast("Mapping[str, Any]", fields).get("content", "")
 
 
 def _arguments(call: ToolCall) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ..transcript import Transcript, describe, transcript
-
 try:
     from ._tree import TreeView
     from ._view import TerminalView
@@ -16,4 +14,4 @@ except ModuleNotFoundError as error:
         name="rich",
     ) from error
 
-__all__ = ["TerminalView", "Transcript", "TreeView", "describe", "transcript"]
+__all__ = ["TerminalView", "TreeView"]
