@@ -379,9 +379,8 @@ def _text(value: object, *, private: bool) -> str:
 
 
 def _content_of(message: object) -> Any:
-    data: Any = jsonable(message)
-    fields = data.get("data", data) if isinstance(data, dict) else {}
-    return cast("Mapping[str, Any]", fields).get("content", "")
+    fields = cast("dict[str, Any]", jsonable({"message": message}))["message"]
+    return fields.get("data", fields).get("content", "")
 
 
 def _arguments(call: ToolCall) -> str:

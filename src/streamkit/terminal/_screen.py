@@ -22,6 +22,8 @@ import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from threading import Event as ThreadEvent
+from threading import Lock, Thread
 from time import monotonic
 from typing import Any, Final, NamedTuple, TextIO
 
@@ -29,7 +31,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-__all__ = ["INTERVAL", "Look", "Paragraph", "Screen", "console_on", "region_on"]
+__all__ = ["INTERVAL", "Look", "Paragraph", "Region", "Screen", "console_on"]
 
 _GAP: Final = "\n"  # no label: the first row after a gap has its label again
 _NOBODY: Final = "-"  # or the row would seem to belong to the label above it
@@ -39,6 +41,7 @@ _NARROW: Final = 60  # columns
 _COLORS: Final = ("cyan", "magenta", "blue", "yellow", "green")  # of the labels, in turn
 INTERVAL: Final = 0.05
 """Seconds between two drawings."""
+_PAUSE: Final = 0.125  # seconds until what came last is drawn
 _WAITING: Final = 24  # rows that may wait behind an open paragraph
 _LONG: Final = 4_000  # characters of an open paragraph that are drawn again and again
 
@@ -96,9 +99,9 @@ class Screen:
         self._label = _GAP
         self._clock = clock
         self._drawn_at = 0.0
-        self._live: Live | None = None
+        self._region: Region | None = None
         if live if live is not None else out.isatty() and not self._console.is_dumb_terminal:
-            self._live = region_on(self._console, self._region)
+            self._region = Region(self._console, self._open_rows)
 
     def add(self, paragraph: Paragraph) -> Paragraph:
         """Put a paragraph below the others."""
@@ -111,19 +114,17 @@ class Screen:
 
     def update(self) -> None:
         """Show every change since the last time: on a terminal, at the next drawing."""
-        if self._live is None or self._clock() - self._drawn_at >= INTERVAL:
+        if self._region is None or self._clock() - self._drawn_at >= INTERVAL:
             self.draw()
 
     def draw(self) -> None:
         """Show every change now."""
         finished = self._finish()
-        if finished:
-            self._console.print(Group(*finished), soft_wrap=True)
-        if self._live:
-            # The thread that rich starts draws what comes last before a pause.
-            self._live.start()
-            self._live.refresh()
+        if self._region:
+            self._region.draw(finished)
             self._drawn_at = self._clock()
+        elif finished:
+            self._console.print(Group(*finished), soft_wrap=True)
 
     def close(self) -> None:
         """Print everything for good, finished or not."""
@@ -137,9 +138,8 @@ class Screen:
 
     def stop(self) -> None:
         """Leave the terminal as it was; nothing more is printed."""
-        if self._live:
-            with suppress(OSError):
-                self._live.stop()
+        if self._region:
+            self._region.stop()
 
     # --- which rows are finished
 
@@ -162,7 +162,7 @@ class Screen:
     def _full_lines(self, paragraph: Paragraph) -> list[Paragraph]:
         """Take those lines out of an open paragraph that no further text can change."""
         cut = paragraph.text.rfind("\n")
-        if cut < 0 and self._live and len(paragraph.text) > _LONG:
+        if cut < 0 and self._region and len(paragraph.text) > _LONG:
             cut = paragraph.text.rfind(" ")
         if cut < 0:
             return []
@@ -172,10 +172,10 @@ class Screen:
 
     def _is_crowded(self) -> bool:
         waiting = [it for it in self._queue[1:] if it.done]
-        limit = min(_WAITING, self._console.height - 2) if self._live else _WAITING
+        limit = min(_WAITING, self._console.height - 2) if self._region else _WAITING
         return len(waiting) + sum(it.text.count("\n") for it in waiting) >= limit
 
-    def _region(self) -> Group:
+    def _open_rows(self) -> Group:
         rows, _ = self._rows([*self._queue, *self.busy.values()], self._label)
         return Group(*rows[1 - self._console.height :])
 
@@ -231,7 +231,7 @@ class Screen:
         ]
 
     def _wrapped(self, body: Text, before: int) -> list[Text]:
-        if not self._live:
+        if not self._region:
             return list(body.split("\n", allow_blank=True))
         return list(body.wrap(self._console, max(8, self._console.width - before)))
 
@@ -239,7 +239,7 @@ class Screen:
         return self._colors.setdefault(label, _COLORS[(len(self._colors) - 1) % len(_COLORS)])
 
     def _margin(self) -> int:
-        return 2 if self._live and self._console.width < _NARROW else _GUTTER
+        return 2 if self._region and self._console.width < _NARROW else _GUTTER
 
     def _encodable(self, text: str) -> str:
         return text.encode(self._encoding, "replace").decode(self._encoding)
@@ -253,17 +253,49 @@ def console_on(out: TextIO, *, color: bool | None, live: bool | None) -> Console
     return Console(file=out, highlight=False, markup=False, emoji=False, **options)
 
 
-def region_on(console: Console, draw: Callable[[], Group]) -> Live:
-    """Return the region below the finished rows, not yet started; ``draw`` returns its rows."""
-    is_standard = console.file is sys.stdout
-    return Live(
-        console=console,
-        get_renderable=draw,
-        refresh_per_second=8,
-        transient=True,
-        redirect_stdout=is_standard,
-        redirect_stderr=is_standard,
-    )
+class Region:
+    """The rows below the finished ones, drawn again and again until they are finished, too.
+
+    A thread draws what came last before a pause. It is no thread of rich's: that one may draw
+    between the erasing and the printing of another thread (rich 15), and a finished row is lost.
+    """
+
+    def __init__(self, console: Console, rows: Callable[[], Group]) -> None:
+        is_standard = console.file is sys.stdout
+        self._console = console
+        self._live = Live(
+            console=console,
+            get_renderable=rows,
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=is_standard,
+            redirect_stderr=is_standard,
+        )
+        self._lock = Lock()
+        self._stopped = ThreadEvent()
+        self._thread = Thread(target=self._draw_on, daemon=True)
+
+    def draw(self, finished: Iterable[Text] = ()) -> None:
+        """Print finished rows above the region, and draw it."""
+        rows = [*finished]
+        with self._lock:
+            if rows:
+                self._console.print(Group(*rows), soft_wrap=True)
+            self._live.start()
+            self._live.refresh()
+        if self._thread.ident is None:
+            self._thread.start()
+
+    def _draw_on(self) -> None:
+        while not self._stopped.wait(_PAUSE):
+            with self._lock, suppress(OSError):
+                self._live.refresh()
+
+    def stop(self) -> None:
+        """Erase the region and leave the terminal as it was."""
+        self._stopped.set()
+        with self._lock, suppress(OSError):
+            self._live.stop()
 
 
 def _trimmed(row: Text) -> Text:

@@ -24,7 +24,7 @@ from .._brief import brief
 from .._printable import clean
 from .._spans import Span, SpanFold
 from ..events import Event, Interrupt, RunEnd, RunError, TextDelta
-from ._screen import INTERVAL, console_on, region_on
+from ._screen import INTERVAL, Region, console_on
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -82,9 +82,9 @@ class TreeView:
         self._drawn_at = 0.0
         self._now = 0.0
         self._begin()
-        self._live = None
+        self._region: Region | None = None
         if live if live is not None else stream.isatty() and not self._console.is_dumb_terminal:
-            self._live = region_on(self._console, self._region)
+            self._region = Region(self._console, self._last_rows)
 
     def _begin(self) -> None:
         self._spans = SpanFold()
@@ -106,14 +106,13 @@ class TreeView:
             self._below(self._spans.span_of(event), _Row(span=None, note=note))
         if isinstance(event, (RunEnd, RunError)):
             self._print()
-        elif self._live and self._clock() - self._drawn_at >= INTERVAL:
+        elif self._region and self._clock() - self._drawn_at >= INTERVAL:
             self.refresh()
 
     def refresh(self) -> None:
         """Draw now what would be drawn within a twentieth of a second."""
-        if self._live:
-            self._live.start()
-            self._live.refresh()
+        if self._region:
+            self._region.draw()
             self._drawn_at = self._clock()
 
     def close(self) -> None:
@@ -121,8 +120,8 @@ class TreeView:
         try:
             self._print()
         finally:
-            if self._live:
-                self._live.stop()
+            if self._region:
+                self._region.stop()
 
     def __enter__(self) -> Self:
         return self
@@ -135,8 +134,8 @@ class TreeView:
     ) -> None:
         if not isinstance(exc, OSError):  # nobody reads a closed pipe
             self.close()
-        elif self._live:
-            self._live.stop()
+        elif self._region:
+            self._region.stop()
 
     # --- the tree
 
@@ -161,15 +160,14 @@ class TreeView:
             waiting.extend((depth + 1, it) for it in reversed(row.inside))
 
     def _print(self) -> None:
-        rows, self._drawn_at = [*self._flat()], self._clock()
-        lines = [self._line(*row) for row in rows]
+        lines = [self._line(*row) for row in self._flat()]
         self._begin()
-        if self._live and self._live.is_started:
-            self._live.refresh()
-        if lines:
+        if self._region:
+            self._region.draw(lines)
+        elif lines:
             self._console.print(Group(*lines), soft_wrap=True)
 
-    def _region(self) -> Group:
+    def _last_rows(self) -> Group:
         rows = [*self._flat()][1 - self._console.height :]
         width = self._console.width - 1
         lines = [self._line(*row) for row in rows]
