@@ -272,10 +272,13 @@ class Brackets:
         self.messages.remove(message)
         message.close(status)
         self.seen.record_message(message, status)
-        usage = message.total_usage
+        self.count(message.total_usage, message.model)
+
+    def count(self, usage: Usage | None, model: str | None) -> None:
+        """Add the tokens of one model call to those of the run."""
         if usage:
-            model = message.model or "unknown"
-            self._usage[model] = self._usage.get(model, Usage()) + usage
+            name = model or "unknown"
+            self._usage[name] = self._usage.get(name, Usage()) + usage
 
     def _add_held_back(self, message: Message) -> None:
         add, message.before_close = message.before_close, None

@@ -7,6 +7,7 @@ its version lacks costs microseconds.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ __all__ = [
     "kind_of",
     "kind_of_class",
     "message_in",
+    "spelled_message",
 ]
 
 _MAX_CLASSES = 1024
@@ -64,6 +66,22 @@ def message_in(value: object) -> Any:
 
 fields_of: Callable[[object], dict[str, Any]] = vars
 """Return the dict that holds a message's fields. It is the message's own: read it only."""
+
+
+def spelled_message(value: object) -> Any:
+    """Return the message that ``add_messages`` makes of a dict, a ``(role, text)`` pair or a text.
+
+    Return None where it makes none. Only a channel of messages may be read so: anywhere else a
+    text is a text.
+    """
+    messages: Any = sys.modules.get("langchain_core.messages")
+    if messages is None or not value or not isinstance(value, (dict, tuple, list, str)):
+        return None  # a graph that runs here has imported it
+    try:
+        (message,) = messages.convert_to_messages([value])
+    except Exception:  # noqa: BLE001  (it raises several)
+        return None
+    return message
 
 
 def is_removal(message: object) -> bool:

@@ -10,7 +10,8 @@ alone, for every source.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Any, Literal, TypeAlias
 
 from ..values import Origin, Status
@@ -54,6 +55,8 @@ class SeenRegistry:
         self._messages: dict[str, SeenMessage] = {}
         # Those that had no id when they were seen: LangGraph gives them one in place, later.
         self._nameless: dict[int, object] = {}
+        # Those that were spelled as dicts, pairs or texts, by content: the state makes new ones.
+        self._expected: Counter[Hashable] = Counter()
         self._waiting: list[tuple[str, Any, str]] = []
         self._checkpoint_ids: set[str] = set()
 
@@ -79,6 +82,8 @@ class SeenRegistry:
             self.mark_seen([message])
             return "same"
         seen = self._messages.get(fields.get("id") or "")
+        if seen is None and self._has_new_id(message):
+            return "same"
         if seen is None or seen.is_removed:
             return "unseen"
         content = Content.of(fields)
@@ -86,6 +91,20 @@ class SeenRegistry:
             seen.content = content
             return "same"
         return "changed"
+
+    def expect_ids(self, messages: Iterable[object]) -> None:
+        """Record messages that ``add_messages`` has made: the state's own have the same content."""
+        for message in messages:
+            self._expected[_said(message)] += 1
+
+    def _has_new_id(self, message: object) -> bool:
+        """Return whether a message was shown before it had the id; each is recognized once."""
+        content = _said(message)
+        if not fields_of(message).get("id") or not self._expected[content]:
+            return False
+        self._expected[content] -= 1
+        self.mark_seen([message])
+        return True
 
     def record_message(self, message: Message, status: Status) -> None:
         """Record a message that ended, and the calls it made, unless it was abandoned."""
@@ -204,3 +223,8 @@ class SeenRegistry:
         if checkpoint_id:
             self._checkpoint_ids.add(checkpoint_id)
         return is_repeated
+
+
+def _said(message: object) -> Hashable:
+    fields = fields_of(message)
+    return fields.get("type"), fields.get("name"), Content.of(fields)

@@ -11,9 +11,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, cast
 
 from .._fields import Fields, dict_or_empty
-from .kinds import fields_of, is_removal, message_in
+from .kinds import fields_of, is_removal, message_in, spelled_message
 
-__all__ = ["REMOVE_ALL", "ChannelWrite", "channel_writes", "messages_in", "written_in"]
+__all__ = ["MESSAGES", "REMOVE_ALL", "ChannelWrite", "channel_writes", "messages_in", "written_in"]
+
+MESSAGES = "messages"
+"""The channel of messages in LangGraph's own states, which `add_messages` fills."""
 
 REMOVE_ALL = "__remove_all__"
 """The id of the RemoveMessage that stands for all messages of a channel."""
@@ -29,6 +32,8 @@ class ChannelWrite(NamedTuple):
     """The ids of messages that are removed."""
     is_whole: bool
     """Whether the channel holds nothing but these messages afterwards."""
+    spelled: tuple[Any, ...] = ()
+    """Those of the messages that were a dict, a pair or a text, and so had no id."""
 
 
 def written_in(output: object) -> Any:
@@ -93,7 +98,9 @@ def _channel(name: str, value: object) -> ChannelWrite:
         value, is_whole = fields[_OVERWRITE], True
     elif fields.get("type") == _OVERWRITE and "value" in fields:
         value, is_whole = fields["value"], True
-    items = cast("list[object]", value) if isinstance(value, (list, tuple)) else [value]
+    is_pair = name == MESSAGES and isinstance(value, tuple) and spelled_message(value) is not None
+    is_list = isinstance(value, (list, tuple)) and not is_pair
+    items = cast("list[object]", value) if is_list else [value]
     return _write(name, items, is_whole=is_whole)
 
 
@@ -101,8 +108,13 @@ def _write(channel: str, items: Iterable[object], *, is_whole: bool = False) -> 
     """Return what a list of messages does to a channel, read as ``add_messages`` reads it."""
     messages: list[Any] = []
     removed: dict[str, None] = {}
+    spelled: list[Any] = []
     for item in items:
         message = message_in(item)
+        if message is None and channel == MESSAGES:
+            message = spelled_message(item)
+            if message is not None and not message.id:
+                spelled.append(message)
         if message is None:
             continue
         id: Any = fields_of(message).get("id")
@@ -113,4 +125,4 @@ def _write(channel: str, items: Iterable[object], *, is_whole: bool = False) -> 
             messages, removed, is_whole = [], {}, True
         else:
             removed[id] = None
-    return ChannelWrite(channel, messages, list(removed), is_whole)
+    return ChannelWrite(channel, messages, list(removed), is_whole, tuple(spelled))

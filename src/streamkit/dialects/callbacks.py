@@ -178,8 +178,9 @@ class CallbackReader(RunReader):
             super()._node_end(origin, values)
             return
         for write in channel_writes(values):
-            messages = [it for it in write.messages if not _lacks_id(it)]
-            self.assembly.write(origin, [write._replace(messages=messages)])
+            spelled = set(map(id, write.spelled))
+            messages = [it for it in write.messages if not (_lacks_id(it) or id(it) in spelled)]
+            self.assembly.write(origin, [write._replace(messages=messages, spelled=())])
 
     def _read_output(self, chunk: object) -> None:
         """Show a chunk of the root's output; a runnable may also have no run at all."""

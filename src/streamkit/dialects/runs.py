@@ -24,6 +24,7 @@ from msgspec.structs import replace
 
 from .._core.kinds import kind_of
 from .._core.message import Message
+from .._core.metadata import text_or_none, usage_of
 from .._core.origin import origin_from
 from .._core.results import error_info
 from .._core.writes import messages_in, written_in
@@ -377,6 +378,9 @@ class RunReader(Reader):
         elif answer:
             message = message or self._start_message(run, answer.get("id"))
             message.finish(answer)
+        else:  # a decision model (langchain-core 1.8): its answer is no message
+            usage = usage_of(getattr(output, "usage", None))
+            self.assembly.count(usage, text_or_none(getattr(output, "model", None)))
         self._end_answer(message, output)
         self._step_end(event)
 
