@@ -1,0 +1,69 @@
+"""Draw the structure of the package from its imports, as text.
+
+    python scripts/structure.py              # src/streamkit
+    python scripts/structure.py FOLDER       # the package in another folder
+
+A line is a module or a package of the top level, with its lines. It stands above everything that
+it imports, so that all arrows point down; what stands on layer 1 imports nothing of ours.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+SOURCE = Path(__file__).parent.parent / "src" / "streamkit"
+
+
+def imports(path: Path, root: Path) -> Iterator[str]:
+    """Return the top-level names of ours that a module imports, inside functions or not."""
+    package = path.relative_to(root).parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = package[: len(package) - node.level + 1]
+            names = [node.module] if node.module else [alias.name for alias in node.names]
+            yield from (".".join((*base, name)).split(".")[0] for name in names)
+
+
+def graph(root: Path) -> dict[str, set[str]]:
+    """Return what each top-level module or package imports."""
+    needs: dict[str, set[str]] = {}
+    for path in sorted(root.rglob("*.py")):
+        name = path.relative_to(root).with_suffix("").parts[0]
+        needs.setdefault(name, set()).update(imports(path, root))
+    return {name: (it & needs.keys()) - {name} for name, it in needs.items()}
+
+
+def layers(needs: Mapping[str, set[str]]) -> list[list[str]]:
+    """Return the names layer by layer, the lowest first.
+
+    Raises:
+        ValueError: some of them import each other in a circle.
+    """
+    result: list[list[str]] = []
+    placed: set[str] = set()
+    while len(placed) < len(needs):
+        layer = [name for name in needs if name not in placed and needs[name] <= placed]
+        if not layer:
+            raise ValueError(f"a circle among {sorted(needs.keys() - placed)}")
+        result.append(layer)
+        placed.update(layer)
+    return result
+
+
+def draw(root: Path) -> Iterator[str]:
+    """Return the lines of the drawing, the highest layer first."""
+    needs = graph(root)
+    for number, layer in reversed(list(enumerate(layers(needs), 1))):
+        for name in layer:
+            files = [root / f"{name}.py"] if (root / f"{name}.py").exists() else []
+            files += (root / name).rglob("*.py")
+            lines = sum(len(file.read_text().splitlines()) for file in files)
+            below = ", ".join(sorted(needs[name]))
+            yield f"{number:2}  {name:16} {lines:5}  {'-> ' + below if below else ''}".rstrip()
+
+
+if __name__ == "__main__":
+    print("\n".join(draw(Path(sys.argv[1]) if len(sys.argv) > 1 else SOURCE)))
