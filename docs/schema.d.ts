@@ -48,9 +48,9 @@ export interface RunStart {
   origin?: Origin;
   /** Unix seconds, read once per raw item. */
   timestamp: number;
-  /** The root run's id, where the API tells it. */
+  /** The root run's id, where the API reports it. */
   run_id?: string;
-  /** What the run was called with, where the API tells it. */
+  /** The input of the run, where the API reports it. */
   input?: unknown;
 }
 
@@ -67,7 +67,7 @@ export interface RunEnd {
   usage_by_model?: Record<string, Usage>;
   /** `completed`, `interrupted` (resume it), `cancelled` (the reader left), or `incomplete` (the source stopped before its own end). */
   status: "abandoned" | "cancelled" | "completed" | "failed" | "incomplete" | "interrupted";
-  /** The final output, where the API tells it. */
+  /** The final output, where the API reports it. */
   output?: unknown;
 }
 
@@ -82,7 +82,7 @@ export interface RunError {
   usage?: Usage;
   /** The same, per model name. */
   usage_by_model?: Record<string, Usage>;
-  /** What it raised. */
+  /** The exception it raised. */
   error: ErrorInfo;
 }
 
@@ -95,9 +95,9 @@ export interface StepStart {
   timestamp: number;
   /** Its run id. */
   step_id: string;
-  /** What it is. */
+  /** Its kind. */
   kind: "chain" | "chat_model" | "graph" | "llm" | "node" | "parser" | "prompt";
-  /** What it was called with, where the API tells it. */
+  /** Its input, where the API reports it. */
   input?: unknown;
 }
 
@@ -112,7 +112,7 @@ export interface StepDelta {
   step_id: string | null;
   /** The piece as upstream gave it. */
   value: unknown;
-  /** Whether it replaces what came before (True), adds to it (False), or nothing tells (None). */
+  /** Whether it replaces what came before (True), adds to it (False), or unknown (None). */
   cumulative?: boolean;
 }
 
@@ -125,13 +125,13 @@ export interface StepEnd {
   timestamp: number;
   /** The step that ended. */
   step_id: string;
-  /** What it is. */
+  /** Its kind. */
   kind: "chain" | "chat_model" | "graph" | "llm" | "node" | "parser" | "prompt";
   /** How it ended. */
   status: "abandoned" | "cancelled" | "completed" | "failed" | "incomplete" | "interrupted";
   /** Its result. */
   output?: unknown;
-  /** What it raised, where it is the innermost thing that failed. */
+  /** The exception it raised, where it is the innermost thing that failed. */
   error?: ErrorInfo;
 }
 
@@ -360,7 +360,7 @@ export interface MessageEnd {
   model?: string;
   /** The id under which the graph's state holds it, where that differs from `message_id`. */
   stored_id?: string;
-  /** What else the provider said. */
+  /** The other fields that the provider sent. */
   response_metadata?: Record<string, unknown>;
 }
 
@@ -375,7 +375,7 @@ export interface ToolStart {
   tool_call_id: string;
   /** The tool's name. */
   name: string;
-  /** What it was called with. */
+  /** Its input. */
   input?: unknown;
 }
 
@@ -424,7 +424,7 @@ export interface ToolError {
   tool_call_id: string;
   /** The tool's name. */
   name: string;
-  /** What it raised, or said. */
+  /** The exception it raised, or the error text it returned. */
   error: ErrorInfo;
 }
 
@@ -439,7 +439,7 @@ export interface RetrievalStart {
   retrieval_id: string;
   /** The retriever's name. */
   name: string;
-  /** What it searches for. */
+  /** The query. */
   query?: unknown;
 }
 
@@ -458,7 +458,7 @@ export interface RetrievalEnd {
   status: "abandoned" | "cancelled" | "completed" | "failed" | "incomplete" | "interrupted";
   /** The documents found. */
   documents?: unknown[];
-  /** What it raised. */
+  /** The exception it raised. */
   error?: ErrorInfo;
 }
 
@@ -471,7 +471,7 @@ export interface StateUpdate {
   timestamp: number;
   /** The node that wrote. */
   node: string;
-  /** What it wrote, in whatever shape: a dict, a list of dicts, a scalar, or None. */
+  /** The values it wrote, in whatever shape: a dict, a list of dicts, a scalar, or None. */
   values?: unknown;
   /** Whether an earlier run wrote it, so that the node need not run in this one. */
   cached?: boolean;
@@ -514,9 +514,9 @@ export interface Interrupt {
   origin?: Origin;
   /** Unix seconds, read once per raw item. */
   timestamp: number;
-  /** What `Command(resume={interrupt_id: ...})` names. */
+  /** The key to answer with: `Command(resume={interrupt_id: ...})`. */
   interrupt_id: string;
-  /** What the graph asks. */
+  /** The question of the graph. */
   value?: unknown;
   /** Whether it is a breakpoint (`interrupt_before`), which asks nothing. */
   static?: boolean;
@@ -589,7 +589,7 @@ export interface BatchItem {
   index: number;
   /** Its result. */
   output?: unknown;
-  /** What it raised, where the batch returns exceptions. */
+  /** The exception it raised, where the batch returns exceptions. */
   error?: ErrorInfo;
 }
 
@@ -606,7 +606,7 @@ export interface Unrecognized {
   reason?: string;
 }
 
-/** What went wrong. */
+/** An error. */
 export interface ErrorInfo {
   /** The exception's class name. */
   name: string;
@@ -618,7 +618,7 @@ export interface ErrorInfo {
 
 /** Where an event comes from: one object per upstream run, shared by all its events. */
 export interface Origin {
-  /** The upstream run, where the API tells it (`messages` mode does not). */
+  /** The upstream run, where the API reports it (`messages` mode does not). */
   run_id?: string;
   /** The runs around it, root first. */
   parent_ids?: string[];
@@ -666,7 +666,7 @@ export interface Usage {
   input_tokens: number;
   /** All tokens written, reasoning included. */
   output_tokens: number;
-  /** What the provider says they add up to; input plus output where it does not say. */
+  /** The sum as the provider reports it; input plus output where it reports none. */
   total_tokens: number;
   /** Parts of the input, such as `cache_read`. */
   input_token_details?: Record<string, number>;

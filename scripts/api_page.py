@@ -25,7 +25,9 @@ this page is private and may change in any release.
 def modules() -> Iterator[ModuleType]:
     """Return the public modules: the package first, then by name."""
     yield streamkit
-    for info in sorted(pkgutil.walk_packages(streamkit.__path__, "streamkit."), key=lambda it: it.name):
+    for info in sorted(
+        pkgutil.walk_packages(streamkit.__path__, "streamkit."), key=lambda it: it.name
+    ):
         parts = info.name.split(".")[1:]
         if not any(part.startswith("_") or part == "demo" for part in parts):
             yield importlib.import_module(info.name)
@@ -45,12 +47,16 @@ def names() -> Iterator[tuple[ModuleType, str]]:
 
 
 def summary(module: ModuleType, name: str) -> str:
-    """Return the first line of a name's documentation, also where only a string below it documents it."""
+    """Return the first line of a name's documentation, which may be the string below it."""
     value = getattr(module, name)
     text = inspect.getdoc(value) if inspect.isroutine(value) or inspect.isclass(value) else None
     if text is None:
         source = "".join(inspect.getsource(it) for it in _homes(module, name))
-        found = re.search(rf'^{name}\b[^\n]*(?:\n[^\n]+)*?\n"""(.+?)(?:"""|\n\n)', source, re.M | re.S)
+        found = re.search(
+            rf'^{name}\b[^\n]*(?:\n[^\n]+)*?\n"""(.+?)(?:"""|\n\n)',
+            source,
+            re.MULTILINE | re.DOTALL,
+        )
         text = found[1] if found else ""
     return " ".join(text.split("\n\n")[0].split())
 

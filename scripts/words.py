@@ -41,7 +41,9 @@ WORDS = {
 }
 """A word that may not appear, and what to write instead."""
 
-FIRST_WORDS = frozenset({"give", "gives", "tell", "tells", "say", "says", "what", "whatever", "whoever"})
+FIRST_WORDS = frozenset(
+    {"give", "gives", "tell", "tells", "say", "says", "what", "whatever", "whoever"}
+)
 """Words with which no docstring begins."""
 
 _PATTERN = re.compile(rf"(?<![A-Za-z])({'|'.join(WORDS)})(?![A-Za-z])", re.IGNORECASE)
@@ -73,8 +75,10 @@ def files() -> list[Path]:
 
 
 if __name__ == "__main__":
-    found = [it for path in map(Path, sys.argv[1:]) for it in findings(path)] if sys.argv[1:] else [
-        it for path in files() for it in findings(path)
-    ]
+    found = (
+        [it for path in map(Path, sys.argv[1:]) for it in findings(path)]
+        if sys.argv[1:]
+        else [it for path in files() for it in findings(path)]
+    )
     print("\n".join(found) or "nothing found")
     sys.exit(bool(found))

@@ -1,4 +1,4 @@
-"""What our structs share: a short ``repr``, and what pydantic and FastAPI make of them."""
+"""The base of our structs: a short ``repr``, and what pydantic and FastAPI make of them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _HIDDEN = ("metadata", "response_metadata", "timestamp")
 """Fields that a ``repr`` leaves out: they say little and are long."""
 
 _PLACE = ("agent", "node", "namespace", "tool_call_id", "internal")
-"""What the ``repr`` of an event shows of its origin."""
+"""The fields of an origin that the ``repr`` of an event shows."""
 
 
 class Base:
-    """What a struct of ours is besides a struct."""
+    """The methods that all our structs share."""
 
     __slots__ = ()
 

@@ -64,7 +64,7 @@ Test: TypeAlias = "Callable[[Event, OpenBrackets], bool]"
 
 
 class OpenBrackets:
-    """What is open in a run, dropped or not: for tests that one event alone cannot answer."""
+    """The open brackets of a run, dropped or not: for tests that one event alone cannot answer."""
 
     def __init__(self) -> None:
         self.kinds: dict[str, str] = {}
@@ -128,7 +128,7 @@ class OpenBrackets:
 
 
 _TOOLS = "tools"
-"""What ToolNode and every prebuilt agent call the node that runs tools."""
+"""The name that ToolNode and every prebuilt agent give to the node that runs tools."""
 
 
 def _is_of_tool(event: Event) -> bool:
@@ -282,7 +282,7 @@ DECIDED: frozenset[type[Event]] = EVENT_CLASSES - {
 
 
 class Filter:
-    """Says which events of a run to keep. Filters combine with ``&``, ``|`` and ``~``.
+    """A choice of the events of a run to keep. Filters combine with ``&``, ``|`` and ``~``.
 
     One filter serves any number of streams: `stage` makes what remembers one stream's open
     brackets.

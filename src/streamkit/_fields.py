@@ -12,12 +12,12 @@ Fields: TypeAlias = Mapping[str, Any]
 
 
 def dict_or_empty(value: object) -> dict[str, Any]:
-    """Give ``value`` if it is a dict, and an empty one if not."""
+    """Return ``value`` if it is a dict, and an empty one if not."""
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def json_text(args: object) -> str:
-    """Give arguments that came parsed as the text they may have been."""
+    """Return parsed arguments as JSON text."""
     return json.dumps(args, ensure_ascii=False, default=str)
 
 

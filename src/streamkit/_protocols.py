@@ -137,7 +137,7 @@ def _name(stage: object) -> str:
 
 
 class RunOver(Exception):
-    """What `Adapter.feed` raises if the run is over, though its source would go on waiting."""
+    """The exception of `Adapter.feed` for a run that is over while its source still waits."""
 
     def __init__(self, error: Exception | None = None) -> None:
         super().__init__("the run is over")

@@ -1,4 +1,4 @@
-"""What makes an object of an application's own type out of plain data."""
+"""Readers that make an object of an application's own type out of plain data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Read: TypeAlias = Callable[[Any], Any]
 
 
 def reader_of(kind: Any) -> Read:
-    """Give what reads data as ``kind``, and gives an object of that kind back as it is.
+    """Return a function that reads data as ``kind``; an object of that kind is returned as it is.
 
     ``kind`` is a dataclass, TypedDict, attrs class, msgspec struct, pydantic model or dataclass,
     or a function that raises where the data does not fit. No pydantic is imported but the caller's.
@@ -47,7 +47,7 @@ def json_reader_of(kind: Any) -> Read:
 
 
 def is_pydantic(kind: Any) -> bool:
-    """Tell a pydantic model or dataclass."""
+    """Return whether this is a pydantic model or a dataclass."""
     return hasattr(kind, "__pydantic_validator__")
 
 

@@ -33,7 +33,7 @@ class Conversation(NamedTuple):
     main: list[Any]
     """The conversation."""
     side: list[Any]
-    """What models wrote that is no part of it."""
+    """The messages of models that are no part of it."""
 
 
 class _Entry:

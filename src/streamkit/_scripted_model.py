@@ -58,13 +58,13 @@ class Reply:
     text: str = ""
     """The text."""
     reasoning: str = ""
-    """What it thinks before."""
+    """The reasoning before the text."""
     tool_calls: tuple[Call, ...] = ()
     """The tools it calls."""
     usage: tuple[int, int] | Mapping[str, Any] | None = None
     """Tokens read and written, or LangChain's ``usage_metadata``; None reports none."""
     error: Exception | None = None
-    """What is raised after the text and the calls, in place of the end."""
+    """The exception to raise after the text and the calls, in place of the end."""
     delay: float = 0.0
     """Seconds until the first chunk."""
     finish_reason: str | None = None
@@ -108,7 +108,7 @@ class ScriptedChatModel(BaseChatModel):
     """
 
     script: Script
-    """What it says."""
+    """The text of the answer."""
     pace: float = 0.0
     """Seconds between two chunks."""
     model: str = "scripted"

@@ -74,7 +74,7 @@ def _task_path(origin: Origin) -> dict[str, Any]:
 
 
 NEVER: Table = {ErrorInfo: {"exception": _none}}
-"""What no format writes."""
+"""The fields that no format writes."""
 
 PRIVATE: Table = {
     RunStart: {"input": _none},
@@ -94,10 +94,10 @@ PRIVATE: Table = {
     Origin: {"metadata": _no_fields},
     ErrorInfo: {"message": _no_text},
 }
-"""What a format writes only with ``private=True``."""
+"""The fields that a format writes only with ``private=True``."""
 
 OUTPUTS: Table = {RunEnd: {"output": _none}, StepEnd: {"output": _none}}
-"""What the preset `ui` removes besides: results of runs and nodes, which are the state."""
+"""The fields that the preset `ui` removes besides: results of runs and nodes (the state)."""
 
 
 def secrets_of(
@@ -122,7 +122,7 @@ def _secrets_of(cls: Any, private: bool, outputs: bool) -> dict[str, Callable[[A
 
 
 class _Plan(NamedTuple):
-    """What has to change in the events of a class."""
+    """The changes to make in the events of a class."""
 
     secrets: tuple[tuple[str, Callable[[Any], Any]], ...]
     foreign: tuple[str, ...]

@@ -59,7 +59,7 @@ class Span(msgspec.Struct, kw_only=True, eq=False):
     """Something that runs, or ran."""
 
     kind: SpanKind
-    """What it is."""
+    """Its kind."""
     id: str
     """The id of the step, message, tool call or retrieval."""
     name: str
@@ -75,9 +75,9 @@ class Span(msgspec.Struct, kw_only=True, eq=False):
     status: str = "running"
     """How it ended."""
     error: ErrorInfo | None = None
-    """What it raised."""
+    """The exception it raised."""
     input: Any = None
-    """What it was called with."""
+    """Its input."""
     output: Any = None
     """Its result; a model's text."""
     has_request: bool = False

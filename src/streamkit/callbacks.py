@@ -1,17 +1,17 @@
-"""A source for calls that somebody else makes: what happens in them, told by callbacks alone.
+"""A source for calls that other code makes: their events, from callbacks alone.
 
     source = CallbackSource()
     chain.invoke(inputs, {"callbacks": [source.handler]})
     for event in source.events(): ...
 
 It serves ``invoke``, ``ainvoke``, ``batch`` and any other call, at a fraction of what
-``astream_events`` costs, and tells the errors that no stream shows. Models stream their answers
+``astream_events`` costs, and reports the errors that no stream shows. Models stream their answers
 while it listens, also where they are invoked.
 
 Laws of this file:
 
 1. Each call is a run of its own, with a stream of its own; calls at the same time never mix.
-2. What a run tells is kept until somebody reads it, and no longer.
+2. The notes on a run are kept until somebody reads it, and no longer.
 3. The call is not held up, and not changed: it raises what it raises. The stream only shows it.
 """
 
@@ -38,7 +38,7 @@ __all__ = ["CallbackSource"]
 
 
 class _Run(Iterator[Any]):
-    """What is known of one call and has not been read yet: a source."""
+    """The unread notes on one call: a source."""
 
     def __init__(self) -> None:
         self.notes: deque[Note] = deque()
@@ -140,7 +140,7 @@ class CallbackSource:
 
     @property
     def handler(self) -> BaseCallbackHandler:
-        """What to pass to a call, as ``{"callbacks": [source.handler]}``; to many, if you like."""
+        """The handler to pass to one or many calls, as ``{"callbacks": [source.handler]}``."""
         return self._handler
 
     @property
@@ -207,17 +207,17 @@ class CallbackSource:
         parents, run_id = about["parent_ids"], about["run_id"]
         run = self._runs.get(parents[0] if parents else run_id)
         if run is None:
-            if parents or not _tells(note, "_start"):
+            if parents or not _is_note(note, "_start"):
                 return  # something of a call that is over
             run = self._runs[run_id] = _Run()
             self._unread.append(run)
         run.notes.append(note)
-        if not parents and _tells(note, ("_end", "_error")):
+        if not parents and _is_note(note, ("_end", "_error")):
             run.end(note["data"].get("error"))
             del self._runs[run_id]
         for sleeper in self._sleepers:
             sleeper.wake()
 
 
-def _tells(note: Note, verbs: str | tuple[str, ...]) -> TypeGuard[dict[str, Any]]:
+def _is_note(note: Note, verbs: str | tuple[str, ...]) -> TypeGuard[dict[str, Any]]:
     return isinstance(note, dict) and note["event"].endswith(verbs)

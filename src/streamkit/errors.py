@@ -50,7 +50,7 @@ class MalformedItem(SourceError):
 class RunFailed(SourceError):
     """The run failed on a server, whose stream says so and ends without raising.
 
-    ``name`` is the class of the exception there, and ``message`` what the server tells of it.
+    ``name`` is the class of the exception there, and ``message`` the text that the server sends.
     """
 
     def __init__(self, name: str, message: str) -> None:
@@ -66,7 +66,7 @@ class UsageError(StreamkitError):
 class BadRequest(UsageError):
     """A client sent what cannot be answered; ``status`` is the HTTP status to tell it by.
 
-    The message may be shown to the client: it tells of the request, and of nothing else.
+    The message may be shown to the client: it is about the request, and about nothing else.
     """
 
     def __init__(self, message: str, status: int = 400) -> None:

@@ -79,7 +79,7 @@ class EventBase(
     tag_field="type",
     tag=_tag,
 ):
-    """What every event has."""
+    """The fields that every event has."""
 
     origin: Origin = NO_ORIGIN
     """Where it comes from."""
@@ -119,9 +119,9 @@ class RunStart(EventBase, frozen=True, kw_only=True):
 
     type: ClassVar[Literal["run.start"]] = "run.start"
     run_id: str | None = None
-    """The root run's id, where the API tells it."""
+    """The root run's id, where the API reports it."""
     input: Any = None
-    """What the run was called with, where the API tells it."""
+    """The input of the run, where the API reports it."""
 
 
 class RunEnd(_RunTotal, frozen=True, kw_only=True):
@@ -132,7 +132,7 @@ class RunEnd(_RunTotal, frozen=True, kw_only=True):
     """``completed``, ``interrupted`` (resume it), ``cancelled`` (the reader left), or
     ``incomplete`` (the source stopped before its own end)."""
     output: Any = None
-    """The final output, where the API tells it."""
+    """The final output, where the API reports it."""
 
 
 class RunError(_RunTotal, frozen=True, kw_only=True):
@@ -140,7 +140,7 @@ class RunError(_RunTotal, frozen=True, kw_only=True):
 
     type: ClassVar[Literal["run.error"]] = "run.error"
     error: ErrorInfo
-    """What it raised."""
+    """The exception it raised."""
 
 
 class StepStart(EventBase, frozen=True, kw_only=True):
@@ -150,9 +150,9 @@ class StepStart(EventBase, frozen=True, kw_only=True):
     step_id: str
     """Its run id."""
     kind: StepKind
-    """What it is."""
+    """Its kind."""
     input: Any = None
-    """What it was called with, where the API tells it."""
+    """Its input, where the API reports it."""
 
 
 class StepDelta(EventBase, frozen=True, kw_only=True):
@@ -164,7 +164,7 @@ class StepDelta(EventBase, frozen=True, kw_only=True):
     value: Any
     """The piece as upstream gave it."""
     cumulative: bool | None = None
-    """Whether it replaces what came before (True), adds to it (False), or nothing tells (None)."""
+    """Whether it replaces what came before (True), adds to it (False), or unknown (None)."""
 
 
 class StepEnd(EventBase, frozen=True, kw_only=True):
@@ -174,13 +174,13 @@ class StepEnd(EventBase, frozen=True, kw_only=True):
     step_id: str
     """The step that ended."""
     kind: StepKind
-    """What it is."""
+    """Its kind."""
     status: Status
     """How it ended."""
     output: Any = None
     """Its result."""
     error: ErrorInfo | None = None
-    """What it raised, where it is the innermost thing that failed."""
+    """The exception it raised, where it is the innermost thing that failed."""
 
 
 class MessageStart(EventBase, frozen=True, kw_only=True):
@@ -326,7 +326,7 @@ class MessageEnd(EventBase, frozen=True, kw_only=True):
     stored_id: str | None = None
     """The id under which the graph's state holds it, where that differs from ``message_id``."""
     response_metadata: dict[str, Any] = {}
-    """What else the provider said."""
+    """The other fields that the provider sent."""
 
 
 class ToolStart(_Tool, frozen=True, kw_only=True):
@@ -334,7 +334,7 @@ class ToolStart(_Tool, frozen=True, kw_only=True):
 
     type: ClassVar[Literal["tool.start"]] = "tool.start"
     input: Any = None
-    """What it was called with."""
+    """Its input."""
 
 
 class ToolDelta(EventBase, frozen=True, kw_only=True):
@@ -367,7 +367,7 @@ class ToolError(_Tool, frozen=True, kw_only=True):
 
     type: ClassVar[Literal["tool.error"]] = "tool.error"
     error: ErrorInfo
-    """What it raised, or said."""
+    """The exception it raised, or the error text it returned."""
 
 
 class RetrievalStart(EventBase, frozen=True, kw_only=True):
@@ -379,7 +379,7 @@ class RetrievalStart(EventBase, frozen=True, kw_only=True):
     name: str
     """The retriever's name."""
     query: Any = None
-    """What it searches for."""
+    """The query."""
 
 
 class RetrievalEnd(EventBase, frozen=True, kw_only=True):
@@ -395,7 +395,7 @@ class RetrievalEnd(EventBase, frozen=True, kw_only=True):
     documents: tuple[Any, ...] = ()
     """The documents found."""
     error: ErrorInfo | None = None
-    """What it raised."""
+    """The exception it raised."""
 
 
 class StateUpdate(EventBase, frozen=True, kw_only=True):
@@ -405,7 +405,7 @@ class StateUpdate(EventBase, frozen=True, kw_only=True):
     node: str
     """The node that wrote."""
     values: Any = None
-    """What it wrote, in whatever shape: a dict, a list of dicts, a scalar, or None."""
+    """The values it wrote, in whatever shape: a dict, a list of dicts, a scalar, or None."""
     cached: bool = False
     """Whether an earlier run wrote it, so that the node need not run in this one."""
 
@@ -439,9 +439,9 @@ class Interrupt(EventBase, frozen=True, kw_only=True):
 
     type: ClassVar[Literal["interrupt"]] = "interrupt"
     interrupt_id: str
-    """What ``Command(resume={interrupt_id: ...})`` names."""
+    """The key to answer with: ``Command(resume={interrupt_id: ...})``."""
     value: Any = None
-    """What the graph asks."""
+    """The question of the graph."""
     static: bool = False
     """Whether it is a breakpoint (``interrupt_before``), which asks nothing."""
     tool_call_id: str | None = None
@@ -499,7 +499,7 @@ class BatchItem(EventBase, frozen=True, kw_only=True):
     output: Any = None
     """Its result."""
     error: ErrorInfo | None = None
-    """What it raised, where the batch returns exceptions."""
+    """The exception it raised, where the batch returns exceptions."""
 
 
 class Unrecognized(EventBase, frozen=True, kw_only=True):

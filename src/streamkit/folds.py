@@ -86,17 +86,17 @@ class ToolRun(Base, msgspec.Struct, kw_only=True):
     name: str
     """The tool's name."""
     input: Any = None
-    """What it was called with."""
+    """Its input."""
     output: Any = None
     """Its result."""
     artifact: Any = None
     """The part of the result that the model does not see."""
     messages: list[Any] = msgspec.field(default_factory=list[Any])
-    """What models inside it wrote, and the results of tools inside it: a sub-agent's messages."""
+    """The messages of models and the results of tools inside it: a sub-agent's messages."""
     status: Status = "incomplete"
     """How it ended."""
     error: ErrorInfo | None = None
-    """What it raised, or said."""
+    """The exception it raised, or the error text it returned."""
     seconds: float | None = None
     """How long it ran; None if it has not ended."""
 
@@ -107,13 +107,13 @@ class Retrieval(Base, msgspec.Struct, kw_only=True):
     name: str
     """The retriever's name."""
     query: Any = None
-    """What it searched for."""
+    """The query."""
     documents: tuple[Any, ...] = ()
     """The documents found."""
     status: Status = "incomplete"
     """How it ended."""
     error: ErrorInfo | None = None
-    """What it raised."""
+    """The exception it raised."""
     seconds: float | None = None
     """How long it ran; None if it has not ended."""
 
@@ -126,7 +126,7 @@ class Result(Base, msgspec.Struct, kw_only=True):
     the state's order. Where no event has the state, what models and tools wrote and nodes added,
     in the order it was complete. There are none of internal models, and none inside tools."""
     side_messages: list[Any] = msgspec.field(default_factory=list[Any])
-    """What models wrote beside the conversation: a title, a guard's verdict, a summary."""
+    """The messages of models beside the conversation: a title, a guard's verdict, a summary."""
     tool_calls: list[ToolCall] = msgspec.field(default_factory=list[ToolCall])
     """Every call that a model wrote, but for attempts that were abandoned."""
     tools: list[ToolRun] = msgspec.field(default_factory=list[ToolRun])
@@ -134,13 +134,13 @@ class Result(Base, msgspec.Struct, kw_only=True):
     retrievals: list[Retrieval] = msgspec.field(default_factory=list[Retrieval])
     """Every search, with its documents."""
     interrupts: list[Interrupt] = msgspec.field(default_factory=list[Interrupt])
-    """What the run waits for."""
+    """The interrupts that the run waits for."""
     custom: list[Custom] = msgspec.field(default_factory=list[Custom])
     """The application's own events."""
     text: str = ""
     """The answer: the last text (or refusal) of a model in ``messages``."""
     output: Any = None
-    """The final output, where the API tells it."""
+    """The final output, where the API reports it."""
     usage: Usage | None = None
     """All tokens, each model call counted once; None where no call reported any."""
     usage_by_model: dict[str, Usage] = {}
@@ -152,7 +152,7 @@ class Result(Base, msgspec.Struct, kw_only=True):
     status: Status = "incomplete"
     """How the run ended."""
     error: ErrorInfo | None = None
-    """What it raised."""
+    """The exception it raised."""
 
     def _repr_html_(self) -> str:
         """Return a small, folded table: what a notebook shows."""
@@ -178,7 +178,7 @@ class MessageFold:
         self._names: dict[str, str] = {}
 
     def __call__(self, event: Event) -> Iterable[AIMessage | ToolMessage]:
-        """Give the message that ``event`` completes, if it does."""
+        """Return the message that ``event`` completes, if it does."""
         match event:
             case TextEnd() | ReasoningEnd() | Content() | Citation() | ToolCallEnd():
                 self._drafts.setdefault(event.message_id, _Draft()).add(event)
@@ -300,7 +300,7 @@ def _tool_message(event: ToolEnd | ToolError) -> ToolMessage:
 
 
 def _content(output: object) -> Any:
-    """Give a tool's raw output as a message's content."""
+    """Return a tool's raw output as a message's content."""
     return cast("Any", output) if isinstance(output, (str, list)) else str(output)
 
 
@@ -347,7 +347,7 @@ class RunFold:
     def _tool_around(self, event: Event) -> str | None:
         """Return the call of the tool that a start happens in.
 
-        Return ``""`` where it happens in some tool, and nothing tells in which.
+        Return ``""`` where it happens in some tool, and the source does not report in which.
         """
         if not self._open.has_tool_around(event):
             return None
@@ -462,7 +462,7 @@ class RunFold:
 
 
 def _key(event: Event) -> tuple[str, str]:
-    """Return what tells a message or a tool from all others that are open."""
+    """Return the key of a message or a tool among all that are open."""
     if isinstance(event, (MessageStart, MessageEnd)):
         return "message", event.message_id
     return "tool", cast("ToolStart", event).tool_call_id

@@ -1,4 +1,4 @@
-"""For whoever reads LangGraph's own v3 run streams: our events as one more projection of them.
+"""Our events as one more projection of LangGraph's own v3 run streams.
 
     from streamkit.langgraph import StreamkitTransformer
 
@@ -48,8 +48,8 @@ class StreamkitTransformer(StreamTransformer):
         clock: gives the events' timestamps where LangGraph's have none.
 
     Where the run fails, the closing events come first and then its exception is raised. As with all
-    projections, reading begins with whoever reads: what came before is not kept, and a projection
-    that nobody reads costs nothing.
+    projections, reading begins with the first reader: what came before is not kept, and a
+    projection that nobody reads costs nothing.
     """
 
     _native = True
@@ -61,7 +61,7 @@ class StreamkitTransformer(StreamTransformer):
         "tasks",
         "tools",
     )
-    """What is asked of the graph; in a subclass, add ``"checkpoints"`` to have them, too."""
+    """The stream modes that the graph is asked for; a subclass may add ``"checkpoints"``."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class StreamkitTransformer(StreamTransformer):
             self._pipeline.add_stage(stage)
 
     def init(self) -> dict[str, Any]:
-        """Give LangGraph the projection."""
+        """Return the projection."""
         return {"streamkit": self._channel}
 
     def process(self, event: ProtocolEvent) -> bool:

@@ -58,10 +58,10 @@ E2 = TypeVar("E2")
 E3 = TypeVar("E3")
 
 Outcome: TypeAlias = U | Iterator[U] | list[U] | None
-"""What a function of a `Mapper` returns: one item, many of them, or none."""
+"""The return type of a function of a `Mapper`: one item, many of them, or none."""
 
 ToolEvent: TypeAlias = ToolStart | ToolDelta | ToolEnd | ToolError
-"""What happens to a running tool."""
+"""The events of a running tool."""
 
 Function: TypeAlias = Callable[[E], R]
 Begin: TypeAlias = Callable[[], Callable[[T], Sequence[U]]]

@@ -6,7 +6,7 @@ length. Here a growing string is written to one buffer, and the message is built
 
 Wherever the fold is right, the result equals it. Where it is wrong, this holds instead:
 
-- *Calls* are told apart as in a stream of events (one rule, in ``_core.calls``): calls at one
+- *Calls* are identified as in a stream of events (one rule, in ``_core.calls``): calls at one
   index stay apart if their ids differ, a piece without index, id and name goes on with the last
   call, and what is written to a call that is over is left out.
 - *A name or id sent again* with every fragment stays as it is (not ``get_weatherget_weather``).
@@ -26,7 +26,7 @@ Wherever the fold is right, the result equals it. Where it is wrong, this holds 
   id merged so far it says everything again, and replaces it.
 
 Several choices of one request (``n > 1``) are concatenated as the fold does: their chunks carry
-neither the number of the choice nor an id of their own, so nothing tells them apart.
+neither the number of the choice nor an id of their own, so they cannot be separated.
 """
 
 from __future__ import annotations

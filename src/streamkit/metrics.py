@@ -35,7 +35,7 @@ __all__ = [
 
 
 class Price(msgspec.Struct, frozen=True):
-    """What a model costs, in any currency, per million tokens.
+    """The price of a model, in any currency, per million tokens.
 
     >>> details = {"cache_read": 400_000}
     >>> usage = Usage(
@@ -122,7 +122,7 @@ class ModelCall(msgspec.Struct, kw_only=True):
 
 
 class RunMetrics(msgspec.Struct, kw_only=True):
-    """What a run took and cost."""
+    """The times, tokens and costs of a run."""
 
     status: str = "running"
     """How it ended."""

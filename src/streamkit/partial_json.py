@@ -66,7 +66,7 @@ class PartialJSON:
 
     def __init__(self, *, strict: bool = True) -> None:
         self.error: str | None = None
-        """What is wrong with the text; None as long as nothing is."""
+        """The error in the text; None as long as there is none."""
         self._characters = _CHARACTERS[strict]
         # The value is the one item of a list, so that it needs no case of its own.
         self._top: list[Any] = []

@@ -82,7 +82,7 @@ chat: Filter = (
     (only(MessageStart, ToolStart, MessageReplaced, MessageRemoved) | _blocks) & conversation
     | only(Interrupt)
 ).named("chat")
-"""What a conversation is made of: messages with all their blocks, tools that run, interrupts.
+"""The parts of a conversation: messages with all their blocks, tools that run, interrupts.
 
 Usage is at the end of each message and of the run. What tools do inside is left out, and so are
 models that upstream hides.
@@ -91,15 +91,15 @@ models that upstream hides.
 lifecycle: Filter = of_classes(StepStart, MessageStart, ToolStart, RetrievalStart, Interrupt).named(
     "lifecycle"
 )
-"""What starts and ends: steps, messages, tools, retrievals, and the pauses between; no content."""
+"""Starts and ends: steps, messages, tools, retrievals, and the pauses between; no content."""
 
 state: Filter = only(
     StateUpdate, StateSnapshot, Checkpoint, MessageAdded, MessageReplaced, MessageRemoved
 ).named("state")
-"""What becomes of a graph's state."""
+"""The changes of a graph's state."""
 
 sources: Filter = only(RetrievalStart, Citation).named("sources")
-"""What an answer rests on: retrievals with their documents, and citations with their text."""
+"""The sources of an answer: retrievals with their documents, and citations with their text."""
 
 debug: Filter = of_classes(*DECIDED).named("debug")
 """Everything."""
@@ -132,7 +132,7 @@ def _ui() -> Stage[Event, Event]:
 
 
 ui: PerRun[Event, Event] = PerRun(_ui, "ui", _shown.asks)
-"""What a frontend may see: `chat`, custom events and nodes, without what is not its business.
+"""The events that a frontend may see: `chat`, custom events and nodes, without private fields.
 
 There are no inputs and outputs of runs and nodes (prompts, state), no upstream metadata, and of
 errors only the class and the code.

@@ -232,8 +232,8 @@ class GrammarChecker:
         self._require(not message.parts, event, f"blocks still open: {sorted(message.parts)}")
         text, calls = "".join(message.text), [call.id for call in event.tool_calls]
         if self._filtered:
-            tells_all = all(part in event.text for part in message.text)
-            self._require(tells_all, event, f"it does not tell all of {message.text!r}")
+            has_all = all(part in event.text for part in message.text)
+            self._require(has_all, event, f"it does not contain all of {message.text!r}")
             calls = [id for id in calls if id in message.calls]
         else:
             self._require(text == event.text, event, f"its text blocks joined are {text!r}")

@@ -1,4 +1,4 @@
-"""What events are made of: the vocabularies and the small structs they share."""
+"""The parts of events: the vocabularies and the small structs they share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Status: TypeAlias = Literal[
 that a retry or a fallback replaced, so that readers take its text back."""
 
 StepKind: TypeAlias = Literal["graph", "node", "chain", "prompt", "parser", "chat_model", "llm"]
-"""What a step runs. A LangGraph node is ``node``; the graph around it is ``graph``."""
+"""The kind of a step's runnable. A LangGraph node is ``node``; the graph around it, ``graph``."""
 
 FinishReason: TypeAlias = Literal[
     "stop", "length", "tool_calls", "content_filter", "refusal", "error", "other"
@@ -29,7 +29,7 @@ class Origin(Base, msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """Where an event comes from: one object per upstream run, shared by all its events."""
 
     run_id: str | None = None
-    """The upstream run, where the API tells it (`messages` mode does not)."""
+    """The upstream run, where the API reports it (`messages` mode does not)."""
     parent_ids: tuple[str, ...] = ()
     """The runs around it, root first."""
     name: str | None = None
@@ -68,7 +68,7 @@ class Usage(Base, msgspec.Struct, frozen=True, kw_only=True):
     output_tokens: int = 0
     """All tokens written, reasoning included."""
     total_tokens: int = -1
-    """What the provider says they add up to; input plus output where it does not say."""
+    """The sum as the provider reports it; input plus output where it reports none."""
     input_token_details: dict[str, int] = {}
     """Parts of the input, such as ``cache_read``."""
     output_token_details: dict[str, int] = {}
@@ -94,7 +94,7 @@ def _added(left: dict[str, int], right: dict[str, int]) -> dict[str, int]:
 
 
 class ErrorInfo(Base, msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What went wrong."""
+    """An error."""
 
     name: str
     """The exception's class name."""

@@ -192,7 +192,7 @@ def _invoking(runnable: Runnable[Any, Any]) -> Callable[..., AsyncIterator[Any]]
     return invoke
 
 
-# --- what a runnable is, told without importing what it may be
+# --- the kind of a runnable, found without importing its class
 
 
 def _require_local_runnable(runnable: object) -> None:

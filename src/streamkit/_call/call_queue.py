@@ -52,7 +52,7 @@ class NoteQueue:
         self._yielded = item
 
     def take(self) -> Any:
-        """Give what comes next, or None where it is not known yet."""
+        """Return the next item, or None where it is not known yet."""
         notes = self._notes
         if notes:
             if notes[0].__class__ is not OrderedNote:

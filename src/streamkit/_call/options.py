@@ -1,4 +1,4 @@
-"""What a call is asked for: the classes its stages can keep, and the keywords it takes.
+"""The options of a call: the classes its stages can keep, and the keywords it takes.
 
 A keyword that nobody knows is an error that names the near miss. A graph's ``stream`` would swallow
 it (LangGraph 1.2 takes ``**kwargs``), and so would most runnables.
@@ -20,7 +20,7 @@ __all__ = ["PIECES", "refuse_include", "require_config", "require_options", "wan
 PIECES: frozenset[type[Event]] = frozenset(
     {Citation, Content, ReasoningStart, TextStart, ToolCallStart}
 )
-"""What comes in pieces, if a model streams."""
+"""The event classes that come in pieces if a model streams."""
 
 
 def wanted_by(stages: Iterable[object]) -> frozenset[type[Event]]:

@@ -1,7 +1,7 @@
 """The callback handler: it notes what happens to which run, and does nothing else.
 
 Its notes are the dicts that ``astream_events`` version 2 makes, with what those leave out: an
-``on_*_error`` for every kind of run, the id of a tool's call where LangChain tells it, and when
+``on_*_error`` for every kind of run, the id of a tool's call where LangChain reports it, and when
 it was. Only a piece of a model's answer is noted as that and no more, since there are so many.
 `streamkit.dialects.callbacks` reads them.
 
@@ -9,7 +9,7 @@ Laws of this file:
 
 1. A note is made inline, in the thread and at the moment of the callback, and given away at once.
 2. Nothing of the caller's is changed: no config, no list of callbacks, no manager.
-3. A run below one that the handler was not told of is a root.
+3. A run below one that was not reported to the handler is a root.
 
 This module imports LangChain, so it is imported only when a handler is made.
 """
@@ -53,7 +53,7 @@ _NOT_OURS = object()
 
 
 class _Run(NamedTuple):
-    """What all notes on one run have in common, and whether anybody wants them."""
+    """The common part of all notes on one run, and whether anybody wants them."""
 
     kind: str
     fields: dict[str, Any]
@@ -235,7 +235,7 @@ class Recorder(BaseCallbackHandler):
         tool_call_id: str | None = None,
         **about: Any,
     ) -> None:
-        """Note a start. LangChain tells the call's id from langchain-core 1.2 on."""
+        """Note a start. LangChain reports the call's id from langchain-core 1.2 on."""
         data: dict[str, Any] = {"input": input_str if inputs is None else inputs}
         if tool_call_id:
             data["tool_call_id"] = tool_call_id
@@ -327,7 +327,7 @@ def _name_in(serialized: Mapping[str, Any]) -> str:
 
 
 def _is_unknown(inputs: object) -> bool:
-    """Tell LangChain's word for an input that is a stream: ``{"input": ""}``."""
+    """Return whether this is LangChain's placeholder for a streamed input, ``{"input": ""}``."""
     given = dict_or_empty(inputs)
     return len(given) == 1 and isinstance(given.get("input"), str) and not given["input"]
 
@@ -370,7 +370,7 @@ def _for_graphs(cls: type[Recorder]) -> type[Recorder]:
 def with_handler(
     config: RunnableConfig | None, handler: BaseCallbackHandler, bound: RunnableConfig | None = None
 ) -> RunnableConfig:
-    """Give the config with one more handler.
+    """Return the config with one more handler.
 
     Callbacks of the config would keep those of a run around this call from being called, and those
     bound to a graph. So where the config has none of its own, they are what is added to.

@@ -33,12 +33,12 @@ class Sleeper:
         self._is_called = False  # from another thread, of which the loop has not heard yet
 
     def sleep(self) -> asyncio.Future[None]:
-        """Give what to await: it takes until somebody wakes the sleeper."""
+        """Return an awaitable that ends when the sleeper is woken."""
         self._asleep = asleep = self._loop.create_future()
         return asleep
 
     def wake(self) -> None:
-        """Wake whoever sleeps by the time the loop hears of it."""
+        """Wake the sleeping task as soon as the loop runs."""
         if get_ident() == self._thread:
             asleep, self._asleep = self._asleep, None
             if asleep and not asleep.done():
@@ -100,9 +100,9 @@ class _Worker:
         items = call()
         try:
             async for item in items:
-                is_news = self._queue.put(item)
+                is_first = self._queue.put(item)
                 self.reader.wake()
-                if is_news:
+                if is_first:
                     self.turn = self._loop.create_future()
                     await self.turn
         finally:

@@ -55,7 +55,7 @@ def demo_input() -> dict[str, Any]:
 
 
 class Trip(MessagesState):
-    """What the nodes know; the conversation is the human's and the planner's."""
+    """The state of the graph; the conversation is the human's and the planner's."""
 
     request: str
     guide: str
@@ -147,7 +147,7 @@ def planner(model: BaseChatModel, tools: Sequence[BaseTool]) -> Node:
 
 
 def confirm(model: BaseChatModel) -> Node:
-    """A node that tells the human the booking's number."""
+    """A node that shows the human the booking's number."""
     asking = ChatPromptTemplate([("system", CONFIRM + "\n\n{reference}"), ("human", "{request}")])
     return asking | model | RunnableLambda(add_message)
 

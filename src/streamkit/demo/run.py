@@ -45,7 +45,7 @@ class Audience(Protocol):
         ...
 
     def answer(self, value: object, unseen: str | None) -> None:
-        """Learn what the human answers; ``unseen`` is a waiting node that no event told of."""
+        """Return the answer of the human; ``unseen`` is a waiting node that no event reported."""
         ...
 
 
@@ -55,7 +55,7 @@ class Play:
     Args:
         graph: what `build_graph` returned.
         start: starts a stream of it.
-        audience: who is told of everything, while it happens.
+        audience: the receiver of every event, as it happens.
     """
 
     def __init__(self, graph: "TripGraph", start: Start, audience: Audience) -> None:
@@ -122,7 +122,7 @@ class Play:
 
 
 def load_model(name: str) -> BaseChatModel:
-    """Give the chat model called ``provider:model``, with whatever package it takes.
+    """Return the chat model called ``provider:model``, with whatever package it takes.
 
     Raises:
         UsageError: if the package or the provider's key is missing.

@@ -44,7 +44,7 @@ SCRIPT: dict[str, tuple[Reply, ...]] = {
     ),
     CONFIRM: (Reply("All booked as BLQ-4821, have a lovely time!", usage=(47, 13)),),
 }
-"""What the scripted model says, by the prompt of the node that asks it."""
+"""The answers of the scripted model, by the prompt of the node that asks it."""
 
 
 def reply_by_prompt(messages: Sequence[BaseMessage]) -> Reply:

@@ -1,4 +1,4 @@
-"""What the trip planner works with: a guidebook, and tools that report, write and fail."""
+"""The tools of the trip planner: a guidebook, and tools that report, write and fail."""
 
 import time
 

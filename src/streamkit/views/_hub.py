@@ -40,8 +40,8 @@ class Hub:
             if not reader.is_done:
                 reader.is_done, reader.error = True, error
 
-    def make_room(self) -> None:
-        """A reader has taken an item, or left."""
+    def on_space_freed(self) -> None:
+        """Continue pulling: a reader has taken an item, or left."""
 
 
 class Reader:
@@ -57,7 +57,7 @@ class Reader:
 
     def take(self) -> Any:
         item = self.unread.popleft()
-        self._hub.make_room()
+        self._hub.on_space_freed()
         return item
 
     def take_error(self, end: type[Exception]) -> Exception:
@@ -69,7 +69,7 @@ class Reader:
         self.is_done = True
         self.unread.clear()
         self._hub.readers.discard(self)
-        self._hub.make_room()
+        self._hub.on_space_freed()
         return self.is_owner or not self._hub.readers
 
 
@@ -113,18 +113,18 @@ class AsyncHub(Hub):
     def __init__(self, stream: Any, ahead: int | None) -> None:
         super().__init__(stream, ahead)
         self._task: asyncio.Task[None] | None = None
-        self._room = asyncio.Event()
+        self._has_space = asyncio.Event()
 
     def reader(self) -> AsyncReader:
         return AsyncReader(self)
 
-    def make_room(self) -> None:
-        self._room.set()
+    def on_space_freed(self) -> None:
+        self._has_space.set()
 
     async def pull(self) -> None:
         if self.is_full():
-            self._room.clear()
-            await self._room.wait()
+            self._has_space.clear()
+            await self._has_space.wait()
             return
         self._task = self._task or asyncio.ensure_future(self._pull_one())
         await asyncio.wait({self._task})
