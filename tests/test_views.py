@@ -357,11 +357,22 @@ def test_closing_a_merger_leaves_the_closing_events() -> None:
 
 
 async def test_async_streams_run_at_once() -> None:
-    slow, fast = Source(*WORDS, pace=0.02), Source(*WORDS, pace=0.001)
-    keys = [key async for key, _ in merge_runs({"slow": aof(slow), "fast": aof(fast)})]
-    assert keys[-1] == "slow"
-    assert keys.index("fast") < keys.index("slow")
-    no_task_is_left()
+    """One waits for the end of the other: it would never come if they were read in turn."""
+    fast_is_over = asyncio.Event()
+
+    async def waiting() -> Any:
+        await asyncio.wait_for(fast_is_over.wait(), 30)
+        for word in WORDS:
+            yield word
+
+    async def fast() -> Any:
+        for word in WORDS:
+            yield word
+        fast_is_over.set()
+
+    runs = {"waiting": normalize(waiting()), "fast": normalize(fast())}
+    texts = [(key, it.text) async for key, it in merge_runs(runs) if isinstance(it, TextDelta)]
+    assert texts == [(key, word) for key in ("fast", "waiting") for word in WORDS]
 
 
 async def test_a_merger_is_one_item_ahead_at_most() -> None:
