@@ -93,7 +93,7 @@ class TaskScopes:
 
 
 def checkpoint_ns(metadata: Mapping[str, Any]) -> str:
-    """Give the node task a run belongs to: ``"node:task_id|node:task_id"``, or ``""``.
+    """Return the node task a run belongs to: ``"node:task_id|node:task_id"``, or ``""``.
 
     Not upstream's ``checkpoint_ns``, which stays at the outermost task below depth 1.
     """
@@ -101,7 +101,7 @@ def checkpoint_ns(metadata: Mapping[str, Any]) -> str:
 
 
 def is_node(run: Mapping[str, Any]) -> bool:
-    """Tell whether a run (as its ``astream_events`` dict) is that of a LangGraph node itself.
+    """Return whether a run (as its ``astream_events`` dict) is that of a LangGraph node itself.
 
     What runs inside a node has the node's name in its metadata, too, but not as its own.
     """
@@ -112,7 +112,7 @@ def is_node(run: Mapping[str, Any]) -> bool:
 
 
 def is_models_own(metadata: Mapping[str, Any]) -> bool:
-    """Tell whether a model said this; else it is what a LangGraph node returned."""
+    """Return whether a model wrote this; else it is what a LangGraph node returned."""
     return "ls_model_type" in metadata or "langgraph_node" not in metadata
 
 
@@ -145,7 +145,7 @@ def origin_from(  # noqa: PLR0913  (what APIs say of a run beside its metadata)
     """Read what upstream's metadata, and the scope around, say about where a run is.
 
     The namespace is that of the graph around the node, so the node's own task is left out. Where
-    the API tells no run ids, the tasks around stand for them.
+    the API has no run ids, the tasks around stand for them.
 
     >>> origin_from({"langgraph_node": "b", "langgraph_checkpoint_ns": "a:1|b:2"}).namespace
     ('a:1',)

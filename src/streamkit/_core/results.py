@@ -1,4 +1,4 @@
-"""What became of a tool call: the message that answers it, or what was raised."""
+"""What a tool call resulted in: the message that answers it, or what was raised."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ __all__ = ["answers_in", "error_info", "own_message", "tool_result"]
 
 
 def own_message(output: object, tool_call_id: str) -> Fields | None:
-    """Give the ToolMessage (as its fields) that answers the call, wherever it is in the output."""
+    """Return the ToolMessage (as its fields) that answers a call, wherever it is in an output."""
     tools = answers_in(output)
     own = (fields for fields in tools if fields["tool_call_id"] == tool_call_id)
     return next(own, tools[0] if len(tools) == 1 else None)
 
 
 def answers_in(output: object) -> list[Fields]:
+    """Return the ToolMessages (as their fields) that a tool's output holds."""
     return [fields_of(it) for it in messages_in([output]) if kind_of(it) == "tool"]
 
 
 def tool_result(message: Fields) -> dict[str, Any]:
+    """Return the result that a ToolMessage holds, as fields of the event that ends its tool."""
     if message.get("status") == "error":
         return {"error": ErrorInfo(name="ToolError", message=str(message["content"]))}
     return {"output": message["content"], "artifact": message.get("artifact")}
