@@ -25,12 +25,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from .._core.json_message import JsonMessage
 from .._core.kinds import fields_of, kind_of
 from .._core.writes import channel_writes, messages_in
-from ..events import Custom, StepDelta
+from ..events import StepDelta
 from ..values import Origin, Status, StepKind
 from ._reader import Reader
 from .chunks import ChunksReader, is_cumulative
@@ -154,23 +153,11 @@ class CallbackReader(RunReader):
             self._read_payload(namespace, "updates", payload)
 
     def _read_payload(self, namespace: Path, mode: str, payload: Any) -> None:
-        if mode == "custom":
-            self.assembly.show(Custom, self._writer_of(namespace), data=payload)
-            return
         self.assembly.is_late = not (mode == "updates" and is_cached(payload))
         try:
             self._modes.read(mode, namespace, payload)
         finally:
             self.assembly.is_late = False
-
-    def _writer_of(self, namespace: Path) -> Origin:
-        """Return who wrote to a graph's stream, as far as the nodes that run leave no doubt."""
-        runs = [it for it in self._runs.values() if it.kind == "node"]
-        here = [it for it in runs if it.origin.namespace == namespace]
-        if len(here) == 1:
-            return replace(here[0].origin, tool_call_id=here[0].inside.tool_call_id)
-        nodes = {it.origin.node for it in here}
-        return self.assembly.scopes.origin(namespace, node=nodes.pop() if len(nodes) == 1 else None)
 
     def _node_end(self, origin: Origin, values: object) -> None:
         """Show a node's messages; a graph's ``updates`` tell more exactly what it wrote."""
