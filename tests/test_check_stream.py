@@ -140,7 +140,7 @@ BROKEN = {
 }
 
 BROKEN_BEHIND_A_FILTER = {
-    "it does not tell all of": [START, OPEN, TEXT, HI, TEXT_END, CLOSED],
+    "it does not contain all of": [START, OPEN, TEXT, HI, TEXT_END, CLOSED],
     r"the calls it wrote are \['c'\]": [START, OPEN, CALL_START, CALL_DELTA, CALL_END, CLOSED],
 }
 
