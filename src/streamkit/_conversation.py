@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ._fields import dict_or_empty
 from ._protocols import EVENT_CLASSES
 from .errors import UsageError
-from .events import Content, Event, MessageEnd, MessageStart, RunEnd, RunError, TextDelta
+from .events import Content, MessageEnd, MessageStart, RunEnd, RunError, TextDelta
 from .filters import conversation
 from .folds import MessageFold
 
@@ -37,7 +37,7 @@ class ConversationText:
         self._waiting: dict[str, list[str]] = {}
         self._ended: set[str] = set()  # of those that wait
 
-    def __call__(self, event: Event) -> Iterable[str]:
+    def __call__(self, event: Any) -> Iterable[str]:
         """Return the text that an event adds to the conversation."""
         if event.__class__ is TextDelta:
             if event.message_id == self._speaking:

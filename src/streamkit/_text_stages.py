@@ -194,8 +194,11 @@ class HeldText:
 
     def _rest(self, event: Any) -> tuple[str, str]:
         """Return the rest of a block's text that may pass, and all that passed."""
-        rewriter, pieces = self._blocks.get((event.message_id, event.block_id), (None, []))
-        rest = rewriter.end() if rewriter else ""
+        block = self._blocks.get((event.message_id, event.block_id))
+        if block is None:
+            return "", ""
+        rewriter, pieces = block
+        rest = rewriter.end()
         return rest, "".join((*pieces, rest))
 
     def _text_end(self, event: TextEnd | ReasoningEnd) -> Iterator[Event]:
@@ -316,7 +319,8 @@ def _walked(value: Any, clean_text: Callable[[str], str]) -> Any:
             fields = cast("dict[str, Any]", value)
             return {clean_text(name): _walked(it, clean_text) for name, it in fields.items()}
         case list():
-            return [_walked(it, clean_text) for it in value]
+            items = cast("Any", value)
+            return [_walked(it, clean_text) for it in items]
         case _:
             return value
 

@@ -10,7 +10,7 @@ Laws of this file:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Union, cast, get_args, get_origin
 
 from ._fields import dict_or_empty
 from ._reading import is_pydantic, reader_of
@@ -72,7 +72,8 @@ def _partial_type(annotation: Any, known: dict[Any, Any]) -> Any:
     if hasattr(annotation, "model_fields"):
         return _partial_of(annotation, known)
     if origin in {list, dict} and args:
-        return origin[tuple(_partial_type(it, known) for it in args)]
+        generic: Any = origin
+        return generic[tuple(_partial_type(it, known) for it in args)]
     if origin is Union or type(annotation).__name__ == "UnionType":
         return Union[tuple(_partial_type(it, known) for it in args)]  # noqa: UP007  (made here)
     return annotation
@@ -137,7 +138,8 @@ class Typed:
         is_object = isinstance(kind, type) and isinstance(value, kind)
         if not (is_object or (isinstance(value, dict) and value)):
             return ()
-        data = value.model_dump() if is_object and hasattr(value, "model_dump") else value
+        dump: Any = getattr(cast("Any", value), "model_dump", None)
+        data = dump() if is_object and dump else cast("Any", value)
         return self._refined(self._writing, data, is_whole=is_whole or is_object)
 
     def _refined(self, key: Any, data: Any, *, is_whole: bool) -> Iterable[Any]:
@@ -154,16 +156,22 @@ class Typed:
 
 def _copied(data: Any) -> Any:
     if isinstance(data, dict):
-        return {key: _copied(it) for key, it in data.items()}
-    return [_copied(it) for it in data] if isinstance(data, list) else data
+        fields = cast("Any", data)
+        return {key: _copied(it) for key, it in fields.items()}
+    if isinstance(data, list):
+        items = cast("Any", data)
+        return [_copied(it) for it in items]
+    return data
 
 
 def _refines(old: Any, new: Any) -> bool:
     """Return whether ``new`` has all that ``old`` has, as far as that was written."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        return all(key in new and _refines(it, new[key]) for key, it in old.items())
-    if isinstance(old, list) and isinstance(new, list):
+    both: type | None = old.__class__ if old.__class__ is new.__class__ else None
+    if both is dict:
+        was: dict[Any, Any] = old
+        return all(key in new and _refines(it, new[key]) for key, it in was.items())
+    if both is list:
         return len(old) <= len(new) and all(map(_refines, old, new))
-    if isinstance(old, str) and isinstance(new, str):
-        return new.startswith(old)
-    return old is None or old == new
+    if both is str:
+        return bool(new.startswith(old))
+    return old is None or bool(old == new)

@@ -11,7 +11,7 @@ by one inside a kept bracket. `streamkit._bracket_filter` keeps these laws.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, cast
 
@@ -402,8 +402,9 @@ def _named(function: str, names: Sequence[Any]) -> str:
     """Return the expression of a filter by names, which must be names."""
     for name in names:
         if not isinstance(name, str):
-            listed = name if isinstance(name, (list, tuple, set, frozenset)) else ("a", "b")
-            words = ", ".join(repr(it) for it in cast("Iterable[Any]", listed))
+            is_list = isinstance(name, (list, tuple, set, frozenset))
+            listed = cast("Any", name) if is_list else ("a", "b")
+            words = ", ".join(repr(it) for it in listed)
             raise UsageError(
                 f"{function}() takes names, not {shown(name, 60)}; write {function}({words})"
             )

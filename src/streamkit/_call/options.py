@@ -92,7 +92,7 @@ def require_options(runnable: Any, options: Mapping[str, Any], *, is_graph: bool
 def _names_of(graph: Any) -> frozenset[str]:
     from inspect import Parameter, signature  # noqa: PLC0415  (as above)
 
-    while not hasattr(type(graph), "stream_mode") and hasattr(graph, "bound"):
+    while not hasattr(cast("Any", type(graph)), "stream_mode") and hasattr(graph, "bound"):
         graph = graph.bound  # a binding takes any keyword and hands it on
     taken = {"input", "config", "subgraphs", *_OF_MODES}
     parameters = signature(graph.stream).parameters.values()

@@ -143,7 +143,7 @@ class Pipeline(Stages):
         self._dialect = dialect
         self._mode = mode
         self._clock = clock
-        self._options = {**options, "clock": clock, "mode": mode}
+        self._options: dict[str, Any] = {**options, "clock": clock, "mode": mode}
         self._asked_at: float | None = None
         self._reader: Adapter | None = None
         self._read: Feed = self._read_first

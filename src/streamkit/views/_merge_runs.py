@@ -62,8 +62,8 @@ def merge_runs(streams: Mapping[Any, Any]) -> Any:
 
 
 def _ours(stream: Any) -> Any:
-    is_ours = isinstance(stream, (EventStream, AsyncEventStream))
-    return stream if is_ours else normalize(stream)
+    ours: tuple[Any, ...] = (EventStream, AsyncEventStream)
+    return stream if isinstance(stream, ours) else normalize(stream)
 
 
 class _Merger(Iterator[Any]):

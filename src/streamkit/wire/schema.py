@@ -77,7 +77,8 @@ def _inlined(schema: Any, found: dict[str, Any]) -> Any:
             fields = cast("dict[str, Any]", schema)
             return {key: _inlined(value, found) for key, value in fields.items()}
         case list():
-            return [_inlined(it, found) for it in schema]
+            items = cast("Any", schema)
+            return [_inlined(it, found) for it in items]
         case _:
             return schema
 
