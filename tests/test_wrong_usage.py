@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from langchain_core.runnables import RunnableLambda
+from langchain_core.messages import AIMessageChunk
+from langchain_core.runnables import RunnableLambda, RunnableParallel
 
 from streamkit import (
     CallbackSource,
     Event,
+    Mapper,
     TextDelta,
     ToolEnd,
     UsageError,
@@ -31,6 +33,8 @@ from streamkit.filters import (
 )
 from streamkit.presets import chat, tokens, tools, ui
 from streamkit.stages import coalesce, sequential
+from streamkit.testing import check_stream
+from streamkit.wire import chat_lines, ndjson, sse
 
 pytest.importorskip("langgraph", reason="langgraph is not installed")
 
@@ -178,3 +182,120 @@ def test_a_filter_behind_a_mapper() -> None:
     for keep in (tokens, chat, only(ToolEnd)):
         with refused(r"put filters before map\(\.\.\.\)"):
             list(normalize(["a"]).map(lambda it: {"type": it.type}).pipe(keep))  # type: ignore[arg-type]
+
+
+# --- stages
+
+
+async def awaits(item: Any) -> list[Any]:
+    return [item]
+
+
+@pytest.mark.parametrize(
+    ("stage", "says"),
+    [
+        (lambda it: it.type, r"returned a str, not an iterable of items; return a list of it"),
+        (ndjson.encode, r"the stage encode returned a bytes"),
+        (lambda _: None, r"returned a NoneType.*return \(\) for no items"),
+        (lambda it: it, r"returned a RunStart.*use \.map\(function\)"),
+        (lambda it: {"type": it.type}, "returned a dict"),
+        (sse.encoder, r"encoder cannot be called with one item.*pass encoder\(\)"),
+        (coalesce, r"pass coalesce\(\)"),
+        (awaits, r"awaits is async.*write \.map\(function\)"),
+        (lambda it: awaits(it), "returned an awaitable"),
+        (3, "is no stage"),
+    ],
+)
+def test_stages_that_are_none(stage: Any, says: str) -> None:
+    with refused(says):
+        list(normalize(["a"]).pipe(stage))
+
+
+@pytest.mark.parametrize("how", ["text", "messages"])
+def test_text_and_messages_behind_a_mapper(how: str) -> None:
+    with refused(r"not an event"):
+        list(getattr(normalize(["a"]).map(lambda it: {"type": it.type}), how)())
+
+
+# --- mappers
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ((lambda it: it.text,), r"write @mapper.on\(TextDelta\)"),
+        (("text.deltas",), r"write @mapper.on\('text.delta'\)"),
+        ((), r"write @mapper.on\(TextDelta\)"),
+        ((dict,), r"not <class 'dict'>; write @mapper.on\(TextDelta\)"),
+        (([TextDelta, ToolEnd],), r"write @mapper.on\(TextDelta, ToolStart\)"),
+    ],
+)
+def test_mappers_on_what_is_no_event(given: Any, says: str) -> None:
+    with refused(says):
+        Mapper[Any]().on(*given)
+
+
+def test_a_mapper_takes_an_events_type_and_no_coroutine_function() -> None:
+    mapper = Mapper[str]()
+    mapper.on("text.delta")(lambda it: it.text)
+    assert list(normalize(["a", "b"]).map(mapper)) == ["a", "b"]
+    with refused("fill an AsyncMapper"):
+        Mapper[Any]().on(ToolEnd)(awaits)
+    with refused("map an async stream"):
+        list(normalize(["a"]).map(lambda it: awaits(it)))  # noqa: PLW0108  (no coroutine function itself)
+    with refused("takes a function"):
+        normalize(["a"]).map(None)  # type: ignore[arg-type]
+
+
+# --- what a stream is said to be
+
+PAIR = (AIMessageChunk("a", id="run-1"), {"langgraph_node": "n"})
+NOTE = {"event": "on_chain_start", "name": "n", "run_id": "r", "data": {}, "parent_ids": []}
+
+
+@pytest.mark.parametrize(
+    ("item", "hint", "says"),
+    [
+        (NOTE, {"mode": "updates"}, "mode='updates' does not fit.*dialect='events'"),
+        (NOTE, {"dialect": "chunks"}, "dialect='chunks' does not fit.*dialect 'events'"),
+        (PAIR, {"dialect": "events"}, "dialect='events' does not fit"),
+        (PAIR, {"mode": "values"}, "leave mode= out"),
+        (("messages", PAIR), {"mode": "updates"}, "has a label.*leave mode= out"),
+        ("a", {"mode": "messages"}, "dialect='chunks'"),
+        ("a", {"dialect": "messages"}, "dialect='messages' does not fit"),
+        ({"n": {"messages": [PAIR[0]]}}, {"mode": "values"}, "write mode='updates'"),
+        ({"messages": [PAIR[0]]}, {"mode": "updates"}, "write mode='values'"),
+        ("a", {"mode": ["messages", "updates"]}, "leave mode= out for a list of modes"),
+        ({"a": 1}, {}, "the dialects are batch, chunks, events, graph"),
+    ],
+)
+def test_hints_that_the_first_item_disproves(item: Any, hint: Any, says: str) -> None:
+    with refused(says):
+        list(normalize([item], **hint))
+
+
+def test_custom_data_may_look_like_anything() -> None:
+    for payload in ("a", NOTE, PAIR, {"messages": [PAIR[0]]}):
+        assert "custom" in {it.type for it in normalize([payload], mode="custom", subgraphs=False)}
+
+
+def test_pairs_of_a_batch_and_chunks_of_parallel_runnables_prove_themselves() -> None:
+    pairs = model().batch_as_completed(["a", "b"])
+    assert [it.type for it in normalize(pairs)].count("batch.item") == 2
+    parallel = RunnableParallel(one=RunnableLambda(len), two=RunnableLambda(str.upper))
+    assert normalize(parallel.stream("four")).collect().output == {"one": 4, "two": "FOUR"}
+
+
+# --- streams of ours
+
+
+def test_streams_and_events_of_ours_pass_as_they_are() -> None:
+    events = list(normalize(["Hel", "lo"]))
+    assert list(normalize(events)) == events
+    again = normalize(normalize(events), tokens)
+    assert "".join(again.text()) == "Hello"
+    assert b"".join(chat_lines(normalize(["Hel", "lo"]))).count(b"token") == 2
+    with refused(r"check_stream\(normalize\(stream\)\)"):
+        check_stream(["Hel"])  # type: ignore[list-item]
+    with refused("event async for event"):
+        check_stream(astream(model(), "hi"))  # type: ignore[arg-type]
