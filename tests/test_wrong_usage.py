@@ -202,7 +202,7 @@ async def awaits(item: Any) -> list[Any]:
         (sse.encoder, r"encoder cannot be called with one item.*pass encoder\(\)"),
         (coalesce, r"pass coalesce\(\)"),
         (awaits, r"awaits is async.*write \.map\(function\)"),
-        (lambda it: awaits(it), "returned an awaitable"),
+        (lambda it: awaits([it]), "returned an awaitable"),
         (3, "is no stage"),
     ],
 )
@@ -242,7 +242,7 @@ def test_a_mapper_takes_an_events_type_and_no_coroutine_function() -> None:
     with refused("fill an AsyncMapper"):
         Mapper[Any]().on(ToolEnd)(awaits)
     with refused("map an async stream"):
-        list(normalize(["a"]).map(lambda it: awaits(it)))  # noqa: PLW0108  (no coroutine function itself)
+        list(normalize(["a"]).map(lambda it: awaits([it])))
     with refused("takes a function"):
         normalize(["a"]).map(None)  # type: ignore[arg-type]
 
