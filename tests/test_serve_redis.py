@@ -31,7 +31,7 @@ from streamkit.serve import Redis, Runs
 from streamkit.testing import check_stream
 from streamkit.wire import ag_ui, ai_sdk, langgraph_sse, sse
 from test_serve_stores import Client, Words, text_of
-from workers import LEASE, Worker, Workers
+from workers import Worker, Workers
 
 KILLS = int(os.environ.get("STREAMKIT_KILLS", "3"))
 RESTARTS = int(os.environ.get("STREAMKIT_RESTARTS", "2"))
@@ -101,7 +101,7 @@ async def killed(workers: Workers, survivor: Worker, moment: float, pace: float)
     other = Reader(f"{survivor.url}/runs/{id}")
     await asyncio.sleep(moment)
     owner.kill()
-    await asyncio.wait_for(asyncio.gather(own.task, other.task), 20)
+    await asyncio.wait_for(asyncio.gather(own.task, other.task), 30)
 
     check_stream(other.events)
     assert getattr(other.events[-1], "status", None) == "incomplete"
@@ -127,10 +127,10 @@ async def test_an_owner_that_is_killed_at_any_moment_leaves_what_was_stored(
 ):
     dice = random.Random(7)  # noqa: S311
     ahead: list[int] = []
-    for begun in range(0, KILLS, 10):
+    for begun in range(0, KILLS, 5):
         trials = [
             killed(workers, survivor, dice.uniform(0, 0.4), dice.choice([0.0002, 0.001, 0.005]))
-            for _ in range(min(10, KILLS - begun))
+            for _ in range(min(5, KILLS - begun))
         ]
         ahead += await asyncio.gather(*trials)
     if "STREAMKIT_KILLS" in os.environ:
@@ -197,7 +197,7 @@ async def restarting(folder: Path, *options: str) -> AsyncIterator[tuple[RedisSe
         pytest.skip("redis-server is not installed")
     server = RedisServer(folder, *options)
     server.start()
-    a, b = (Runs(store=Redis(server.url, lease=LEASE), max_frames=500) for _ in range(2))
+    a, b = (Runs(store=Redis(server.url, lease=3), max_frames=500) for _ in range(2))
     try:
         yield server, a, b
     finally:

@@ -39,6 +39,8 @@ from .stores import RunInfo, Store
 from .stores.memory import Memory
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from starlette.types import Receive, Scope, Send
 
 __all__ = ["Runs", "Started"]
@@ -58,6 +60,12 @@ class Started(str):
     __slots__ = ("_known",)
 
     _known: asyncio.Future[None]
+
+    def __new__(cls, id: str, known: asyncio.Future[None]) -> Self:
+        """Return an id that waits for ``known``."""
+        started = super().__new__(cls, id)
+        started._known = known
+        return started
 
     def __await__(self) -> Generator[Any, None, str]:
         yield from asyncio.shield(self._known).__await__()
@@ -295,9 +303,7 @@ class Runs:
             self._forget(run)
             raise
         run.begin(run.own(pump, linger))
-        started = Started(info.id)
-        started._known = run.known  # noqa: SLF001
-        return started
+        return Started(info.id, run.known)
 
     def _followed(self, info: RunInfo) -> LocalRun:
         run = self._new(info, is_own=False)

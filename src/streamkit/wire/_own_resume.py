@@ -44,12 +44,13 @@ class _Open:
         self._said: dict[object, list[str]] = {}
         self._calls: dict[object, list[_Fields]] = {}
         self._origin: _Fields = {}
-        self._is_over = False
+        self._has_begun = self._is_over = False
 
     def feed(self, event: _Fields) -> None:
         kind, _, edge = str(event.get("type")).partition(".")
         if kind == "run":
             self._origin = event.get("origin", {})
+            self._has_begun = True
             self._is_over = edge != "start"
         if kind not in _IDS:
             return
@@ -76,6 +77,8 @@ class _Open:
     def ends(self) -> Iterator[_Fields]:
         if self._is_over:
             return
+        if not self._has_begun:  # its owner died before anything was stored
+            yield {"type": "run.start", "timestamp": time()}
         for key, start in reversed(self._open.items()):
             end = self._end(key, start)
             self._note_end(str(key[0]), end)

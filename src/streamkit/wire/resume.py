@@ -106,7 +106,11 @@ def typed_deltas(texts: Mapping[str, str]) -> Callable[[bytes], Delta | None]:
             return None
         if not isinstance(text, str):
             return None
-        return Delta(identity, text, lambda said: json_frame({**fields, key: said}))
+
+        def written(said: str) -> bytes:
+            return json_frame({**fields, key: said})
+
+        return Delta(identity, text, written)
 
     return delta_of
 

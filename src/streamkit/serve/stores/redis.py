@@ -99,7 +99,8 @@ class Redis:
     ) -> None:
         if min(lease, ttl) <= 0:
             raise UsageError(f"lease and ttl are seconds, got {lease!r} and {ttl!r}")
-        self._client = _client(server) if isinstance(server, str) else server
+        # Any: redis-py's own types leave the arguments of some methods open.
+        self._client: Any = _client(server) if isinstance(server, str) else server
         self._prefix = prefix
         self._lease = int(lease * 1000)
         self._ttl = int(ttl * 1000)
@@ -226,7 +227,7 @@ class Redis:
 
     async def follow(self, id: str) -> AsyncIterator[Part]:
         """Return a run's frames: what is there, and then what comes."""
-        seen, is_behind, without_lease = -1, True, None
+        seen, is_behind, owner = -1, True, _Owner(self._lease / 1000)
         async with self._news.of(self._key(id, "news")) as inbox:
             while True:
                 if is_behind:
@@ -234,6 +235,7 @@ class Redis:
                         parts, is_alive = await self._read(id, seen)
                     except Exception as error:  # noqa: BLE001  (an engine raises its own)
                         log.debug("a follower cannot reach Redis: %r", error)
+                        owner.give_time()
                         await asyncio.sleep(RETRY_EVERY)
                         continue
                     for part in parts:
@@ -241,9 +243,7 @@ class Redis:
                         yield part
                         if part.is_over:
                             return
-                    now = monotonic()
-                    without_lease = None if is_alive else without_lease or now
-                    if without_lease and now - without_lease >= self._lease / 1000:
+                    if owner.is_dead(self._news.connections, has_lease=is_alive):
                         return
                 news = await inbox.get(self.renew_every)
                 is_behind = news is None or news.first > seen + 1
@@ -316,7 +316,7 @@ def _text(value: bytes | str) -> str:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def _client(url: str) -> redis.asyncio.Redis:
+def _client(url: str) -> Any:
     try:
         from redis import asyncio as engine  # noqa: PLC0415  (an extra)
         from redis.asyncio.retry import Retry  # noqa: PLC0415
@@ -326,13 +326,40 @@ def _client(url: str) -> redis.asyncio.Redis:
             "streamkit.serve.Redis needs redis-py; pip install 'langchain-streamkit[redis]'"
         ) from error
     # What redis-py repeats may be done twice; a run's owner repeats by itself, and surely.
-    pool = engine.BlockingConnectionPool.from_url(
+    pools: Any = engine.BlockingConnectionPool
+    pool = pools.from_url(
         url,
         max_connections=CONNECTIONS,
         retry=Retry(NoBackoff(), 0),
         health_check_interval=HEALTH_CHECK_EVERY,
     )
     return engine.Redis.from_pool(pool)
+
+
+class _Owner:
+    """The owner of a run, as a follower sees it.
+
+    It is dead once its lease is missing for as long as a lease lasts, and Redis was there all that
+    time: after a restart there are no leases, until the owners have taken them again.
+    """
+
+    def __init__(self, lease: float) -> None:
+        self._lease = lease
+        self._missing_since: float | None = None
+        self._connections = 0
+
+    def give_time(self) -> None:
+        """Begin anew: Redis is away."""
+        self._missing_since = None
+
+    def is_dead(self, connections: int, *, has_lease: bool) -> bool:
+        """Return whether it is, given how often this process had to connect so far."""
+        if has_lease or connections != self._connections:
+            self._missing_since, self._connections = None, connections
+        if has_lease:
+            return False
+        self._missing_since = self._missing_since or monotonic()
+        return monotonic() - self._missing_since >= self._lease
 
 
 class _Inbox:
@@ -358,16 +385,16 @@ class _Inbox:
 class _News:
     """The one connection on which a process hears of runs, its own and those that it follows."""
 
-    def __init__(
-        self, client: redis.asyncio.Redis, process: str, stop: Callable[[str], object]
-    ) -> None:
+    def __init__(self, client: Any, process: str, stop: Callable[[str], object]) -> None:
         self._client = client
         self._process = process.encode()
         self._stop = stop
         self._inboxes: dict[bytes, set[_Inbox]] = {}
-        self._pubsub: redis.asyncio.client.PubSub | None = None
+        self._pubsub: Any = None
         self._task: asyncio.Task[None] | None = None
         self._is_open = False
+        self.connections = 0
+        """How often there was a new connection: how often the server may have been away."""
 
     async def listen(self) -> None:
         """Begin, unless it has begun."""
@@ -415,6 +442,7 @@ class _News:
                 await pubsub.subscribe(*missing)
                 known |= missing
             self._pubsub = pubsub
+            self.connections += 1
             while True:
                 message = await pubsub.get_message(timeout=HEALTH_CHECK_EVERY)
                 if message:

@@ -13,17 +13,19 @@ __all__ = ["RESUME"]
 _INCOMPLETE = "incomplete"
 
 
-def _cut_off(frames: Iterable[bytes]) -> list[bytes]:
+def _cut_off(frames: Iterable[bytes]) -> list[bytes]:  # noqa: C901  (a chunk, a case)
     parts: dict[tuple[str, object], None] = {}
     calls: dict[object, dict[str, Any]] = {}
     written: dict[object, dict[str, Any]] = {}
-    in_step = False
+    has_begun = in_step = False
     for it in payloads(frames):
         kind, _, edge = str(it.get("type")).rpartition("-")
         call = it.get("toolCallId")
         match it.get("type"):
             case "finish" | "abort" | "error":
                 return []
+            case "start":
+                has_begun = True
             case "text-start" | "reasoning-start":
                 parts[kind, it.get("id")] = None
             case "text-end" | "reasoning-end":
@@ -42,7 +44,8 @@ def _cut_off(frames: Iterable[bytes]) -> list[bytes]:
                 calls.pop(call, None)
             case _:
                 pass
-    ends: list[dict[str, Any]] = [{"type": f"{kind}-end", "id": id} for kind, id in parts]
+    ends: list[dict[str, Any]] = [] if has_begun else [{"type": "start"}]
+    ends += [{"type": f"{kind}-end", "id": id} for kind, id in parts]
     ends += [
         {**_error("input", it), "toolName": it.get("toolName"), "input": ""}
         for it in written.values()
