@@ -174,7 +174,8 @@ def calls_of_ours(how: Any, words: int) -> int:
     def note(frame: Any, happened: str, _: Any) -> None:
         nonlocal count
         name = frame.f_code.co_filename
-        count += happened == "call" and name.startswith(ours) and "demo" not in name
+        is_ours = name.startswith(ours) and "demo" not in name and "_scripted" not in name
+        count += happened == "call" and is_ours
 
     sys.setprofile(note)
     try:
