@@ -173,7 +173,9 @@ class Redactor:
             changes[name] = make(event)
         for name in foreign:
             value = changes[name] if name in changes else getattr(event, name)
-            if value.__class__ not in _SCALARS:
+            if value.__class__ is dict and self._plain:  # most payloads
+                changes[name] = self._plain(value)
+            elif value.__class__ not in _SCALARS:
                 changes[name] = self._payload(value)
         return replace(event, origin=origin, **changes)
 

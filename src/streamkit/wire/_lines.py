@@ -13,7 +13,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 def too_long(what: str, limit: int) -> str:
-    """Give an error's message."""
+    """Return an error's message."""
     return f"a {what} of more than {limit} bytes; pass max_line= to read longer ones"
 
 
@@ -32,7 +32,7 @@ class Lines:
         self._size = 0
 
     def feed(self, data: bytes) -> list[bytes | MalformedItem]:
-        """Give the lines that ``data`` completes; an error stands where one became too long."""
+        """Return the lines that ``data`` completes; an error stands where one became too long."""
         if self._any_end and data:
             if self._after_cr and data.startswith(b"\n"):
                 data = data[1:]
@@ -50,7 +50,7 @@ class Lines:
         return lines
 
     def close(self) -> list[bytes | MalformedItem]:
-        """Give the line that was never ended, if there is one."""
+        """Return the line that was never ended, if there is one."""
         lines: list[bytes | MalformedItem] = []
         if self._parts:
             self._end(lines)

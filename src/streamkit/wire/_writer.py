@@ -61,7 +61,10 @@ class Writer:
             return (head % (_encode(item.timestamp), dump_text(item.text)),) if head else ()
         if not is_event(item):
             return (self._own(item),)
-        return tuple([self._text_of(event) for event in self._entrance.admit(item)])
+        found = self._entrance.admit(item)
+        if len(found) == 1:
+            return (self._text_of(found[0]),)
+        return tuple(map(self._text_of, found))
 
     def _turn_to(self, delta: TextDelta) -> bytes:
         """Return the text of a block's deltas, with two gaps; nothing where they are hidden."""

@@ -108,7 +108,7 @@ class Encoder(BaseEncoder):
         return self._abandon(event.message_id) if event.status == "abandoned" else ()
 
     def _abandon(self, message_id: str) -> Iterator[bytes]:
-        """Take back an attempt, and write again what other messages said after it began.
+        """Take back an attempt, and write the later text of other messages again.
 
         So a page that only appends tokens, and takes back all since the last other line, is right
         too.

@@ -1,7 +1,7 @@
 """Events as JSON data, and back.
 
 - Keys come in one order: ``type``, ``origin``, ``timestamp``, then the fields as the class lists
-  them. What equals its default is left out, as is an origin that says nothing.
+  them. What equals its default is left out, as is an empty origin.
 - Payloads go through one conversion that never fails: see `streamkit.wire.plain_json`.
   Decoding leaves them as JSON data. It never makes objects out of what somebody sent.
 - Unless ``private`` is set, these stay in the process: exception texts (the class name and the
@@ -79,7 +79,7 @@ class Reader(Generic[Own]):
     """Reads events, the application's own among them: see `streamkit.wire.ndjson.Decoder`.
 
     Raises:
-        UsageError: ``types`` cannot be told apart, or are no types of data.
+        UsageError: ``types`` cannot be distinguished, or are no types of data.
 
     >>> Reader().read(b'{"type":"custom","timestamp":0.5,"data":1}').data
     1

@@ -2,7 +2,7 @@
 
     {"type":"text.delta","origin":{"node":"agent"},"timestamp":1767225600.5,"message_id":"m1",…}
 
-What an event looks like as JSON is said in `streamkit.wire.codec`.
+The form of an event as JSON is that of `streamkit.wire.codec`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def encode(event: object, *, private: bool = False) -> bytes:
     ``private=True`` also writes what otherwise stays in the process: see `to_dict`.
 
     Raises:
-        UsageError: an object of your own goes by the ``type`` of an event of ours.
+        UsageError: an object of your own has the ``type`` of an event of ours.
 
     >>> from streamkit import Custom, Origin
     >>> encode(Custom(origin=Origin(), timestamp=0.5, data={"done": 0.7}))
@@ -63,7 +63,7 @@ class Decoder(Generic[Own]):
     """Returns the events in chunks of bytes, wherever those were cut.
 
     Lines end with LF or CRLF, and blank ones are skipped. A line that is no event raises
-    `MalformedItem`, after the events before it were returned; the next call goes on behind it.
+    `MalformedItem`, after the events before it were returned; the next call continues behind it.
     ``max_line`` is how many bytes a line may have.
 
     Events of your own come back too, where ``types`` names their classes: dataclasses, TypedDicts,
@@ -72,7 +72,7 @@ class Decoder(Generic[Own]):
     in place of a class, pass a mapping. A ``type`` that nobody knows makes an `Unrecognized`.
 
     Raises:
-        UsageError: ``types`` cannot be told apart, from each other or from streamkit's own.
+        UsageError: ``types`` cannot be distinguished, from each other or from streamkit's own.
 
     >>> decoder = Decoder()
     >>> decoder.feed(b'{"type":"custom","timestamp":0.5,"da')

@@ -199,8 +199,8 @@ def _field(name: str, schema: dict[str, Any], required: bool) -> str:
 
 
 def _comment(schema: dict[str, Any]) -> str:
-    said = schema.get("description")
-    return f"/** {said} */\n" if said else ""
+    text = schema.get("description")
+    return f"/** {text} */\n" if text else ""
 
 
 def _type(schema: dict[str, Any]) -> str:

@@ -73,7 +73,7 @@ def encode(event: object, *, id: str | int | None = None, private: bool = False)
 
     Raises:
         UsageError: ``id`` holds a line end or a NUL, which no frame can carry; or an object of your
-            own goes by the ``type`` of an event of ours.
+            own has the ``type`` of an event of ours.
 
     >>> from streamkit import Custom, Origin
     >>> encode(Custom(origin=Origin(), timestamp=0.5, data=1), id=7)
@@ -112,9 +112,9 @@ def encoder(*, private: bool = False, first_id: int | None = None) -> PerRun[Any
 
 
 def gap(missed: int) -> bytes:
-    """Return the frame that tells a client what `streamkit.wire.replay` no longer has for it.
+    """Return the frame that counts the frames which are no longer kept for a client.
 
-    It is a `Custom` event with the name ``gap``. A message's end still tells all of its text.
+    It is a `Custom` event with the name ``gap``. A message's end still has all of its text.
 
     >>> [event] = Decoder().feed(gap(3))
     >>> event.name, event.data
@@ -129,7 +129,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     data: str
     """What the ``data`` lines say, joined by LF."""
     event: str = "message"
-    """What the ``event`` line says."""
+    """The value of the ``event`` line."""
     id: str = ""
     """The last ``id`` so far, this frame's own or an earlier one's."""
 
@@ -207,7 +207,7 @@ class Decoder(Generic[Own]):
     """Returns the events in chunks of bytes, wherever those were cut.
 
     A frame whose data is no event raises `MalformedItem`, after the events before it were returned;
-    the next call goes on behind it. Frames with blank data are skipped. ``max_line`` is how many
+    the next call continues behind it. Frames with blank data are skipped. ``max_line`` is how many
     bytes the data of a frame may have.
 
     Events of your own come back too, where ``types`` names their classes: dataclasses, TypedDicts,
@@ -216,7 +216,7 @@ class Decoder(Generic[Own]):
     in place of a class, pass a mapping. A ``type`` that nobody knows makes an `Unrecognized`.
 
     Raises:
-        UsageError: ``types`` cannot be told apart, from each other or from streamkit's own.
+        UsageError: ``types`` cannot be distinguished, from each other or from streamkit's own.
 
     >>> decoder = Decoder()
     >>> decoder.feed(b'data: {"type":"custom","timestamp":0.5,"da')

@@ -6,7 +6,7 @@ Laws of this file:
 
 1. One terminal event, ``RUN_FINISHED`` or ``RUN_ERROR``; nothing after it, nothing open before it.
    A run that was cut off is a ``RUN_ERROR``, since no client sees that by itself.
-2. Everything goes by the ids of message, block and call: models that talk at once never mix. A
+2. Everything is known by the ids of message, block and call: models that talk at once never mix. A
    client that cannot read two messages at a time gets them in turn by the stage `sequential`.
 3. A tool that runs was called on this wire before: by the model, in the client's own history, or
    else by a call that is made up for it. No two calls of a run have one id.
@@ -68,7 +68,7 @@ def encoder(
     >>> start, *_, end = normalize(["Hel", "lo"]).pipe(encoder(wanted))
     >>> start
     b'data: {"type":"RUN_STARTED","threadId":"t","runId":"r","protocolVersion":"1.0"}\n\n'
-    >>> end[:38]
+    >>> end[:39]
     b'data: {"type":"RUN_FINISHED","threadId"'
     """
     return per_run(lambda: Encoder(request, private=private, subagents=subagents).feed)

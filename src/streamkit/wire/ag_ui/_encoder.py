@@ -301,8 +301,8 @@ class Encoder(BaseEncoder):
         return self._result(event, event.tool_call_id, content, artifact=event.artifact)
 
     def tool_error(self, event: ToolError) -> Frames:
-        said = error_text(event.error) if self._private else FAILED
-        return self._result(event, event.tool_call_id, said, status="error", error=event.error.name)
+        text = error_text(event.error) if self._private else FAILED
+        return self._result(event, event.tool_call_id, text, status="error", error=event.error.name)
 
     def content(self, event: Content) -> Frames:
         """Return the result of a tool that the provider ran, or whatever else it is."""

@@ -46,7 +46,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     run_id: str
     """The run, by a name of the client's choice."""
     parent_run_id: str | None = None
-    """The run that it goes on from."""
+    """The run before it."""
     protocol_version: str | None = None
     """The version of AG-UI that the client reads; clients before 1.0 name none."""
     messages: list[Record] = []
@@ -100,7 +100,7 @@ def graph_input(request: Request, *, state: object = None, stateful: bool = True
 
     Answers become a ``Command(resume={…})`` by the interrupts' ids. A cancelled interrupt is
     answered with None, and what continues after a breakpoint is None itself. All else is a dict
-    with the messages. What the client says of the state is left to you: ``request.state``.
+    with the messages. The state that the client sends is left to you: ``request.state``.
 
     >>> asked = {"id": "h1", "role": "user", "content": "Hi"}
     >>> graph_input(Request(thread_id="t", run_id="r", messages=[asked]))

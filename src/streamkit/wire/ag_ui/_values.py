@@ -138,8 +138,8 @@ def _part(block: Any) -> Fields:
 def _source(block: Mapping[str, Any]) -> Fields:
     """Return where the bytes of a block are: in LangChain's own form, old or new."""
     mime = block.get("mime_type")
-    said = {"mimeType": mime} if isinstance(mime, str) else {}
+    kind = {"mimeType": mime} if isinstance(mime, str) else {}
     url, data = block.get("url"), block.get("base64") or block.get("data")
     if isinstance(url, str):
-        return {"type": "url", "value": url, **said}
-    return {"type": "data", "value": data, **said} if isinstance(data, str) and said else {}
+        return {"type": "url", "value": url, **kind}
+    return {"type": "data", "value": data, **kind} if isinstance(data, str) and kind else {}

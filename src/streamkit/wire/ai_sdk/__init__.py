@@ -2,8 +2,8 @@
 
     data: {"type":"text-delta","id":"run-1:0","delta":"Hel"}
 
-One run is one UI message. Its parts are told apart by message and block, so that models that talk
-at the same time never mix. What the protocol has no word for goes as ``data-…`` parts: see the
+One run is one UI message. Its parts are known by message and block, so that models that talk at
+the same time never mix. What the protocol has no word for becomes ``data-…`` parts: see the
 table in ``docs/wire.md``.
 
 Laws of this file:
@@ -11,7 +11,7 @@ Laws of this file:
 1. ``start`` comes first, once. One of ``finish``, ``abort`` and ``error`` comes last, then
    ``[DONE]``, and nothing after that.
 2. Every part that starts ends, and no step ends while one of its messages or tools is open.
-3. No chunk goes out, and no key, that the target's strictest client refuses.
+3. No chunk is written, and no key, that the target's strictest client refuses.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def encoder(
     r"""Return a stage from events to frames. What a mapper returned becomes a part by its ``type``.
 
     Args:
-        request: what the client sent. Where it answers an interrupt, its last message goes on.
+        request: what the client sent. If it answers an interrupt, its last message is continued.
         target: the major version of the ``ai`` package that reads; 7 means 7.0.70 or later.
         private: also write the texts of exceptions; without it, only their class names are written.
         message_id: the id of a new UI message; by default that of the run's first message.

@@ -84,7 +84,7 @@ def _read(data: dict[str, Any]) -> _Asked:
 
 
 def continuation_of(message: UIMessage, resume: Mapping[str, Any]) -> Continuation:
-    """Return what the client already shows of the message that goes on."""
+    """Return what the client already shows of the message that is continued."""
     tools = tools_in(message.parts)
     return Continuation(
         message_id=message.id,

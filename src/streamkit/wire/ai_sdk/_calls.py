@@ -38,7 +38,7 @@ __all__ = ["CallEncoder", "Continuation"]
 
 
 class Continuation(NamedTuple):
-    """What a client already shows of the message that a run goes on with."""
+    """What a client already shows of the message that a run continues."""
 
     message_id: str
     """The UI message's id."""
@@ -120,8 +120,8 @@ class CallEncoder(BaseEncoder):
             yield self._input(call, input, event.origin)
 
     def tool_delta(self, event: ToolDelta) -> Iterator[bytes]:
-        said = {"toolCallId": event.tool_call_id, "delta": event.delta}
-        yield data("tool-delta", said, transient=True)
+        piece = {"toolCallId": event.tool_call_id, "delta": event.delta}
+        yield data("tool-delta", piece, transient=True)
 
     def tool_end(self, event: ToolEnd) -> Iterator[bytes]:
         yield from self._shown(event, None)

@@ -114,7 +114,7 @@ class Encoder(CallEncoder):
             case "completed":
                 last = chunk("finish", finishReason=self._finish_reason)
             case "interrupted":
-                # Not "interrupted": it says that a model was cut off, and stops automatic answers.
+                # Not "interrupted": it means that a model was cut off, and stops automatic answers.
                 last = chunk("finish", finishReason="other")
             case "cancelled":
                 last = chunk("abort")

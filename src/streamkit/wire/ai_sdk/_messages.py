@@ -119,7 +119,7 @@ def to_messages(messages: Iterable[UIMessage]) -> list[AnyMessage]:
     """Return the AI SDK's messages as LangChain's: of an answer one for each step, and its results.
 
     Calls without a result are left out, since no provider takes them, and so are reasoning and
-    what the provider ran, which it would only take back with its own seal.
+    what the provider ran, which it would only take back with its own signature.
 
     Raises:
         BadRequest: a part is not as it must be.

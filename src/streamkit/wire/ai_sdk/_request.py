@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 __all__ = ["Request", "graph_input", "read_request"]
 
 _MAX_BYTES: Final = 2**24
-"""How large a body may be, unless the caller says otherwise."""
+"""How large a body may be, by default."""
 _MAX_MESSAGES: Final = 1000
-"""How many messages it may hold, unless the caller says otherwise."""
+"""How many messages it may hold, by default."""
 
 
 Trigger: TypeAlias = Literal["submit-message", "regenerate-message"]
@@ -61,7 +61,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     resume: dict[str, Any]
     """Answers to interrupts, by interrupt id; empty where nothing was asked."""
     continues: Continuation | None
-    """The message that the run goes on with; None where it begins a new one."""
+    """The message that the run continues; None where it begins a new one."""
 
 
 class _Body(msgspec.Struct, rename="camel"):
@@ -126,8 +126,8 @@ def graph_input(
             client no longer shows are removed from it: those behind an edited question, and an
             answer that is asked for once more.
         stateful: whether the graph has a checkpointer. Then it knows the chat, and gets only what
-            is new: what the user said, or the results of tools that the client ran. Otherwise it
-            gets the whole chat as the client shows it, who may invent what was said before.
+            is new: the user's messages, or the results of tools that the client ran. Otherwise it
+            gets the whole chat as the client shows it, which a client may invent.
 
     Answers become a ``Command(resume={…})`` by the interrupts' ids; all else is a dict with the
     messages.

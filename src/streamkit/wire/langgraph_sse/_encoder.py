@@ -129,7 +129,9 @@ class Encoder(BaseEncoder):
             return ()
         chunks, about = known
         chunk = chunks.feed(event)
-        return self._tell("messages", event.origin, b"[%b,%b]" % (chunk, about)) if chunk else ()
+        return (
+            self._write_mode("messages", event.origin, b"[%b,%b]" % (chunk, about)) if chunk else ()
+        )
 
     text_delta = reasoning_delta = reasoning_end = content = citation = _chunk
     tool_call_start = tool_call_delta = tool_call_end = _chunk
@@ -145,7 +147,7 @@ class Encoder(BaseEncoder):
 
     def _message(self, event: Event, message: Fields) -> Frames:
         data = [message, metadata(event.origin, private=self._private)]
-        return self._tell("messages", event.origin, dump_plain(data))
+        return self._write_mode("messages", event.origin, dump_plain(data))
 
     # --- tools
 
@@ -197,25 +199,25 @@ class Encoder(BaseEncoder):
             yield from self._result(failed, content=error_text(failed.error), status="error")
         self._failed.clear()
 
-    def _tool(self, kind: str, event: ToolEvent, name: str, **said: Any) -> Frames:
+    def _tool(self, kind: str, event: ToolEvent, name: str, **fields: Any) -> Frames:
         about = {"toolCallId": event.tool_call_id, "name": name}
-        return self._tell_json("tools", event, {"event": kind, **about, **said})
+        return self._write_json("tools", event, {"event": kind, **about, **fields})
 
-    def _result(self, event: ToolEnd | ToolError, **said: Any) -> Frames:
+    def _result(self, event: ToolEnd | ToolError, **fields: Any) -> Frames:
         """Return a tool's message. The id that it has in the state comes with the state.
 
         Each of a call's has its own: a client appends to what it has under the same.
         """
         id = event.tool_call_id
         about = {"type": "tool", "id": self.result_id(id), "tool_call_id": id, "name": event.name}
-        return self._message(event, {**about, **said})
+        return self._message(event, {**about, **fields})
 
     # --- the state
 
     def state_snapshot(self, event: StateSnapshot) -> Frames:
         state = event.values
         if event.origin.namespace:
-            return self._tell_json("values", event, state)
+            return self._write_json("values", event, state)
         return self._values(dict_or_empty(state))
 
     def interrupt(self, event: Interrupt) -> Frames:
@@ -223,25 +225,25 @@ class Encoder(BaseEncoder):
         asked = event.value
         waits = [] if event.static else [{"id": event.interrupt_id, "value": asked}]
         self._interrupts.extend(waits)
-        return self._tell("updates", _ROOT, dump_plain({"__interrupt__": waits}))
+        return self._write_mode("updates", _ROOT, dump_plain({"__interrupt__": waits}))
 
     def _values(self, state: Fields) -> Frames:
         self._state = state
-        return self._tell("values", _ROOT, dump_plain(state))
+        return self._write_mode("values", _ROOT, dump_plain(state))
 
     def state_update(self, event: StateUpdate) -> Frames:
         update = {event.node: event.values}
         if event.cached:
             update["__metadata__"] = {"cached": True}
-        yield from self._tell_json("updates", event, update)
+        yield from self._write_json("updates", event, update)
         if self._private:
             yield from self._stored_failures(event)
 
     def checkpoint(self, event: Checkpoint) -> Frames:
         names = ("values", "next", "config", "parent_config", "metadata")
-        said = self.form_of(event)
-        data = {name: said.get(name) for name in names}
-        return self._tell_json("checkpoints", event, {**data, "tasks": []})
+        form = self.form_of(event)
+        data = {name: form.get(name) for name in names}
+        return self._write_json("checkpoints", event, {**data, "tasks": []})
 
     # --- all else
 
@@ -255,11 +257,11 @@ class Encoder(BaseEncoder):
         output = dict_or_empty(event.output)
         return self._task(event, result=list(output.items()))
 
-    def _task(self, event: StepStart | StepEnd, **said: Any) -> Frames:
+    def _task(self, event: StepStart | StepEnd, **fields: Any) -> Frames:
         if event.kind != "node":
             return ()
         about: Fields = {"id": event.step_id, "name": event.origin.node, "interrupts": []}
-        return self._tell_json("tasks", event, {**about, **said})
+        return self._write_json("tasks", event, {**about, **fields})
 
     def step_delta(self, event: StepDelta) -> Frames:
         return () if event.step_id else self.other(event)
@@ -267,24 +269,24 @@ class Encoder(BaseEncoder):
     def custom(self, event: Custom) -> Frames:
         data = event.data
         named = data if event.name is None else {"name": event.name, "data": data}
-        return self._tell_json("custom", event, named)
+        return self._write_json("custom", event, named)
 
     def other(self, event: Event) -> Frames:
-        said = {**self.form_of(event), "type": f"streamkit.{event.type}"}
-        return self._tell_json("custom", event, said)
+        fields = {**self.form_of(event), "type": f"streamkit.{event.type}"}
+        return self._write_json("custom", event, fields)
 
     def _nothing(self, event: Event) -> Frames:  # noqa: ARG002
         return ()
 
     text_start = text_end = reasoning_start = _nothing
-    message_replaced = message_removed = _nothing  # the next state says so
+    message_replaced = message_removed = _nothing  # (the next state holds the change)
 
     # --- frames
 
-    def _tell_json(self, mode: str, event: Event, data: object) -> Frames:
-        return self._tell(mode, event.origin, dump_plain(data))
+    def _write_json(self, mode: str, event: Event, data: object) -> Frames:
+        return self._write_mode(mode, event.origin, dump_plain(data))
 
-    def _tell(self, mode: str, origin: Origin, data: bytes) -> Frames:
+    def _write_mode(self, mode: str, origin: Origin, data: bytes) -> Frames:
         """Return the frame if the client asked for its mode."""
         wanted = self._modes is None or mode in self._modes
         return (self._frame(mode, origin, data),) if wanted else ()
@@ -297,7 +299,7 @@ class Encoder(BaseEncoder):
 
 
 def _head(*path: str) -> bytes:
-    """Return what a frame says before its data. No name breaks the line."""
+    """Return the bytes of a frame before its data. No name breaks the line."""
     return b"event: %b\ndata: " % " ".join("|".join(path).split()).encode(errors="replace")
 
 

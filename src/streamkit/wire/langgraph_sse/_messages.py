@@ -36,7 +36,7 @@ _TYPES = {"human": "HumanMessageChunk", "user": "HumanMessageChunk", "system": "
 
 
 def metadata(origin: Origin, *, private: bool) -> Fields:
-    """Return what stands beside a message: where it comes from, or all that upstream says of that.
+    """Return what stands beside a message: its place in the graph, or all of its metadata.
 
     >>> metadata(Origin(node="book", namespace=("hotel:1",)), private=False)
     {'langgraph_node': 'book', 'langgraph_checkpoint_ns': 'hotel:1', 'tags': []}
@@ -93,8 +93,8 @@ class Chunks:
 
     def citation(self, event: Citation) -> bytes:
         """Add an annotation, beside the content: texts have no place for one."""
-        said = {"block_id": event.block_id, "citation": event.citation}
-        return self._chunk(additional_kwargs={"citations": [said]})
+        about = {"block_id": event.block_id, "citation": event.citation}
+        return self._chunk(additional_kwargs={"citations": [about]})
 
     def call_start(self, event: ToolCallStart) -> bytes:
         """Begin a call, if it is for anybody here to answer."""
@@ -117,8 +117,8 @@ class Chunks:
 
     def end(self, event: MessageEnd) -> bytes:
         """Add what is known when a message is complete."""
-        said = {"finish_reason": event.raw_finish_reason, "model_name": event.model}
-        fields: Fields = {name: it for name, it in said.items() if it is not None}
+        found = {"finish_reason": event.raw_finish_reason, "model_name": event.model}
+        fields: Fields = {name: it for name, it in found.items() if it is not None}
         if self._private:
             fields = event.response_metadata | fields
         usage = {"usage_metadata": _usage(event.usage)} if event.usage else {}

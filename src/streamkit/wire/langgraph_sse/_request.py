@@ -26,7 +26,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What a client sends to have a run, be it `useStream`'s transport or the SDK's client."""
 
     input: dict[str, Any] | None = None
-    """The input, or None where the run goes on."""
+    """The input, or None where the run continues."""
     command: dict[str, Any] | None = None
     """What to go on with."""
     config: dict[str, Any] | None = None
