@@ -101,7 +101,7 @@ BARS: dict[str, Bar] = {
     "arguments.lost": _at_most(0),
     # Bytes.
     "encode.text": _at_most(2.5),
-    "encode.others": _at_most(3),
+    "encode.others": _at_most(8),
     "encode.ag-ui": _at_least(5),
     "encode.ai-sdk": _at_least(5),
     "serve.share": _at_most(20),

@@ -174,10 +174,14 @@ class Redactor:
         for name in foreign:
             value = changes[name] if name in changes else getattr(event, name)
             if value.__class__ is dict and self._plain:  # most payloads
-                changes[name] = self._plain(value)
+                plain = self._plain(value)
+                if plain is not value:
+                    changes[name] = plain
             elif value.__class__ not in _SCALARS:
                 changes[name] = self._payload(value)
-        return replace(event, origin=origin, **changes)
+        return (
+            replace(event, origin=origin, **changes) if changes else replace(event, origin=origin)
+        )
 
     def origin(self, origin: Origin) -> Origin:
         """Return an origin without its secrets."""

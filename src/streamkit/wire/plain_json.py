@@ -79,20 +79,21 @@ def is_plain(value: object) -> bool:
 
 def _room_after(value: Any, room: int) -> int:
     """Return for how many more values there is room after plain data; less than 0 for none."""
-    room -= 1
-    if value.__class__ is dict and "content" not in value:  # (else a message, with its secrets)
-        for key, item in value.items():
-            if key.__class__ is not str or room < 0:
-                return -1
-            room = room - 1 if item.__class__ in PLAIN else _room_after(item, room)
+    cls = value.__class__
+    is_dict = cls is dict and "content" not in value  # (else a message, with its secrets)
+    if not is_dict and cls is not list:
+        return -1
+    room -= len(value)
+    if room < 0:
         return room
-    if value.__class__ is list:
-        for item in value:
-            if room < 0:
+    if is_dict:
+        for key in value:
+            if key.__class__ is not str:
                 return -1
-            room = room - 1 if item.__class__ in PLAIN else _room_after(item, room)
-        return room
-    return -1
+    for item in value.values() if is_dict else value:
+        if item.__class__ not in PLAIN:
+            room = _room_after(item, room)
+    return room
 
 
 def dumps(value: object, *, private: bool = False) -> bytes:
