@@ -295,7 +295,7 @@ export interface ToolCallEnd {
   tool_call_id: string;
   /** The tool's name. */
   name: string;
-  /** The arguments, from strict JSON of the whole text; None where that failed. */
+  /** The arguments, read as LangChain reads them to run the tool; None where that failed. */
   args: unknown;
   /** The arguments exactly as the model wrote them: the deltas joined. */
   text: string;
@@ -650,7 +650,7 @@ export interface ToolCall {
   id: string;
   /** The tool's name. */
   name: string;
-  /** The arguments from strict JSON, or None where they are not JSON (see `error`). */
+  /** The arguments, or None where they are no JSON object (see `error`). */
   args: unknown;
   /** The arguments exactly as the model wrote them. */
   text: string;

@@ -5,7 +5,7 @@ place. The laws:
 
 - Strings are joined, dicts grow key by key, lists item by item where items name the same index.
 - What is fed is never changed: a builder owns its own dict, list or buffer.
-- ``None`` says nothing. Where types differ, or scalars that cannot be joined, the last one holds.
+- ``None`` adds nothing. Where types differ, or scalars that cannot be joined, the last one holds.
 - ``built`` may be asked for at any time, and the builder goes on growing.
 """
 
@@ -40,8 +40,8 @@ def _last(_: Any, piece: Any) -> Any:
     return piece
 
 
-def _said_once(known: Any, piece: Any) -> Any:
-    """Join the halves of a name, but not a name that is merely said again."""
+def _sent_once(known: Any, piece: Any) -> Any:
+    """Join the halves of a name, but not a name that is merely sent again."""
     if known == piece:
         return known
     return known + piece if isinstance(known, str) and isinstance(piece, str) else piece
@@ -57,10 +57,10 @@ class Record:
         "index": _last,
         "created": _last,
         "timestamp": _last,
-        "id": _said_once,
-        "name": _said_once,
-        "output_version": _said_once,
-        "model_provider": _said_once,
+        "id": _sent_once,
+        "name": _sent_once,
+        "output_version": _sent_once,
+        "model_provider": _sent_once,
     }
 
     def __init__(self, fields: Mapping[str, Any] | None = None) -> None:
@@ -108,7 +108,7 @@ class Record:
 
 
 class Facts(Record):
-    """A dict whose strings are facts: what is said last holds, nothing is joined."""
+    """A dict whose strings are facts: the last one holds, nothing is joined."""
 
     __slots__ = ()
 
@@ -128,7 +128,7 @@ class Facts(Record):
 
 
 def _settled(known: Any, piece: Any) -> Any:
-    """One scalar out of two: counts add up unless they agree, an empty string says nothing."""
+    """One scalar out of two: counts add up unless they agree, an empty string adds nothing."""
     if type(known) is int and type(piece) is int:
         return known if known == piece else known + piece
     return known if piece == "" else piece
@@ -139,7 +139,7 @@ class Items:
 
     def __init__(self, items: Iterable[Item] = ()) -> None:
         self.items: list[Any] = []
-        self._latest: dict[Any, Record] = {}  # by index: the item spoken of last
+        self._latest: dict[Any, Record] = {}  # by index: the item written last
         self._named: dict[tuple[Any, Any], Record] = {}  # by index and id
         self.extend(items)
 

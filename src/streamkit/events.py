@@ -278,7 +278,7 @@ class ToolCallEnd(_Part, frozen=True, kw_only=True):
     name: str
     """The tool's name."""
     args: Any
-    """The arguments, from strict JSON of the whole text; None where that failed."""
+    """The arguments, read as LangChain reads them to run the tool; None where that failed."""
     text: str
     """The arguments exactly as the model wrote them: the deltas joined."""
     error: str | None = None

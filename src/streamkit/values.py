@@ -114,7 +114,7 @@ class ToolCall(Base, msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     name: str
     """The tool's name."""
     args: Any
-    """The arguments from strict JSON, or None where they are not JSON (see ``error``)."""
+    """The arguments, or None where they are no JSON object (see ``error``)."""
     text: str
     """The arguments exactly as the model wrote them."""
     error: str | None = None
