@@ -103,7 +103,7 @@ _STORED = 2  # keys of a stored message: its type and its data
 
 
 def json_message(value: object) -> JsonMessage | None:
-    """Give ``value`` as the message that it is, or None where nothing proves that it is one.
+    """Return ``value`` as the message that it is, or None where nothing proves that it is one.
 
     >>> raw = {"type": "ai", "content": "Hi", "additional_kwargs": {}, "tool_calls": []}
     >>> message = json_message(raw)

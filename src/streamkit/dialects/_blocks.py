@@ -46,7 +46,7 @@ class _Block:
         self.begun = False
 
     def rest_of(self, whole: str) -> str:
-        """Give what ``whole`` says and the block has not said yet."""
+        """Return what ``whole`` says and the block has not said yet."""
         said = "".join(self.said)
         return whole[len(said) :] if whole.startswith(said) else ""
 
@@ -218,6 +218,6 @@ class BlockEvents:
 
 
 def _content(event: Fields) -> Fields:
-    """Give an event's block. Cores before 1.4 had another word for it, also in deltas."""
+    """Return an event's block. Cores before 1.4 had another word for it, also in deltas."""
     content: Fields = event.get("content") or event["content_block"]
     return content

@@ -36,7 +36,7 @@ def note_waiting(assembly: Assembly, error: object, tool_call_id: str | None) ->
 
 
 def _interrupt_id(item: object) -> str:
-    """Give the id that resumes this interrupt. Before langgraph 0.6 it was computed, not kept."""
+    """Return the id that resumes this interrupt. Before langgraph 0.6 it was computed, not kept."""
     fields = _fields(item)
     id: object = fields.get("id") or getattr(item, "interrupt_id", None)
     return str(id or "|".join(fields.get("ns") or ()) or "interrupt")
@@ -54,7 +54,7 @@ _BUBBLE_UP = ("GraphBubbleUp", "GraphInterrupt", "NodeInterrupt", "ParentCommand
 
 
 def is_bubble_up(error: object) -> bool:
-    """Tell whether an exception is LangGraph's way of pausing or jumping, and so no failure.
+    """Return whether an exception is LangGraph's way of pausing or jumping, and so no failure.
 
     It may be one as JSON, of which a server tells the class and the text.
     """

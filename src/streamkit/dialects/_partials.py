@@ -45,7 +45,7 @@ class PartialMessages(MessagePairs):
             self._metadata[id] = dict_or_empty(about.get("metadata"))
 
     def read_partial(self, data: Sequence[object]) -> None:
-        """Tell the assembly what messages have grown by."""
+        """Read what messages have grown by into the assembly."""
         for message in map(_message, data):
             fields = fields_of(message)
             id: str = fields["id"]
@@ -60,7 +60,7 @@ class PartialMessages(MessagePairs):
                 message_written.before_close = partial(self._add_rest, message_written, id)
 
     def read_complete(self, data: Sequence[object]) -> None:
-        """Tell the assembly of messages that are whole, and that may have been partial before."""
+        """Read messages that are whole, and may have been partial before, into the assembly."""
         for message in map(_message, data):
             growing = self._growing.get(fields_of(message)["id"])
             if growing:
@@ -108,7 +108,7 @@ class _Growing:
         self._told = 0
 
     def chunk(self, said: Fields) -> JsonChunk:
-        """Give what is new, as a chunk."""
+        """Return what is new, as a chunk."""
         before, self._said = self._said, said
         response = said["response_metadata"]
         is_over = finish_reason(response)[0] is not None
@@ -122,7 +122,7 @@ class _Growing:
         )
 
     def rest(self) -> JsonChunk:
-        """Give what was held back until the message is over."""
+        """Return what was held back until the message is over."""
         usage = self._said.get("usage_metadata")
         calls = self._arguments(len(self._calls))
         return self._chunk(tool_call_chunks=calls, usage_metadata=usage)
@@ -152,7 +152,7 @@ def _piece(index: int, args: str, **named: str) -> dict[str, Any]:
 
 
 def _text(args: object, is_cut: bool) -> str:
-    """Give arguments as text: of an answer that was cut off, without the end that was guessed."""
+    """Return arguments as text: of an answer that was cut off, without the end that was guessed."""
     text = args if isinstance(args, str) else json_text(args)
     return text.rstrip('"}]') if is_cut else text
 
@@ -166,7 +166,7 @@ def _blocks(content: str | list[Any]) -> list[Any]:
 
 
 def _grown(old: Any, new: Any) -> Any:
-    """Give what ``new`` says that ``old`` does not."""
+    """Return what ``new`` says that ``old`` does not."""
     if isinstance(new, str):
         return new[len(old) :] if isinstance(old, str) and new.startswith(old) else new
     if isinstance(new, list):

@@ -40,7 +40,7 @@ Path = tuple[str, ...]
 
 
 def is_protocol_event(raw: object) -> bool:
-    """Tell whether ``raw`` is a protocol event about a message, without any envelope."""
+    """Return whether ``raw`` is a protocol event about a message, without any envelope."""
     event = dict_or_empty(raw).get("event")
     return isinstance(event, str) and event in _EVENTS
 
@@ -55,7 +55,7 @@ class ProtocolMessages:
         self._lost: dict[Path, int] = {}
 
     def read(self, raw: object, namespace: Path = ()) -> None:
-        """Tell the assembly what ``(payload, metadata)``, or a bare event, means."""
+        """Read ``(payload, metadata)``, or a bare event, into the assembly."""
         payload, metadata = _parts(raw)
         if kind_of(payload):
             self._assembly.whole_message(payload, self._origin(metadata, namespace))
@@ -174,7 +174,7 @@ class ProtocolMessages:
 
 
 def _parts(raw: object) -> tuple[object, dict[str, Any]]:
-    """Give a payload and its metadata, of which a server sends none."""
+    """Return a payload and its metadata, of which a server sends none."""
     if isinstance(raw, (tuple, list)):
         payload, metadata = cast("Sequence[object]", raw)
         return payload, dict_or_empty(metadata)

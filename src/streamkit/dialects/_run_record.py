@@ -102,7 +102,7 @@ def _runs_around(runs: Mapping[str, Run], event: dict[str, Any]) -> Iterator[Run
 
 
 def kind_of_step(event: dict[str, Any]) -> StepKind:
-    """Give what a run that starts will do."""
+    """Return what a run that starts will do."""
     kind = event["event"].removeprefix("on_").removesuffix("_start")
     return cast("StepKind", kind) if kind != "chain" else _kind_of_chain(event)
 
@@ -118,7 +118,7 @@ def _kind_of_chain(event: dict[str, Any]) -> StepKind:
 
 
 def takes_place_of(new: Origin, old: Origin) -> bool:
-    """Tell whether a run is another attempt at what ``old`` did not end."""
+    """Return whether a run is another attempt at what ``old`` did not end."""
     if new.parent_ids != old.parent_ids:
         return False
     return _is_next_attempt(new) or _is_same_task(new, old)
@@ -136,7 +136,7 @@ def _is_same_task(new: Origin, old: Origin) -> bool:
 
 
 def sent_tool_call_id(given: object) -> str | None:
-    """Give the call that a node was sent to run: agents send each call to a task of its own."""
+    """Return the call that a node was sent to run: agents send each call to a task of its own."""
     calls = cast("list[object]", given if isinstance(given, list) else [given])
     sent = dict_or_empty(calls[0]) if len(calls) == 1 else {}
     sent = dict_or_empty(sent.get("tool_call", sent))
@@ -151,7 +151,7 @@ class Completion(NamedTuple):
 
 
 def answer_in(output: object) -> Mapping[str, Any] | Completion | None:
-    """Give a model's whole answer: a message's fields, or a completion."""
+    """Return a model's whole answer: a message's fields, or a completion."""
     if kind_of(output):
         return fields_of(output)
     default: object = getattr(output, "generations", None)

@@ -34,7 +34,7 @@ class BatchReader(Reader):
     """Reads ``(index, output or exception)`` pairs."""
 
     def read(self, raw: object) -> None:
-        """Tell the assembly what one pair means."""
+        """Read one pair into the assembly."""
         pair: Any = raw
         if not is_batch_item(raw):
             raise MalformedItem(f"expected (index, output), got {pair!r:.200}", raw)

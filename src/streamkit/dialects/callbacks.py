@@ -98,7 +98,7 @@ class CallbackReader(RunReader):
         self._bare = ChunksReader(assembly=self.assembly, **options)
 
     def read(self, raw: object) -> None:
-        """Tell the assembly what one note, or one item of the call, means."""
+        """Read one note, or one item of the call, into the assembly."""
         if isinstance(raw, Piece):
             self._read_piece(raw)
         elif isinstance(raw, Yielded):

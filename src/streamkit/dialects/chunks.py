@@ -38,12 +38,12 @@ _PATCH_OPS = frozenset({"add", "remove", "replace", "move", "copy", "test"})
 
 
 def is_chunk(raw: object) -> bool:
-    """Tell whether ``raw`` can only be, or most surely is, a runnable's own chunk."""
+    """Return whether ``raw`` can only be, or most surely is, a runnable's own chunk."""
     return isinstance(raw, str) or kind_of(raw) is not None or is_addable_dict(raw) or is_patch(raw)
 
 
 def is_patch(raw: object) -> bool:
-    """Tell whether ``raw`` is a non-empty list of JSON patch operations."""
+    """Return whether ``raw`` is a non-empty list of JSON patch operations."""
     if not isinstance(raw, list) or not raw:
         return False
     return all(_is_operation(item) for item in cast("list[object]", raw))
@@ -70,7 +70,7 @@ class ChunksReader(Reader):
             self.assembly.output = message.text_so_far if message else self._sum.total()
 
     def read(self, raw: object) -> None:
-        """Tell the assembly what one chunk means."""
+        """Read one chunk into the assembly."""
         last = self._last
         if last and last.try_append_text(raw):
             return
@@ -111,7 +111,7 @@ class ChunksReader(Reader):
 
 
 def is_cumulative(value: object, previous: object = None) -> bool | None:
-    """Tell whether ``value`` replaces ``previous`` (True), adds to it (False), or None."""
+    """Return whether ``value`` replaces ``previous`` (True), adds to it (False), or None."""
     adds = isinstance(value, str) or kind_of(value) == "chunk" or is_patch(value)
     if adds or is_addable_dict(value):
         return False

@@ -39,7 +39,7 @@ _Labelled: TypeAlias = tuple[tuple[str, ...], str, Any]
 
 
 def is_graph_item(raw: object) -> bool:
-    """Tell whether ``raw`` says its mode itself, or is a ``messages`` pair."""
+    """Return whether ``raw`` says its mode itself, or is a ``messages`` pair."""
     return is_message_pair(_inner(raw)) or _label(raw) is not None
 
 
@@ -96,7 +96,7 @@ def _is_path(value: Any) -> bool:
 
 
 def _inner(raw: Any) -> object:
-    """Give the payload of a single mode's ``(namespace, payload)``, or ``raw`` if it is none."""
+    """Return the payload of a single mode's ``(namespace, payload)``, or ``raw`` if it is none."""
     match raw:
         case (namespace, payload) if _is_path(namespace):
             return payload
@@ -119,7 +119,7 @@ class GraphReader(Reader):
         self._modes = ModePayloads(self.assembly, self._pairs.read)
 
     def read(self, raw: Any) -> None:
-        """Tell the assembly what one item means."""
+        """Read one item into the assembly."""
         message: Any = None
         metadata: Any = None
         match raw:  # a label and a payload, or a message and its metadata

@@ -64,13 +64,13 @@ class MessagePairs:
         self._origin: Origin = Origin()
 
     def read(self, raw: object) -> None:
-        """Tell the assembly what one pair means."""
+        """Read one pair into the assembly."""
         if not is_message_pair(raw):
             raise MalformedItem(f"expected (message, metadata), got {raw!r:.200}", raw)
         self.add(raw[0], raw[1])
 
     def add(self, message: object, metadata: dict[str, Any]) -> None:
-        """Tell the assembly what a message means that stands in a pair."""
+        """Read the message of a pair into the assembly."""
         kind = kind_of_class(message.__class__)
         if kind is None:
             message = message_in(message)

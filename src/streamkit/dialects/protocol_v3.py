@@ -50,7 +50,7 @@ Path = tuple[str, ...]
 
 
 def is_v3(raw: object) -> bool:
-    """Tell whether ``raw`` is a protocol event, in its envelope or bare."""
+    """Return whether ``raw`` is a protocol event, in its envelope or bare."""
     return _is_enveloped(raw) or is_protocol_event(raw)
 
 
@@ -79,7 +79,7 @@ class V3Reader(Reader):
         }
 
     def read(self, raw: object) -> None:
-        """Tell the assembly what one protocol event means."""
+        """Read one protocol event into the assembly."""
         item: Any = raw
         if isinstance(raw, dict) and "params" in item and item["type"] == "event":
             method, params = item["method"], item["params"]

@@ -60,7 +60,7 @@ class _Part(NamedTuple):
 
 
 def is_remote(raw: object) -> bool:
-    """Tell whether ``raw`` is a part that the SDK makes, or the same from another SSE client."""
+    """Return whether ``raw`` is a part that the SDK makes, or the same from another SSE client."""
     part = dict_or_empty(raw)
     is_sse = part.keys() >= {"event", "data"} and part.keys() <= _SSE_KEYS
     is_v2 = part.keys() >= {"type", "ns", "data"} and isinstance(part["ns"], list)
@@ -84,7 +84,7 @@ class _ServerEvents(EventsReader):
     """Reads the ``events`` parts: those of ``astream_events`` version 2, as JSON."""
 
     def read(self, raw: object) -> None:
-        """Tell the assembly what one event means."""
+        """Read one event into the assembly."""
         event = cast("dict[str, Any]", raw)
         data = {name: message_in(it) or it for name, it in event["data"].items()}
         super().read(event if event["event"] == "on_custom_event" else {**event, "data": data})
@@ -122,7 +122,7 @@ class RemoteReader(Reader):
         }
 
     def read(self, raw: object) -> None:
-        """Tell the assembly what one part means."""
+        """Read one part into the assembly."""
         part = _part_in(raw)
         if part.event not in _EVENTS:
             raise MalformedItem(f"no part of a server's stream is named {part.event!r}", raw)
@@ -137,7 +137,7 @@ class RemoteReader(Reader):
         return self._events.final_status() if self._events else super().final_status()
 
     def fail(self, error: BaseException) -> Sequence[Event]:
-        """Give the closing events; an error of the server's is told as the server told it."""
+        """Return the closing events; an error of the server's is told as the server told it."""
         if not isinstance(error, RunFailed):
             return super().fail(error)
         self._begin_to_close()

@@ -30,7 +30,7 @@ _CLASSES = frozenset({"RunLogPatch", "RunLog"})
 
 
 def is_run_log(raw: object) -> bool:
-    """Tell whether ``raw`` is what ``astream_log`` yields."""
+    """Return whether ``raw`` is what ``astream_log`` yields."""
     cls = raw.__class__
     return cls.__name__ in _CLASSES and cls.__module__ == "langchain_core.tracers.log_stream"
 
@@ -50,7 +50,7 @@ class RunLogReader(EventsReader):
         self._read_before = 0
 
     def read(self, raw: object) -> None:
-        """Tell the assembly what one patch means."""
+        """Read one patch into the assembly."""
         log = cast("Any", raw)
         operations: Sequence[dict[str, Any]] = log.ops
         if hasattr(log, "state"):  # diff=False
@@ -113,7 +113,7 @@ def _kind(value: dict[str, Any]) -> str:
 
 
 def _output(kind: str, outputs: list[Any]) -> Any:
-    """Give a run's output; the log wraps whatever is no dict in ``{"output": ...}``."""
+    """Return a run's output; the log wraps whatever is no dict in ``{"output": ...}``."""
     output = outputs[0] if outputs else None
     wrapped = dict_or_empty(output)
     if list(wrapped) == ["output"]:

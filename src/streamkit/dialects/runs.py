@@ -100,7 +100,7 @@ class RunReader(Reader):
         return table
 
     def read(self, raw: object) -> None:
-        """Tell the assembly what one event means."""
+        """Read one event into the assembly."""
         event: dict[str, Any] = raw  # type: ignore[assignment]  # or the reader refuses it
         message = self._by_run.get(event["run_id"])
         if message and event["event"] == _MORE and message.try_append_text(event["data"]["chunk"]):
@@ -297,7 +297,7 @@ class RunReader(Reader):
             self._step_delta(event)
 
     def _is_known_shape(self, chunk: object) -> bool:
-        """Tell an update, or a labelled item, from the bare payload of any other mode."""
+        """Return whether a chunk is an update or a labelled item, and no bare payload."""
         names = dict_or_empty(chunk)
         is_update = all(it in self._nodes or it.startswith("__") for it in names)
         return isinstance(chunk, tuple) or is_cached(names) or (bool(names) and is_update)
@@ -341,7 +341,7 @@ class RunReader(Reader):
         """Pass over what a node wrote: its end tells."""
 
     def _paused_at(self, root: Origin) -> Origin:
-        """Give the node that waits: the innermost one left open, where there is just one."""
+        """Return the node that waits: the innermost one left open, where there is just one."""
         nodes = [run.origin for run in self._runs.values() if run.kind == "node"]
         around = {parent for origin in nodes for parent in origin.parent_ids}
         innermost = [origin for origin in nodes if origin.run_id not in around]
@@ -398,7 +398,7 @@ class RunReader(Reader):
         run.answers(self.assembly.start_tool(event["run_id"], run.origin, id, name, given))
 
     def _call_of(self, run: Run, event: dict[str, Any]) -> tuple[str, object]:
-        """Give the id and the arguments of the call that a tool run answers."""
+        """Return the id and the arguments of the call that a tool run answers."""
         given: object = event["data"].get("input")
         told: str | None = event["data"].get("tool_call_id")
         if told:

@@ -64,7 +64,7 @@ class ModePayloads:
         }
 
     def read(self, mode: str, namespace: Path, payload: object) -> None:
-        """Tell the assembly what one payload of a mode means."""
+        """Read one payload of a mode into the assembly."""
         self._read_by_mode[mode](namespace, payload)
 
     def values(self, namespace: Path, payload: object, interrupts: Sequence[object] = ()) -> None:
@@ -228,17 +228,17 @@ def _checkpoint_of(envelope: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_cached(update: Mapping[str, Any]) -> bool:
-    """Tell whether an earlier run wrote it: a cache had it, or a run that paused or broke off."""
+    """Return whether an earlier run wrote it: a cache had it, or a run that paused or broke off."""
     return bool(dict_or_empty(update.get("__metadata__")).get("cached"))
 
 
 def writes_in(update: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Give what each node wrote. What LangGraph says of the update itself stands among it."""
+    """Return what each node wrote. What LangGraph says of the update itself stands among it."""
     return [(node, values) for node, values in update.items() if node != "__metadata__"]
 
 
 def error_of(error: object, name: str = "ToolError") -> ErrorInfo:
-    """Give what went wrong: the exception itself locally, its name and text from a server."""
+    """Return what went wrong: the exception itself locally, its name and text from a server."""
     if isinstance(error, BaseException):
         return error_info(error)
     fields = dict_or_empty(error)
