@@ -32,7 +32,7 @@ def reader_of(kind: Any) -> Read:
 
 
 def json_reader_of(kind: Any) -> Read:
-    """Do the same for data that came out of JSON: keys are text, and so are dates and bytes.
+    """Return what does the same with data out of JSON: keys are text, and so are dates and bytes.
 
     Raises:
         UsageError: it is neither a type of data nor a function.

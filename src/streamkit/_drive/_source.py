@@ -42,7 +42,7 @@ _ENDED = ("aclose",)
 def stops(
     iterator: object, source: object, *, is_async: bool = False, ended: bool = False
 ) -> list[Stop]:
-    """Give what stops a source, to be called in order; async ones may give something to await.
+    """Return what stops a source, to be called in order; async ones may give something to await.
 
     ``ended`` says that it came to its end, or said so itself.
 
