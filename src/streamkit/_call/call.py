@@ -144,16 +144,20 @@ class _Call:
         """Return a function that starts the call."""
         require_config(config)
         require_options(self._runnable, options, is_graph=self._is_graph)
-        from .recorder import recorder_for, with_handler  # noqa: PLC0415  (it imports LangChain)
+        from .recorder import (  # noqa: PLC0415  (it imports LangChain)
+            push_handler,
+            recorder_for,
+            with_handler,
+        )
 
         bound: Any = None
         if self._is_graph:
             options = {**options, **self._modes()}
             bound = {} if hasattr(self._runnable, "bound") else self._runnable.config or {}
-        recorder = recorder_for(
-            self.queue.post, self._wanted, self._clock, input, is_graph=self._is_graph
-        )
+        recorder = recorder_for(self.queue.post, self._wanted, self._clock, input)
         given = with_handler(config, recorder, bound)
+        if self._is_graph:
+            given = with_handler(given, push_handler(recorder))
         return lambda: start(input, given, **options)
 
     def pipeline(self, stages: Iterable[AnyStage[Event, Event]], *, strict: bool) -> Pipeline:

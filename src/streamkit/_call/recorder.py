@@ -81,7 +81,7 @@ class Recorder(BaseCallbackHandler):
         clock: Callable[[], float],
         input: object = _NOT_OURS,
     ) -> None:
-        BaseCallbackHandler.__init__(self)  # and not that of LangGraph's handler: see `_for_graphs`
+        super().__init__()
         self._post = post
         self._clock = clock
         self._input = input
@@ -337,22 +337,25 @@ def _message_in(response: LLMResult) -> Any:
     return first.message if first else None
 
 
-def recorder_for(
-    post: Post, wanted: frozenset[type[Event]], *args: Any, is_graph: bool = False
-) -> Recorder:
+def recorder_for(post: Post, wanted: frozenset[type[Event]], *args: Any) -> Recorder:
     """Return a recorder: one that makes models stream, if these events need that."""
     streams = StepDelta in wanted or not wanted.isdisjoint(PIECES)
-    cls = StreamingRecorder if streams else Recorder
-    return (_for_graphs(cls) if is_graph else cls)(post, wanted, *args)
+    return (StreamingRecorder if streams else Recorder)(post, wanted, *args)
+
+
+def push_handler(recorder: Recorder) -> BaseCallbackHandler:
+    """Return a handler that has a recorder note what nodes push with ``push_message``.
+
+    LangGraph hands such a message to each handler that is a ``StreamMessagesHandler``, and to
+    nothing else (langgraph 0.3 to 1.2). The recorder itself must not be one: for its sake alone
+    LangGraph would not stream the steps inside nodes.
+    """
+    handler: BaseCallbackHandler = _push_handler_class()(recorder)
+    return handler
 
 
 @cache
-def _for_graphs(cls: type[Recorder]) -> type[Recorder]:
-    """Return a class of recorders that a node's ``push_message`` finds.
-
-    LangGraph hands such a message to each handler that is a ``StreamMessagesHandler``, and to
-    nothing else (langgraph 0.3 to 1.2).
-    """
+def _push_handler_class() -> Any:
     try:
         from langgraph.pregel._messages import StreamMessagesHandler  # noqa: PLC0415
     except ImportError:  # before langgraph 0.6
@@ -360,11 +363,17 @@ def _for_graphs(cls: type[Recorder]) -> type[Recorder]:
             StreamMessagesHandler,
         )
 
-    def _emit(self: Recorder, meta: Any, message: Any, **_: Any) -> None:
-        self.note_pushed(meta[0], message, meta[1])
+    def __init__(self: Any, recorder: Recorder) -> None:  # noqa: N807
+        BaseCallbackHandler.__init__(self)
+        self.recorder = recorder
 
-    fields = {"_emit": _emit, "subgraphs": True, "parent_ns": None}
-    return type(f"Graph{cls.__name__}", (cls, StreamMessagesHandler), fields)
+    def _emit(self: Any, meta: Any, message: Any, **_: Any) -> None:
+        self.recorder.note_pushed(meta[0], message, meta[1])
+
+    parts = ("llm", "chat_model", "chain", "agent", "retriever", "custom_event", "retry")
+    fields: dict[str, Any] = {f"ignore_{part}": True for part in parts}
+    fields |= {"__init__": __init__, "_emit": _emit, "subgraphs": True, "parent_ns": None}
+    return type("PushHandler", (StreamMessagesHandler,), fields)
 
 
 def with_handler(

@@ -301,10 +301,10 @@ def _status_when_left(message: Message, left: Status) -> Status:
     """
     if message.is_complete and not message.has_failed:
         return "completed"
-    if left in {"failed", "cancelled"}:
+    if left in {"failed", "cancelled", "abandoned"}:
         return left
     if not (message.marks_its_end or message.has_failed):
         return "completed"
-    if left in {"completed", "abandoned"} or message.has_successor:
+    if left == "completed" or message.has_successor:
         return "abandoned"
     return "failed" if message.has_failed else "incomplete"
