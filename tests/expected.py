@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import msgspec
+
 from streamkit import (
     Content,
     Event,
@@ -14,6 +16,7 @@ from streamkit import (
     MessageReplaced,
     ReasoningEnd,
     TextEnd,
+    ToolEnd,
 )
 from streamkit.folds import Result, RunFold, ToolRun
 from streamkit.wire import jsonable
@@ -51,12 +54,19 @@ class Expected:
         return kept
 
 
+def public(event: Event) -> Event:
+    """The event without a result that nobody has checked, which no wire writes."""
+    if isinstance(event, ToolEnd) and not event.confirmed:
+        return msgspec.structs.replace(event, output=None, artifact=None)
+    return event
+
+
 def expected(events: Iterable[Event]) -> Expected:
     """What streamkit itself makes of the events."""
     fold, messages = RunFold(), dict[str, Said]()
     gone, replaced = set[str](), dict[str, str]()
     for event in events:
-        fold.feed(event)
+        fold.feed(public(event))
         if isinstance(event, TextEnd):
             messages.setdefault(event.message_id, Said()).text += event.text
         if isinstance(event, Content) and isinstance(event.block, dict):

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from expected import last_tools
+from expected import last_tools, public
 from js_clients import Reader
 from scenes import SCENES
 from streamkit import (
@@ -62,7 +62,7 @@ def shown(reader: Reader, events: list[Event], **options: Any) -> Any:
     result = reader.read(wire(events, target=reader.major, **options))
     fold = RunFold()
     for event in events:
-        fold.feed(event)
+        fold.feed(public(event))
     run = fold.result()
     failed = run.status in {"failed", "incomplete"}
     assert result["status"] == ("error" if failed else "ready"), result["error"]
