@@ -53,10 +53,6 @@ IN_PART: dict[str, set[str]] = {
 if CORE < (1,):  # no chunk is marked as the last
     IN_PART["`messages`"] = IN_PART[EVERY_MODE] = {LOOKS_FINISHED}
 
-if CORE <= (0, 3, 40):  # nothing is told of what a model had said before it failed
-    IN_PART["events v1"].remove(LOOKS_FINISHED)
-    IN_PART["log"].remove(LOOKS_FINISHED)
-
 
 def in_part(events: Any) -> set[str]:
     return {fact for fact, how in carries(events, run(owned)).items() if how == "part"}
