@@ -14,6 +14,7 @@ from ...events import (
     Interrupt,
     MessageAdded,
     MessageEnd,
+    MessageReplaced,
     MessageStart,
     RunEnd,
     RunError,
@@ -163,7 +164,7 @@ class Encoder(BaseEncoder):
     def tool_end(self, event: ToolEnd) -> Frames:
         output = event.output
         yield from self._tool("on_tool_end", event, event.name, output=output)
-        if event.status == "completed":
+        if event.status == "completed" and (event.confirmed or self._private):
             artifact = event.artifact
             more = {} if artifact is None else {"artifact": artifact}
             yield from self._result(event, content=_content(output), status="success", **more)
@@ -279,7 +280,12 @@ class Encoder(BaseEncoder):
         return ()
 
     text_start = text_end = reasoning_start = _nothing
-    message_replaced = message_removed = _nothing  # (the next state holds the change)
+    message_removed = _nothing  # (the next state holds the change)
+
+    def message_replaced(self, event: MessageReplaced) -> Frames:
+        """Write a tool's message that the state holds; the next state has any other change."""
+        is_result = event.tool_call_id is not None
+        return self._message(event, dict_or_empty(event.message)) if is_result else ()
 
     # --- frames
 
