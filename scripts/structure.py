@@ -4,7 +4,8 @@
     python scripts/structure.py FOLDER       # the package in another folder
 
 A line is a module or a package of the top level, with its lines. It stands above everything that
-it imports, so that all arrows point down; what stands on layer 1 imports nothing of ours.
+it imports, so that all arrows point down; what stands on layer 1 imports nothing of ours. Imports
+inside functions, which run only when they are called, are listed below where they point up.
 """
 
 from __future__ import annotations
@@ -17,22 +18,27 @@ from pathlib import Path
 SOURCE = Path(__file__).parent.parent / "src" / "streamkit"
 
 
-def imports(path: Path, root: Path) -> Iterator[str]:
-    """Return the top-level names of ours that a module imports, inside functions or not."""
+def imports(path: Path, root: Path, *, inside: bool = False) -> Iterator[str]:
+    """Return the top-level names of ours that a module imports, inside functions or outside."""
     package = path.relative_to(root).parts[:-1]
-    for node in ast.walk(ast.parse(path.read_text())):
+    tree = ast.parse(path.read_text())
+    functions = (
+        it for it in ast.walk(tree) if isinstance(it, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+    nodes = (node for it in functions for node in ast.walk(it)) if inside else iter(tree.body)
+    for node in nodes:
         if isinstance(node, ast.ImportFrom) and node.level:
             base = package[: len(package) - node.level + 1]
             names = [node.module] if node.module else [alias.name for alias in node.names]
             yield from (".".join((*base, name)).split(".")[0] for name in names)
 
 
-def graph(root: Path) -> dict[str, set[str]]:
-    """Return what each top-level module or package imports."""
+def graph(root: Path, *, inside: bool = False) -> dict[str, set[str]]:
+    """Return the imports of each top-level module or package."""
     needs: dict[str, set[str]] = {}
     for path in sorted(root.rglob("*.py")):
         name = path.relative_to(root).with_suffix("").parts[0]
-        needs.setdefault(name, set()).update(imports(path, root))
+        needs.setdefault(name, set()).update(imports(path, root, inside=inside))
     return {name: (it & needs.keys()) - {name} for name, it in needs.items()}
 
 
@@ -56,13 +62,20 @@ def layers(needs: Mapping[str, set[str]]) -> list[list[str]]:
 def draw(root: Path) -> Iterator[str]:
     """Return the lines of the drawing, the highest layer first."""
     needs = graph(root)
-    for number, layer in reversed(list(enumerate(layers(needs), 1))):
+    placed = list(enumerate(layers(needs), 1))
+    for number, layer in reversed(placed):
         for name in layer:
             files = [root / f"{name}.py"] if (root / f"{name}.py").exists() else []
             files += (root / name).rglob("*.py")
             lines = sum(len(file.read_text().splitlines()) for file in files)
             below = ", ".join(sorted(needs[name]))
             yield f"{number:2}  {name:16} {lines:5}  {'-> ' + below if below else ''}".rstrip()
+
+    layer_of = {name: number for number, layer in placed for name in layer}
+    for name, later in graph(root, inside=True).items():
+        for other in sorted(later):
+            if layer_of[other] >= layer_of[name]:
+                yield f"    when called: {name} -> {other}"
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from ._base import Base
 from ._bracket_filter import OpenBrackets
 from ._core.kinds import fields_of, kind_of
 from ._fields import dict_or_empty
+from ._notebook import result_table
 from ._run_messages import RunMessages, words_of
 from .events import (
     Checkpoint,
@@ -156,9 +157,12 @@ class Result(Base, msgspec.Struct, kw_only=True):
 
     def _repr_html_(self) -> str:
         """Return a small, folded table: what a notebook shows."""
-        from .html import result_html  # noqa: PLC0415  (only notebooks need it)
-
-        return result_html(self)
+        count = len(self.messages)
+        facts = [str(self.status), f"{count} message{'s' * (count != 1)}"]
+        if self.usage:
+            facts.append(f"{self.usage.total_tokens:,} tokens")
+        error = self.error.name if self.error else None
+        return result_table(facts, error, self.text, self.messages)
 
 
 class MessageFold:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import cache
 from html import escape
 from importlib.resources import files
@@ -20,21 +20,19 @@ from typing import Any, TypeAlias, cast
 
 import msgspec
 
+from ._notebook import MAX_ROWS, folded, name_cell
 from ._printable import clean
 from ._spans import Span, SpanFold
 from .events import Event, Interrupt, MessageReplaced, ReasoningEnd
-from .folds import Result
 from .metrics import Metrics, Prices, cost_of
 from .values import ToolCall
 from .wire import jsonable
 
-__all__ = ["result_html", "run_html", "to_html"]
+__all__ = ["run_html", "to_html"]
 
 _MAX_TEXT = 50_000
 """Characters of one text, such as a model's answer or a tool's result."""
 _MAX_NAME = 200
-_SMALL = 40
-"""Rows of a notebook's table."""
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
@@ -400,51 +398,25 @@ def run_html(events: Iterable[Event]) -> str:
         span = fold.feed(event)
         if span is not None and span.ended is None and span.kind != "step":
             spans.append(span)
-    rows = [_notebook_row(span) for span in spans[:_SMALL]]
-    if len(spans) > _SMALL:
-        rows.append(f"<tr><td colspan=4>and {len(spans) - _SMALL} more</td></tr>")
+    rows = [_notebook_row(span) for span in spans[:MAX_ROWS]]
+    if len(spans) > MAX_ROWS:
+        rows.append(f"<tr><td colspan=4>and {len(spans) - MAX_ROWS} more</td></tr>")
     metrics = measured.result()
     usage = metrics.usage
     tokens = f" · {usage.total_tokens:,} tokens" if usage else ""
     calls = len(metrics.calls)
     summary = f"{metrics.status} · {metrics.seconds:.2f} s · {calls} model calls{tokens}"
     head = "<tr><th>what</th><th>agent</th><th>time</th><th>tokens</th></tr>"
-    return _folded(summary, f"<table>{head}{''.join(rows)}</table>")
+    return folded(summary, f"<table>{head}{''.join(rows)}</table>")
 
 
 def _notebook_row(span: Span) -> str:
     indent = "&nbsp;" * 3 * sum(1 for _ in span.around())
     tokens = f"{span.usage.total_tokens:,}" if span.usage and span.kind == "model" else ""
-    name = escape(_name(span.model or span.name))
+    name = name_cell(span.model or span.name)
     state = "" if span.status == "completed" else f" <b>{escape(span.status)}</b>"
     return (
         f"<tr><td style='text-align:left'>{indent}{span.kind} {name}{state}</td>"
-        f"<td>{escape(_name(span.agent or ''))}</td><td>{span.seconds:.3f} s</td>"
+        f"<td>{name_cell(span.agent or '')}</td><td>{span.seconds:.3f} s</td>"
         f"<td>{tokens}</td></tr>"
     )
-
-
-def result_html(result: Result) -> str:
-    """Return a run's result as a small, folded table for a notebook."""
-    count = len(result.messages)
-    tokens = f" · {result.usage.total_tokens:,} tokens" if result.usage else ""
-    summary = f"{result.status} · {count} message{'s' * (count != 1)}{tokens}"
-    rows = [_message_row(message) for message in result.messages[-_SMALL:]]
-    error = f"<p><b>{escape(_name(result.error.name))}</b></p>" if result.error else ""
-    answer = f"<p>{escape(clean(result.text[:2000], lines=True))}</p>"
-    return _folded(summary, f"{error}{answer}<table>{''.join(rows)}</table>")
-
-
-def _message_row(message: object) -> str:
-    is_record = isinstance(message, Mapping)
-    fields = cast("Mapping[str, Any]", message) if is_record else vars(message)
-    kind = str(fields.get("type") or fields.get("role") or type(message).__name__)
-    content = fields.get("content")
-    text = content if isinstance(content, str) else json.dumps(jsonable(content))
-    calls = ", ".join(str(call["name"]) for call in fields.get("tool_calls") or ())
-    said = escape(clean(f"{text} {calls and f'→ {calls}'}"[:500], lines=True))
-    return f"<tr><td>{escape(_name(kind))}</td><td style='text-align:left'>{said}</td></tr>"
-
-
-def _folded(summary: str, body: str) -> str:
-    return f"<details><summary>{escape(summary)}</summary>{body}</details>"

@@ -1,0 +1,52 @@
+"""Small, folded tables for notebooks: HTML without script.
+
+This module stands below the folds, whose results print themselves with it. It therefore imports
+no wire format: a value that is no text is shown by its text blocks alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any, cast
+
+from ._core.content import text_in
+from ._printable import clean
+
+__all__ = ["MAX_ROWS", "folded", "name_cell", "result_table"]
+
+MAX_ROWS = 40
+"""Rows of a table; further ones are left out."""
+
+_MAX_NAME = 200
+_MAX_TEXT = 2000
+
+
+def result_table(
+    head: Iterable[str], error: str | None, text: str, messages: Sequence[object]
+) -> str:
+    """Return a run's result: facts in the folded line, then error, answer and the last messages."""
+    rows = "".join(_message_row(message) for message in messages[-MAX_ROWS:])
+    failure = f"<p><b>{name_cell(error)}</b></p>" if error else ""
+    answer = f"<p>{escape(clean(text[:_MAX_TEXT], lines=True))}</p>"
+    return folded(" · ".join(head), f"{failure}{answer}<table>{rows}</table>")
+
+
+def _message_row(message: object) -> str:
+    is_record = isinstance(message, Mapping)
+    fields = cast("Mapping[str, Any]", message) if is_record else vars(message)
+    kind = str(fields.get("type") or fields.get("role") or type(message).__name__)
+    calls = ", ".join(str(call["name"]) for call in fields.get("tool_calls") or ())
+    text = f"{text_in(fields.get('content'))} {calls and f'→ {calls}'}"[:500]
+    cell = escape(clean(text, lines=True))
+    return f"<tr><td>{name_cell(kind)}</td><td style='text-align:left'>{cell}</td></tr>"
+
+
+def name_cell(text: str) -> str:
+    """Return a name as HTML: in one line, without control characters, cut where it is long."""
+    return escape(clean(text)[:_MAX_NAME])
+
+
+def folded(summary: str, body: str) -> str:
+    """Return HTML that shows its summary, and its body on click."""
+    return f"<details><summary>{escape(summary)}</summary>{body}</details>"
