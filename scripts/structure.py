@@ -1,7 +1,7 @@
 """Draw the structure of the package from its imports, as text.
 
-    python scripts/structure.py              # src/streamkit
-    python scripts/structure.py FOLDER       # the package in another folder
+    python scripts/structure.py              # src/streamkit, and into docs/design.md
+    python scripts/structure.py FOLDER       # only print the package in another folder
 
 A line is a module or a package of the top level, with its lines. It stands above everything that
 it imports, so that all arrows point down; what stands on layer 1 imports nothing of ours. Imports
@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 SOURCE = Path(__file__).parent.parent / "src" / "streamkit"
+PAGE = Path(__file__).parent.parent / "docs" / "design.md"
 
 
 def imports(path: Path, root: Path, *, inside: bool = False) -> Iterator[str]:
@@ -78,5 +79,16 @@ def draw(root: Path) -> Iterator[str]:
                 yield f"    when called: {name} -> {other}"
 
 
+def page() -> str:
+    """Return docs/design.md with the drawing of today's package."""
+    head, _, rest = PAGE.read_text().partition("<!-- structure -->\n")
+    _, _, tail = rest.partition("<!-- end -->\n")
+    drawing = "\n".join(draw(SOURCE))
+    return f"{head}<!-- structure -->\n\n```text\n{drawing}\n```\n\n<!-- end -->\n{tail}"
+
+
 if __name__ == "__main__":
-    print("\n".join(draw(Path(sys.argv[1]) if len(sys.argv) > 1 else SOURCE)))
+    if len(sys.argv) > 1:
+        print("\n".join(draw(Path(sys.argv[1]))))
+    else:
+        PAGE.write_text(page())
