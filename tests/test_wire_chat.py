@@ -307,3 +307,17 @@ def test_the_story_is_the_same_through_any_async_api(api):
         return told_in_order([line async for line in lines])
 
     assert asyncio.run(story()) == TRANSCRIPT
+
+
+def test_lines_is_a_stage_and_can_be_called_with_events() -> None:
+    events = list(normalize(["Hel", "lo"]))
+    written = list(normalize(events).pipe(chat.lines))
+    for _ in range(2):  # one run after the other
+        assert [line for event in events for line in chat.lines(event)] == written
+
+
+def test_lines_refuses_the_events_of_two_runs_at_once() -> None:
+    start, *_ = normalize(["Hi"])
+    chat.lines(start)
+    with pytest.raises(UsageError, match=r"encoder\(\)\.stage\(\) for each run"):
+        chat.lines(start)

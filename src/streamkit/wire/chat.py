@@ -29,6 +29,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypedDict, overload
 
+from ..errors import UsageError
 from ..events import (
     Citation,
     Event,
@@ -40,6 +41,7 @@ from ..events import (
     RetrievalEnd,
     RunEnd,
     RunError,
+    RunStart,
     TextDelta,
     ToolCallEnd,
     ToolEnd,
@@ -57,7 +59,7 @@ if TYPE_CHECKING:
     from .._protocols import AnyStage
     from ..dialects import Dialect, Mode, RegisteredDialect
 
-__all__ = ["HEADERS", "Encoder", "chat_lines", "encoder"]
+__all__ = ["HEADERS", "Encoder", "chat_lines", "encoder", "lines"]
 
 HEADERS = ndjson.HEADERS
 """The headers of a response that streams such lines."""
@@ -201,6 +203,36 @@ def encoder(*, private: bool = False) -> PerRun[Any, bytes]:
     b'{"type":"end","status":"completed"}\n'
     """
     return per_run(lambda: Encoder(private=private).feed)
+
+
+class Lines(PerRun[Event, bytes]):
+    """The stage `lines`, which can also be called with the events of one run after the other."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: Encoder().feed, "lines")
+        self._encoder: Encoder | None = None
+
+    def __call__(self, event: Event) -> Iterable[bytes]:
+        """Return the lines of one more event of a run, which begins with its ``run.start``.
+
+        Raises:
+            UsageError: another run began before this one ended; each needs an `encoder` of its own.
+        """
+        if isinstance(event, RunStart) and self._encoder is not None:
+            self._encoder = None
+            raise UsageError(
+                "lines() was called with the events of two runs at once; write "
+                "stage = encoder().stage() for each run"
+            )
+        self._encoder = self._encoder or Encoder()
+        written = self._encoder.feed(event)
+        if isinstance(event, RunEnd | RunError):
+            self._encoder = None
+        return written
+
+
+lines: Lines = Lines()
+"""A stage from events to lines: `encoder` without options, and callable with single events."""
 
 
 @overload
