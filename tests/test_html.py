@@ -262,8 +262,10 @@ def test_a_person_looks_at_a_run(browser, tmp_path):
         tab.keyboard.press("Escape")
         tab.keyboard.press("ArrowRight")
         tab.keyboard.press("+")
-        wider = box(tab, ".bar.tool")
-        assert wider["width"] > chart["width"] * 0.65
+        tab.wait_for_function(  # it is drawn in the next frame
+            "wide => document.querySelector('.bar.tool').getBoundingClientRect().width > wide",
+            arg=chart["width"] * 0.65,
+        )
         tab.keyboard.press("d")
         assert tab.evaluate("document.documentElement.dataset.theme") == "light"
 
