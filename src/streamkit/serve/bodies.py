@@ -5,7 +5,7 @@ Laws of this module:
 1. The stream is pulled, and closed, in one task, so that its context is one; a sync stream in a
    thread, but always in the same context.
 2. No more than `AHEAD` pieces are read before somebody takes them: a slow client slows the graph.
-3. Whoever leaves the body, for whatever reason, has stopped that task and closed the source.
+3. When the body is left, for any reason, that task is stopped and the source is closed.
 4. A source that is always ready does not keep the event loop for longer than `TURN` seconds.
 """
 
@@ -64,7 +64,7 @@ class Wire(Protocol):
 
 
 class Body(Protocol):
-    """What a response sends: a context manager that stops what is behind it."""
+    """The body of a response: a context manager that stops its source."""
 
     async def __aenter__(self) -> Self: ...
     async def __aexit__(self, *exc: object) -> None: ...
@@ -246,10 +246,10 @@ class StreamBody:
     """One stream for one client."""
 
     def __init__(self, events: Events, wire: Wire, **options: Any) -> None:
-        self._pump = Pump(events, wire, self._add, self._wait_for_room, **options)
+        self._pump = Pump(events, wire, self._add, self._wait_for_space, **options)
         self._pieces: deque[bytes] = deque()
         self._is_over = False
-        self._more, self._room = Signal(), Signal()
+        self._more, self._space = Signal(), Signal()
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.ensure_future(self._pump.run())
@@ -263,9 +263,9 @@ class StreamBody:
         self._pieces.append(piece)
         self._more.set()
 
-    async def _wait_for_room(self) -> None:
+    async def _wait_for_space(self) -> None:
         while len(self._pieces) >= AHEAD:
-            await self._room.wait()
+            await self._space.wait()
 
     def leave(self) -> None:
         """End it: nobody reads any more, or there is no more to read."""
@@ -289,5 +289,5 @@ class StreamBody:
                 return b""
         pieces = b"".join(self._pieces)
         self._pieces.clear()
-        self._room.set()
+        self._space.set()
         return pieces

@@ -93,7 +93,7 @@ class LocalRun:
     def _know(self, error: Exception | None = None) -> None:
         if not self.known.done() and error:
             self.known.set_exception(error)
-            self.known.exception()  # whoever does not await it finds it in the log
+            self.known.exception()  # without this, asyncio warns where no caller awaits it
             log.info("a run was not started: %s", error)
         elif not self.known.done():
             self.known.set_result(None)

@@ -1,4 +1,4 @@
-"""What clients send: read within limits, and refused in words about the request alone."""
+"""Requests of clients: read within limits, and refused with errors about the request alone."""
 
 from __future__ import annotations
 

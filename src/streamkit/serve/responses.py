@@ -71,7 +71,7 @@ class BodyResponse(Response):
             try:
                 await self._send_pieces(body, send)
             except asyncio.CancelledError:
-                # uvicorn still sends after it has cancelled; whoever does not raises something.
+                # uvicorn still sends after it has cancelled; other servers raise an error then.
                 with suppress(Exception), move_on_after(FAREWELL, shield=True):
                     await body.stop()
                     await self._send_pieces(body, send)

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["Runs", "Started"]
 
 Authorize: TypeAlias = Callable[[Request, RunInfo], "bool | Awaitable[bool]"]
-"""Says whether a request may read or stop a run."""
+"""A function that returns whether a request may read or stop a run."""
 
 _AS_ALL_RUNS = -1.0
 
@@ -80,7 +80,7 @@ class Runs:
         store: where runs are kept for other processes, such as `streamkit.serve.Redis`; `Memory`
             keeps them in this one.
         authorize: called with the request and the run before anybody reads or stops it, and may be
-            async; where it returns False, there is no such run. Without it, whoever has an id may.
+            async; where it returns False, there is no such run. Without it, the id is enough.
         max_runs: how many runs this process may have going on at once.
         max_frames: how many frames of a run are kept one by one for clients that come back.
         max_bytes: how many bytes those may have, together with the older ones, which are joined.

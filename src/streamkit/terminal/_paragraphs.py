@@ -1,4 +1,4 @@
-"""What an event looks like to a person: the paragraph for each event that arrives whole.
+"""The terminal's paragraph for each event that arrives whole.
 
 Text, reasoning and calls grow; their paragraphs are in `_view`. Every text of a paragraph passes
 `clean`, names, ids and error classes included.

@@ -40,7 +40,7 @@ class File(NamedTuple):
 
 
 class Source(NamedTuple):
-    """What a text refers to."""
+    """A source that a citation refers to."""
 
     url: str | None
     title: str | None

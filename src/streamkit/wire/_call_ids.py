@@ -42,7 +42,7 @@ class Call:
         self.name = name
         self.provider_executed = provider_executed
         self.args: Any = None
-        """What it is called with, until it has a result."""
+        """The arguments of the call, until it has a result."""
         self.is_shown = False
         """Whether the client was shown that it is called: for encoders to set."""
         self.is_asked = False

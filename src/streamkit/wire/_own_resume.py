@@ -22,10 +22,10 @@ _IDS = {
     "tool": ("tool_call_id",),
     "retrieval": ("retrieval_id",),
 }
-"""What tells two brackets of a kind apart."""
+"""The fields that identify a bracket of each kind."""
 
 _COPIED = ("step_id", "kind", "message_id", "block_id", "tool_call_id", "retrieval_id", "name")
-"""What an end repeats of its start."""
+"""The fields of a start that its end repeats."""
 
 
 def _cut_off(frames: Iterable[bytes]) -> list[bytes]:

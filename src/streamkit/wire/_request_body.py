@@ -1,4 +1,4 @@
-"""What a client sent, as JSON data, or refused."""
+"""The body of a client's request as JSON data, refused where it is invalid."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ class Encoder(BaseEncoder):
         """The messages of which tokens were written."""
         self._speaking: set[str] = set()
         self._texts: dict[str, list[str]] = {}
-        """What was written of messages since none was open: one may have to be taken back."""
+        """The text written for each message since none was open: one may be withdrawn later."""
 
     def message_start(self, event: MessageStart) -> Iterable[bytes]:
         if not self._speaking:

@@ -133,7 +133,7 @@ _READER = Reader()
 
 
 class Inbox(Generic[Own]):
-    """What was read and not yet returned: texts of events, and errors in their places.
+    """Items that were read and not yet returned: texts of events, and errors in their order.
 
     An error is raised in its turn: what came before it is returned first, and the next call goes on
     behind it. So the outcome is the same wherever the bytes were split.

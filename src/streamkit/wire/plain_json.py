@@ -40,7 +40,8 @@ _VALUE = MAX_CHARACTERS // MAX_VALUES
 _CONTAINER = 16 * _VALUE
 """How many a list, a dict or an object costs, apart from what it holds."""
 _SURE_BITS = 2000
-"""Python refuses to write more than 4300 digits, unless it is told otherwise; never these."""
+"""Integers up to this size are always written; CPython 3.11 refuses more than 4300 digits,
+unless it is configured otherwise."""
 
 _LITTLE = 64
 """How many values a payload may hold to be looked at, and not walked."""
@@ -49,7 +50,7 @@ _WORD = 64
 _CONTAINERS = (dict, list, tuple, set, frozenset)
 _BYTES = frozenset({bytes, bytearray, memoryview})
 _SCALARS = _BYTES | {date, datetime, time, timedelta, Decimal, UUID}
-"""What msgspec has a text for."""
+"""The types that msgspec writes as text."""
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -74,26 +75,26 @@ def is_plain(value: object) -> bool:
     >>> is_plain({"a": [1, "b"]}), is_plain({"a": {1}}), is_plain([0] * 1000)
     (True, False, False)
     """
-    return value.__class__ in PLAIN or _room_after(value, _LITTLE) >= 0
+    return value.__class__ in PLAIN or _budget_after(value, _LITTLE) >= 0
 
 
-def _room_after(value: Any, room: int) -> int:
-    """Return for how many more values there is room after plain data; less than 0 for none."""
+def _budget_after(value: Any, budget: int) -> int:
+    """Return how many more values are allowed after plain data; less than 0 for none."""
     cls = value.__class__
     is_dict = cls is dict and "content" not in value  # (else a message, with its secrets)
     if not is_dict and cls is not list:
         return -1
-    room -= len(value)
-    if room < 0:
-        return room
+    budget -= len(value)
+    if budget < 0:
+        return budget
     if is_dict:
         for key in value:
             if key.__class__ is not str:
                 return -1
     for item in value.values() if is_dict else value:
         if item.__class__ not in PLAIN:
-            room = _room_after(item, room)
-    return room
+            budget = _budget_after(item, budget)
+    return budget
 
 
 def dumps(value: object, *, private: bool = False) -> bytes:
@@ -157,16 +158,16 @@ def one_line(data: bytes) -> bytes:
 
 
 class _Walk:
-    """One walk: how much room is left, and which containers are around the current place."""
+    """One walk: the size budget that is left, and the containers around the current value."""
 
     def __init__(self, private: bool, flat: bool) -> None:
         self._private = private
         self._flat = flat
-        self._room = MAX_CHARACTERS
+        self._budget = MAX_CHARACTERS
         self._around: set[int] = set()
 
     def plain(self, value: Any, depth: int) -> Any:
-        self._room -= _VALUE
+        self._budget -= _VALUE
         cls = cast("Any", type(value))
         if cls is str:
             return self._text(value)
@@ -182,7 +183,7 @@ class _Walk:
 
     def _guarded(self, walk: Callable[[Any, int], Any], value: object, depth: int) -> Any:
         """Walk into something that may hold itself."""
-        self._room -= _CONTAINER
+        self._budget -= _CONTAINER
         key = id(value)
         if key in self._around:
             return cut("a cycle")
@@ -197,9 +198,9 @@ class _Walk:
     # --- leaves
 
     def _text(self, text: str) -> Any:
-        if len(text) > self._room:
+        if len(text) > self._budget:
             return cut(f"a text of {len(text)} characters")
-        self._room -= len(text)
+        self._budget -= len(text)
         return text if text.isascii() else _valid(text)
 
     def _integer(self, number: int) -> Any:
@@ -210,7 +211,7 @@ class _Walk:
             except ValueError:
                 return cut(f"an integer of {bits} bits")
         if bits > _WORD:  # more than its digits: writing them takes the square of their time
-            self._room -= bits
+            self._budget -= bits
         return number
 
     def _other(self, value: object, depth: int) -> Any:
@@ -223,7 +224,7 @@ class _Walk:
     def _scalar(self, value: Any) -> Any:
         if type(value) in _BYTES:
             size = memoryview(value).nbytes
-            if 2 * size > self._room:
+            if 2 * size > self._budget:
                 return cut(f"{size} bytes")
         return msgspec.to_builtins(value)
 
@@ -240,7 +241,7 @@ class _Walk:
         left = len(items)
         out: list[Any] = []
         for item in items:
-            if self._room < _VALUE:
+            if self._budget < _VALUE:
                 out.append(cut(f"{left} more values"))
                 break
             out.append(self.plain(item, depth))
@@ -254,7 +255,7 @@ class _Walk:
         left = len(items)
         out: dict[str, Any] = {}
         for key, value in items:
-            if self._room < _VALUE:
+            if self._budget < _VALUE:
                 out["$cut"] = f"{left} more keys"
                 break
             text = self._text(key) if type(key) is str else self._key(key, depth)

@@ -32,7 +32,7 @@ from .resume import Delta, Joiner
 __all__ = ["Part", "Replay", "Rest"]
 
 _FROM_THE_BEGINNING = frozenset({"", "0", "-1", "0-0"})
-"""What clients send who have seen nothing; ``-1`` is the LangGraph SDK's, ``0-0`` is Redis'."""
+"""The ids of clients that have read no frame: ``-1`` from the LangGraph SDK, ``0-0`` from Redis."""
 
 
 _ID = re.compile(r"(\d{1,18})(?:([.-])(\d{1,9}))?", re.ASCII)
@@ -40,7 +40,7 @@ _ID = re.compile(r"(\d{1,18})(?:([.-])(\d{1,9}))?", re.ASCII)
 
 
 class Rest(NamedTuple):
-    """What came after a frame."""
+    """The frames after a given frame."""
 
     missed: int
     """How many of the next frames are no longer kept."""
@@ -49,7 +49,7 @@ class Rest(NamedTuple):
 
 
 class Part(msgspec.Struct, frozen=True, array_like=True):
-    """What changed in a run's frames since some moment, for whoever keeps a copy of them."""
+    """A change of a run's frames, for stores that keep a copy of them."""
 
     first: int
     """The number of the first of ``frames``."""
@@ -204,8 +204,8 @@ class Replay:
     def cut_off(self, frames: Iterable[bytes]) -> None:
         """Keep the frames that end a run whose owner is dead.
 
-        Their ids are told apart from those of frames that died with the owner, which a client may
-        have seen: who comes back with one of those gets this end.
+        Their ids differ from those of frames that were lost with the owner, which a client may have
+        read: a client that returns with the id of a lost frame gets these frames.
         """
         self._cut = self.last
         for n, frame in enumerate(frames, 1):

@@ -1,6 +1,6 @@
-"""What a server must know about a format so that clients can come back to a run.
+"""The facts about a format that a server needs so that clients can reconnect to a run.
 
-A format that has a ``RESUME`` says two things about its frames: which of them are deltas that add
+A format that has a ``RESUME`` states two things about its frames: which of them are deltas that add
 up, so that the past of a long run fits into few frames; and what ends a stream that was cut off
 with no encoder left to end it, because the process that ran it is dead.
 """
@@ -24,13 +24,13 @@ class Delta(NamedTuple):
     key: Hashable
     """Equal for deltas that add up."""
     text: str
-    """What it adds."""
+    """The text that the delta adds."""
     frame: Callable[[str], bytes]
     """Returns the same frame with another text."""
 
 
 class Resume(NamedTuple):
-    """What a format says about its frames."""
+    """The facts about a format's frames that reconnecting needs."""
 
     delta_of: Callable[[bytes], Delta | None]
     """Reads a frame, without its ``id:`` line; None where it is no delta."""

@@ -127,7 +127,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     """One server-sent event, whatever is in it."""
 
     data: str
-    """What the ``data`` lines say, joined by LF."""
+    """The values of the ``data`` lines, joined by LF."""
     event: str = "message"
     """The value of the ``event`` line."""
     id: str = ""
@@ -146,7 +146,7 @@ class FrameDecoder:
 
     def __init__(self, *, max_line: int = MAX_LINE) -> None:
         self.last_event_id: str = ""
-        """What to send as ``Last-Event-ID`` after the connection was lost."""
+        """The value to send as ``Last-Event-ID`` after the connection was lost."""
         self.retry: int | None = None
         """How many milliseconds the server asks to wait before that."""
         self._lines = Lines(max_line, any_end=True)
@@ -237,7 +237,7 @@ class Decoder(Generic[Own]):
 
     @property
     def last_event_id(self) -> str:
-        """What to send as ``Last-Event-ID`` after the connection was lost."""
+        """The value to send as ``Last-Event-ID`` after the connection was lost."""
         return self._frames.last_event_id
 
     @property

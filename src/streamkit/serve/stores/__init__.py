@@ -21,16 +21,16 @@ __all__ = ["Found", "Part", "RunInfo", "Store"]
 
 
 class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known about a run from its start."""
+    """The facts about a run that are known from its start."""
 
     id: str
     """Its id: 128 random bits, in hexadecimal digits."""
     format: str
     """The format of its frames, by the name of its module."""
     name: str | None = None
-    """What it is for, such as a chat: one run at a time has it."""
+    """Its name, such as the id of a chat: one run at a time has it."""
     owner: str | None = None
-    """Whose it is: any text of the application's, for its ``authorize``."""
+    """The owner of the run: any text, which the application's ``authorize`` reads."""
 
 
 class Found(NamedTuple):

@@ -107,7 +107,7 @@ class Redis:
         self.renew_every: float | None = lease / 3
         self._process = f"{prefix}:process:{uuid4().hex}"
         self._owned: dict[str, _Owned] = {}
-        self._news = _News(self._client, self._process, self._stop_own)
+        self._changes = _Changes(self._client, self._process, self._stop_own)
 
     def _key(self, id: str, what: str) -> str:
         return f"{self._prefix}:{{{id}}}:{what}"
@@ -123,7 +123,7 @@ class Redis:
             holder = await self._take_name(run.name, run.id)
             if holder is not None:
                 return holder
-        await self._news.listen()
+        await self._changes.listen()
         async with self._client.pipeline(transaction=True) as pipe:
             self._say_who(pipe, run)
             pipe.set(self._key(run.id, "lease"), 1, px=self._lease)
@@ -196,15 +196,15 @@ class Redis:
         if part.joined:
             joined = msgspec.msgpack.encode((part.joined_through, part.joined))
             pipe.rpush(self._key(id, "joined"), joined)
-        news = b""
+        change = b""
         if part.frames:
             new = Part(part.first, part.frames, is_over=part.is_over)
-            news = msgspec.msgpack.encode(new)
+            change = msgspec.msgpack.encode(new)
             frames = self._key(id, "frames")
-            pipe.xadd(frames, {b"p": news}, id=f"{part.last}-0", minid=f"{part.keep_from}-0")
+            pipe.xadd(frames, {b"p": change}, id=f"{part.last}-0", minid=f"{part.keep_from}-0")
         if part.frames or part.is_over:
-            is_small = len(news) <= MAX_PUBLISHED and not part.is_whole
-            pipe.publish(self._key(id, "news"), news if is_small else b"")
+            is_small = len(change) <= MAX_PUBLISHED and not part.is_whole
+            pipe.publish(self._key(id, "changes"), change if is_small else b"")
 
     def _renew(self, pipe: Any, id: str, *, is_over: bool) -> None:
         if not is_over:
@@ -228,7 +228,7 @@ class Redis:
     async def follow(self, id: str) -> AsyncIterator[Part]:
         """Return a run's frames: what is there, and then what comes."""
         seen, is_behind, owner = -1, True, _Owner(self._lease / 1000)
-        async with self._news.of(self._key(id, "news")) as inbox:
+        async with self._changes.of(self._key(id, "changes")) as inbox:
             while True:
                 if is_behind:
                     try:
@@ -243,14 +243,14 @@ class Redis:
                         yield part
                         if part.is_over:
                             return
-                    if owner.is_dead(self._news.connections, has_lease=is_alive):
+                    if owner.is_dead(self._changes.connections, has_lease=is_alive):
                         return
-                news = await inbox.get(self.renew_every)
-                is_behind = news is None or news.first > seen + 1
-                if news is not None and not is_behind:
-                    seen = max(seen, news.last)
-                    yield news
-                    if news.is_over:
+                change = await inbox.get(self.renew_every)
+                is_behind = change is None or change.first > seen + 1
+                if change is not None and not is_behind:
+                    seen = max(seen, change.last)
+                    yield change
+                    if change.is_over:
                         return
 
     async def _read(self, id: str, seen: int) -> tuple[list[Part], bool]:
@@ -297,7 +297,7 @@ class Redis:
 
     async def aclose(self) -> None:
         """Let go of the connections."""
-        await self._news.aclose()
+        await self._changes.aclose()
         await self._client.aclose()
 
 
@@ -382,8 +382,8 @@ class _Inbox:
         return self._parts.popleft()
 
 
-class _News:
-    """The one connection on which a process hears of runs, its own and those that it follows."""
+class _Changes:
+    """The one connection of a process for changes of its own runs and of those it follows."""
 
     def __init__(self, client: Any, process: str, stop: Callable[[str], object]) -> None:
         self._client = client
@@ -430,7 +430,7 @@ class _News:
             try:
                 await self._hear()
             except Exception as error:  # noqa: BLE001  (an engine raises its own)
-                log.debug("the connection for news of runs is lost: %r", error)
+                log.debug("the connection for changes of runs is lost: %r", error)
                 self._pubsub = None
                 await asyncio.sleep(RETRY_EVERY)
 

@@ -77,7 +77,7 @@ PartStart: TypeAlias = TextStart | ReasoningStart | ToolCallStart
 
 
 class _Part(NamedTuple):
-    """What is open: what its deltas begin with, and how it ends."""
+    """An open part: how its deltas begin, and the events that end it."""
 
     head: bytes
     fields: Fields
@@ -118,7 +118,7 @@ class Encoder(BaseEncoder):
         self._request = request
         self._is_old = is_old
         self.conversation = Conversation(request.messages if request else ())
-        """What the client holds."""
+        """The messages that the client has."""
         self._needs_snapshot = False
         self._subagents = Subagents() if subagents else None
         self._run: Fields = {"threadId": "", "runId": ""}

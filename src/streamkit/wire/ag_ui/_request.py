@@ -22,7 +22,7 @@ __all__ = ["Request", "Resume", "graph_input", "read_request", "to_messages"]
 Record: TypeAlias = dict[str, Any]
 
 _BREAKPOINT = "static-"
-"""What the ids of breakpoints begin with, which are no interrupts of LangGraph's."""
+"""The prefix of the ids of breakpoints, which are not interrupts of LangGraph."""
 _BLOCKS = {"image": "image", "audio": "audio", "video": "video", "document": "file"}
 _SOURCES = {"data": "base64", "url": "url", "file": "file_id"}
 
@@ -39,7 +39,7 @@ class Resume(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a client sends to have a run: AG-UI's ``RunAgentInput``."""
+    """The body of a request for a run: AG-UI's ``RunAgentInput``."""
 
     thread_id: str
     """The conversation."""
@@ -58,9 +58,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     tools: list[Record] = []
     """The tools that the client itself can run: ``name``, ``description`` and ``parameters``."""
     context: list[Record] = []
-    """What else the client wants known: ``description`` and ``value``."""
+    """Further context from the client: ``description`` and ``value``."""
     forwarded_props: Any = None
-    """Whatever else it sent."""
+    """Further data from the client, as it is."""
 
     @property
     def tool_call_ids(self) -> list[str]:

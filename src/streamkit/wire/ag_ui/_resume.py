@@ -15,7 +15,7 @@ _BRACKETS = {
     "TOOL_CALL": "toolCallId",
     "STEP": "stepName",
 }
-"""What opens and closes, and what tells two of a kind apart."""
+"""The kinds of event that open and close, and the field that identifies each."""
 
 _EDGES = {"START": True, "STARTED": True, "END": False, "FINISHED": False}
 

@@ -38,7 +38,7 @@ __all__ = ["CallEncoder", "Continuation"]
 
 
 class Continuation(NamedTuple):
-    """What a client already shows of the message that a run continues."""
+    """The parts that a client already shows of the message that a run continues."""
 
     message_id: str
     """The UI message's id."""

@@ -15,7 +15,7 @@ Target: TypeAlias = Literal[5, 6, 7]
 
 
 class Rules(NamedTuple):
-    """What a client accepts."""
+    """The chunks that one major version of the client accepts."""
 
     approvals: bool
     """Whether a call may be approved or denied."""

@@ -48,7 +48,7 @@ Trigger: TypeAlias = Literal["submit-message", "regenerate-message"]
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What a client sends to have an answer."""
+    """The body of a client's request for an answer."""
 
     chat_id: str
     """The chat's id: use it as the thread's, if the user may see that thread."""
@@ -101,16 +101,16 @@ def read_request(
     if len(given.messages) > max_messages:
         raise BadRequest(f"there are more than {max_messages} messages", 413)
     last = given.messages[-1]
-    goes_on = last.role == "assistant"
-    resume = given.resume or (answers_in(last) if goes_on else {})
-    if goes_on and not (resume or has_results(last)):
+    is_assistant = last.role == "assistant"
+    resume = given.resume or (answers_in(last) if is_assistant else {})
+    if is_assistant and not (resume or has_results(last)):
         raise BadRequest("the last message is the assistant's, and nothing in it was answered")
     return Request(
         chat_id=given.id,
         trigger=given.trigger,
         message_id=given.message_id,
         resume=resume,
-        continues=continuation_of(last, resume) if goes_on else None,
+        continues=continuation_of(last, resume) if is_assistant else None,
         messages=tuple(given.messages),
     )
 

@@ -23,20 +23,20 @@ _SPELLINGS = {"streamSubgraphs": "stream_subgraphs", "streamMode": "stream_mode"
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What a client sends to have a run, be it `useStream`'s transport or the SDK's client."""
+    """The body of a request for a run, from `useStream`'s transport or the SDK's client."""
 
     input: dict[str, Any] | None = None
     """The input, or None where the run continues."""
     command: dict[str, Any] | None = None
-    """What to go on with."""
+    """The command with which the run continues, such as ``{"resume": …}``."""
     config: dict[str, Any] | None = None
-    """The config that the client wants: whatever it likes, so check it before you use it."""
+    """The config from the client, which may contain anything: check it before you use it."""
     context: Any = None
-    """The context, likewise."""
+    """The context from the client: check it in the same way."""
     stream_mode: str | list[str] | None = None
-    """What it wants to read; None where it has no say."""
+    """The stream modes that the client asks for; None where it asks for none."""
     stream_subgraphs: bool | None = None
-    """Whether it wants to read of subgraphs too."""
+    """Whether the client also asks for events of subgraphs."""
 
     @property
     def thread_id(self) -> str:
