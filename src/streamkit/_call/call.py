@@ -167,7 +167,7 @@ class _Call:
             clock=self._clock,
             strict=strict,
             graph=self._is_graph,
-            echoes=self._is_model,
+            model=self._is_model,
         )
         for stage in stages:
             pipeline.add_stage(stage)

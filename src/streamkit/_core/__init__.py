@@ -1,1 +1,1 @@
-"""The core, without I/O: what is open, what was shown, and what chunks say."""
+"""The core, without I/O: open brackets, messages seen so far, and the content of chunks."""

@@ -1,8 +1,8 @@
-"""What dialects call: steps, whole messages, retrievals, and what neither opens nor closes.
+"""The interface of dialects: steps, whole messages, retrievals, and events without a length.
 
-An `Assembly` is the machine behind a `Reader`. A dialect says what an item means; which events
-open and close, and in which order, is decided here and in `brackets`, so no dialect can break the
-grammar.
+An `Assembly` makes the events of a `Reader`. A dialect states what an item means; here and in
+`brackets` it is decided which events open and close, and in which order, so that no dialect can
+break the grammar.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is open, and the events that open and close it: the grammar, kept by construction.
+"""The open brackets, and the events that open and close them: the grammar, by construction.
 
 Laws of this file:
 
@@ -6,7 +6,7 @@ Laws of this file:
 2. Messages enclose nothing, so they close first; brackets close in the reverse order of opening.
 3. What a step encloses (by ``parent_ids``) closes before the step does.
 4. An exception is reported once, where it was raised, and is known by its identity.
-5. Nothing here looks at raw items: dialects read them and say what they mean.
+5. Nothing here looks at raw items: dialects read them and state what they mean.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _REMEMBERED_ERRORS = 64
 
 
 class HeldResult(NamedTuple):
-    """How a tool ended, and when."""
+    """The result of a tool, and the time of its end."""
 
     timestamp: float
     status: Status
@@ -50,7 +50,7 @@ class Bracket:
         self.call: PendingCall | None = None
         """The call that a tool answers."""
         self.held: HeldResult | None = None
-        """What a tool returned, while its node may still put another result into the state."""
+        """The tool's result, while its node may still put another one into the state."""
         self._end = end
 
     def end_event(self, timestamp: float, **result: Any) -> Event:
@@ -77,7 +77,7 @@ class Brackets:
         self.strict: bool = False
         """Whether an item that cannot be read raises instead of being shown."""
         self.output: Any = None
-        """What the run's end will hold as the output."""
+        """The output that the run's end will hold."""
         self.interrupted: bool = False
         """Whether the run has paused."""
         self.is_late: bool = False
@@ -143,7 +143,7 @@ class Brackets:
             self.show(RunEnd, origin, status=status, output=self.output, **total)
 
     def _close_all(self, status: Status, error: ErrorInfo | None) -> None:
-        # The source says what failed, not where. Only where everything open is one chain is
+        # The source reports what failed, not where. Only where everything open is one chain is
         # the innermost surely the one.
         at_fault = self.unreported(error) if self._is_chain() else None
         left: Status = "incomplete" if status == "completed" else status
@@ -219,9 +219,9 @@ class Brackets:
         return self.messages.get(key)
 
     def start_message(
-        self, key: Hashable, origin: Origin, message_id: str | None, **said: str | None
+        self, key: Hashable, origin: Origin, message_id: str | None, **known: str | None
     ) -> Message:
-        """Open a message; ``said`` may be its ``role``, ``model``, ``provider`` and ``name``.
+        """Open a message; ``known`` may be its ``role``, ``model``, ``provider`` and ``name``.
 
         Without an id it gets a new uuid. So does one whose id another open message has.
         """
@@ -231,7 +231,7 @@ class Brackets:
             message_id = str(uuid4())
         elif any(message_id == it.message_id for it in self.messages):
             message_id = f"{message_id}#{uuid4()}"
-        message = Message(message_id, origin, self, **said)
+        message = Message(message_id, origin, self, **known)
         message.key, message.ids = key, given
         self.messages.add(message)
         return message
@@ -297,7 +297,8 @@ def _is_of(origin: Origin, run_id: str) -> bool:
 def _status_when_left(message: Message, left: Status) -> Status:
     """Return how a message ended that its model did not end.
 
-    Before langchain-core 1.0 no chunk says whether it is the last, so nothing tells a half there.
+    Before langchain-core 1.0 no chunk says whether it is the last, so no half is
+    recognized there.
     """
     if message.is_complete and not message.has_failed:
         return "completed"

@@ -1,4 +1,4 @@
-"""What one chunk or message says, handed to a `Sink` piece by piece.
+"""The content of one chunk or message, passed to a `Sink` piece by piece.
 
 It knows LangChain's attributes and the blocks of every provider, and imports none of LangChain.
 
@@ -34,7 +34,7 @@ __all__ = [
 
 
 class Sink(Protocol):
-    """The receiver of what a chunk says: text is `str`, indexes are hashable."""
+    """The receiver of a chunk's content: text is `str`, indexes are hashable."""
 
     def text(self, text: str, index: object = None) -> None:
         """Text of the block at ``index``, where blocks have one."""
@@ -84,7 +84,7 @@ class Sink(Protocol):
         ...
 
     def response(self, metadata: Fields) -> None:
-        """What the provider reports besides."""
+        """Other metadata that the provider reports."""
         ...
 
     def unrecognized(self, raw: object, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""What messages hold, to tell a message from its duplicate, and a changed one from the same again.
+"""The contents of messages, by which duplicates and changes are recognized.
 
 A node may wrap its model's answer in a new message, and so may the nodes around it; and a message
 that had no id when a subgraph's node returned it has one in the state around.
@@ -20,7 +20,7 @@ __all__ = ["Content", "DuplicateContent"]
 
 
 class Content(NamedTuple):
-    """What a message holds, as hashes: for messages that models wrote, and for all others."""
+    """The content of a message, as hashes that fit both streamed and whole messages."""
 
     text: int
     calls: tuple[int, ...] | None
@@ -81,7 +81,7 @@ class DuplicateContent:
 
     def __init__(self) -> None:
         # By task, and by every task around it; "" is the run. Hashes of contents, and the ids.
-        self._said: defaultdict[str, dict[int, str]] = defaultdict(dict)
+        self._answers: defaultdict[str, dict[int, str]] = defaultdict(dict)
         # By outermost task: the tasks inside it, with the fields of what they returned.
         self._nameless: defaultdict[str, list[tuple[str, Fields]]] = defaultdict(list)
 
@@ -91,17 +91,17 @@ class DuplicateContent:
         task, text = checkpoint_ns(metadata), "".join(message.texts)
         if "ls_model_type" in metadata and (text or tool_call_ids):
             for path in _around(task):
-                self._said[path][hash((text, tool_call_ids))] = message.message_id
+                self._answers[path][hash((text, tool_call_ids))] = message.message_id
 
     def copied_from(self, fields: Fields, origin: Origin) -> str | None:
         """Return the id of the answer that a whole message repeats, of a model in its node.
 
-        Where nothing tells its node, as in a graph's state, any node of the graph will do.
+        Where its node is not known, as in a graph's state, it may be of any node of the graph.
         """
         calls = tuple(call.get("id") for call in fields.get("tool_calls") or ())
         path = checkpoint_ns(origin.metadata) or "|".join(origin.namespace)
-        said: Mapping[int, str] = self._said.get(path, {})
-        return said.get(hash((text_in(fields["content"]), calls)))
+        answers: Mapping[int, str] = self._answers.get(path, {})
+        return answers.get(hash((text_in(fields["content"]), calls)))
 
     def record_nameless(self, fields: Fields, origin: Origin) -> None:
         """Record a message that a subgraph's node returned without an id: it gets one later."""
@@ -125,12 +125,12 @@ class DuplicateContent:
     def end_task(self, origin: Origin) -> None:
         """Forget what a node task wrote: its output has been seen."""
         task = checkpoint_ns(origin.metadata)
-        self._said.pop(task, None)
+        self._answers.pop(task, None)
         self._nameless.pop(task, None)
 
     def end_superstep(self, namespace: tuple[str, ...]) -> None:
         """Forget what a graph's nodes wrote: the state after them has been seen."""
-        self._said.pop("|".join(namespace), None)
+        self._answers.pop("|".join(namespace), None)
 
 
 def _around(task: str) -> Iterable[str]:

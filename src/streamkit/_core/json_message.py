@@ -28,9 +28,9 @@ class JsonMessage(dict[str, Any]):
 
     def __init__(self, raw: dict[str, Any], fields: dict[str, Any]) -> None:
         super().__init__(raw)
-        said = {name: fields[name] for name in _DEFAULTS.keys() & fields.keys()}
-        told = {name: it for name, it in said.items() if it is not None}
-        self.__dict__.update(_DEFAULTS, **told)
+        given = {name: fields[name] for name in _DEFAULTS.keys() & fields.keys()}
+        given = {name: it for name, it in given.items() if it is not None}
+        self.__dict__.update(_DEFAULTS, **given)
         if "chunk_position" in fields:  # also where it is null: then the last chunk will have one
             self.__dict__["chunk_position"] = fields["chunk_position"]
 

@@ -1,4 +1,4 @@
-"""Which values are messages, of which kind, and where they stand in what a node wrote.
+"""The recognition of messages: which values are messages, and of which kind.
 
 It imports none of LangChain: classes are known by the names of their bases, and messages are read
 through the dict that holds their fields, because asking a pydantic object for an attribute that

@@ -62,14 +62,14 @@ class Outlet(Protocol):
 
 
 class Message:
-    """A message being written: the `Sink` that `content` hands to what chunks say."""
+    """A message being written: the `Sink` that receives the content of chunks."""
 
     def __init__(self, message_id: str, origin: Origin, outlet: Outlet, **known: object) -> None:
         self.message_id = message_id
         self.origin = origin
         self.key: Hashable = None
         self.ids: set[str | None] = set()  # all that upstream has given it so far
-        self.has_failed: bool = False  # its model raised: how it ends, only its node tells
+        self.has_failed: bool = False  # its model raised: its node's end decides how it ends
         self.has_successor: bool = False  # its node has begun another message since
         self.before_close: Callable[[], None] | None = None  # adds what was held back
         self.reader: Any = None  # what its reader keeps about it while it is open
@@ -139,7 +139,7 @@ class Message:
         return True
 
     def add_chunk(self, chunk: object) -> None:
-        """Add what an AIMessageChunk says."""
+        """Add the content of an AIMessageChunk."""
         fields = fields_of(chunk)
         read_chunk(fields, self)
         self._marks_last_chunk = "chunk_position" in fields  # langchain-core 1.0 and later
@@ -151,7 +151,7 @@ class Message:
             block.chunk_class, block.chunk_id = chunk.__class__, fields["id"]
 
     def add_whole(self, fields: Fields) -> None:
-        """Add what a whole message (as its dict of fields) says."""
+        """Add the content of a whole message (as its dict of fields)."""
         read_message(fields, self)
         self.has_last_chunk = True
 
@@ -265,8 +265,8 @@ class Message:
         if text:
             self._leave_call()
         known = self._refusal
-        said = [*self._refusals, known.text] if known else self._refusals
-        if not text or (index is None and text in said):
+        earlier = [*self._refusals, known.text] if known else self._refusals
+        if not text or (index is None and text in earlier):
             return
         if known is None or (index is not None and known.index not in {None, index}):
             self._refusal = known = Refusal(self._begin_block(), index)

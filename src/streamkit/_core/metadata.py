@@ -1,4 +1,4 @@
-"""What metadata reports of a message: how many tokens it took, and why the model stopped.
+"""The metadata of a message: how many tokens it took, and why the model stopped.
 
 One rule each, for the stream and for `merge`. Metadata holds anything, so every value is checked.
 """

@@ -26,7 +26,7 @@ class OpenMessages:
     def __init__(self) -> None:
         self._by_key: dict[Hashable, Message] = {}
         self.by_run: dict[str | None, Message] = {}
-        """The open messages by the id of the run that writes them, where the API tells it."""
+        """The open messages by the id of the run that writes them, where the API has it."""
         self.by_metadata: dict[int, Message] = {}
         """The open messages by the identity of the metadata that their chunks come with."""
 

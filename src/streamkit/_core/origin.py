@@ -1,4 +1,4 @@
-"""From upstream's metadata to an `Origin`."""
+"""The `Origin` of an event, read from upstream's metadata."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = [
 
 
 class Scope(NamedTuple):
-    """What a run, or a node's task, says about everything that happens inside it."""
+    """The facts of a run, or of a node's task, that hold for everything inside it."""
 
     agent: str | None = None
     tool_call_id: str | None = None
@@ -142,7 +142,7 @@ def origin_from(  # noqa: PLR0913  (what APIs say of a run beside its metadata)
     name: str | None = None,
     tags: Sequence[str] | None = None,
 ) -> Origin:
-    """Read what upstream's metadata, and the scope around, say about where a run is.
+    """Return the origin of a run, from its metadata and the scope around it.
 
     The namespace is that of the graph around the node, so the node's own task is left out. Where
     the API has no run ids, the tasks around stand for them.

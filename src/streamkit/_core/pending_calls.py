@@ -55,7 +55,7 @@ class PendingCall:
         self.node: str | None = node
         self.state: _State = state
         self.output: Any = None
-        """What its tool returned, until the node has stored it."""
+        """The output of its tool, until the node has stored it."""
         self.spellings: frozenset[int] = frozenset()
         """Hashes of all that a message with this result may hold."""
         self.is_confirmed: bool = True
@@ -64,7 +64,7 @@ class PendingCall:
     def has_result(self, content: object) -> bool:
         """Return whether a tool's message holds what the tool is known to have returned.
 
-        Which words a node finds for an exception is its own affair.
+        A node may describe an exception in any words, so those are not compared.
         """
         is_same = not self.spellings or hash(repr(content)) in self.spellings
         return is_same and self.is_confirmed

@@ -1,4 +1,4 @@
-"""What a tool call resulted in: the message that answers it, or what was raised."""
+"""The result of a tool call: the message that answers it, or what was raised."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run has shown so far, so that nothing is shown twice and every change is shown.
+"""The memory of what a run has shown, so that nothing is shown twice and every change is shown.
 
 LangGraph shows one model message up to three times (chunks, node output, state), one tool result
 twice and one interrupt once per graph around it. `SeenRegistry` keeps the ids and which state
@@ -35,7 +35,7 @@ class SeenMessage:
         self.id: str = id
         """The id that our events have for it."""
         self.content: Content = content
-        """What it held when it was last shown."""
+        """Its content when it was last shown."""
         self.holders: set[tuple[_Path, str]] = set()
         """The states that hold it: graphs, and their channels."""
         self.is_removed: bool = False
@@ -95,11 +95,11 @@ class SeenRegistry:
     def expect_ids(self, messages: Iterable[object]) -> None:
         """Record messages that ``add_messages`` has made: the state's own have the same content."""
         for message in messages:
-            self._expected[_said(message)] += 1
+            self._expected[_content_key(message)] += 1
 
     def _has_new_id(self, message: object) -> bool:
         """Return whether a message was shown before it had the id; each is recognized once."""
-        content = _said(message)
+        content = _content_key(message)
         if not fields_of(message).get("id") or not self._expected[content]:
             return False
         self._expected[content] -= 1
@@ -225,6 +225,6 @@ class SeenRegistry:
         return is_repeated
 
 
-def _said(message: object) -> Hashable:
+def _content_key(message: object) -> Hashable:
     fields = fields_of(message)
     return fields.get("type"), fields.get("name"), Content.of(fields)

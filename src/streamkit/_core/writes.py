@@ -1,4 +1,4 @@
-"""What a node writes to its graph's state: which messages, to which channel, and what it removes.
+"""The writes of a node to its graph's state: messages, their channels, and removals.
 
 {"messages": [RemoveMessage(id="m1"), AIMessage(…)]}          # an update
 {"messages": Overwrite([AIMessage(…)])}                        # langgraph 1.1 and later
@@ -23,7 +23,7 @@ REMOVE_ALL = "__remove_all__"
 
 
 class ChannelWrite(NamedTuple):
-    """What is written to one channel of a state."""
+    """A write to one channel of a state."""
 
     channel: str
     messages: list[Any]

@@ -1,7 +1,7 @@
-"""What a stream remembers of the events that pass, however it is read: its `Result`.
+"""The `Result` of a stream, made from the events that pass, however it is read.
 
 Folding makes LangChain's messages. Where nobody has imported LangChain yet, as in a process that
-only reads decoded events, what is to be folded waits until somebody asks for the result.
+only reads decoded events, what is to be folded waits until the result is asked for.
 """
 
 from __future__ import annotations

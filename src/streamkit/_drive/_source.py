@@ -1,4 +1,4 @@
-"""What a source is: what is refused as one, and what stops one.
+"""Sources: what is refused as one, and what stops one.
 
 A source is up to two objects: what the caller handed in, and the iterator over it. A generator is
 both. A v3 run stream is not: closing the iterator over it stops nothing, only the run's own

@@ -1,4 +1,4 @@
-"""What both loops share: the pipeline, the outputs not yet handed out, and how a stream ended.
+"""The part that both loops share: pipeline, outputs not yet handed out, and end of a stream.
 
 Law of this file: an error of closing the source never hides the error that ended the stream.
 """
@@ -23,7 +23,7 @@ OnError: TypeAlias = Literal["raise", "event"]
 
 
 class Stream(Generic[T_co]):
-    """What both loops share."""
+    """The part that both loops share."""
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ Laws of this file:
 3. ``CancelledError``, ``GeneratorExit`` and ``KeyboardInterrupt`` are raised as soon as the
    source is closed, and never swallowed.
 4. One reader at a time. ``close()`` and ``aclose()`` are a stop button for any task and thread, at
-   any time: whoever reads gets the closing events and nothing after them, and closes the source.
+   any time: the reader gets the closing events and nothing after them, and closes the source.
 5. An error of closing the source never hides the error that ended the stream.
 """
 

@@ -1,4 +1,4 @@
-"""The input dialects: a table of readers, and how to tell from one item which it is.
+"""The input dialects: a table of readers, and the detection of a dialect from one item.
 
 A dialect of your own is a `Reader`, which reads each raw item into its `Assembly`; that opens a
 `Message` for each answer of a model. See docs/extending.md.
@@ -49,7 +49,7 @@ __all__ = [
 Dialect: TypeAlias = Literal[
     "batch", "chunks", "events", "graph", "log", "messages", "own", "remote", "v3"
 ]
-"""What a stream is, for ``normalize(source, dialect=...)``."""
+"""The name of a built-in dialect, for ``normalize(source, dialect=...)``."""
 
 RegisteredDialect = NewType("RegisteredDialect", str)
 """The name of a dialect that `register` added."""
@@ -181,10 +181,10 @@ def register(
     Args:
         name: what to call it.
         factory: makes a new reader for every stream, given the keywords ``clock`` (a function
-            that tells the time in unix seconds) and ``strict``: a class of `Reader`'s, or whatever
-            makes an `Adapter`.
-        detect: tells from the first item whether a stream is in the dialect, so that nobody has
-            to name it. It is asked only about items that streamkit does not know itself.
+            that returns the time in unix seconds) and ``strict``: a subclass of `Reader`, or any
+            function that returns an `Adapter`.
+        detect: returns whether a stream is in the dialect, given its first item, so that the
+            caller need not name it. It is called only for items that no built-in dialect knows.
 
     Registering the same again does nothing.
 

@@ -1,4 +1,4 @@
-"""One message told in protocol events, block by block: what each event adds to it.
+"""One message that comes as protocol events, block by block.
 
     {"event": "content-block-start", "index": 1,
      "content": {"type": "tool_call_chunk", "id": "call_1", "name": "get_weather", "args": ""}}
@@ -8,9 +8,10 @@
 
 Laws of this file:
 
-1. Deltas are passed on as they come. A finish repeats them, and adds only what no delta told.
-2. Upstream sends all finishes together, at the end of the message. So when a block ends is for
-   `Message` to say, and what only a finish has (a signature, citations, an image) comes that late.
+1. Deltas are passed on as they come. A finish repeats them, and adds only what no delta held.
+2. Upstream sends all finishes together, at the end of the message. So `Message`
+   decides when a block ends, and what only a finish has (a signature, citations, an image) comes
+   that late.
 3. A call begins when its id and its name are known, which may be only at its finish.
 """
 
@@ -32,12 +33,12 @@ _CALLS = frozenset({"tool_call", "server_tool_call", "invalid_tool_call", *_CALL
 
 
 class _Block:
-    """A block under way: what it has said, and the part of ours that its words went into."""
+    """An open block: the pieces that came so far, and the block of ours that they were added to."""
 
-    __slots__ = ("begun", "id", "name", "said", "server", "signature", "text_block_id")
+    __slots__ = ("begun", "id", "name", "pieces", "server", "signature", "text_block_id")
 
     def __init__(self) -> None:
-        self.said: list[str] = []
+        self.pieces: list[str] = []
         self.text_block_id: int | None = None
         self.signature: str | None = None
         self.id: str | None = None
@@ -46,20 +47,20 @@ class _Block:
         self.begun = False
 
     def rest_of(self, whole: str) -> str:
-        """Return what ``whole`` says and the block has not said yet."""
-        said = "".join(self.said)
-        return whole[len(said) :] if whole.startswith(said) else ""
+        """Return the end of ``whole`` that no piece of the block has held yet."""
+        known = "".join(self.pieces)
+        return whole[len(known) :] if whole.startswith(known) else ""
 
 
 class BlockEvents:
-    """Reads the protocol events of one message into it."""
+    """The reader of one message's protocol events."""
 
     def __init__(self, message: Message) -> None:
         self.message = message
         self._blocks: dict[object, _Block] = {}
 
     def read(self, event: Fields) -> None:
-        """Add what one event between the message's start and its finish says."""
+        """Add what one event between the message's start and its finish holds."""
         index = event.get("index")
         match event["event"]:
             case "content-block-start":
@@ -75,14 +76,14 @@ class BlockEvents:
                 raise MalformedItem(f"no protocol event is named {other!r}", event)
 
     def try_append_text(self, event: Fields) -> bool:
-        """Add a delta that says more of the open block's text, and tell whether it does."""
+        """Add a delta that continues the open block's text, and return whether it does."""
         delta = event.get("delta")
         if delta is None or delta["type"] != "text-delta":
             return False
         block, text = self._blocks.get(event["index"]), delta["text"]
         if block is None or not self.message.try_append(text, block):
             return False
-        block.said.append(text)
+        block.pieces.append(text)
         return True
 
     def _block(self, index: object) -> _Block:
@@ -92,7 +93,7 @@ class BlockEvents:
         return block
 
     def finish(self, event: Fields) -> None:
-        """Add what the end of the message says."""
+        """Add what the end of the message holds."""
         usage = usage_of(event.get("usage"))
         if usage:
             self.message.usage(usage)
@@ -119,15 +120,15 @@ class BlockEvents:
             write(block, content.get(kind) or "")
 
     def _begin_call(self, block: _Block, content: Fields) -> None:
-        """Begin a call, or wait until the block has told its id and its name."""
+        """Begin a call, or wait until the block's id and name are known."""
         block.id = content.get("id") or block.id
         block.name = content.get("name") or block.name
         block.server = block.server or str(content.get("type")).startswith("server")
         if not block.begun and block.id and block.name:
-            self._write_call(block, "".join(block.said))
+            self._write_call(block, "".join(block.pieces))
 
     def _write_call(self, block: _Block, args: str) -> None:
-        """Write a call, or more of it: the block itself is the index that tells it from others."""
+        """Write a call, or more of it. The block itself serves as the call's index."""
         id, name = (None, None) if block.begun else (block.id, block.name)
         block.begun = True
         self.message.tool_call(block, id, name, args, provider_executed=block.server)
@@ -150,17 +151,17 @@ class BlockEvents:
                 raise MalformedItem(f"no content-block-delta is of type {other!r}", delta)
 
     def _text(self, block: _Block, text: str) -> None:
-        block.said.append(text)
+        block.pieces.append(text)
         self.message.text(text, block)
         block.text_block_id = self.message.open_block_id if text else block.text_block_id
 
     def _reasoning(self, block: _Block, text: str) -> None:
-        block.said.append(text)
+        block.pieces.append(text)
         self.message.reasoning(text, block)
         block.text_block_id = self.message.open_block_id if text else block.text_block_id
 
     def _args(self, block: _Block, args: str) -> None:
-        block.said.append(args)
+        block.pieces.append(args)
         if block.begun:
             self._write_call(block, args)
 
@@ -187,16 +188,17 @@ class BlockEvents:
                 self._custom_call(block, value)
 
     def _custom_call(self, block: _Block, value: Fields) -> None:
-        """Make a call of what v3 forgets to: OpenAI's custom tools, as its other APIs show them."""
+        """Write the call of one of OpenAI's custom tools, as the other APIs show it."""
+        # v3 (langchain-core 1.8) leaves it a `non_standard` block, so no call comes of it.
         block.id, block.name = value.get("call_id"), value.get("name")
         self._write_call(block, json.dumps({"__arg1": value.get("input")}))
 
     def _finish_call(self, block: _Block, content: Fields) -> None:
         self._begin_call(block, content)
-        if not block.begun:  # it never told an id or a name: the message makes one up
-            self._write_call(block, "".join(block.said))
+        if not block.begun:  # no event had its id or its name: the message makes one up
+            self._write_call(block, "".join(block.pieces))
         args = content.get("args")
-        if args and not any(block.said):
+        if args and not any(block.pieces):
             self._args(block, args if isinstance(args, str) else json_text(args))
 
     def _finish_text(self, block: _Block, content: Fields) -> None:
@@ -218,6 +220,7 @@ class BlockEvents:
 
 
 def _content(event: Fields) -> Fields:
-    """Return an event's block. Cores before 1.4 had another word for it, also in deltas."""
+    """Return an event's block."""
+    # langchain-core before 1.4 calls it `content_block`, also in deltas.
     content: Fields = event.get("content") or event["content_block"]
     return content

@@ -12,7 +12,7 @@ __all__ = ["is_bubble_up", "note_waiting", "show_interrupts"]
 
 
 def show_interrupts(assembly: Assembly, origin: Origin, interrupts: Sequence[object]) -> None:
-    """Show what stands under ``__interrupt__``. An empty tuple is a static breakpoint."""
+    """Show the interrupts under ``__interrupt__``. An empty tuple is a static breakpoint."""
     if not interrupts:
         count = len(assembly.seen.interrupt_ids)
         assembly.interrupt(origin, f"static-{count}", static=True)
@@ -36,7 +36,8 @@ def note_waiting(assembly: Assembly, error: object, tool_call_id: str | None) ->
 
 
 def _interrupt_id(item: object) -> str:
-    """Return the id that resumes this interrupt. Before langgraph 0.6 it was computed, not kept."""
+    """Return the id that resumes this interrupt."""
+    # Before langgraph 0.6 it is a property (`interrupt_id`), computed from the namespace.
     fields = _fields(item)
     id: object = fields.get("id") or getattr(item, "interrupt_id", None)
     return str(id or "|".join(fields.get("ns") or ()) or "interrupt")
@@ -56,7 +57,7 @@ _BUBBLE_UP = ("GraphBubbleUp", "GraphInterrupt", "NodeInterrupt", "ParentCommand
 def is_bubble_up(error: object) -> bool:
     """Return whether an exception is LangGraph's way of pausing or jumping, and so no failure.
 
-    It may be one as JSON, of which a server tells the class and the text.
+    It may be one as JSON: a server sends its class name and its text.
     """
     if isinstance(error, dict):
         return cast("dict[str, Any]", error).get("error") in _BUBBLE_UP

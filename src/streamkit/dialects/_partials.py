@@ -1,4 +1,4 @@
-"""Messages that a server sends whole, again and again, as they grow: what is new in each?
+"""Messages that a server sends whole, again and again, as they grow: the difference of each.
 
     messages/metadata  {"lc_run--019a…": {"metadata": {"langgraph_node": "agent", …}}}
     messages/partial   [{"type": "ai", "id": "lc_run--019a…", "content": "Hel", …}]
@@ -8,8 +8,8 @@
 Laws of this file:
 
 1. What a partial adds to the one before is a chunk, and is read as one.
-2. A call's arguments come parsed, as the best guess at what was cut anywhere. So they are told
-   only when they are certain: when the next call has begun, or the message is over.
+2. A call's arguments come parsed, as the best guess at what was cut anywhere. So they are
+   emitted only when they are certain: when the next call has begun, or the message is over.
 3. So is the usage, which the server has added up.
 """
 
@@ -32,7 +32,7 @@ __all__ = ["PartialMessages"]
 
 
 class PartialMessages(MessagePairs):
-    """Reads messages that grow into an assembly, and pairs as ever."""
+    """The reader of messages that grow, and of ``(message, metadata)`` pairs as its base class."""
 
     def __init__(self, assembly: Assembly) -> None:
         super().__init__(assembly)
@@ -40,7 +40,7 @@ class PartialMessages(MessagePairs):
         self._growing: dict[str, _Growing] = {}
 
     def read_metadata(self, data: dict[str, Any]) -> None:
-        """Learn where messages come from, which is told once of each."""
+        """Record the metadata of messages, which comes once for each message."""
         for id, about in data.items():
             self._metadata[id] = dict_or_empty(about.get("metadata"))
 
@@ -98,32 +98,32 @@ _TYPES: dict[str, Any] = {
 
 
 class _Growing:
-    """A message as the last partial had it, and how many of its calls were told."""
+    """A message as the last partial had it, and how many of its calls have their arguments."""
 
     def __init__(self, id: str, metadata: dict[str, Any]) -> None:
         self.metadata = metadata
         self._id = id
-        self._said: Fields = {"content": [], "additional_kwargs": {}, "response_metadata": {}}
+        self._latest: Fields = {"content": [], "additional_kwargs": {}, "response_metadata": {}}
         self._calls: dict[str, Fields] = {}
-        self._told = 0
+        self._complete = 0
 
-    def chunk(self, said: Fields) -> JsonChunk:
+    def chunk(self, latest: Fields) -> JsonChunk:
         """Return what is new, as a chunk."""
-        before, self._said = self._said, said
-        response = said["response_metadata"]
+        before, self._latest = self._latest, latest
+        response = latest["response_metadata"]
         is_over = finish_reason(response)[0] is not None
         calls = self._new_calls()
         calls += self._arguments(len(self._calls) if is_over else len(self._calls) - 1)
         return self._chunk(
-            content=_grown(_blocks(before["content"]), _blocks(said["content"])),
-            additional_kwargs=_changed(before["additional_kwargs"], said["additional_kwargs"]),
+            content=_grown(_blocks(before["content"]), _blocks(latest["content"])),
+            additional_kwargs=_changed(before["additional_kwargs"], latest["additional_kwargs"]),
             response_metadata=response if response != before["response_metadata"] else {},
             tool_call_chunks=calls,
         )
 
     def rest(self) -> JsonChunk:
         """Return what was held back until the message is over."""
-        usage = self._said.get("usage_metadata")
+        usage = self._latest.get("usage_metadata")
         calls = self._arguments(len(self._calls))
         return self._chunk(tool_call_chunks=calls, usage_metadata=usage)
 
@@ -132,16 +132,16 @@ class _Growing:
 
     def _new_calls(self) -> list[dict[str, Any]]:
         known = len(self._calls)
-        for call in (*self._said["tool_calls"], *self._said["invalid_tool_calls"]):
+        for call in (*self._latest["tool_calls"], *self._latest["invalid_tool_calls"]):
             self._calls[call["id"]] = call
         new = list(enumerate(self._calls.values()))[known:]
         # A call without any text would be one without arguments, however it ends.
         return [_piece(index, "{", id=call["id"], name=call["name"]) for index, call in new]
 
     def _arguments(self, count: int) -> list[dict[str, Any]]:
-        calls = list(enumerate(self._calls.values()))[self._told : count]
-        self._told = max(self._told, count)
-        is_cut = finish_reason(self._said["response_metadata"])[0] == "length"
+        calls = list(enumerate(self._calls.values()))[self._complete : count]
+        self._complete = max(self._complete, count)
+        is_cut = finish_reason(self._latest["response_metadata"])[0] == "length"
         last = len(self._calls) - 1
         texts = ((index, call, is_cut and index == last) for index, call in calls)
         return [_piece(index, _text(call["args"], is_cut)[1:]) for index, call, is_cut in texts]
@@ -166,7 +166,7 @@ def _blocks(content: str | list[Any]) -> list[Any]:
 
 
 def _grown(old: Any, new: Any) -> Any:
-    """Return what ``new`` says that ``old`` does not."""
+    """Return what ``new`` has and ``old`` does not."""
     if isinstance(new, str):
         return new[len(old) :] if isinstance(old, str) and new.startswith(old) else new
     if isinstance(new, list):

@@ -1,10 +1,10 @@
-"""Protocol events about messages: which of the open messages is an event about?
+"""Protocol events about messages, each matched with the open message that it is about.
 
 1. Locally every event comes with metadata, whose ``run_id`` names the model run.
-2. A server sends the bare event. Then the message's id tells, where the event repeats it; else
+2. A server sends the bare event. The message's id decides, where the event repeats it; else
    it is about the one message that is open in its namespace.
-3. Where two such messages are open nothing tells, and nobody can: such events are refused (so
-   they become `Unrecognized`), and the messages end incomplete once as many finishes have come.
+3. Where two such messages are open it cannot be decided: such events are refused (so they
+   become `Unrecognized`), and the messages end incomplete once as many finishes have come.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def is_protocol_event(raw: object) -> bool:
 
 
 class ProtocolMessages:
-    """Reads protocol events, and the whole messages between them, into an assembly."""
+    """The reader of protocol events, and of the whole messages between them."""
 
     def __init__(self, assembly: Assembly) -> None:
         self._assembly = assembly
@@ -65,7 +65,7 @@ class ProtocolMessages:
             raise MalformedItem(f"expected a message or a protocol event, got {raw!r:.200}", raw)
 
     def try_append_text(self, raw: Any) -> bool:
-        """Add a delta that says more of a text, as most do; return whether it was one."""
+        """Add a delta that continues a text, as most do, and return whether it was one."""
         if raw.__class__ is not tuple:
             return False
         event, metadata = raw
@@ -90,11 +90,11 @@ class ProtocolMessages:
                 message.reader.finish(event)
                 self._assembly.end_message(message.key)
             case "error":
-                # Whether another attempt follows, only the end of its node or of the run tells.
+                # Only the end of its node or of the run shows whether another attempt follows.
                 message = self._message_of(event, run_id, namespace)
                 message.has_failed = True
-                said = {name: event[name] for name in ("message", "code") if name in event}
-                message.response({"error": said})
+                error = {name: event[name] for name in ("message", "code") if name in event}
+                message.response({"error": error})
             case _:
                 self._message_of(event, run_id, namespace).reader.read(event)
 
@@ -155,7 +155,7 @@ class ProtocolMessages:
         return [it for it in messages if it.origin.namespace == namespace]
 
     def _count_lost(self, event: Fields, namespace: Path, messages: list[Message]) -> None:
-        """Count the finishes that nobody can attribute; after the last one all are over."""
+        """Count the finishes that fit several messages; after the last one all of them are over."""
         if event["event"] not in {"message-finish", "error"}:
             return
         self._lost[namespace] = self._lost.get(namespace, 0) + 1

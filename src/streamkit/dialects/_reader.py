@@ -1,4 +1,4 @@
-"""What every dialect does alike: it sets the time, refuses what it cannot read, and ends the run.
+"""The base of every dialect: it sets the time, refuses unreadable items, and ends the run.
 
 Laws of this file:
 
@@ -83,7 +83,7 @@ class Reader(ABC):
         self._strict = self.assembly.strict = False  # closing cannot fail
 
     def fail(self, error: BaseException) -> Sequence[Event]:
-        """Return the closing events: the source raised, or its reader left."""
+        """Return the closing events: the source raised, or the caller stopped reading."""
         self._begin_to_close()
         if isinstance(error, Exception):
             self.assembly.end_run("failed", error_info(error))

@@ -1,4 +1,4 @@
-"""What the runs of ``astream_events`` and of callbacks say about themselves."""
+"""The facts that the events of ``astream_events`` and of callbacks hold about their runs."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ __all__ = [
 ]
 
 RunKind: TypeAlias = StepKind | Literal["tool", "retriever"]
-"""What a run does."""
+"""The kind of work that a run does."""
 
 
 class Run:
-    """What is known of one upstream run while it lasts."""
+    """One upstream run, while it lasts."""
 
     __slots__ = ("input", "inside", "is_in_node", "kind", "origin", "tool_call_id")
 
@@ -129,7 +129,7 @@ def _is_next_attempt(new: Origin) -> bool:
 
 
 def _is_same_task(new: Origin, old: Origin) -> bool:
-    """A node that a RetryPolicy runs again: same name, same task."""
+    """Return whether a RetryPolicy runs a node again: same name, same task."""
     path = checkpoint_ns(new.metadata)
     is_attempt = new.name == new.node and any(tag.startswith("graph:step:") for tag in new.tags)
     return is_attempt and path != "" and path == checkpoint_ns(old.metadata)
@@ -144,7 +144,7 @@ def sent_tool_call_id(given: object) -> str | None:
 
 
 class Completion(NamedTuple):
-    """What a model without messages answered."""
+    """The answer of a completion model, which has no messages."""
 
     text: str
     info: dict[str, Any]

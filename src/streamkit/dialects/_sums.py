@@ -1,4 +1,4 @@
-"""What the chunks of a runnable's output add up to: LangChain's own sum, in linear time.
+"""The sum of the chunks of a runnable's output: LangChain's own sum, in linear time.
 
     {"answer": "Hel"} + {"answer": "lo", "docs": ["a"]}  =  {"answer": "Hello", "docs": ["a"]}
 

@@ -42,7 +42,7 @@ def is_event(raw: object) -> TypeGuard[dict[str, Any]]:
 
 
 class EventsReader(RunReader):
-    """Reads ``astream_events`` dicts."""
+    """The reader of ``astream_events`` dicts."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -154,7 +154,7 @@ class EventsReader(RunReader):
             self._known(event)
             self._leave(event["run_id"])
             self.assembly.close_inside(event["run_id"], "completed")
-            return  # its ToolMessage tells what it raised
+            return  # its ToolMessage holds the error
         super()._tool_end(event)
 
 

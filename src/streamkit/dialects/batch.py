@@ -31,7 +31,7 @@ def is_batch_item(raw: Any) -> bool:
 
 
 class BatchReader(Reader):
-    """Reads ``(index, output or exception)`` pairs."""
+    """The reader of ``(index, output or exception)`` pairs."""
 
     def read(self, raw: object) -> None:
         """Read one pair into the assembly."""

@@ -1,4 +1,4 @@
-"""What a callback handler of ours notes, and what the call yields that it was passed to.
+"""The notes of our callback handler, and the items of the call that it was passed to.
 
     model.invoke("hi", {"callbacks": [handler]})
 
@@ -10,7 +10,7 @@
     Yielded((("sub:8f2…",), "custom", {"progress": 0.5}))
 
 The notes are those of ``astream_events`` version 2, and are read as such. Only the pieces of a
-model's answer, of which there are so many, are noted as a `Piece`. The notes also tell
+model's answer, of which there are so many, are noted as a `Piece`. The notes also contain
 
 - what failed, was interrupted or was cancelled: every run ends, so nothing has to be made up for;
 - the exception, which the innermost run that raised it shows, and nothing around it;
@@ -81,18 +81,18 @@ def _follows_a_step(note: dict[str, Any], root: str | None) -> bool:
 
 
 class CallbackReader(RunReader):
-    """Reads notes and what the call yields.
+    """The reader of notes, and of the items that the call yields.
 
     Args:
         graph: whether the call is a graph's, which yields ``(namespace, mode, payload)``.
-        echoes: whether the call is a model's, which yields the chunks that are noted already.
+        model: whether the call is a model's, which yields the chunks that are noted already.
         options: those of any reader.
     """
 
-    def __init__(self, *, graph: bool = False, echoes: bool = False, **options: Any) -> None:
+    def __init__(self, *, graph: bool = False, model: bool = False, **options: Any) -> None:
         super().__init__(**options)
         self._is_graph = graph
-        self._echoes = echoes
+        self._is_model = model
         self._modes = ModePayloads(self.assembly, MessagePairs(self.assembly).read)
         self._unidentified: list[tuple[Path, object]] = []
         self._bare = ChunksReader(assembly=self.assembly, **options)
@@ -121,7 +121,7 @@ class CallbackReader(RunReader):
         super().read(note)
 
     def final_status(self) -> Status:
-        """A runnable that runs no callbacks is done when it yields no more."""
+        """Return how the run ended; one without callbacks is complete when it yields no more."""
         return super().final_status() if self._root else Reader.final_status(self)
 
     def _kind_of(self, event: dict[str, Any]) -> StepKind:
@@ -133,7 +133,7 @@ class CallbackReader(RunReader):
     def _read_yielded(self, item: Any) -> None:
         if self._is_graph:
             self._read_mode(*item)
-        elif not self._echoes:
+        elif not self._is_model:
             self._read_output(item)
 
     def _read_mode(self, namespace: tuple[str, ...], mode: str, payload: Any) -> None:
@@ -160,7 +160,7 @@ class CallbackReader(RunReader):
             self.assembly.is_late = False
 
     def _node_end(self, origin: Origin, values: object) -> None:
-        """Show a node's messages; a graph's ``updates`` tell more exactly what it wrote."""
+        """Show a node's messages; a graph's ``updates`` hold more exactly what it wrote."""
         if not self._is_graph:
             super()._node_end(origin, values)
             return

@@ -1,4 +1,4 @@
-"""What any Runnable's own ``stream`` / ``astream`` yields.
+"""The items of any Runnable's own ``stream`` and ``astream``.
 
     model.stream("hi")                                        # a chat model
     AIMessageChunk(content="Hel", id="lc_run--019a…")
@@ -9,8 +9,8 @@
     (prompt | model | JsonOutputParser()).stream({})          # objects that grow
     {"city": "Pa"}
 
-Chunks, whole messages and text become messages. Anything else is a `StepDelta`; whether it
-replaces what came before or adds to it is said where the type or the value tells:
+Chunks, whole messages and text become messages. Anything else is a `StepDelta`; ``cumulative``
+is set where the type or the value decides whether it replaces what came before:
 
 - an ``AddableDict`` (from a RunnableParallel) adds,
 - a list of JSON patch operations (``diff=True``) adds,
@@ -55,7 +55,7 @@ def _is_operation(item: object) -> bool:
 
 
 class ChunksReader(Reader):
-    """Reads a runnable's own chunks."""
+    """The reader of a runnable's own chunks."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)

@@ -105,7 +105,7 @@ def _inner(raw: Any) -> object:
 
 
 class GraphReader(Reader):
-    """Reads what a graph streams: labelled items, or the one mode that the caller named."""
+    """The reader of a graph's stream: labelled items, or the one mode that the caller named."""
 
     def __init__(
         self, *, mode: str | None = None, subgraphs: bool | None = None, **options: Any

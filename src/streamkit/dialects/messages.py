@@ -57,7 +57,7 @@ def _refuse_late(chunk: Any) -> None:
 
 
 class MessagePairs:
-    """Reads ``(message, metadata)`` pairs into an assembly."""
+    """The reader of ``(message, metadata)`` pairs."""
 
     def __init__(self, assembly: Assembly) -> None:
         self._assembly = assembly

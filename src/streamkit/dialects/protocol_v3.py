@@ -62,7 +62,7 @@ def _is_enveloped(raw: object) -> TypeGuard[dict[str, Any]]:
 
 
 class V3Reader(Reader):
-    """Reads protocol events. ``scope`` is the path of the outermost graph that they are about."""
+    """The reader of v3 events. ``scope`` is the path of the outermost graph that they are about."""
 
     def __init__(self, *, scope: Path = (), **options: Any) -> None:
         super().__init__(**options)
@@ -98,7 +98,7 @@ class V3Reader(Reader):
             raise MalformedItem(f"expected a protocol event, got {item!r:.200}", item)
 
     def final_status(self) -> Status:
-        """Whatever is still open when the source ends was cut off."""
+        """Return how the run ended: incomplete, if something is open when the source ends."""
         status = super().final_status()
         is_cut = self.assembly.has_open_brackets or (
             self._must_say_end and len(self.assembly.messages) > 0
@@ -165,8 +165,8 @@ class V3Reader(Reader):
 
     def _end_graph(self, path: Path, status: Status, data: Fields) -> None:
         """End a graph and the graphs in it, which a run that ends names in the wrong order."""
-        said = data.get("error")
-        error = error_of(said, "GraphError") if said else None
+        failure = data.get("error")
+        error = error_of(failure, "GraphError") if failure else None
         for inner in reversed(self._graphs.copy()):
             if inner[: len(path)] != path:
                 continue

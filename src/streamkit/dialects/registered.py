@@ -19,7 +19,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_.-]*")
 
 
 class Registration(NamedTuple):
-    """What `register` was given."""
+    """The arguments of one call of `register`."""
 
     factory: Callable[..., Adapter]
     detect: Callable[[object], bool] | None = None

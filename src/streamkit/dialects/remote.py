@@ -1,4 +1,4 @@
-"""What an Agent Server streams: the parts of ``langgraph_sdk``, or of its SSE decoded by hand.
+"""The stream of an Agent Server: the parts of ``langgraph_sdk``, or of its SSE decoded by hand.
 
     client.runs.stream(thread_id, "agent", input=inputs, stream_mode=[…], stream_subgraphs=True)
 
@@ -14,12 +14,12 @@
 
     {"event": "values", "data": {"messages": […]}, "id": "1795390822800-0"}
 
-What differs from the same run at home, and how it is made up for:
+The differences from the same run in this process, and how they are handled:
 
 - Messages are JSON; see `streamkit._core.json_message`.
-- ``messages`` mode tells whole messages as they grow; see `streamkit.dialects._partials`.
-- Next to ``events``, what only repeats them is passed over: models, tools and nodes are told by
-  events; state, checkpoints, interrupts and the stream writer's data by their modes.
+- ``messages`` mode sends whole messages as they grow; see `streamkit.dialects._partials`.
+- Next to ``events``, what only repeats them is passed over: models, tools and nodes are read from
+  events; state, checkpoints, interrupts and the stream writer's data from their modes.
 - An error is an item and is not raised. It ends the run, and is raised here as `RunFailed`.
 
 What a ``RemoteGraph`` yields has a graph's own shapes, so `GraphReader` reads it; only for a list
@@ -81,7 +81,7 @@ def _part_in(raw: Any) -> _Part:
 
 
 class _ServerEvents(EventsReader):
-    """Reads the ``events`` parts: those of ``astream_events`` version 2, as JSON."""
+    """The reader of the ``events`` parts: the events of ``astream_events`` version 2, as JSON."""
 
     def read(self, raw: object) -> None:
         """Read one event into the assembly."""
@@ -90,14 +90,14 @@ class _ServerEvents(EventsReader):
         super().read(event if event["event"] == "on_custom_event" else {**event, "data": data})
 
     def read_updates(self, namespace: Path, payload: object) -> None:
-        """Read what the server takes out of the events: the chunks of the graph itself."""
+        """Read the chunks of the graph itself, which langgraph-api leaves out of the events."""
         root = self._runs.get(self._root or "")
         if root:
             self._graph_chunk(root, (namespace, "updates", payload))
 
 
 class RemoteReader(Reader):
-    """Reads the parts of a run on an Agent Server."""
+    """The reader of a run on an Agent Server."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -133,11 +133,11 @@ class RemoteReader(Reader):
         self._table.get(part.event, self._mode)(part)
 
     def final_status(self) -> Status:
-        """Whether it was cut off, only ``events`` can tell."""
+        """Return how the run ended; only ``events`` show that it was cut off."""
         return self._events.final_status() if self._events else super().final_status()
 
     def fail(self, error: BaseException) -> Sequence[Event]:
-        """Return the closing events; an error of the server's is told as the server told it."""
+        """Return the closing events; an error of the server keeps its name and text."""
         if not isinstance(error, RunFailed):
             return super().fail(error)
         self._begin_to_close()
@@ -152,12 +152,12 @@ class RemoteReader(Reader):
         self.assembly.start_run(Origin(run_id=run_id), run_id=run_id)
 
     def _error(self, part: _Part) -> None:
-        said = dict_or_empty(part.data)
-        name, message = said.get("error") or "Error", said.get("message")
+        error = dict_or_empty(part.data)
+        name, message = error.get("error") or "Error", error.get("message")
         raise RunOver(RunFailed(str(name), str(message or part.data)))
 
     def _nothing(self, _part: _Part) -> None:
-        """It tells no more than the end of the source does, or nothing of the run."""
+        """Pass over a part that holds nothing of the run, or no more than the source's end."""
 
     def _event(self, part: _Part) -> None:
         if self._events is None:

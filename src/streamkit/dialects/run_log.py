@@ -42,7 +42,7 @@ class _Entry(NamedTuple):
 
 
 class RunLogReader(EventsReader):
-    """Reads run log patches, operation by operation."""
+    """The reader of run log patches, operation by operation."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)

@@ -63,7 +63,7 @@ class _Failure:
 
 
 class RunReader(Reader):
-    """Reads notes on runs that are complete: every run that starts also ends or raises."""
+    """The reader of notes on runs that are complete: every run that starts also ends or raises."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -175,8 +175,8 @@ class RunReader(Reader):
     def _run_error(self, event: dict[str, Any]) -> None:
         """Close a run that raised.
 
-        Where it left half a message, that and the run stay open until something tells what came
-        of it: another attempt, the end of what is around it, or the same exception around it.
+        Where it left half a message, that and the run stay open until its outcome is known:
+        another attempt, the end of what is around it, or the same exception around it.
         """
         run, error = self._known(event), event["data"]["error"]
         run_id: str = event["run_id"]
@@ -209,7 +209,7 @@ class RunReader(Reader):
         return next((id for id in reversed(run_ids) if id in self._runs), None)
 
     def _decide_failures(self, event: dict[str, Any]) -> None:
-        """Close the runs that failed, where an event tells what came of it."""
+        """Close the runs that failed, where an event shows their outcome."""
         name, data = event["event"], dict_or_empty(event["data"])
         starts_in = self._nearest(self._parents_of(event)) if name.endswith("_start") else None
         for failure in self._failures.copy():
@@ -314,8 +314,8 @@ class RunReader(Reader):
     def _graph_chunk(self, run: Run, chunk: object) -> None:
         """Read a root graph's chunk: an update, or ``(mode, payload)`` where modes were asked for.
 
-        Node outputs are taken from the nodes themselves, so that only interrupts, the stream
-        writer's data and what nodes wrote that do not run are news here.
+        Node outputs are taken from the nodes themselves, so only three things are unseen
+        here: interrupts, the stream writer's data, and what nodes wrote that do not run.
         """
         mode: object = "updates"
         if isinstance(chunk, tuple):
@@ -338,7 +338,7 @@ class RunReader(Reader):
             self.assembly.state_update(origin, node, values, cached=True)
 
     def _updated(self, graph: str, node: str, values: object) -> None:
-        """Pass over what a node wrote: its end tells."""
+        """Pass over what a node wrote: its end holds the same."""
 
     def _paused_at(self, root: Origin) -> Origin:
         """Return the node that waits: the innermost one left open, where there is just one."""
@@ -400,9 +400,9 @@ class RunReader(Reader):
     def _call_of(self, run: Run, event: dict[str, Any]) -> tuple[str, object]:
         """Return the id and the arguments of the call that a tool run answers."""
         given: object = event["data"].get("input")
-        told: str | None = event["data"].get("tool_call_id")
-        if told:
-            return told, given
+        given_id: str | None = event["data"].get("tool_call_id")
+        if given_id:
+            return given_id, given
         call = dict_or_empty(given)
         if call.get("type") == "tool_call" and "args" in call:
             return call.get("id") or event["run_id"], call["args"]

@@ -1,11 +1,11 @@
-"""What LangGraph's stream modes say, whatever wraps them: labelled items, v3 envelopes, SDK parts.
+"""LangGraph's stream modes, whatever wraps them: labelled items, v3 envelopes, SDK parts.
 
 Laws of this file:
 
 1. A mode's payload means the same in every API, so it is read here and nowhere else.
 2. Whatever repeats what was shown (``debug`` repeats ``tasks``, ``values`` repeats ``updates``)
-   is told by its id and shown once.
-3. The first ``values`` of a graph is where it starts from: its messages are history and no news.
+   is recognized by its id and shown once.
+3. The first ``values`` of a graph is where it starts from: its messages are history.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Path = tuple[str, ...]
 
 
 class ModePayloads:
-    """Reads the payloads of every mode into an assembly.
+    """The reader of the payloads of every mode.
 
     Args:
         assembly: takes what they mean.
@@ -74,7 +74,7 @@ class ModePayloads:
         if "__interrupt__" in state:
             interrupts = state["__interrupt__"]
             payload = {key: value for key, value in state.items() if key != "__interrupt__"}
-        if payload or not interrupts:  # some servers tell of a pause by itself
+        if payload or not interrupts:  # langgraph-api 0.16 sends interrupts by themselves in v3
             self._state(origin, payload)
         if interrupts:
             show_interrupts(self._assembly, origin, interrupts)
@@ -88,7 +88,7 @@ class ModePayloads:
     def _show_changes(self, origin: Origin, state: object) -> None:
         """Show what a state says that nothing else has shown, such as tools' results in v3.
 
-        A message without an id cannot be told from its own repetition, so it is left in the state.
+        A message without an id looks like its own repetition, so it is shown in the state alone.
         """
         seen, writes = self._assembly.seen, [_identified(it) for it in channel_writes(state)]
         if origin.namespace not in self._begun:
@@ -128,7 +128,7 @@ class ModePayloads:
     def _end_cached(self, namespace: Path, node: str) -> None:
         """End the announced tasks of a node that were cached: LangGraph shows no end of them.
 
-        Nothing tells which task an update is of. So they wait until no others of the node are open.
+        An update does not name its task. So they wait until no others of the node are open.
         """
         outputs = self._cached.get((namespace, node), [])
         steps = self._assembly.open_steps(namespace, node) if outputs else []
