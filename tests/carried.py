@@ -137,18 +137,18 @@ FACTS: dict[str, Callable[[Events], Any]] = {
     "reasoning, as it is written": lambda it: pieces(it, ReasoningDelta),
     "a call's arguments, as they are written": lambda it: pieces(it, ToolCallDelta),
     "finished messages and their calls": messages,
-    "an attempt that broke off": lambda it: sorted(
+    "abandoned attempts": lambda it: sorted(
         end.text for end in of(it, MessageEnd) if end.status != "completed"
     ),
     "tokens": tokens,
-    "why the model stopped": lambda it: sorted(
+    "finish reasons": lambda it: sorted(
         {(end.text, end.finish_reason) for end in of(it, MessageEnd) if end.finish_reason}
     ),
     "the model's name": lambda it: sorted({end.model for end in of(it, MessageEnd) if end.model}),
     "nodes, from start to end": lambda it: steps(it, "node"),
     "models, from start to end": lambda it: steps(it, "chat_model"),
     "chains, prompts and parsers": lambda it: steps(it, "chain", "prompt", "parser"),
-    "what they put out on the way": lambda it: sorted(
+    "their outputs, as they are streamed": lambda it: sorted(
         str(step.value) for step in of(it, StepDelta) if isinstance(step.value, str)
     ),
     "a tool's start, when it starts": early_starts,
@@ -164,32 +164,30 @@ FACTS: dict[str, Callable[[Events], Any]] = {
         end.error.name for end in of(it, ToolError) if end.error.name != "ToolError"
     ),
     "a tool's output, piece by piece": lambda it: [end.delta for end in of(it, ToolDelta)],
-    "searches": searches,
-    "what a node writes": lambda it: sorted(
+    "retrievals": searches,
+    "state updates of nodes": lambda it: sorted(
         (place(update), update.node, sorted(update.values or ())) for update in of(it, StateUpdate)
     ),
     "the whole state": lambda it: sorted(
         (place(state), sorted(state.values)) for state in of(it, StateSnapshot)
     ),
     "checkpoints": lambda it: sorted((place(saved), saved.next) for saved in of(it, Checkpoint)),
-    "what the graph asks": lambda it: [asked.value for asked in of(it, Interrupt)],
+    "interrupts": lambda it: [asked.value for asked in of(it, Interrupt)],
     "messages that no model wrote": lambda it: sorted(
         added.message.content for added in of(it, MessageAdded)
     ),
     "`dispatch_custom_event`": lambda it: customs(it, is_named=True),
     "`get_stream_writer`": lambda it: customs(it, is_named=False),
-    "what the run was given": lambda it: [
-        1 for start in of(it, RunStart) if start.input is not None
-    ],
-    "what came of it": lambda it: [
+    "the run's input": lambda it: [1 for start in of(it, RunStart) if start.input is not None],
+    "the run's output": lambda it: [
         sorted(map(str, end.output)) for end in of(it, RunEnd) if end.output
     ],
     "the run's id": lambda it: [1 for start in of(it, RunStart) if start.run_id],
     "a message's node": lambda it: said_of_messages(it, "node"),
     "its superstep": lambda it: said_of_messages(it, "step"),
-    "its graph": lambda it: sorted({place(end) for end in of(it, MessageEnd)} - {()}),
+    "its namespace": lambda it: sorted({place(end) for end in of(it, MessageEnd)} - {()}),
     "its run id": ids,
-    "the runs around it": parents,
+    "its parent runs": parents,
 }
 
 

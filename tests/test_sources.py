@@ -37,14 +37,14 @@ LOOKS_FINISHED = "finished messages and their calls"
 IN_STATE = {
     LOOKS_FINISHED,
     "tokens",
-    "why the model stopped",
+    "finish reasons",
     "a message's node",
     "its superstep",
-    "the runs around it",
+    "its parent runs",
 }
 IN_PART: dict[str, set[str]] = {
-    "events v1": {LOOKS_FINISHED, "what a node writes", "what came of it"},
-    "log": {LOOKS_FINISHED, "searches", "what a node writes", "what came of it"},
+    "events v1": {LOOKS_FINISHED, "state updates of nodes", "the run's output"},
+    "log": {LOOKS_FINISHED, "retrievals", "state updates of nodes", "the run's output"},
     "v3": {"its run id"},
     "`updates`": IN_STATE,
     "`values`": IN_STATE,

@@ -1,4 +1,4 @@
-"""The spans of a run: what ran, inside what, from when to when.
+"""The spans of a run: each has its parent, its start and its end.
 
 Metrics, traces, the picture of a run and the command line all read this one fold.
 
@@ -56,7 +56,7 @@ DELTAS = frozenset({TextDelta, ReasoningDelta, ToolCallDelta})
 
 
 class Span(msgspec.Struct, kw_only=True, eq=False):
-    """Something that runs, or ran."""
+    """A runnable's execution that runs or has ended."""
 
     kind: SpanKind
     """Its kind."""
@@ -65,15 +65,15 @@ class Span(msgspec.Struct, kw_only=True, eq=False):
     name: str
     """The runnable's, tool's or model's name."""
     origin: Origin
-    """Where its first event comes from."""
+    """The origin of its first event."""
     parent: Span | None
     """The span around it; None for the run."""
     started: float
-    """Unix seconds."""
+    """The start in unix seconds."""
     ended: float | None = None
-    """Unix seconds; None while it runs."""
+    """The end in unix seconds; None while it runs."""
     status: str = "running"
-    """How it ended."""
+    """The status of its end."""
     error: ErrorInfo | None = None
     """The exception it raised."""
     input: Any = None
@@ -85,9 +85,9 @@ class Span(msgspec.Struct, kw_only=True, eq=False):
     message_id: str | None = None
     """The model's message."""
     first_token: float | None = None
-    """When the model's first text, reasoning or call arrived, in unix seconds."""
+    """The time of the model's first text, reasoning or call, in unix seconds."""
     first_text: float | None = None
-    """When the model's first text arrived."""
+    """The time of the model's first text, in unix seconds."""
     tool_calls: tuple[ToolCall, ...] = ()
     """The calls that the model wrote."""
     usage: Usage | None = None
@@ -97,11 +97,11 @@ class Span(msgspec.Struct, kw_only=True, eq=False):
     provider: str | None = None
     """The provider's name."""
     finish_reason: str | None = None
-    """Why the model stopped."""
+    """The finish reason of the model."""
 
     @property
     def seconds(self) -> float:
-        """How long it ran."""
+        """The duration in seconds."""
         return 0.0 if self.ended is None else max(0.0, self.ended - self.started)
 
     @property

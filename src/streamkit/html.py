@@ -1,4 +1,4 @@
-"""The picture of a run: one self-contained HTML page, for a browser or a colleague.
+"""The page of a run: one self-contained HTML file for a browser.
 
     Path("run.html").write_text(to_html(replay("run.jsonl")), "utf-8")
 
@@ -196,7 +196,7 @@ class _Picture:
         siblings.append(row)
 
     def _replace(self, event: MessageReplaced) -> None:
-        """Show what the state holds in the place of a text or a result, such as a redacted one."""
+        """Replace a text or a result by the one that the state holds, such as a redacted one."""
         known = {event.message_id, event.tool_call_id}
         for row in self._rows.values():
             span = row.span

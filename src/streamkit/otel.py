@@ -161,7 +161,7 @@ class _Tracing:
         )
 
     def _name_agent(self, run: Span, span: Span) -> None:
-        """Make the run an agent's, once the first span of the root graph says whose it is."""
+        """Make the run an agent's, once the first span of the root graph has the agent's name."""
         agent = span.origin.agent
         if agent and not run.origin.agent and id(run) in self._open:
             traced = self._open[id(run)][1]

@@ -1,4 +1,4 @@
-"""Runs in files: record one, and replay it as the stream it was.
+"""Runs in files: record a stream, and replay it.
 
     normalize(graph.stream(inputs)).pipe(record("run.jsonl"))    # write while somebody reads
     replay("run.jsonl").collect()                                # the same events again

@@ -60,7 +60,7 @@ APIS: dict[str, Api] = {
     "modes": Api("astream", _MODES),
     "modes-sync": Api("stream", _MODES),
 }
-"""The APIs that the demo can be watched through."""
+"""The APIs that the demo can stream with."""
 
 
 def add_demo(demo: argparse.ArgumentParser) -> None:
@@ -98,7 +98,7 @@ def _model(name: str) -> BaseChatModel:
 
 
 def _play(arguments: argparse.Namespace, audience: Audience, model: BaseChatModel | None) -> bool:
-    """Run the demo before the audience, and return whether it failed."""
+    """Run the demo for the audience, and return whether it failed."""
     from ..demo._graph import build_graph  # noqa: PLC0415  (as above)
     from ..demo.run import Play  # noqa: PLC0415
 

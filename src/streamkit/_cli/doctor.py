@@ -1,4 +1,4 @@
-"""``streamkit doctor``: what is installed, and what streamkit can do with it."""
+"""``streamkit doctor``: the installed packages, and the streams that they have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where commands read events from: a file, a growing file, or the standard input.
+"""The input of the commands: a file, a growing file, or the standard input.
 
 A line is an event as JSON, or the ``data:`` of a server-sent event; other fields of such an event
 are skipped. A first line of `streamkit.record.record_raw` makes the rest raw items.
@@ -72,7 +72,7 @@ def _opened(path: str) -> AbstractContextManager[IO[bytes]]:
 
 
 def _with_progress(file: Any, path: str) -> AbstractContextManager[Any]:
-    """Show how far a long file is read, where somebody looks and rich is installed."""
+    """Show the progress of reading a long file, on a terminal and with rich installed."""
     if path == "-" or path.endswith(".gz") or not sys.stderr.isatty() or not find_spec("rich"):
         return nullcontext(file)
     size = Path(path).stat().st_size

@@ -1,4 +1,4 @@
-"""A trip planner in LangGraph that shows all there is to stream, in one short run.
+"""A trip planner in LangGraph that streams every kind of item in one short run.
 
     look_up ─┬─ scout_food ───┬─ planner ⇄ tools
              └─ scout_sights ─┘     └── approve ── booking (hold ── confirm)
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
 RESUME = {"approved": True}
-"""The human's yes, for `Command(resume=RESUME)`; the no is `{"approved": False}`."""
+"""The human's approval, for `Command(resume=RESUME)`; the refusal is `{"approved": False}`."""
 
 
 def demo_input() -> dict[str, Any]:
@@ -172,7 +172,7 @@ def add_message(message: BaseMessage) -> dict[str, Any]:
 
 
 def latest_request(state: Trip) -> str:
-    """The last thing said, which at the start of a run is the human's."""
+    """The last message's text; at the start of a run it is the human's."""
     return str(state["messages"][-1].content)
 
 

@@ -1,4 +1,4 @@
-"""Plays the demo: a run up to its question, and on from the answer."""
+"""The demo: a run up to its interrupt, and its resumption with the answer."""
 # LangGraph leaves type parameters of its own methods open.
 # pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Source: TypeAlias = AsyncIterable[Any] | Iterable[Any]
 Start: TypeAlias = "Callable[[TripGraph, Any, RunnableConfig], Source]"
-"""Starts a stream of the graph, through whichever of its methods."""
+"""A function that starts a stream of the graph with one of its methods."""
 
 Act: TypeAlias = AsyncEventStream[Event] | EventStream[Event]
 
@@ -34,14 +34,14 @@ _CONFIG: RunnableConfig = {"configurable": {"thread_id": "demo"}}
 
 
 class Audience(Protocol):
-    """Whom the demo is played to."""
+    """The receiver of the demo's events."""
 
     def feed(self, event: Event) -> None:
         """Take the next event."""
         ...
 
     def request(self, text: str) -> None:
-        """Learn what the human asks for."""
+        """Take the human's request."""
         ...
 
     def answer(self, value: object, unseen: str | None) -> None:
@@ -50,7 +50,7 @@ class Audience(Protocol):
 
 
 class Play:
-    """One performance of the demo.
+    """One run of the demo.
 
     Args:
         graph: what `build_graph` returned.
@@ -66,7 +66,7 @@ class Play:
         self._was_asked = False
 
     def perform(self) -> None:
-        """Play to the end, through a sync or an async API alike."""
+        """Run to the end, with a sync or an async API."""
         given = demo_input()
         self._audience.request(given["messages"][0][1])
         act = self._act(given)

@@ -1,4 +1,4 @@
-"""The trip planner's lines: a prompt for each node, which any model understands, and the script."""
+"""The trip planner's prompts, one for each node, and the script of the scripted model."""
 
 from collections.abc import Sequence
 

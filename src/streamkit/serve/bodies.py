@@ -4,7 +4,7 @@ Laws of this module:
 
 1. The stream is pulled, and closed, in one task, so that its context is one; a sync stream in a
    thread, but always in the same context.
-2. No more than `AHEAD` pieces are read before somebody takes them: a slow client slows the graph.
+2. No more than `AHEAD` pieces are read before the client takes them: a slow client slows the graph.
 3. When the body is left, for any reason, that task is stopped and the source is closed.
 4. A source that is always ready does not keep the event loop for longer than `TURN` seconds.
 """
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 __all__ = ["AHEAD", "THREADS", "Body", "Events", "Pump", "Signal", "StreamBody", "Wire", "stopped"]
 
 AHEAD = 16
-"""How many pieces are read ahead of a client, and so sent at once where they are ready."""
+"""The most pieces that are read ahead of a client; those that are ready are sent at once."""
 
 THREADS = 128
-"""How many sync streams can wait for their next item at the same time; more of them take turns."""
+"""The most sync streams that wait for their next item at the same time; others take turns."""
 
 TURN = 0.01
 """Seconds after which a source that is always ready lets other tasks run."""
@@ -45,7 +45,7 @@ _threads = ThreadPoolExecutor(THREADS, thread_name_prefix="streamkit")
 
 
 class Wire(Protocol):
-    """A format of `streamkit.wire`: ``sse``, ``ndjson``, and whatever else has these two.
+    """A format of `streamkit.wire`: ``sse``, ``ndjson``, and any module that has these two.
 
     Where it has a ``HEARTBEAT``, those bytes are sent while there is nothing else to send. Where it
     has a ``gap``, `Runs` use it for what a client has missed; where it has a ``RESUME``, they join
@@ -74,11 +74,11 @@ class Body(Protocol):
         ...
 
     def leave(self) -> None:
-        """Let `take` return None once what is ready has been taken."""
+        """Let `take` return None once all ready pieces are taken."""
         ...
 
     async def stop(self) -> None:
-        """Stop what is behind it, so that `take` returns how it ended, and then None."""
+        """Stop the source, so that `take` returns the closing events, and then None."""
         ...
 
     async def discard(self) -> None:
@@ -87,7 +87,7 @@ class Body(Protocol):
 
 
 class Signal:
-    """Wakes the one task that waits for it, once for each time."""
+    """A signal that wakes the one task that waits for it."""
 
     def __init__(self) -> None:
         self._is_set = False
@@ -148,7 +148,7 @@ Pieces: TypeAlias = "AsyncEventStream[bytes] | InThread"
 
 
 class Pump:
-    """Reads a stream to its end in a task, and passes every piece to ``put``.
+    """A reader of one stream in a task, which passes every piece to ``put``.
 
     ``ready`` is awaited after each of them, where it is given.
     """
@@ -232,7 +232,7 @@ class InThread:
         return piece
 
     async def _call(self, function: Callable[[], Any]) -> Any:
-        """Call it, and wait for its end also if cancelled: no thread can be stopped."""
+        """Call a function, and wait for its end also if cancelled: no thread can be stopped."""
         loop = asyncio.get_running_loop()
         calling = loop.run_in_executor(_threads, self._context.run, function)
         try:
@@ -268,7 +268,7 @@ class StreamBody:
             await self._space.wait()
 
     def leave(self) -> None:
-        """End it: nobody reads any more, or there is no more to read."""
+        """End the stream: the client has left, or it is complete."""
         self._is_over = True
         self._more.set()
 

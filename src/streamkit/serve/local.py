@@ -1,4 +1,4 @@
-"""A run as this process knows it, its own or another's, and its readers."""
+"""A run in this process, its own or another's, and its readers."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 __all__ = ["Gap", "LocalRun", "NameTaken", "Reader", "StoreAway"]
 
 Gap: TypeAlias = Callable[[int], bytes]
-"""Returns the frame that says how many are missing."""
+"""A function that returns the frame with the number of missing frames."""
 
 _OF_AN_END = re.compile(r"[1-9]\d*-\d+", re.ASCII)
 """The id of a frame that ended a run whose owner is dead: see `Replay.cut_off`."""
 
 RETRY_EVERY = 0.25
-"""Seconds between two attempts to reach a store that is away."""
+"""Seconds between two attempts to reach a store that is unavailable."""
 
 NAME_FREE = 0.25
 """Seconds that a new run waits for a name: clients may answer the last frame of a run at once."""
 
 APPEND_EVERY = 0.002
-"""Seconds between two parts at least: what comes meanwhile goes with the next one."""
+"""Seconds between two parts at least: frames that come meanwhile go with the next one."""
 
 GIVE_UP = 60.0
-"""Seconds after which a run that is over no longer waits for a store that is away."""
+"""Seconds after which a run that is over no longer waits for a store that is unavailable."""
 
 CATCH_UP = 15.0
 """Seconds that a reader waits for a frame that this process does not have yet."""
@@ -87,7 +87,7 @@ class LocalRun:
         self._reading: asyncio.Task[None] | None = None
 
     def begin(self, work: Coroutine[Any, Any, None]) -> None:
-        """Let the task run that is `own` or `follow`."""
+        """Start the task that runs `own` or `follow`."""
         self._task = asyncio.ensure_future(work)
 
     def _know(self, error: Exception | None = None) -> None:
@@ -102,7 +102,7 @@ class LocalRun:
 
     @contextmanager
     def in_use(self) -> Generator[None]:
-        """Keep the run here, and going on, as long as this is open."""
+        """Keep the run in this process while this context is open."""
         self._users += 1
         try:
             yield
@@ -118,7 +118,7 @@ class LocalRun:
         self._readers.add(reader)
 
     def quit(self, reader: Reader) -> None:
-        """Wake it no more."""
+        """Stop waking a reader."""
         self._readers.discard(reader)
 
     def _wake(self) -> None:
@@ -150,7 +150,7 @@ class LocalRun:
     # --- another's
 
     async def follow(self, resume: Resume | None) -> None:
-        """Take over what the store has, and what comes."""
+        """Read the frames that the store has, and those that follow."""
         try:
             async for part in self._store.follow(self.info.id):
                 self.replay.load(part)
@@ -208,13 +208,13 @@ class LocalRun:
             await asyncio.sleep(NAME_FREE / 5)
 
     def add(self, frame: bytes) -> None:
-        """Keep a frame, and let everybody have it."""
+        """Keep a frame, and wake all readers."""
         self.replay.add(frame)
         self._changed.set()
         self._wake()
 
     async def _copy(self, linger: float | None) -> None:
-        """Append what is new to the store; what comes during that goes with the next part."""
+        """Append what is new to the store; frames that come meanwhile go with the next part."""
         renew, stored, failing_since = self._store.renew_every, 0, 0.0
         waits = [it for it in (renew, None if linger is None else linger / 4) if it is not None]
         patience = min(waits, default=None)
@@ -269,7 +269,7 @@ class LocalRun:
 
 
 class Reader:
-    """How far a client has read a run: the body of its response."""
+    """A client's position in a run: the body of its response."""
 
     def __init__(self, run: LocalRun, seen: int, gap: Gap | None) -> None:
         self.more = Signal()

@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 __all__ = ["HEARTBEAT_EVERY", "BodyResponse", "EventResponse"]
 
 HEARTBEAT_EVERY = 15.0
-"""Seconds of silence after which a heartbeat is sent: proxies cut what is silent for 30 to 60."""
+"""Seconds of silence before a heartbeat: proxies close silent connections after 30 to 60."""
 
 FAREWELL = 3.0
-"""Seconds that a response which is cancelled takes for its last frames."""
+"""Seconds in which a cancelled response may send its last frames."""
 
 _WITHOUT_BODY = {"HEAD", "OPTIONS"}
 
 
 class BodyResponse(Response):
-    """Sends a body's pieces as they come."""
+    """A response that sends a body's pieces as they come."""
 
     media_type = "text/event-stream"
 
@@ -51,7 +51,7 @@ class BodyResponse(Response):
 
     async def send_body(self, body: Body, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it; where the request is for the headers alone, without reading it."""
-        with suppress(OSError):  # from send(): the client is gone, and nobody reads any more
+        with suppress(OSError):  # from send(): the client has disconnected
             if scope["method"] in _WITHOUT_BODY:
                 await body.discard()
                 await send(self._start())
@@ -104,14 +104,14 @@ async def _watching(receive: Receive, leave: Callable[[], None]) -> AsyncGenerat
 
 
 class EventResponse(BodyResponse):
-    """Sends a stream to one client, while it runs; when the client leaves, the run is stopped.
+    """A response that sends a stream to one client; when the client leaves, the run is stopped.
 
     Whatever happens, the last event says how it ended. What is ready at once is sent at once.
 
     Args:
         events: what `normalize` or `astream` returned, or what they take; sync ones run in threads.
         wire: the format, such as `streamkit.wire.sse`.
-        heartbeat: after how many seconds of silence to show proxies that the connection lives,
+        heartbeat: after how many seconds of silence to show proxies that the connection is alive,
             where the format has a way to; None for never.
         status_code: the HTTP status.
         headers: more headers than those of the format.

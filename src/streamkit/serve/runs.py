@@ -1,4 +1,4 @@
-"""Runs that go on while their clients come and go, in this process or in another.
+"""Runs that go on while their clients disconnect and reconnect, here or in another process.
 
 A run is read by one process, its owner, in a task of its own, into a `Replay`. From there its
 clients in this process are served at once, and a second task copies what is new to the store. A
@@ -339,7 +339,7 @@ def _no_such_run() -> BadRequest:
 
 
 class RunResponse(BodyResponse):
-    """Sends a run; which one, and from where, is found out when it is called."""
+    """A response that sends a run; the request decides which one and from which frame."""
 
     def __init__(  # noqa: PLR0913  (what to send)
         self,

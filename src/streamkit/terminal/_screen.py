@@ -69,12 +69,12 @@ class Paragraph:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to show, or nothing left of it."""
+        """Whether no text is left to show."""
         return not (self.text or self.head or self.gap)
 
 
 class Screen:
-    """Where paragraphs go: change them at will, then call `update`.
+    """The list of paragraphs on the terminal: change them, then call `update`.
 
     Args:
         out: where to write.
@@ -254,7 +254,7 @@ def console_on(out: TextIO, *, color: bool | None, live: bool | None) -> Console
 
 
 class Region:
-    """The rows below the finished ones, drawn again and again until they are finished, too.
+    """The rows below the finished ones, drawn again until they are finished, too.
 
     A thread draws what came last before a pause. It is no thread of rich's: that one may draw
     between the erasing and the printing of another thread (rich 15), and a finished row is lost.

@@ -46,7 +46,7 @@ class _Row(msgspec.Struct, kw_only=True, eq=False):
 
 
 class TreeView:
-    r"""A view of the events it is fed, as a tree of what runs.
+    r"""A view of the events given to `feed`, as a tree of runs.
 
     Args:
         out: where to write; by default the standard output.

@@ -62,7 +62,7 @@ Part: TypeAlias = Prose | ToolCallStart | ToolCallDelta | ToolCallEnd
 
 
 class TerminalView:
-    r"""A view of the events it is fed.
+    r"""A view of the events given to `feed`.
 
     Args:
         out: where to write; by default the standard output.

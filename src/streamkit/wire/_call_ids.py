@@ -1,4 +1,4 @@
-"""Unique ids of calls: providers and models of all kinds repeat theirs from turn to turn.
+"""Unique ids of calls: some providers and models repeat their ids from turn to turn.
 
 The second call of an id goes by ``id#2``. In events, an id means one call at a time.
 """
@@ -32,7 +32,7 @@ _E = TypeVar("_E", bound=Event)
 
 
 class Call:
-    """A call as a client knows it."""
+    """A call as the client has it."""
 
     __slots__ = ("args", "id", "is_asked", "is_shown", "name", "provider_executed")
 
@@ -44,9 +44,9 @@ class Call:
         self.args: Any = None
         """The arguments of the call, until it has a result."""
         self.is_shown = False
-        """Whether the client was shown that it is called: for encoders to set."""
+        """Whether the call was written to the client; the encoder sets it."""
         self.is_asked = False
-        """Whether a question was found to be about it."""
+        """Whether an interrupt asks about this call."""
 
 
 class CallIds:

@@ -1,4 +1,4 @@
-"""The forms of values that JSON has no word for: one per class, found by the class's name.
+"""The JSON form of values that have none of their own: one per class, by the class's name.
 
 A form is one step: plain data, whose parts may need a form themselves. No class is imported to be
 recognised, and nothing of an unknown object is called, not even its ``__repr__``.
@@ -31,7 +31,7 @@ __all__ = ["FAILED", "MAX_VALUES", "cut", "form", "opaque", "without_secrets"]
 Form: TypeAlias = Callable[[Any, bool], Any]
 
 FAILED = "error"
-"""The content of a failed tool's message, whose own words are those of an exception."""
+"""The content written for a failed tool's message, whose own content is an exception's text."""
 MAX_VALUES = 2**20
 """How many values one payload may hold."""
 

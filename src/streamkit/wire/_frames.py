@@ -1,8 +1,12 @@
-"""Server-sent events that hold one JSON object each: the bytes of other people's protocols.
+"""Server-sent events that hold one JSON object each: the frames of the frontends' protocols.
 
-JavaScript clients that guard against prototype pollution refuse a whole stream for one key. So
+Clients that guard against prototype pollution, such as the AI SDK's parser in ai 5 to 7, refuse a
+whole stream for one key. So
 ``__proto__`` is sent as ``$proto__``, and ``prototype`` as ``$prototype`` where a ``constructor``
 may hold it.
+
+Lines end with LF: ``@ag-ui/client`` 1.0.0 splits frames at two LF only, so with CRLF the whole
+stream would be one frame.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from .plain_json import dump_plain, dump_text
 __all__ = ["DELTA_END", "DONE", "delta_head", "frame"]
 
 DONE: Final = b"data: [DONE]\n\n"
-"""The end of a stream of the AI SDK's and of OpenAI's; clients of AG-UI and LangGraph refuse it."""
+"""The last frame for the AI SDK and OpenAI clients; AG-UI and LangGraph clients fail on it."""
 
 DELTA_END: Final = b"}\n\n"
 """The end of a delta's frame."""

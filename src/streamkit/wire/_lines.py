@@ -1,4 +1,4 @@
-"""From chunks of bytes to lines, wherever the bytes were split."""
+"""Lines from chunks of bytes, which may be split anywhere."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def too_long(what: str, limit: int) -> str:
 
 
 class Lines:
-    """Cuts bytes into lines. Each byte is looked at once, and only an open line is kept.
+    """A splitter of bytes into lines. Each byte is looked at once, and only an open line is kept.
 
     Lines end with LF; with ``any_end``, also with CR and with CRLF.
     """

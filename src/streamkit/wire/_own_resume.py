@@ -1,4 +1,4 @@
-"""How a stream of our own events that was cut off ends: see `streamkit.wire.resume`."""
+"""The end of a stream of our own events that was cut off: see `streamkit.wire.resume`."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from .plain_json import jsonable
 __all__ = ["OURS", "Types", "own_form", "readers_of"]
 
 Types: TypeAlias = Mapping[str, Any] | Iterable[Any]
-"""Classes by their ``type``, or just the classes, where those say it themselves."""
+"""Classes by their ``type``, or only the classes, where those declare it."""
 
 OURS = frozenset(get_args(EventType))
 """Types that no class of an application may have."""

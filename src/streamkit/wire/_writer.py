@@ -22,7 +22,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Writer:
-    """Writes the events of one stream as JSON texts, each on one line.
+    """A writer of one stream's events as JSON texts, each on one line.
 
     ``before`` and ``after`` are written around each text. ``internal`` lets events of internal
     models pass, which a recording keeps and a browser does not need; by default as ``private``.

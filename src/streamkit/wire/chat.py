@@ -1,4 +1,4 @@
-"""The lines that a chat window needs, and no more: one JSON object each.
+"""The lines that a chat window needs: one JSON object each.
 
     {"type":"token","content":"Let me ","message_id":"lc_run--1"}
     {"type":"tool_call","name":"get_weather","args":{"city":"Paris"}}
@@ -77,7 +77,7 @@ class Options(TypedDict, total=False):
 
 
 class Encoder(BaseEncoder):
-    r"""Writes the events of one run as lines.
+    r"""One run's encoder of lines.
 
     >>> Encoder().close()
     (b'{"type":"end","status":"incomplete"}\n',)
@@ -110,7 +110,7 @@ class Encoder(BaseEncoder):
         return self._abandon(event.message_id) if event.status == "abandoned" else ()
 
     def _abandon(self, message_id: str) -> Iterator[bytes]:
-        """Take back an attempt, and write the later text of other messages again.
+        """Withdraw an attempt, and write the later text of other messages again.
 
         So a page that only appends tokens, and takes back all since the last other line, is right
         too.

@@ -3,7 +3,7 @@
 - Keys come in one order: ``type``, ``origin``, ``timestamp``, then the fields as the class lists
   them. What equals its default is left out, as is an empty origin.
 - Payloads go through one conversion that never fails: see `streamkit.wire.plain_json`.
-  Decoding leaves them as JSON data. It never makes objects out of what somebody sent.
+  Decoding leaves them as JSON data. It never makes objects out of data that was sent.
 - Unless ``private`` is set, these stay in the process: exception texts (the class name and the
   code go out), the inputs of runs and steps and whatever else is a prompt or a system message,
   ``origin.metadata``, checkpoint metadata and what a config holds beside its ids, the provider's
@@ -76,7 +76,7 @@ def _unknown(fields: dict[str, Any], tag: str) -> Unrecognized:
 
 
 class Reader(Generic[Own]):
-    """Reads events, the application's own among them: see `streamkit.wire.ndjson.Decoder`.
+    """A decoder of events, also of the application's own: see `streamkit.wire.ndjson.Decoder`.
 
     Raises:
         UsageError: ``types`` cannot be distinguished, or are no types of data.

@@ -27,7 +27,7 @@ HEADERS: Final[Mapping[str, str]] = MappingProxyType(
         "x-accel-buffering": "no",
     }
 )
-"""The headers of a response that streams such lines and is not to be held up on its way."""
+"""The headers of a response that streams such lines, which no proxy may buffer."""
 
 
 def encode(event: object, *, private: bool = False) -> bytes:
@@ -60,7 +60,7 @@ def encoder(*, private: bool = False) -> PerRun[Any, bytes]:
 
 
 class Decoder(Generic[Own]):
-    """Returns the events in chunks of bytes, wherever those were cut.
+    """A decoder of events from chunks of bytes, which may be split anywhere.
 
     Lines end with LF or CRLF, and blank ones are skipped. A line that is no event raises
     `MalformedItem`, after the events before it were returned; the next call continues behind it.
@@ -69,7 +69,7 @@ class Decoder(Generic[Own]):
     Events of your own come back too, where ``types`` names their classes: dataclasses, TypedDicts,
     attrs classes, msgspec structs and pydantic models that say their ``type`` (a default, a
     ``Literal``, a tag), or else go by their class's name. To say it for them, or to give a function
-    in place of a class, pass a mapping. A ``type`` that nobody knows makes an `Unrecognized`.
+    in place of a class, pass a mapping. An unknown ``type`` makes an `Unrecognized`.
 
     Raises:
         UsageError: ``types`` cannot be distinguished, from each other or from streamkit's own.

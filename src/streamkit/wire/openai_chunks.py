@@ -1,17 +1,17 @@
-"""Events as OpenAI's chat-completion chunks, which every OpenAI client reads. Much is lost.
+"""Events as OpenAI's chat-completion chunks, which every OpenAI client reads; most types have none.
 
     data: {"id":"chatcmpl-1","object":"chat.completion.chunk",…,"delta":{"content":"Hel"},…}
 
 A completion is one message. So the texts of all messages of a run become one text, a blank line
-between them, and models that talk at the same time come one after the other. What the protocol
-has no word for is left out: tools that ran here and what came of them, files, custom data, steps,
+between them, and models that write at the same time come one after the other. Events without a
+form in the protocol are left out: tools that ran here and their results, files, custom data, steps,
 state and interrupts.
 
 Laws of this file:
 
 1. The first delta has the role. The last chunk with a choice has the finish reason, and then come
    the usage, if there is any, and ``[DONE]``. A run that did not end well ends in an error.
-2. A call that was run here, or that somebody was asked about, is not shown: a client would run it.
+2. A call that was run here, or that an interrupt asks about, is not written: a client would run it.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ from .protocol import DONE, BaseEncoder, dump_plain, dump_text, error_text, fram
 __all__ = ["HEADERS", "HEARTBEAT", "Encoder", "encoder"]
 
 HEADERS: Final[Mapping[str, str]] = sse.HEADERS
-"""The headers of a response that streams such frames and is not to be held up on its way."""
+"""The headers of a response that streams such frames, which no proxy may buffer."""
 
 HEARTBEAT: Final = sse.HEARTBEAT
-"""A comment: every reader skips it, and every proxy sees that the connection is alive."""
+"""A comment frame: clients skip it, and proxies keep the connection open."""
 
 Calls: TypeAlias = Literal["unanswered", "all"]
 
@@ -64,10 +64,10 @@ def encoder(
 
     Args:
         model: the name to answer under; by default the first model's own.
-        calls: ``"unanswered"`` shows, at the end, the calls that nobody ran here. ``"all"`` is for
+        calls: ``"unanswered"`` writes, at the end, calls that were not run here. ``"all"`` is for
             a model alone, whose calls are all the client's: they are shown as they are written.
         usage: whether to write it, as a client asks for with ``stream_options.include_usage``.
-        private: also write what exceptions say; without it, only their class names go out.
+        private: also write the texts of exceptions; without it, only their class names are written.
 
     >>> from streamkit import normalize
     >>> frames = list(normalize(["Hel", "lo"]).pipe(encoder(model="m")))
@@ -78,7 +78,7 @@ def encoder(
 
 
 class Encoder(BaseEncoder):
-    r"""Writes the events of one run; `encoder` describes the options.
+    r"""One run's encoder; `encoder` describes the options.
 
     >>> machine = Encoder()
     >>> machine.close()[0]
@@ -142,7 +142,7 @@ class Encoder(BaseEncoder):
 
     def message_end(self, event: MessageEnd) -> Iterable[bytes]:
         if event.status == "abandoned":
-            self._speaker = ""  # what comes next stands apart
+            self._speaker = ""  # the next text begins after a blank line
             for call in event.tool_calls:
                 self._unanswered.pop(call.id, None)
             return ()
@@ -211,7 +211,7 @@ class Encoder(BaseEncoder):
 
 
 class _Chunks:
-    """Writes the chunks of one completion, which all begin alike."""
+    """A writer of the chunks of one completion, which all have the same first fields."""
 
     def __init__(self, model: str | None) -> None:
         self._model = model
@@ -219,7 +219,7 @@ class _Chunks:
         self._heads: dict[str, bytes] = {}
 
     def begin(self, event: MessageStart | ToolCallStart | RunEnd) -> Iterator[bytes]:
-        """Return the chunk that names the role, once."""
+        """Return the chunk with the role, once: ``openai`` 7.55.0 for Node raises without."""
         if self._head:
             return
         model = self._model or (event.model if isinstance(event, MessageStart) else None)

@@ -31,9 +31,9 @@ __all__ = ["PLAIN", "dump_plain", "dump_text", "dumps", "is_plain", "jsonable", 
 MAX_DEPTH = 100
 """How many lists and dicts one value may hold inside each other."""
 MAX_CHARACTERS = 2**25
-"""How long the texts of one value may be, together; a byte counts for two."""
+"""The most characters in all texts of one value together; a byte counts for two."""
 PLAIN = frozenset({str, int, float, bool, type(None)})
-"""Classes whose values are JSON data as they are, or are mended where the text is written."""
+"""Classes whose values are JSON data, or are made valid when the text is written."""
 
 _VALUE = MAX_CHARACTERS // MAX_VALUES
 """How many characters a value costs, apart from its text."""
@@ -44,7 +44,7 @@ _SURE_BITS = 2000
 unless it is configured otherwise."""
 
 _LITTLE = 64
-"""How many values a payload may hold to be looked at, and not walked."""
+"""The largest number of values in a payload that `is_plain` checks without a walk."""
 _WORD = 64
 """Bits of an integer that costs no more than any value."""
 _CONTAINERS = (dict, list, tuple, set, frozenset)
@@ -147,7 +147,7 @@ def dump_text(text: str) -> bytes:
 
 
 def one_line(data: bytes) -> bytes:
-    """Escape what is no line end in JSON, but is one elsewhere."""
+    """Escape characters that are line ends in other formats but not in JSON."""
     if data.isascii():
         return data
     return (

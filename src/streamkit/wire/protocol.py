@@ -65,7 +65,7 @@ _METHODS: Final = {cls: cls.type.replace(".", "_") for cls in _EVENTS}
 
 
 class BaseEncoder:
-    """One run's encoder: override what your protocol has a word for.
+    """One run's encoder: override the methods of the events that your protocol can carry.
 
     Args:
         private: also write what otherwise stays in the process, such as exception texts.
@@ -80,7 +80,7 @@ class BaseEncoder:
     """Whether the text of models that tools call is written: ``never``, ``always``, or where it
     comes out of a subgraph (``subgraphs``), so that the protocol can attribute it."""
     refusals: ClassVar[bool] = False
-    """Whether the protocol has a word for a refusal; else it is written as text."""
+    """Whether the protocol has a field for a refusal; else it is written as text."""
 
     def __init__(self, *, private: bool = False, known_calls: Collection[str] = ()) -> None:
         self.calls = CallIds(known_calls)

@@ -1,4 +1,4 @@
-"""The entrance of every encoder: events plain, redacted and spelled once, before any is written.
+"""The first stage of every encoder: it makes payloads plain JSON data and removes secrets.
 
 Behind it an encoder knows nothing but its protocol:
 
@@ -78,7 +78,7 @@ def redactor(*, private: bool = False, flat: bool = False, task_path: bool = Fal
 
 
 class Entrance:
-    """One run's stage from events to what an encoder may write of them.
+    """One run's stage from events to the events that an encoder may write.
 
     Args:
         private: keep what otherwise stays in the process.

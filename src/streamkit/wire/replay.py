@@ -1,4 +1,4 @@
-"""The frames of a run, for a client that lost its connection and comes back.
+"""The frames of a run, for a client that reconnects.
 
 Frames are numbered from 1, by an ``id:`` line. A client that comes back sends the last number it
 saw, which browsers do by themselves, as ``Last-Event-ID``. It gets what came after it; and where
@@ -54,13 +54,13 @@ class Part(msgspec.Struct, frozen=True, array_like=True):
     first: int
     """The number of the first of ``frames``."""
     frames: list[bytes]
-    """New frames, with their ``id:`` lines, numbered without a hole."""
+    """New frames, with their ``id:`` lines, numbered without a gap."""
     keep_from: int = 1
     """Frames with a smaller number are no longer kept one by one."""
     joined: list[bytes] = []
-    """Frames without ids, to be put behind the ones joined so far."""
+    """Frames without ids, to be appended to the ones joined so far."""
     joined_through: int = 0
-    """The number of the newest frame that all joined frames together stand for."""
+    """The number of the newest frame that is part of the joined frames."""
     is_whole: bool = False
     """Whether this replaces everything that was kept before."""
     is_over: bool = False
@@ -73,7 +73,7 @@ class Part(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Replay:
-    r"""Numbers frames and keeps the last ones.
+    r"""A buffer that numbers frames and keeps the last ones.
 
     Args:
         max_frames: how many frames are kept one by one.
@@ -119,7 +119,7 @@ class Replay:
         return self.last - len(self._frames)
 
     def add(self, frame: bytes) -> None:
-        """Keep one more frame, and join or drop what is too much."""
+        """Keep one more frame, and join or drop the oldest ones over the limits."""
         self._add(b"id: %d\n%b" % (self.last + 1, frame))
 
     def _add(self, numbered: bytes) -> None:
@@ -235,14 +235,14 @@ class Replay:
         return Part(first, frames, first, joined, through, is_whole=True, is_over=is_over)
 
     def load(self, part: Part) -> None:
-        """Take over what another `Replay` returned; frames that are here already are skipped."""
+        """Add the part that another `Replay` returned; skip frames that are here already."""
         if part.first > self.last + 1 or (self.last == 0 and part.joined):
             self._begin_after(part)
         for numbered in part.frames[max(0, self.last + 1 - part.first) :]:
             self._add(numbered)
 
     def _begin_after(self, part: Part) -> None:
-        """Drop everything, and begin with a part between which and what is here there is a hole."""
+        """Drop all frames and restart with a part that does not follow them directly."""
         self._frames.clear()
         self._size = 0
         self.last = part.first - 1

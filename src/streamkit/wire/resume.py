@@ -26,16 +26,16 @@ class Delta(NamedTuple):
     text: str
     """The text that the delta adds."""
     frame: Callable[[str], bytes]
-    """Returns the same frame with another text."""
+    """A function that returns the same frame with another text."""
 
 
 class Resume(NamedTuple):
     """The facts about a format's frames that reconnecting needs."""
 
     delta_of: Callable[[bytes], Delta | None]
-    """Reads a frame, without its ``id:`` line; None where it is no delta."""
+    """A function that reads a frame without its ``id:`` line; it returns None for other frames."""
     cut_off: Callable[[Iterable[bytes]], list[bytes]]
-    """Returns the frames that end a stream of which these are all there is."""
+    """A function that returns the frames that end a stream which was cut off after these."""
 
 
 class Joiner:
@@ -52,7 +52,7 @@ class Joiner:
 
     def __init__(self, delta_of: Callable[[bytes], Delta | None]) -> None:
         self.size: int = 0
-        """How many bytes the frames have, nearly."""
+        """The approximate number of bytes of the frames."""
         self._delta_of = delta_of
         self._entries: list[bytes | tuple[Delta, list[str]]] = []
         self._open: dict[Hashable, list[str]] = {}

@@ -1,4 +1,4 @@
-"""The schema as others read it: JSON Schema, and types for TypeScript.
+"""The schema for other programs: JSON Schema, and types for TypeScript.
 
 Both say what stands on the wire, unless ``private`` was set or not: a field that may be left out,
 because it equals its default or stays in the process, is optional. Readers skip what they do not
@@ -69,7 +69,7 @@ def _is_known(name: str) -> bool:
 
 
 def _inlined(schema: Any, found: dict[str, Any]) -> Any:
-    """Put definitions in the place of the references to them: none of ours refers to itself."""
+    """Replace references by their definitions: none of ours refers to itself."""
     match schema:
         case {"$ref": str(reference), **more}:
             return _inlined(found[reference.rpartition("/")[2]], found) | more

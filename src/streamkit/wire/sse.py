@@ -56,12 +56,12 @@ HEADERS: Final[Mapping[str, str]] = MappingProxyType(
         "x-accel-buffering": "no",
     }
 )
-"""The headers of a response that streams such frames and is not to be held up on its way."""
+"""The headers of a response that streams such frames, which no proxy may buffer."""
 
 _DATA = b"data: "
 
 HEARTBEAT: Final = b":\n\n"
-"""A comment: every reader skips it, and every proxy sees that the connection is alive."""
+"""A comment frame: clients skip it, and proxies keep the connection open."""
 
 
 def encode(event: object, *, id: str | int | None = None, private: bool = False) -> bytes:
@@ -124,7 +124,7 @@ def gap(missed: int) -> bytes:
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
-    """One server-sent event, whatever is in it."""
+    """One server-sent event with any data."""
 
     data: str
     """The values of the ``data`` lines, joined by LF."""
@@ -135,7 +135,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FrameDecoder:
-    """Returns the frames in chunks of bytes, by the rules of WHATWG's HTML standard.
+    """A decoder of frames from chunks of bytes, by the rules of WHATWG's HTML standard.
 
     Lines end with LF, CR or CRLF; a frame ends with a blank line, and one without data is none.
     A BOM at the start is skipped, and so are comments.
@@ -204,7 +204,7 @@ class FrameDecoder:
 
 
 class Decoder(Generic[Own]):
-    """Returns the events in chunks of bytes, wherever those were cut.
+    """A decoder of events from chunks of bytes, which may be split anywhere.
 
     A frame whose data is no event raises `MalformedItem`, after the events before it were returned;
     the next call continues behind it. Frames with blank data are skipped. ``max_line`` is how many
@@ -213,7 +213,7 @@ class Decoder(Generic[Own]):
     Events of your own come back too, where ``types`` names their classes: dataclasses, TypedDicts,
     attrs classes, msgspec structs and pydantic models that say their ``type`` (a default, a
     ``Literal``, a tag), or else go by their class's name. To say it for them, or to give a function
-    in place of a class, pass a mapping. A ``type`` that nobody knows makes an `Unrecognized`.
+    in place of a class, pass a mapping. An unknown ``type`` makes an `Unrecognized`.
 
     Raises:
         UsageError: ``types`` cannot be distinguished, from each other or from streamkit's own.

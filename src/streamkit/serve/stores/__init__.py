@@ -1,4 +1,4 @@
-"""Where runs are kept, so that another process, or a later one, finds them.
+"""The store of runs, so that another process, or a later one, finds them.
 
 A `Store` is what `streamkit.serve.Runs` need of an engine. A run has one owner, the process that
 reads its source: the owner takes a lease, appends what is new, and so keeps the lease. Everybody
@@ -34,17 +34,17 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Found(NamedTuple):
-    """A run, and how far it is."""
+    """A run and its state."""
 
     info: RunInfo
     is_over: bool
     """Whether all of it is stored."""
     is_alive: bool
-    """Whether its owner is; never where it is over."""
+    """Whether its owner is alive; False once the run is over."""
 
 
 class Store(Protocol):
-    """Keeps runs for some time after their last frame.
+    """A store that keeps runs for some time after their last frame.
 
     What its engine raises, it raises: `Runs` go on, try again, and then append everything anew.
     """
@@ -59,7 +59,7 @@ class Store(Protocol):
 
         Args:
             run: the run.
-            stop: called when somebody asks for the run to be stopped.
+            stop: called when a client asks for the run to be stopped.
 
         Returns:
             None; or the id of the run that has the name, and then no lease is taken.
@@ -70,7 +70,7 @@ class Store(Protocol):
         """Keep what is new of a run, and renew its lease; after the last part, end it.
 
         Returns:
-            Whether anybody follows the run.
+            Whether a client follows the run.
         """
         ...
 
@@ -95,5 +95,5 @@ class Store(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Let go of connections. The store can be used again."""
+        """Close the connections. The store can be used again."""
         ...

@@ -13,7 +13,7 @@ __all__ = ["Memory"]
 
 
 class Memory:
-    """Keeps runs in this process: they end with it, and no other process finds them.
+    """A store in this process: runs end with it, and no other process finds them.
 
     Args:
         ttl: how many seconds a run is kept after its end.

@@ -6,15 +6,15 @@ Keys of a run have its id in braces, so that all of them are on one node of a cl
     streamkit:{ID}:frames   a stream; an entry is a part, its id the number of its last frame
     streamkit:{ID}:joined   a list of the older frames, joined
     streamkit:{ID}:lease    there as long as the owner is
-    streamkit:{ID}:read     there as long as somebody follows
-    streamkit:{ID}:stop     there once somebody asked for the end
+    streamkit:{ID}:read     there as long as a client follows
+    streamkit:{ID}:stop     there once a client asked for the end
     streamkit:name:HASH     the id of the run of a name
 
 A part is also published, so that followers need no request for it; who misses one reads the stream.
 
 Laws of this module:
 
-1. A part is stored whole or not at all, and never twice: whatever is uncertain is replaced whole.
+1. A part is stored whole or not at all, and never twice: an uncertain one is replaced whole.
 2. All that follow in a process share one connection, on which nothing is written but subscriptions.
 3. Every key expires.
 """
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["Redis"]
 
 MAX_PUBLISHED = 2**16
-"""How many bytes of a part are published; of larger ones only that they are there."""
+"""The size in bytes up to which a part is published; a larger one is only announced."""
 
 CONNECTIONS = 16
 """How many connections a process writes and reads with, beside the one that follows."""
@@ -51,7 +51,7 @@ HEALTH_CHECK_EVERY = 10.0
 """Seconds of silence after which the connection that follows is tried."""
 
 RETRY_EVERY = 0.2
-"""Seconds between two attempts to reach a server that is away."""
+"""Seconds between two attempts to reach a server that is unavailable."""
 
 _IF_IT_IS = "return redis.call('get', KEYS[1]) == ARGV[1] and redis.call("
 _SET_IF = _IF_IT_IS + "'set', KEYS[1], ARGV[2], 'px', ARGV[3])"
@@ -74,7 +74,7 @@ class _CopyLostError(Exception):
 
 
 class Redis:
-    """Keeps runs in a Redis server, of version 6.2 or later, or in what speaks like one.
+    """A store of runs in a Redis server, version 6.2 or later, or a compatible one.
 
     Args:
         server: its address, such as ``"redis://localhost:6379/0"``, or a client of redis-py's
@@ -223,7 +223,7 @@ class Redis:
         if id in self._owned:
             self._owned[id].stop()
 
-    # --- for everybody else
+    # --- for other processes
 
     async def follow(self, id: str) -> AsyncIterator[Part]:
         """Return a run's frames: what is there, and then what comes."""
@@ -296,7 +296,7 @@ class Redis:
             await self._client.publish(_text(process), id)
 
     async def aclose(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         await self._changes.aclose()
         await self._client.aclose()
 
@@ -349,7 +349,7 @@ class _Owner:
         self._connections = 0
 
     def give_time(self) -> None:
-        """Begin anew: Redis is away."""
+        """Restart the wait: Redis is unavailable."""
         self._missing_since = None
 
     def is_dead(self, connections: int, *, has_lease: bool) -> bool:
@@ -394,10 +394,10 @@ class _Changes:
         self._task: asyncio.Task[None] | None = None
         self._is_open = False
         self.connections = 0
-        """How often there was a new connection: how often the server may have been away."""
+        """The number of connections so far: the server may have been away before each."""
 
     async def listen(self) -> None:
-        """Begin, unless it has begun."""
+        """Start listening, unless it has started."""
         if not self._task:
             self._is_open = True
             self._task = asyncio.ensure_future(self._run())
@@ -459,7 +459,7 @@ class _Changes:
                 inbox.put(msgspec.msgpack.decode(data, type=Part) if data else None)
 
     async def aclose(self) -> None:
-        """Let go of it."""
+        """Close the connection."""
         task, self._task, self._pubsub, self._is_open = self._task, None, None, False
         while task and not task.done():  # redis-py 8.1 may swallow a cancellation
             task.cancel()

@@ -1,4 +1,4 @@
-r"""Events as AG-UI 1.0: what `@ag-ui/client`, and all that is built on it, reads.
+r"""Events as AG-UI 1.0, for `@ag-ui/client` and the frontends that use it.
 
     data: {"type":"TEXT_MESSAGE_CONTENT","messageId":"lc_run--1","delta":"Hel"}
 
@@ -10,10 +10,10 @@ Laws of this file:
    client that cannot read two messages at a time gets them in turn by the stage `sequential`.
 3. A tool that runs was called on this wire before: by the model, in the client's own history, or
    else by a call that is made up for it. No two calls of a run have one id.
-4. What AG-UI has no word for is ``CUSTOM``, named ``streamkit.`` and the event's type, with the
-   event as JSON. Steps are nodes; those of other runnables are left out.
-5. Exception texts leave the process only with ``private=True``, and so does whatever else
-   `streamkit.wire.to_dict` keeps back.
+4. An event without a form in AG-UI is ``CUSTOM``, named ``streamkit.`` and the event's type, with
+   the event as JSON. Steps are nodes; those of other runnables are left out.
+5. Exception texts leave the process only with ``private=True``, and so do all other data
+   that `streamkit.wire.to_dict` leaves out.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class Conversation:
 
     @property
     def messages(self) -> list[Fields]:
-        """All messages, as the client holds them."""
+        """All messages, as the client has them."""
         return list(self._by_id.values())
 
     def begin(self, id: str, role: str) -> Fields:

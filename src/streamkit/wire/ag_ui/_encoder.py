@@ -1,4 +1,4 @@
-"""The events of one run as AG-UI's: what is open, and what to write of each event."""
+"""The events of one run as AG-UI events, and the parts that are open."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class _Part(NamedTuple):
 
 
 class Encoder(BaseEncoder):
-    r"""Writes the events of one run as AG-UI frames.
+    r"""One run's encoder of AG-UI frames.
 
     Args:
         request: what the client sent. It names thread and run, and the calls that it knows.
@@ -139,7 +139,7 @@ class Encoder(BaseEncoder):
         return frames
 
     def _snapshot(self) -> Frames:
-        """Write what the client holds from now on, if a message changed or was taken back."""
+        """Write the client's messages, if one changed or was withdrawn: no event changes one."""
         if self._needs_snapshot:
             self._needs_snapshot = False
             yield frame({"type": "MESSAGES_SNAPSHOT", "messages": self.conversation.messages})
@@ -168,7 +168,10 @@ class Encoder(BaseEncoder):
         return self._finish({**end, **usage(event)}, "failed")
 
     def _finish(self, end: Fields, status: Status) -> Frames:
-        """End what is open, innermost first, and then the run."""
+        """End all open parts, innermost first, and then the run.
+
+        ``@ag-ui/client`` 1.0.0 fails on a ``RUN_FINISHED`` while anything is open.
+        """
         for part in reversed(self._open.values()):
             yield from part.end()
         if self._subagents:
@@ -305,7 +308,7 @@ class Encoder(BaseEncoder):
         return self._result(event, event.tool_call_id, text, status="error", error=event.error.name)
 
     def content(self, event: Content) -> Frames:
-        """Return the result of a tool that the provider ran, or whatever else it is."""
+        """Return the result of a tool that the provider ran, or any other block as custom data."""
         call = self.calls.current(answered_call(event.block))
         if call is None:
             return self.other(event)
@@ -315,7 +318,7 @@ class Encoder(BaseEncoder):
         call = self.calls[call_id]
         if isinstance(event, (ToolEnd, ToolError)) and not call.is_shown:
             yield from self._call(event, None)
-        if self._is_old:  # (before 1.0 a result is a text)
+        if self._is_old:  # (clients before AG-UI 1.0 accept only a text as a result)
             content = text_of(content)
         result = {"messageId": self.result_id(call_id), "toolCallId": call_id, "role": "tool"}
         self.conversation.result(result["messageId"], call_id, content)
@@ -323,7 +326,7 @@ class Encoder(BaseEncoder):
         tag = self._tag(event)
         yield frame({"type": "TOOL_CALL_RESULT", **result, "content": content, **about, **tag})
 
-    # --- all else
+    # --- other events
 
     def state_snapshot(self, event: StateSnapshot) -> Frames:
         """Return the state, or what changed in it, whichever is shorter. A subgraph's is custom."""
@@ -347,7 +350,7 @@ class Encoder(BaseEncoder):
         return ()
 
     def _question(self, event: Interrupt) -> tuple[str | None, str | None]:
-        """Return the call that is asked about, if it is one alone, and the text for the user."""
+        """Return the call that is asked about, if there is exactly one, and the user's text."""
         questions = questions_in(event.value, event.tool_call_id)
         if len(questions) != 1:
             return event.tool_call_id, None
@@ -366,7 +369,7 @@ class Encoder(BaseEncoder):
     # --- parts
 
     def _open_part(self, event: PartStart, delta: str, id: dict[str, str], *ends: str) -> None:
-        """Note how to go on with a part, and how to end it."""
+        """Register an open part: how its deltas begin, and the events that end it."""
         head = delta_head({"type": delta, **id}, "delta")
         self._open[event.message_id, event.block_id] = _Part(head, id, ends)
 

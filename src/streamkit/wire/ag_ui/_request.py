@@ -33,7 +33,7 @@ class Resume(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     interrupt_id: str
     """The interrupt that it answers."""
     status: Literal["resolved", "cancelled"]
-    """Whether somebody answered."""
+    """Whether the user answered or cancelled."""
     payload: Any = None
     """The answer."""
 

@@ -1,4 +1,4 @@
-"""Which subgraphs a run has been in, as AG-UI's subagents: each opens once, and ends once.
+"""The subgraphs of a run as AG-UI's subagents: each opens once, and ends once.
 
 A subgraph is known by its namespace, and opens when the first event comes out of it. It ends with
 the graph's own step where the source has steps, and else with the run.
@@ -19,7 +19,7 @@ Namespace: TypeAlias = tuple[str, ...]
 
 
 def tag_of(origin: Origin) -> Fields:
-    """Return what an AG-UI event says about the subgraph it comes from.
+    """Return the field of an AG-UI event that names its subgraph.
 
     >>> tag_of(Origin(namespace=("hotel:1", "book:2")))
     {'subagentRunId': 'hotel:1|book:2'}
@@ -38,16 +38,16 @@ class Subagents:
         self._pauses: dict[Namespace, list[str]] = {}
 
     def graph_starts(self, event: StepStart) -> None:
-        """Note a graph that may be a subgraph: what is inside of it ends with it."""
+        """Register a graph that may be a subgraph: subagents inside end with it."""
         self._graphs.add(event.step_id)
 
     def tool_starts(self, origin: Origin, tool_call_id: str) -> None:
-        """Note a tool that may run a subgraph."""
+        """Register a tool that may run a subgraph."""
         if origin.run_id:
             self._tools[origin.run_id] = tool_call_id
 
     def pause(self, event: Interrupt) -> None:
-        """Note what a subgraph waits for, and whatever is around it."""
+        """Register an interrupt for its subgraph and for those around it."""
         for namespace in _around(event.origin):
             self._pauses.setdefault(namespace, []).append(event.interrupt_id)
 

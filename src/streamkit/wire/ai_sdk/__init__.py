@@ -50,10 +50,10 @@ __all__ = [
 HEADERS: Final[Mapping[str, str]] = MappingProxyType(
     {**sse.HEADERS, "x-vercel-ai-ui-message-stream": "v1"}
 )
-"""The headers of a response that streams such frames and is not to be held up on its way."""
+"""The headers of a response that streams such frames, which no proxy may buffer."""
 
 HEARTBEAT: Final = sse.HEARTBEAT
-"""A comment: every reader skips it, and every proxy sees that the connection is alive."""
+"""A comment frame: clients skip it, and proxies keep the connection open."""
 
 
 def encoder(

@@ -56,7 +56,7 @@ def _approvals(tools: Sequence[Tool]) -> Iterator[tuple[str, str, Approval]]:
 
 
 def _place(approval: tuple[str, str, Approval]) -> tuple[int, str]:
-    """Order numbers as such: the client may have made a long or a strange one."""
+    """Order ids that are numbers by their value; the client may send any text."""
     number = approval[1]
     return len(number), number
 

@@ -45,7 +45,7 @@ class Continuation(NamedTuple):
     calls: tuple[str, ...] = ()
     """The calls in it, by their ids there."""
     denied: frozenset[str] = frozenset()
-    """Those of them that the user did not allow."""
+    """The calls among them that the user denied."""
     answered: tuple[dict[str, Any], ...] = ()
     """The data of the ``data-interrupt`` parts that the user answered."""
 
@@ -66,12 +66,15 @@ class CallEncoder(BaseEncoder):
     def _of_call(
         self, type: str, call: Call, payload: dict[str, Any] | None = None, **fields: Any
     ) -> bytes:
-        """Return a chunk about a call; ``dynamic`` means that the client need not know the tool."""
+        """Return a chunk about a call; ``dynamic`` means that the client need not know the tool.
+
+        ai 5 fails where a result lacks the ``dynamic`` of its call, so every chunk has it.
+        """
         executed = True if call.provider_executed else None
         about = {"toolCallId": call.id, "dynamic": True, "providerExecuted": executed}
         return chunk(type, payload, **about, **fields)
 
-    # --- the model writes
+    # --- calls of models
 
     def tool_call_start(self, event: ToolCallStart) -> Iterator[bytes]:
         call = self.calls[event.tool_call_id]
@@ -105,14 +108,14 @@ class CallEncoder(BaseEncoder):
         payload = {"input": input}
         return self._of_call(kind, call, payload, toolName=call.name, providerMetadata=source)
 
-    # --- the tool runs
+    # --- tool runs
 
     def tool_start(self, event: ToolStart) -> Iterable[bytes]:
         self._running.add(event.tool_call_id)
         return self._shown(event, event.input)
 
     def _shown(self, event: ToolStart | ToolEnd | ToolError, input: object) -> Iterator[bytes]:
-        """Write a call that no model was seen to write."""
+        """Write a call that no model wrote: the client fails on a result of an unknown call."""
         call = self.calls.get(event.tool_call_id)
         if call and not call.is_shown:
             call.is_shown = True
@@ -145,7 +148,7 @@ class CallEncoder(BaseEncoder):
             yield self._failed(call, error_text(event.error))
 
     def message_replaced(self, event: MessageReplaced) -> Iterator[bytes]:
-        """Write the result that a node put in the place of a tool's own."""
+        """Write the result by which a node replaced a tool's own."""
         call = self.calls.get(event.tool_call_id)
         if call and call.is_shown:
             yield self._output(call, fields_of_message(event.message).get("content"))
@@ -164,14 +167,14 @@ class CallEncoder(BaseEncoder):
         return self._output(call, output) if call and call.provider_executed else None
 
     def end_calls(self, why: str) -> Iterator[bytes]:
-        """End the calls that will have no result any more."""
+        """End the calls that get no result any more."""
         for id in list(self._heads):
             yield self._bad_input(self.calls[id], "", why)
         self._heads.clear()
         for call in list(self._unanswered.values()):
             yield self._failed(call, why)
 
-    # --- somebody is asked
+    # --- interrupts
 
     def interrupt(self, event: Interrupt) -> Iterator[bytes]:
         yield data("interrupt", self._asked(event), id=event.interrupt_id)

@@ -11,7 +11,7 @@ from .._frames import frame
 __all__ = ["RULES", "Rules", "Target", "chunk", "data", "metadata_of", "rules_of", "usage_form"]
 
 Target: TypeAlias = Literal[5, 6, 7]
-"""The major version of the ``ai`` package that reads."""
+"""The major version of the client's ``ai`` package."""
 
 
 class Rules(NamedTuple):
@@ -44,7 +44,8 @@ def rules_of(target: Target) -> Rules:
 def chunk(type: str, payload: dict[str, Any] | None = None, **fields: Any) -> bytes:
     r"""Return a chunk: the fields that are not None, and all of the payload.
 
-    Clients refuse a null in an optional field, and the absence of a payload that is null.
+    The zod schemas of ai 5 to 7 refuse a null in an optional field, and a payload (``data``,
+    ``input``, ``output``) that is left out because it is null.
 
     >>> chunk("text-start", id="m:0", providerMetadata=None)
     b'data: {"type":"text-start","id":"m:0"}\n\n'
@@ -59,7 +60,7 @@ def data(name: str, data: object, **fields: Any) -> bytes:
 
 
 def metadata_of(origin: Origin, **more: Any) -> dict[str, Any] | None:
-    """Return where a part comes from, in the two levels that clients insist on.
+    """Return the origin of a part, in the two levels that the clients' schema requires.
 
     >>> metadata_of(Origin(node="agent"))
     {'streamkit': {'node': 'agent'}}
@@ -75,7 +76,7 @@ def metadata_of(origin: Origin, **more: Any) -> dict[str, Any] | None:
 
 
 def usage_form(usage: Usage) -> dict[str, int]:
-    """Return tokens in the AI SDK's words."""
+    """Return the usage with the AI SDK's field names."""
     form = {
         "inputTokens": usage.input_tokens,
         "outputTokens": usage.output_tokens,

@@ -41,7 +41,7 @@ _STEPS = (chunk("start-step"), chunk("finish-step"))
 
 
 class _Part(NamedTuple):
-    """A text or a reasoning that is open."""
+    """An open text or reasoning block."""
 
     kind: str
     id: str
@@ -49,7 +49,7 @@ class _Part(NamedTuple):
 
 
 class Encoder(CallEncoder):
-    """Writes the events of one run; `streamkit.wire.ai_sdk.encoder` describes the options.
+    """One run's encoder; `streamkit.wire.ai_sdk.encoder` describes the options.
 
     >>> from streamkit import Origin, RunStart
     >>> machine = Encoder(message_id="m1")
@@ -114,7 +114,8 @@ class Encoder(CallEncoder):
             case "completed":
                 last = chunk("finish", finishReason=self._finish_reason)
             case "interrupted":
-                # Not "interrupted": it means that a model was cut off, and stops automatic answers.
+                # Not "interrupted" (ai 7): it means that a model was cut off, and then the client
+                # sends no automatic answers; ai 5 and 6 refuse the stream for it.
                 last = chunk("finish", finishReason="other")
             case "cancelled":
                 last = chunk("abort")
@@ -127,11 +128,12 @@ class Encoder(CallEncoder):
         return self._end(chunk("error", errorText=error_text(event.error)), event.usage, "failed")
 
     def _end(self, last: bytes, usage: Usage | None, why: str | None) -> Iterator[bytes]:
-        """Close what is open before the last chunk: clients read nothing after an error."""
+        """Close all open parts before the last chunk: clients read nothing after an error."""
         for part in self._parts.values():
             yield chunk(f"{part.kind}-end", id=part.id)
         if why:
             yield from self.end_calls(why)
+        # Parts end before their step: clients before 7.0.79 forget open parts at `finish-step`.
         if self._in_step:
             yield chunk("finish-step")
         if usage:
@@ -142,7 +144,7 @@ class Encoder(CallEncoder):
     # --- messages
 
     def message_start(self, event: MessageStart) -> Iterator[bytes]:
-        """Begin a step, unless the message is part of one: other models or tools are at work."""
+        """Begin a step, unless another model or tool is still active in the current one."""
         if not (self._speaking or self._running or self._is_step_empty):
             if self._in_step:
                 yield chunk("finish-step")
@@ -162,7 +164,7 @@ class Encoder(CallEncoder):
         return ()
 
     def _take_back(self, event: MessageEnd) -> Iterator[bytes]:
-        """Reset the step, and write again what other messages and tools wrote in it.
+        """Reset the step, and repeat the frames of other messages and tools in it.
 
         Clients before 7.0.70 have no such chunk: they keep the text, and its calls fail.
         """

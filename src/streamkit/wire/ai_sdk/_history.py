@@ -58,7 +58,7 @@ def _question(message: AnyMessage) -> dict[str, Any]:
 
 
 class _Answer:
-    """One UI message of the assistant: what a client makes of the chunks of one run."""
+    """One UI message of the assistant, as a client builds it from the chunks of one run."""
 
     def __init__(self, id: str, *, private: bool) -> None:
         self.message: dict[str, Any] = {"id": id, "role": "assistant", "parts": []}

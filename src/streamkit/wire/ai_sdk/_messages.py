@@ -25,7 +25,7 @@ _DATA_URL = re.compile(r"data:[^,]*;base64,(.*)", re.DOTALL)
 
 
 class _Part(msgspec.Struct, rename="camel"):
-    """All parts have nothing in common but their type."""
+    """A part as JSON data; parts have only the type in common."""
 
 
 P = TypeVar("P", bound=_Part)

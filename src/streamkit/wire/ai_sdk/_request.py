@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 __all__ = ["Request", "graph_input", "read_request"]
 
 _MAX_BYTES: Final = 2**24
-"""How large a body may be, by default."""
+"""The largest size of a body in bytes, by default."""
 _MAX_MESSAGES: Final = 1000
-"""How many messages it may hold, by default."""
+"""The most messages in a body, by default."""
 
 
 Trigger: TypeAlias = Literal["submit-message", "regenerate-message"]
@@ -53,13 +53,13 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     chat_id: str
     """The chat's id: use it as the thread's, if the user may see that thread."""
     trigger: Trigger
-    """Whether there is something new, or an answer is asked for once more."""
+    """Whether the client sends a new message, or asks to regenerate an answer."""
     message_id: str | None = None
     """The message that was edited, or whose answer is asked for once more."""
     messages: tuple[UIMessage, ...]
     """The whole chat as the client knows it, the newest message last: see `to_messages`."""
     resume: dict[str, Any]
-    """Answers to interrupts, by interrupt id; empty where nothing was asked."""
+    """Answers to interrupts, by interrupt id; empty where there was none."""
     continues: Continuation | None
     """The message that the run continues; None where it begins a new one."""
 

@@ -1,4 +1,4 @@
-"""How a UI message stream that was cut off ends: see `streamkit.wire.resume`."""
+"""The end of a UI message stream that was cut off: see `streamkit.wire.resume`."""
 
 from __future__ import annotations
 

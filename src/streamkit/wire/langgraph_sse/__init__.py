@@ -1,4 +1,4 @@
-r"""Events as a LangGraph server's stream: what `useStream` and `@langchain/langgraph-sdk` read.
+r"""Events as a LangGraph server's stream, for `useStream` and `@langchain/langgraph-sdk`.
 
     event: messages|hotel:1
     data: [{"type":"AIMessageChunk","id":"lc_run--1","content":"Hel"},{"langgraph_node":"book"}]
@@ -8,10 +8,10 @@ Laws of this file:
 1. One terminal event, ``end`` or ``error``, and nothing after it. A run that was cut off is an
    ``error``, since no client sees that by itself.
 2. Chunks of a message all have its id: models that talk at once never mix.
-3. What a graph waits for stands under ``__interrupt__``, in the root's ``values`` and ``updates``.
-4. What the server has no word for is ``custom``, ``{"type": "streamkit.…"}``, the event as JSON.
-5. Exception texts leave the process only with ``private=True``, and so does whatever else
-   `streamkit.wire.to_dict` keeps back.
+3. A graph's interrupts are under ``__interrupt__``, in the root's ``values`` and ``updates``.
+4. An event without a form in the protocol is ``custom``: ``{"type": "streamkit.…"}`` and its JSON.
+5. Exception texts leave the process only with ``private=True``, and so do all other data that
+   `streamkit.wire.to_dict` leaves out.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The events of one run as a LangGraph server's: which stream mode each belongs to, and where."""
+"""The events of one run as a LangGraph server's frames: the stream mode and namespace of each."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _ROOT = Origin()
 
 
 class Encoder(BaseEncoder):
-    """Writes the events of one run; `encoder` describes the options.
+    """One run's encoder; `encoder` describes the options.
 
     >>> from streamkit import Origin, RunStart
     >>> machine = Encoder(thread_id="t", run_id="r")
@@ -78,9 +78,9 @@ class Encoder(BaseEncoder):
         self._heads: dict[tuple[str, tuple[str, ...]], bytes] = {}
         self._tools: dict[str, str] = {}
         self._failed: dict[str, ToolError] = {}
-        """Failures whose messages the state has still to show, by call."""
+        """Failed tools whose message is not yet in the state, by call."""
         self._failures: dict[str, bytes] = {}
-        """Messages of failures that are still to come."""
+        """Messages of failed tools whose `tool.error` has not come yet."""
         self._state: Fields = {}
         self._interrupts: list[Fields] = []
 
@@ -170,9 +170,9 @@ class Encoder(BaseEncoder):
             yield from self._result(event, content=_content(output), status="success", **more)
 
     def tool_error(self, event: ToolError) -> Frames:
-        """Write a failure, and the tool's message: with the words that the state holds for it.
+        """Write a failure, and the tool's message: with the content that the state has for it.
 
-        Those are the exception's. Without ``private`` they are one word, here and in the state.
+        That is the exception's text. Without ``private`` it is one word, here and in the state.
         """
         yield from self._tool("on_tool_error", event, event.name, error=error_text(event.error))
         if not self._private:
@@ -207,7 +207,8 @@ class Encoder(BaseEncoder):
     def _result(self, event: ToolEnd | ToolError, **fields: Any) -> Frames:
         """Return a tool's message. The id that it has in the state comes with the state.
 
-        Each of a call's has its own: a client appends to what it has under the same.
+        Each result of a call has an id of its own: `MessageTupleManager` of langgraph-sdk 1.15.0
+        appends to the message that has the same id, and drops a message without an id.
         """
         id = event.tool_call_id
         about = {"type": "tool", "id": self.result_id(id), "tool_call_id": id, "name": event.name}
@@ -222,7 +223,7 @@ class Encoder(BaseEncoder):
         return self._values(dict_or_empty(state))
 
     def interrupt(self, event: Interrupt) -> Frames:
-        """Return what the graph waits for: nothing to answer, and so no list, for a breakpoint."""
+        """Return the graph's interrupts: an empty list for a breakpoint, which needs no answer."""
         asked = event.value
         waits = [] if event.static else [{"id": event.interrupt_id, "value": asked}]
         self._interrupts.extend(waits)
@@ -246,7 +247,7 @@ class Encoder(BaseEncoder):
         data = {name: form.get(name) for name in names}
         return self._write_json("checkpoints", event, {**data, "tasks": []})
 
-    # --- all else
+    # --- other events
 
     def step_start(self, event: StepStart) -> Frames:
         asked = {"input": event.input} if self._private else {}

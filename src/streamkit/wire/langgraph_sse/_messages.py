@@ -52,7 +52,7 @@ def metadata(origin: Origin, *, private: bool) -> Fields:
 
 
 class Chunks:
-    """One message: each method gives a chunk of it as JSON."""
+    """One message: each method returns a chunk of it as JSON."""
 
     def __init__(self, start: MessageStart, *, private: bool) -> None:
         self._private = private
@@ -97,7 +97,7 @@ class Chunks:
         return self._chunk(additional_kwargs={"citations": [about]})
 
     def call_start(self, event: ToolCallStart) -> bytes:
-        """Begin a call, if it is for anybody here to answer."""
+        """Begin a call, unless the provider runs it."""
         if event.provider_executed:
             self._not_ours.add(event.block_id)
             return b""
