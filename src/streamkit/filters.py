@@ -137,7 +137,7 @@ def _sample(cls: Any) -> Event:
 # --- as astream_events filters
 
 
-def runs(  # noqa: PLR0913  (these are the six words of upstream)
+def runs(  # noqa: PLR0913  (the six arguments of upstream)
     *,
     include_names: Sequence[str] | None = None,
     include_types: Sequence[str] | None = None,
@@ -146,7 +146,7 @@ def runs(  # noqa: PLR0913  (these are the six words of upstream)
     exclude_types: Sequence[str] | None = None,
     exclude_tags: Sequence[str] | None = None,
 ) -> Filter:
-    """Keep the runs that ``astream_events`` would keep, given the same words.
+    """Keep the runs that ``astream_events`` would keep, given the same arguments.
 
     To be kept is to be named by any of the ``include_`` lists, if there is one, and by none of
     the ``exclude_`` lists. Types are ``chain`` (also graphs and nodes), ``chat_model``, ``llm``,
@@ -180,6 +180,7 @@ def runs(  # noqa: PLR0913  (these are the six words of upstream)
          for what in ("names", "types", "tags")]
         for how in ("include", "exclude")
     ]  # fmt: skip
+    # As langchain-core's `_RootEventFilter` (0.3 to 1.8): any include list, and no exclude list.
     takes_all = all(words is None for words in include)
 
     def keeps(event: Event, now: OpenBrackets) -> bool:
@@ -218,7 +219,8 @@ def _name(event: Event) -> str | None:
 
 
 def _type(event: Event, now: OpenBrackets) -> str:
-    """Return upstream's word for the run that an event belongs to."""
+    """Return upstream's type of the run that an event belongs to."""
+    # langchain-core has no types for graphs and nodes, and compares a custom event's name instead.
     match event:
         case ToolStart() | ToolDelta():
             return "tool"
@@ -251,7 +253,7 @@ def nodes(*names: str) -> Filter:
 
 
 def agents(*names: str) -> Filter:
-    """Keep what agents of these names do, as ``create_agent(name=...)`` names them.
+    """Keep what agents of these names do: the name in ``create_agent(name=...)``.
 
     Raises:
         UsageError: no name is given, or something that is no name.
@@ -305,17 +307,17 @@ def depth(most: int) -> Filter:
 
 
 inside_tools: Filter = Filter(lambda event, now: now.has_tool_around(event), "inside_tools")
-"""Keeps what happens inside a tool, such as the messages of a model that a tool calls.
+"""A filter of what happens inside a tool, such as the messages of a model that a tool calls.
 
-By ``origin.tool_call_id`` where the source has it. In ``messages`` mode, a model's message of the
-node ``"tools"``.
+It goes by ``origin.tool_call_id`` where the source has it; in ``messages`` mode, by the node
+``"tools"``.
 """
 
 internal: Filter = Filter(lambda event, _: event.origin.internal, "internal")
-"""Keeps what models do that upstream keeps from users, such as LangChain's own summaries."""
+"""A filter of model calls that users do not see, such as LangChain's own summaries."""
 
 conversation: Filter = (~(internal | inside_tools)).named("conversation")
-"""Keeps what belongs to the outermost conversation: nothing internal, and nothing inside tools.
+"""A filter of the outermost conversation: nothing internal, and nothing inside tools.
 
 `EventStream.text`, the presets and the wire formats show only this, unless they are asked for more.
 """
@@ -335,7 +337,7 @@ def under(tool_call_id: str) -> Filter:
     return Filter(lambda event, now: now.is_under(event, tool_call_id), expression)
 
 
-# --- by who and what
+# --- by role and by tool
 
 
 def roles(*names: str) -> Filter:

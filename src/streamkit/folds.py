@@ -1,4 +1,4 @@
-"""From events back to whole things: messages, and a run.
+"""Folds: LangChain messages, or a whole run, built from events.
 
 A fold is fed events and can be asked for its result at any time. `MessageFold` is also a stage.
 To feed costs the same however long the run is.
@@ -61,7 +61,7 @@ __all__ = ["UNFOLDED", "MessageFold", "Result", "Retrieval", "RunFold", "ToolRun
 UNFOLDED: frozenset[type[Event]] = frozenset(
     {ReasoningDelta, StepDelta, TextDelta, ToolCallDelta, ToolDelta}
 )
-"""The classes that `RunFold` makes nothing of, so that a stream need not feed it each delta."""
+"""The classes that `RunFold` does not use, so that a stream need not feed it each delta."""
 
 
 def text_of(event: Event) -> Iterable[str]:
@@ -80,7 +80,7 @@ def text_of(event: Event) -> Iterable[str]:
 
 
 class ToolRun(Base, msgspec.Struct, kw_only=True):
-    """A tool that ran: its call, and what came of it."""
+    """A tool that ran: its call, and its result."""
 
     tool_call_id: str
     """The call it answers."""
@@ -166,10 +166,10 @@ class Result(Base, msgspec.Struct, kw_only=True):
 
 
 class MessageFold:
-    """Makes LangChain's messages out of events: a stage from events to messages.
+    """A fold from events to LangChain's messages; it is also a stage.
 
-    It makes none of an attempt that was abandoned. Texts have their citations as ``annotations``,
-    and a call of a tool that the provider runs stands among the blocks, as LangChain's standard
+    It makes no message of an abandoned attempt. Texts have their citations as ``annotations``, and
+    a call of a tool that the provider runs stands among the blocks, as LangChain's standard
     content has them. A message that is nothing but text has a str as its content.
 
     >>> from streamkit import normalize
@@ -221,10 +221,10 @@ class _Draft:
                 self._server_calls[event.tool_call_id] = event.block_id
                 self._blocks[event.block_id] = _server_call_block(event)
             case ToolCallEnd():
-                pass  # the end of the message has them all
+                pass  # MessageEnd has all calls of the application
 
     def _add_content(self, event: Content) -> None:
-        """Add a block that came whole: with a call's id, it is the call in the provider's words."""
+        """Add a block that came whole; it replaces the provider's own call whose id it has."""
         call = self._server_calls.get(dict_or_empty(event.block).get("id", ""))
         if call is not None:
             del self._blocks[call]
@@ -284,6 +284,7 @@ def _usage_metadata(usage: Usage | None) -> Any:
     if usage is None:
         return None
     metadata = msgspec.to_builtins(usage)
+    # LangChain leaves out details that are empty.
     return {key: value for key, value in metadata.items() if value != {}}
 
 
@@ -309,7 +310,7 @@ def _content(output: object) -> Any:
 
 
 class RunFold:
-    """Makes a `Result` out of a whole run's events.
+    """A fold from the events of a whole run to its `Result`.
 
     >>> from streamkit import normalize
     >>> run = RunFold()
@@ -339,7 +340,7 @@ class RunFold:
         self._open.end(event)
 
     def result(self) -> Result:
-        """Return the run as far as it has come."""
+        """Return the result of the events so far."""
         result = self._result
         is_over = result.status in {"completed", "interrupted"}
         result.messages, result.side_messages = self._messages.conversation(is_over=is_over)
@@ -369,7 +370,7 @@ class RunFold:
         self._messages.add(message, *ids, is_side=is_side, is_hidden=tool is not None)
 
     def _follow(self, event: Event) -> None:
-        """Follow what becomes of messages, and of the state that holds them."""
+        """Record the changes of messages, and of the state that holds them."""
         messages = self._messages
         is_outermost = not event.origin.namespace and event.origin.tool_call_id is None
         match event:

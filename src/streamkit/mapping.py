@@ -69,7 +69,7 @@ AsyncBegin: TypeAlias = Callable[[], Callable[[T], Awaitable[Sequence[U]]]]
 
 
 class Mapped(Generic[T, U]):
-    """A mapping: makes the stage of each stream that it maps."""
+    """A mapping, which makes a new stage for each stream."""
 
     def __init__(self, begin: Begin[T, U], *, passes: bool = False) -> None:
         self._begin = begin
@@ -93,7 +93,7 @@ class Mapped(Generic[T, U]):
 
 
 class AsyncMapped(Generic[T, U]):
-    """The same for coroutine functions: it makes stages for `AsyncEventStream.map` alone."""
+    """A mapping by coroutine functions, for `AsyncEventStream.map` alone."""
 
     def __init__(self, begin: AsyncBegin[T, U], *, passes: bool = False) -> None:
         self._begin = begin
@@ -195,7 +195,7 @@ def _refuse_awaitable(outcome: Any) -> NoReturn:
 
 
 class PerRun(Generic[T, U]):
-    """A stage that remembers things: ``stage()`` makes one for each stream.
+    """A stage with state: ``stage()`` makes one for each stream.
 
     Args:
         factory: makes the stage, or what makes it.
@@ -230,7 +230,7 @@ class PerRun(Generic[T, U]):
 
 
 def per_run(factory: Callable[[], AnyStage[T, U]]) -> PerRun[T, U]:
-    """Return a stage that remembers things, made anew by ``factory`` for every stream.
+    """Return a stage with state, made anew by ``factory`` for every stream.
 
     ``factory`` is a class or a function; what it makes is a stage, or a `Mapper`.
 
@@ -250,7 +250,7 @@ def per_run(factory: Callable[[], AnyStage[T, U]]) -> PerRun[T, U]:
 
 
 class _Registry(Generic[R]):
-    """Functions, by what they are for."""
+    """The functions of a mapper, by the events that they map."""
 
     _awaits = False
 
@@ -392,13 +392,14 @@ class AsyncMapper(_Registry["Outcome[U] | Awaitable[Outcome[U]]"], Generic[U]):
 
 
 class _Dispatch(Generic[R]):
-    """One run's way from an event to the function that maps it."""
+    """The lookup of the function that maps an event, for one run."""
 
     def __init__(self, functions: dict[object, Callable[[Any], R]]) -> None:
         self._functions = functions
         self._tools: dict[str, str] = {}
 
     def __call__(self, event: Event) -> R | None:
+        # A payload has a class only after `typed_payloads`, or where the node wrote an object.
         if isinstance(event, Custom):
             cls: type = event.data.__class__
             by_payload = self._functions.get(("payload", cls))
@@ -443,9 +444,9 @@ def typed_payloads(
             or dataclass, or a function that raises where the payload does not fit. Events without
             a name, as a graph's stream writer sends them, go by what their payload has under
             ``key``; the name None stands for all that go by no other.
-        key: where a nameless payload says what it is.
-        on_error: what becomes of a payload that does not fit: ``"event"`` puts an `Unrecognized`
-            in its place, which says why; ``"pass"`` passes it as it is.
+        key: the key of a nameless payload's type.
+        on_error: how to treat a payload that does not fit: ``"event"`` puts an `Unrecognized`
+            with the reason in its place; ``"pass"`` passes it as it is.
 
     Raises:
         UsageError: something in ``types`` is neither a type of data nor a function.

@@ -73,10 +73,8 @@ class Assembly(ToolRuns):
         ]
 
     def origin_of_write(self, namespace: tuple[str, ...]) -> Origin:
-        """Return the origin of what a graph's stream writer wrote: its node and call, if certain.
-
-        LangGraph says only which graph it was.
-        """
+        """Return the origin of a stream writer's data: the graph, and node and call if certain."""
+        # The items of `custom` mode (langgraph 1.2) name the graph, but no node.
         graph = self.scopes.origin(namespace)
         nodes = [
             it
@@ -194,6 +192,7 @@ class Assembly(ToolRuns):
         self, origin: Origin, interrupt_id: str, value: object = None, **details: Any
     ) -> None:
         """Show a pause, once."""
+        # LangGraph repeats an interrupt in each graph around it, and in the state.
         self.interrupted = True
         if interrupt_id in self.seen.interrupt_ids:
             return

@@ -61,7 +61,8 @@ _CALLS = frozenset({"tool_use", "tool_call", "function_call", "input_json_delta"
 
 
 def _blocks(content: object) -> list[str]:
-    """Return a content's blocks, spelled alike: version 3 makes a list of what was a str."""
+    """Return a content's blocks, spelled alike."""
+    # v3 (langchain-core 1.8) makes a list of content that is a str everywhere else.
     blocks: list[str] = []
     for block in cast("list[object]", content) if isinstance(content, list) else [content]:
         fields = dict_or_empty(block)
@@ -98,6 +99,7 @@ class DuplicateContent:
 
         Where its node is not known, as in a graph's state, it may be of any node of the graph.
         """
+        # A node's wrapper of an answer may keep neither the id nor the metadata, but keeps these.
         calls = tuple(call.get("id") for call in fields.get("tool_calls") or ())
         path = checkpoint_ns(origin.metadata) or "|".join(origin.namespace)
         answers: Mapping[int, str] = self._answers.get(path, {})

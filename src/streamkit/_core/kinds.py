@@ -29,6 +29,7 @@ _KINDS: dict[str, Kind] = {
     "langchain_core.messages.ai.AIMessage": "ai",
     "langchain_core.messages.tool.ToolMessage": "tool",
     "langchain_core.messages.base.BaseMessage": "other",
+    # Also GenerationChunk and ChatGenerationChunk, which are its subclasses.
     "langchain_core.outputs.generation.Generation": "generation",
 }
 

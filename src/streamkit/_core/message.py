@@ -156,10 +156,8 @@ class Message:
         self.has_last_chunk = True
 
     def finish(self, fields: Fields) -> None:
-        """Add the finished message: all of it if nothing was streamed, else what no chunk had.
-
-        Upstream's own merge repeats every chunk.
-        """
+        """Add the finished message: all of it if nothing was streamed, else what no chunk had."""
+        # Upstream's merged message repeats every chunk; only the usage may be in it alone.
         if self._blocks == 0 and not self.calls:
             self.add_whole(fields)
         elif self.total_usage is None:

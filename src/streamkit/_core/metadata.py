@@ -130,6 +130,7 @@ _FINISH_REASONS: dict[str, FinishReason] = {
     "malformed_function_call": "error",
 }
 
+# OpenAI, Gemini and Mistral; Anthropic; Bedrock; Ollama.
 _REASONS = ("finish_reason", "stop_reason", "stopReason", "done_reason")
 
 

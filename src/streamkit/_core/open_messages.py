@@ -56,6 +56,7 @@ class OpenMessages:
     def add(self, message: Message) -> None:
         """Add a message that begins, under its key."""
         origin = message.origin
+        # A RetryPolicy (langgraph 1.2) runs a node again in the same task, without any marker.
         task = checkpoint_ns(origin.metadata)
         for other in self._by_key.values() if task else ():
             if checkpoint_ns(other.origin.metadata) == task:
@@ -83,6 +84,7 @@ def _may_be(message: Message, id: str | None) -> bool:
     """Return whether ``id`` is, or may have become, a name of this message."""
     if not id or id in message.ids:
         return True
+    # One LangChain id and one of the provider: the Responses API of langchain-openai 1.x has both.
     has_langchain_id = any(map(_is_langchain_id, message.ids))
     return has_langchain_id != _is_langchain_id(id)
 

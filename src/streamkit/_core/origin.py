@@ -105,6 +105,7 @@ def is_node(run: Mapping[str, Any]) -> bool:
 
     What runs inside a node has the node's name in its metadata, too, but not as its own.
     """
+    # langgraph tags only the node's own run with `graph:step:N`.
     metadata: Mapping[str, Any] = run.get("metadata") or {}
     node = metadata.get("langgraph_node")
     in_graph = any(tag.startswith("graph:step:") for tag in run.get("tags") or ())

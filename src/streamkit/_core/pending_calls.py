@@ -127,8 +127,10 @@ class PendingCalls:
 
         It is the oldest pending call of that tool in the same graph with the same arguments;
         failing that, one whose arguments are a part of the input (the rest was injected); and
-        the oldest of all where the input is not known. Upstream may leave out the id.
+        the oldest of all where the input is not known.
         """
+        # `on_tool_start` (up to langchain-core 1.8) has no call id, and injected arguments such as
+        # the state are part of its input.
         calls = self._all() if given_id is None else self._calls.get(given_id, [])
         for state, ways in (("pending", _WAYS_TO_FIT), ("ended", (_equal, _part_of))):
             fitting = [it for it in calls if it.state == state]
@@ -147,7 +149,7 @@ class PendingCalls:
         call.is_confirmed = result.get("confirmed", True)
         output = result.get("output")
         call.output = output if isinstance(output, (str, list)) else None
-        # A node may put a value into its message as text or as JSON.
+        # ToolNode (langgraph 1.2, `msg_content_output`) writes a value as JSON, else as text.
         spellings = (output, str(output), json_text(output)) if "output" in result else ()
         call.spellings = frozenset(hash(repr(it)) for it in spellings)
 

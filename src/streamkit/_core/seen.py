@@ -57,6 +57,7 @@ class SeenRegistry:
         self._nameless: dict[int, object] = {}
         # Those that were spelled as dicts, pairs or texts, by content: the state makes new ones.
         self._expected: Counter[Hashable] = Counter()
+        # Interrupts by value, too: before langgraph 1.2 those of one task have the same id.
         self._waiting: list[tuple[str, Any, str]] = []
         self._checkpoint_ids: set[str] = set()
 
@@ -193,6 +194,7 @@ class SeenRegistry:
         """
         gone = {id(it): it for it in map(self._messages.get, write.removed) if it}
         if write.is_whole:
+            # An Overwrite, or `__remove_all__`: whatever is not among these messages is removed.
             ids = (fields_of(message).get("id") for message in write.messages)
             kept = {id(self._messages.get(it or "")) for it in ids}
             place = (namespace, write.channel)
@@ -204,14 +206,14 @@ class SeenRegistry:
                 seen.is_removed = True
                 yield seen
 
-    # --- tools that ask
+    # --- tools that interrupt
 
     def note_waiting(self, interrupt_id: str, value: object, tool_call_id: str) -> None:
-        """Record that a tool asks something. Those of one node may all have the same id."""
+        """Record the call whose tool raised an interrupt."""
         self._waiting.append((interrupt_id, value, tool_call_id))
 
     def tool_waiting(self, interrupt_id: str, value: object) -> str | None:
-        """Return the call whose tool asks this."""
+        """Return the call whose tool raised this interrupt."""
         asked = (call for id, it, call in self._waiting if id == interrupt_id and it == value)
         return next(asked, None)
 

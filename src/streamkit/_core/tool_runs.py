@@ -43,6 +43,7 @@ class ToolRuns(Brackets):
             number += 1
             id = f"{tool_call_id}#{number}"
             running = self._tool_running(id)
+        # Providers repeat ids, and some servers number the calls of each message from 0.
         bracket = Bracket(tool_end, origin, tool_call_id=id, name=name)
         self._begin(key, bracket)
         if call:
@@ -121,6 +122,7 @@ class ToolRuns(Brackets):
         given_id, name, content = fields["tool_call_id"], fields.get("name"), fields["content"]
         calls = self.seen.calls
         call = calls.answered_by(given_id, name, content, origin.namespace)
+        # langgraph's ToolNode answers a call of an unknown tool by itself: then no tool has run.
         if call is None or call.state == "pending":
             key = object()
             name, args = (name or call.name, call.args) if call else (name or "", None)
@@ -147,10 +149,9 @@ class ToolRuns(Brackets):
         self._end(key, "completed")
 
     def _swap_if_mistaken(self, key: Hashable, bracket: Bracket, output: object) -> None:
-        """Swap two brackets if the result is that of another call.
-
-        Identical parallel calls are matched by guess; the result carries the real id.
-        """
+        """Swap two brackets if the result is that of another call."""
+        # `on_tool_start` (up to langchain-core 1.8) has no call id, so identical parallel calls are
+        # matched by guess. Only the result has the real id.
         for answer in answers_in(output):
             given_id: Any = answer["tool_call_id"]
             if bracket.call and bracket.call.given_id == given_id:

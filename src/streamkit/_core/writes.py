@@ -1,7 +1,7 @@
 """The writes of a node to its graph's state: messages, their channels, and removals.
 
 {"messages": [RemoveMessage(id="m1"), AIMessage(…)]}          # an update
-{"messages": Overwrite([AIMessage(…)])}                        # langgraph 1.1 and later
+{"messages": Overwrite([AIMessage(…)])}                        # langgraph 1.0 and later
 [Command(update={"messages": […]}), {"messages": […]}]         # what a ToolNode returns
 """
 
@@ -48,10 +48,13 @@ def written_in(output: object) -> Any:
 
 
 _COMMAND = frozenset({"graph", "update", "resume", "goto"})
+# An Overwrite as JSON: langgraph's `channels/binop.py` (1.2) accepts {"__overwrite__": value},
+# and the dataclass's own fields.
 _OVERWRITE = "__overwrite__"
 
 
 def _is_langgraph(value: object, name: str) -> bool:
+    # By name, because an application may read a server's stream without having langgraph.
     cls = value.__class__
     return cls.__name__ == name and cls.__module__ == "langgraph.types"
 
@@ -63,6 +66,7 @@ def messages_in(values: object) -> list[Any]:
 
 def channel_writes(values: object) -> list[ChannelWrite]:
     """Return what a node's output, or a state, holds for each channel of messages."""
+    # A ToolNode (langgraph 1.2) returns a list where one of its tools returns a Command.
     values = written_in(values)
     if isinstance(values, (list, tuple)):
         return list(_list_writes(cast("list[object]", values)))

@@ -67,6 +67,7 @@ DIALECTS: dict[str, Callable[..., Adapter]] = {
     "v3": V3Reader,
 }
 
+# In this order: a dict of `langgraph_sdk` has the keys of a graph's own part as well.
 _PROOFS: dict[str, Callable[[object], bool]] = {
     "own": is_own,
     "events": is_event,

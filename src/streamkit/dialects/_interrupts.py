@@ -28,6 +28,7 @@ def show_interrupts(assembly: Assembly, origin: Origin, interrupts: Sequence[obj
 
 def note_waiting(assembly: Assembly, error: object, tool_call_id: str | None) -> None:
     """Note that a tool's call waits for the interrupts that it raised."""
+    # `GraphInterrupt` has its interrupts as its first argument, in every langgraph so far.
     interrupts: Any = next(iter(getattr(error, "args", ())), ())
     if isinstance(interrupts, (list, tuple)) and tool_call_id:
         for item in cast("list[object]", interrupts):
@@ -37,7 +38,7 @@ def note_waiting(assembly: Assembly, error: object, tool_call_id: str | None) ->
 
 def _interrupt_id(item: object) -> str:
     """Return the id that resumes this interrupt."""
-    # Before langgraph 0.6 it is a property (`interrupt_id`), computed from the namespace.
+    # No field before langgraph 0.6: 0.3 has only the namespace `ns`, 0.4 a property `interrupt_id`.
     fields = _fields(item)
     id: object = fields.get("id") or getattr(item, "interrupt_id", None)
     return str(id or "|".join(fields.get("ns") or ()) or "interrupt")

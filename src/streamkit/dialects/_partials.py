@@ -111,6 +111,7 @@ class _Growing:
         """Return what is new, as a chunk."""
         before, self._latest = self._latest, latest
         response = latest["response_metadata"]
+        # langgraph-api 0.16 sends no `messages/complete` for an answer: its finish reason ends it.
         is_over = finish_reason(response)[0] is not None
         calls = self._new_calls()
         calls += self._arguments(len(self._calls) if is_over else len(self._calls) - 1)

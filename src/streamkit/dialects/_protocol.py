@@ -134,6 +134,7 @@ class ProtocolMessages:
         message = self._by_run.get(run_id)
         if message and message.reader:
             return message
+        # Only langchain-core's own stream has run ids; a server's deltas have neither run nor id.
         messages = [] if run_id else self._about(event, namespace)
         if len(messages) == 1:
             return messages[0]
@@ -174,7 +175,8 @@ class ProtocolMessages:
 
 
 def _parts(raw: object) -> tuple[object, dict[str, Any]]:
-    """Return a payload and its metadata, of which a server sends none."""
+    """Return a payload and its metadata."""
+    # langgraph-api (0.16) sends the payload alone, langchain-core (1.8) a pair of both.
     if isinstance(raw, (tuple, list)):
         payload, metadata = cast("Sequence[object]", raw)
         return payload, dict_or_empty(metadata)

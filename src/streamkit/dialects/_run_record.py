@@ -111,6 +111,7 @@ def _kind_of_chain(event: dict[str, Any]) -> StepKind:
     metadata: Mapping[str, Any] = event.get("metadata") or {}
     if is_node(event):
         return "node"
+    # langgraph 1.1 and later set `ls_integration`; before, only the name identifies a root graph.
     at_root = "langgraph_node" not in metadata and metadata.get("ls_integration") == "langgraph"
     if at_root or event["name"] in {"LangGraph", metadata.get("lc_agent_name")}:
         return "graph"
@@ -125,6 +126,7 @@ def takes_place_of(new: Origin, old: Origin) -> bool:
 
 
 def _is_next_attempt(new: Origin) -> bool:
+    # langchain-core's `RunnableRetry` tags every attempt but the first.
     return any(tag.startswith("retry:attempt:") for tag in new.tags)
 
 
@@ -137,6 +139,8 @@ def _is_same_task(new: Origin, old: Origin) -> bool:
 
 def sent_tool_call_id(given: object) -> str | None:
     """Return the call that a node was sent to run: agents send each call to a task of its own."""
+    # langchain's `create_agent` and langgraph's prebuilt agent: `Send("tools", [call])`, later with
+    # the state beside it.
     calls = cast("list[object]", given if isinstance(given, list) else [given])
     sent = dict_or_empty(calls[0]) if len(calls) == 1 else {}
     sent = dict_or_empty(sent.get("tool_call", sent))
@@ -154,6 +158,7 @@ def answer_in(output: object) -> Mapping[str, Any] | Completion | None:
     """Return a model's whole answer: a message's fields, or a completion."""
     if kind_of(output):
         return fields_of(output)
+    # A completion model's: an LLMResult of callbacks and version 1, its dict in version 2.
     default: object = getattr(output, "generations", None)
     generations: Any = dict_or_empty(output).get("generations", default)
     if not generations or not generations[0]:

@@ -19,6 +19,7 @@ __all__ = ["Sum", "is_addable_dict"]
 
 def is_addable_dict(value: object) -> bool:
     """Return whether a value is a chunk of a RunnableParallel, or of what assigns like one."""
+    # By name, because langchain-core may not be imported in this process.
     return value.__class__.__name__ == "AddableDict" and isinstance(value, dict)
 
 

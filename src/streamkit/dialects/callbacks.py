@@ -138,7 +138,7 @@ class CallbackReader(RunReader):
 
     def _read_mode(self, namespace: tuple[str, ...], mode: str, payload: Any) -> None:
         if mode == "debug" and payload["type"] != "checkpoint":
-            return  # nodes are noted
+            return  # `debug` wraps tasks, too, but the nodes' runs are noted already
         if mode == "updates" and (self._unidentified or any(map(_lacks_ids, payload.values()))):
             self._unidentified.append((namespace, payload))  # the state is about to give them
             return

@@ -75,7 +75,7 @@ class ChunksReader(Reader):
         if last and last.try_append_text(raw):
             return
         self.assembly.start_run()
-        if isinstance(raw, str):
+        if isinstance(raw, str):  # from langchain-core 1.2 on a subclass, `TextAccessor`
             self._read_text(raw)
             return
         kind = kind_of(raw)
@@ -95,6 +95,7 @@ class ChunksReader(Reader):
         message.text(text)
 
     def _read_generation(self, generation: Any) -> None:
+        # A ChatGenerationChunk holds a message, a completion model's GenerationChunk only text.
         if "message" in fields_of(generation):
             self.read(generation.message)
         else:
@@ -115,6 +116,7 @@ def is_cumulative(value: object, previous: object = None) -> bool | None:
     adds = isinstance(value, str) or kind_of(value) == "chunk" or is_patch(value)
     if adds or is_addable_dict(value):
         return False
+    # JsonOutputParser yields the whole object so far each time, but nothing in it marks that.
     if value.__class__ is dict and previous.__class__ is dict:
         return dict_or_empty(previous).keys() <= dict_or_empty(value).keys() or None
     return None

@@ -13,8 +13,8 @@
 
     {"type": "updates", "ns": (), "data": {"agent": {…}}}
 
-Each of these says what it is. What a *single* mode yields without ``version="v2"`` does not (it is
-the payload alone), apart from ``messages``: there the caller says ``mode=``.
+Each of these items has its mode in it. The items of a *single* mode without ``version="v2"`` are
+the payload alone. Only those of ``messages`` prove their mode; else the caller passes ``mode=``.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _Labelled: TypeAlias = tuple[tuple[str, ...], str, Any]
 
 
 def is_graph_item(raw: object) -> bool:
-    """Return whether ``raw`` says its mode itself, or is a ``messages`` pair."""
+    """Return whether ``raw`` has its mode in it, or is a ``messages`` pair."""
     return is_message_pair(_inner(raw)) or _label(raw) is not None
 
 
@@ -86,6 +86,7 @@ def _label(raw: Any) -> _Labelled | None:
 
 
 def _part_label(part: dict[str, Any]) -> _Labelled | None:
+    # A `StreamPart` of langgraph 1.1 and later (version="v2").
     if not part.keys() >= _PART_KEYS or part["type"] not in MODES:
         return None
     return tuple(part["ns"]), part["type"], part["data"]
@@ -153,7 +154,7 @@ class GraphReader(Reader):
 
     def _labelled(self, raw: object) -> _Labelled:
         if self._mode:
-            return self._by_callers_word(self._mode, raw)
+            return self._of_named_mode(self._mode, raw)
         label = _label(raw)
         if label is None and is_message_pair(_inner(raw)):
             namespace, pair = cast("tuple[tuple[str, ...], object]", raw)
@@ -162,8 +163,8 @@ class GraphReader(Reader):
             raise MalformedItem(f"no graph's stream mode yields {raw!r:.200}", raw)
         return label
 
-    def _by_callers_word(self, mode: str, raw: object) -> _Labelled:
-        """Read an item of the mode that the caller named; the payload itself says nothing."""
+    def _of_named_mode(self, mode: str, raw: object) -> _Labelled:
+        """Return an item of the mode that the caller named, with that mode as its label."""
         is_wrapped = self._subgraphs
         if is_wrapped is None:
             is_wrapped = mode != "custom" and _inner(raw) is not raw

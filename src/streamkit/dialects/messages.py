@@ -7,7 +7,7 @@
     (AIMessage(content="Done.", id="m7"), {"langgraph_node": "wrap_up", …})
 
 Before langchain-core 1.0 no chunk is marked as the last. So a message also ends when its graph
-goes on to the next superstep, when a tool answers it, when its node ends, or with the stream.
+begins the next superstep, when a tool answers it, when its node ends, or with the stream.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ def add_chunk(assembly: Assembly, chunk: Any, origin: Origin) -> Message | None:
         if assembly.seen.has_id(id):
             _refuse_late(chunk)
             return None
+        # Not by its id: some providers send none, or change it in mid-message.
         message = assembly.start_message(object(), origin, id)
     message.ids.add(id)
     message.add_chunk(chunk)

@@ -57,7 +57,7 @@ def is_own(raw: object) -> bool:
 
 
 class OwnReader:
-    """Passes events on, and closes what is open where they stop early."""
+    """The reader of our own events: it passes them on, and closes what is open at an early end."""
 
     def __init__(self, *, clock: Callable[[], float], strict: bool = False) -> None:
         self._clock = clock
@@ -117,7 +117,7 @@ class OwnReader:
         return () if self._ended else tuple(self._closing("incomplete"))
 
     def fail(self, error: BaseException) -> Sequence[Event]:
-        """Return the closing events: the source raised, or its reader left."""
+        """Return the closing events: the source raised, or the caller stopped reading."""
         if self._error:
             return (self._error,)
         if self._ended:
@@ -143,7 +143,7 @@ class OwnReader:
         self._pieces.pop(key, None)
 
     def _run_start(self, event: RunStart) -> None:
-        self._ended = False
+        self._ended = False  # a recording may hold several runs, one after the other
         self._begin(("run",), event)
 
     def _run_end(self, _event: RunEnd) -> None:
@@ -154,6 +154,7 @@ class OwnReader:
     def _run_error(self, event: RunError) -> None:
         self._ended, self._error = True, event
         error = event.error
+        # Only in this process: no wire carries an exception, only its name and text.
         raised = error.exception
         is_error = isinstance(raised, Exception)
         raise RunOver(raised if is_error else RunFailed(error.name, error.message))

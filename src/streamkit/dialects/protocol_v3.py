@@ -43,7 +43,7 @@ _ENDINGS: dict[str, Status] = {
     "completed": "completed",
     "failed": "failed",
     "interrupted": "interrupted",
-    "drained": "interrupted",  # stopped between two steps, to be resumed
+    "drained": "interrupted",  # langgraph-api 0.18: stopped between two steps, to be resumed
 }
 
 Path = tuple[str, ...]
@@ -84,9 +84,10 @@ class V3Reader(Reader):
         if isinstance(raw, dict) and "params" in item and item["type"] == "event":
             method, params = item["method"], item["params"]
             milliseconds = params.get("timestamp")
-            if milliseconds:
+            if milliseconds:  # the time of the event itself, on its server
                 self.assembly.now = milliseconds / 1000
             if method != "messages" or not self._messages.try_append_text(params["data"]):
+                # langgraph-api (0.16) gives its events an id, and wraps two of the payloads.
                 if "event_id" in item and method in _WRAPPED:
                     method, params = _WRAPPED[method](params)
                 self._read_method(method, params)
@@ -126,9 +127,9 @@ class V3Reader(Reader):
         self.assembly.interrupt(origin, data["interrupt_id"], data.get("payload"))
 
     def _input_answered(self, _namespace: Path, _data: Fields) -> None:
-        """Nothing is in it but the question's id."""
+        """Pass over an answer: the event holds only the id of its interrupt."""
 
-    # --- the lives of graphs
+    # --- starts and ends of graphs
 
     def _lifecycle(self, namespace: Path, data: Fields) -> None:
         path, event = tuple(data.get("namespace") or namespace), data["event"]
@@ -178,7 +179,7 @@ class V3Reader(Reader):
             error = None  # what is around the innermost only passes it on
 
     def _end_run(self, status: Status, data: Fields) -> None:
-        """End the run on its own word: its source would wait for ever."""
+        """End the run as its lifecycle event reports: a server keeps the stream open after it."""
         if status == "failed":
             raise RunOver(SourceError(f"the run failed on its server: {data.get('error')}"))
         self.assembly.interrupted = self.assembly.interrupted or status == "interrupted"

@@ -26,6 +26,7 @@ class Registration(NamedTuple):
 
     def reader(self, name: str, **options: object) -> Adapter:
         """Return a new reader."""
+        # A factory may be any callable, so its result is checked where the caller can see why.
         reader = self.factory(**options)
         missing = [it for it in ("feed", "close", "fail") if not hasattr(reader, it)]
         if missing:

@@ -46,6 +46,7 @@ __all__ = ["RemoteReader", "is_remote"]
 
 Path = tuple[str, ...]
 
+# langgraph-api 0.16 sends no `end`; earlier servers do.
 _OWN = ("metadata", "error", "end", "feedback", "events")
 _GROWING = ("messages/metadata", "messages/partial", "messages/complete")
 _EVENTS = frozenset({*MODES, *_OWN, *_GROWING})
@@ -72,7 +73,7 @@ def is_remote(raw: object) -> bool:
 
 def _part_in(raw: Any) -> _Part:
     fields = dict_or_empty(raw)
-    if "ns" in fields:
+    if "ns" in fields:  # langgraph_sdk with version="v2", which has interrupts on every part
         beside = fields.get("interrupts") or ()
         return _Part(fields["type"], tuple(fields["ns"]), fields["data"], beside)
     name, data = (fields["event"], fields["data"]) if fields else (raw.event, raw.data)
@@ -152,6 +153,7 @@ class RemoteReader(Reader):
         self.assembly.start_run(Origin(run_id=run_id), run_id=run_id)
 
     def _error(self, part: _Part) -> None:
+        # A server sends an error as an item; nothing raises in this process.
         error = dict_or_empty(part.data)
         name, message = error.get("error") or "Error", error.get("message")
         raise RunOver(RunFailed(str(name), str(message or part.data)))
@@ -171,6 +173,7 @@ class RemoteReader(Reader):
 
     def _unless_events(self, part: _Part) -> None:
         if self._events is None:
+            # As JSON a `(message, metadata)` pair is a list.
             data = tuple(part.data) if part.event == "messages" else part.data
             self._modes.read(part.event, part.namespace, data)
 

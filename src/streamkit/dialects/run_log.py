@@ -6,11 +6,11 @@
     RunLogPatch({"op": "add", "path": "/logs/ChatOpenAI", "value": {"id": …, "type": "llm", …}})
     RunLogPatch({"op": "add", "path": "/logs/ChatOpenAI/streamed_output/-", "value": …})
 
-Each operation says what one event of ``astream_events`` version 1 says, so it is read as that
-event. The log has no inputs, no parents and no errors, and its root has no end: that is the end
-of the stream. With ``diff=False`` every item repeats the operations before it.
+Each operation means the same as one event of ``astream_events`` version 1, and is read as that
+event. The log has no inputs, no parents and no errors. Its root has no end: it ends with the
+stream. With ``diff=False`` every item repeats the operations before it.
 
-Upstream cannot be stopped: closing an ``astream_log`` lets the run go on to its end.
+Upstream cannot be stopped: closing an ``astream_log`` lets the run continue to its end.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _CLASSES = frozenset({"RunLogPatch", "RunLog"})
 
 
 def is_run_log(raw: object) -> bool:
-    """Return whether ``raw`` is what ``astream_log`` yields."""
+    """Return whether ``raw`` is an item of ``astream_log``."""
     cls = raw.__class__
     return cls.__name__ in _CLASSES and cls.__module__ == "langchain_core.tracers.log_stream"
 
@@ -53,7 +53,7 @@ class RunLogReader(EventsReader):
         """Read one patch into the assembly."""
         log = cast("Any", raw)
         operations: Sequence[dict[str, Any]] = log.ops
-        if hasattr(log, "state"):  # diff=False
+        if hasattr(log, "state"):  # a RunLog, by diff=False: it repeats all earlier operations
             operations = operations[self._read_before :]
             self._read_before += len(operations)
         for operation in operations:
@@ -62,26 +62,26 @@ class RunLogReader(EventsReader):
     def before_end(self) -> None:
         """End the root: the log has no entry for that."""
         if "" in self._entries:
-            self._tell("", "end")
+            self._read_as_event("", "end")
 
     def _read_operation(self, path: str, value: Any) -> None:
         entry, _, field = path.removesuffix("/-").rpartition("/")
         if path == "" or (entry == "/logs" and field not in {"streamed_output", "final_output"}):
             self._start(path, value)
         elif field == "streamed_output":
-            self._tell(entry, "stream", chunk=value)
+            self._read_as_event(entry, "stream", chunk=value)
         elif field == "final_output":
             self._entries[entry].outputs[:] = [value]
         elif field == "end_time":
             self._at(value)
-            self._tell(entry, "end")
+            self._read_as_event(entry, "end")
 
     def _start(self, path: str, value: dict[str, Any]) -> None:
         self._entries[path] = _Entry(_kind(value), value, [])
         self._at(value.get("start_time"))
-        self._tell(path, "start")
+        self._read_as_event(path, "start")
 
-    def _tell(self, path: str, verb: str, **data: Any) -> None:
+    def _read_as_event(self, path: str, verb: str, **data: Any) -> None:
         kind, run, outputs = self._entries[path]
         if verb == "end":
             del self._entries[path]
@@ -98,7 +98,7 @@ class RunLogReader(EventsReader):
         )
 
     def _node_end(self, origin: Origin, values: object) -> None:
-        # The log does not tell what a node was given, which it may return again.
+        # The log has no inputs, and a node may return messages of its input again.
         self.assembly.seen.mark_history(messages_in(values))
         super()._node_end(origin, values)
 

@@ -1,15 +1,15 @@
-"""Complete notes on runs: what happened to which run, as callbacks tell it.
+"""Notes on runs, from callbacks: the start, the output and the end of each run.
 
     {"event": "on_chat_model_start", "name": "ChatOpenAI", "run_id": "c850…", "parent_ids": ["…"],
      "tags": [], "metadata": {"langgraph_node": "agent", …}, "data": {"input": …}}
     {"event": "on_chat_model_error", …, "data": {"error": RateLimitError(…)}}
 
 They are dicts of the form that ``astream_events`` version 2 has. Here every run that starts also
-ends or raises; `astream_events` makes up for what that API leaves out.
+ends or raises; the module `astream_events` adds the ends that its API leaves out.
 
 Laws of this file:
 
-1. A run that raised half way through a message is closed once it is known what came of it: the
+1. A run that raised half way through a message is closed once its outcome is known: the
    message is ``abandoned`` before another attempt starts, or else ``failed``.
 2. An exception is shown by the innermost run that raised it.
 """
@@ -54,7 +54,7 @@ _MORE = "on_chat_model_stream"
 
 
 class _Failure:
-    """An exception that left half a message, on its way up; what it fails waits to be closed."""
+    """An exception that left half a message, and the runs that it ended, not closed yet."""
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
@@ -247,7 +247,7 @@ class RunReader(Reader):
     def _bubbles_up(self, origin: Origin, error: BaseException) -> Status:
         interrupts: Any = error.args[0] if error.args else None
         if not isinstance(interrupts, (list, tuple)):
-            return "completed"  # it goes on in the graph around: Command(graph=PARENT)
+            return "completed"  # `ParentCommand`: the run continues in the graph around it
         show_interrupts(self.assembly, origin, cast("list[object]", interrupts))
         return "interrupted"
 
@@ -403,6 +403,8 @@ class RunReader(Reader):
         given_id: str | None = event["data"].get("tool_call_id")
         if given_id:
             return given_id, given
+        # Callbacks have the id from langchain-core 1.2 on, `on_tool_start` has none. A root tool's
+        # input may be the whole call.
         call = dict_or_empty(given)
         if call.get("type") == "tool_call" and "args" in call:
             return call.get("id") or event["run_id"], call["args"]
@@ -446,11 +448,12 @@ class RunReader(Reader):
 
     def _custom(self, event: dict[str, Any]) -> None:
         around = self._runs.get(event["run_id"])
+        # `on_custom_event` has the id of the run that dispatched it, and a name of its own.
         origin = around.origin if around else origin_from(event.get("metadata") or {})
         tags = tuple(event.get("tags") or ())
         call = around.inside.tool_call_id if around else None
         if (tags, call) != (origin.tags, origin.tool_call_id):
-            # It has only those tags of its run that are inherited, and happens inside a tool.
+            # Its tags are only those of its run that are inherited, and it is inside a tool.
             origin = replace(origin, tags=tags, tool_call_id=call)
         self.assembly.show(Custom, origin, name=event["name"], data=event["data"])
 

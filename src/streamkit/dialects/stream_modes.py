@@ -71,10 +71,12 @@ class ModePayloads:
         """Read a state, and the interrupts that stand in it (or beside it)."""
         origin = self._assembly.scopes.origin(namespace)
         state = dict_or_empty(payload)
-        if "__interrupt__" in state:
+        if "__interrupt__" in state:  # langgraph 1.0 and later
             interrupts = state["__interrupt__"]
             payload = {key: value for key, value in state.items() if key != "__interrupt__"}
-        if payload or not interrupts:  # langgraph-api 0.16 sends interrupts by themselves in v3
+        # langgraph-api (0.16, `stream.py`) sends the update with an interrupt as `values`, if
+        # `updates` was not asked for. Then there is no state in it.
+        if payload or not interrupts:
             self._state(origin, payload)
         if interrupts:
             show_interrupts(self._assembly, origin, interrupts)
@@ -138,6 +140,7 @@ class ModePayloads:
                 self._assembly.end_step(step_id, output)
 
     def _tasks(self, namespace: Path, payload: Mapping[str, Any]) -> None:
+        # The id is that of the task in `langgraph_checkpoint_ns`, so it joins all modes.
         scopes, id, node = self._assembly.scopes, payload["id"], payload["name"]
         origin = scopes.origin(namespace, task_id=id, node=node)
         if "result" in payload or "error" in payload:
@@ -163,7 +166,7 @@ class ModePayloads:
             payload = _checkpoint_of(payload)
         place = dict_or_empty(dict_or_empty(payload["config"]).get("configurable"))
         if self._assembly.seen.is_repeated_checkpoint(place.get("checkpoint_id")):
-            return  # debug mode repeats what checkpoints mode says
+            return  # `debug` mode repeats `checkpoints` mode
         names = ("config", "parent_config", "values", "metadata")
         fields = {name: payload.get(name) for name in names}
         following = tuple(payload.get("next") or ())
@@ -171,10 +174,12 @@ class ModePayloads:
         self._assembly.show(Checkpoint, origin, next=following, **fields)
 
     def _debug(self, namespace: Path, payload: Mapping[str, Any]) -> None:
+        # `debug` (langgraph 0.3 to 1.2) wraps the payloads of `tasks` and `checkpoints`.
         modes = {"task": "tasks", "task_result": "tasks", "checkpoint": "checkpoints"}
         self.read(modes[payload["type"]], namespace, payload["payload"])
 
     def _tools(self, namespace: Path, payload: Mapping[str, Any]) -> None:
+        # A mode of langgraph 1.2, though not in its `StreamMode`.
         id: str = payload["tool_call_id"]
         match payload["event"]:
             case "tool-started":
@@ -218,7 +223,8 @@ def _identified(write: ChannelWrite) -> ChannelWrite:
 
 
 def _checkpoint_of(envelope: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a server says of a checkpoint in version 3 in the words of the mode."""
+    """Return a v3 checkpoint in the form of `checkpoints` mode."""
+    # langgraph-api (0.16) sends its envelope alone: ids, source and step, without values.
     id, parent = envelope["id"], envelope.get("parent_id")
     return {
         "config": {"configurable": {"checkpoint_id": id}},
@@ -228,12 +234,13 @@ def _checkpoint_of(envelope: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_cached(update: Mapping[str, Any]) -> bool:
-    """Return whether an earlier run wrote it: a cache had it, or a run that paused or broke off."""
+    """Return whether an earlier run wrote it: a cached one, or one that paused or failed."""
     return bool(dict_or_empty(update.get("__metadata__")).get("cached"))
 
 
 def writes_in(update: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Return what each node wrote. What LangGraph says of the update itself stands among it."""
+    """Return what each node wrote."""
+    # `__metadata__` stands beside the nodes; `{"cached": True}` in it marks a cached update.
     return [(node, values) for node, values in update.items() if node != "__metadata__"]
 
 
