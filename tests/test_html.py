@@ -262,10 +262,12 @@ def test_a_person_looks_at_a_run(browser, tmp_path):
         tab.keyboard.press("Escape")
         tab.keyboard.press("ArrowRight")
         tab.keyboard.press("+")
-        tab.wait_for_function(  # it is drawn in the next frame
-            "wide => document.querySelector('.bar.tool').getBoundingClientRect().width > wide",
-            arg=chart["width"] * 0.65,
-        )
+        for _ in range(200):  # it is drawn in one of the next frames
+            wider = box(tab, ".bar.tool")
+            if wider["width"] > chart["width"] * 0.65:
+                break
+            tab.wait_for_timeout(20)
+        assert wider["width"] > chart["width"] * 0.65
         tab.keyboard.press("d")
         assert tab.evaluate("document.documentElement.dataset.theme") == "light"
 
