@@ -21,6 +21,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from contextvars import ContextVar, Token
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -357,11 +358,9 @@ def push_handler(recorder: Recorder) -> BaseCallbackHandler:
 @cache
 def _push_handler_class() -> Any:
     try:
-        from langgraph.pregel._messages import StreamMessagesHandler  # noqa: PLC0415
+        module: Any = import_module("langgraph.pregel._messages")
     except ImportError:  # before langgraph 0.6
-        from langgraph.pregel.messages import (  # type: ignore[import-not-found, no-redef]  # noqa: PLC0415
-            StreamMessagesHandler,
-        )
+        module = import_module("langgraph.pregel.messages")
 
     def __init__(self: Any, recorder: Recorder) -> None:  # noqa: N807
         BaseCallbackHandler.__init__(self)
@@ -373,7 +372,7 @@ def _push_handler_class() -> Any:
     parts = ("llm", "chat_model", "chain", "agent", "retriever", "custom_event", "retry")
     fields: dict[str, Any] = {f"ignore_{part}": True for part in parts}
     fields |= {"__init__": __init__, "_emit": _emit, "subgraphs": True, "parent_ns": None}
-    return type("PushHandler", (StreamMessagesHandler,), fields)
+    return type("PushHandler", (module.StreamMessagesHandler,), fields)
 
 
 def with_handler(

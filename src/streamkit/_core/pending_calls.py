@@ -148,9 +148,12 @@ class PendingCalls:
         call.state = "ended"
         call.is_confirmed = result.get("confirmed", True)
         output = result.get("output")
-        call.output = output if isinstance(output, (str, list)) else None
+        is_content = isinstance(output, (str, list))
+        call.output = result["output"] if is_content else None
         # ToolNode (langgraph 1.2, `msg_content_output`) writes a value as JSON, else as text.
-        spellings = (output, str(output), json_text(output)) if "output" in result else ()
+        spellings: tuple[object, ...] = ()
+        if "output" in result:
+            spellings = (result["output"], str(result["output"]), json_text(result["output"]))
         call.spellings = frozenset(hash(repr(it)) for it in spellings)
 
     def add_running(self, given_id: str, id: str, name: str, origin: Origin) -> PendingCall:

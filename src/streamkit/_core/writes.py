@@ -81,7 +81,7 @@ def _list_writes(items: Iterable[object]) -> Iterator[ChannelWrite]:
     for item in items:
         if message_in(item):
             own.append(item)
-        elif item.__class__ is dict or isinstance(item, list) or _is_langgraph(item, "Command"):
+        elif item.__class__ in {dict, list} or _is_langgraph(item, "Command"):
             yield from channel_writes(item)
     if own:
         yield _write("", own)
@@ -102,10 +102,19 @@ def _channel(name: str, value: object) -> ChannelWrite:
         value, is_whole = fields[_OVERWRITE], True
     elif fields.get("type") == _OVERWRITE and "value" in fields:
         value, is_whole = fields["value"], True
-    is_pair = name == MESSAGES and isinstance(value, tuple) and spelled_message(value) is not None
-    is_list = isinstance(value, (list, tuple)) and not is_pair
-    items = cast("list[object]", value) if is_list else [value]
+    items: list[object] = [value]
+    if _is_sequence(value) and not (name == MESSAGES and _is_pair(value)):
+        items = cast("Any", value)
     return _write(name, items, is_whole=is_whole)
+
+
+def _is_sequence(value: object) -> bool:
+    return isinstance(value, (list, tuple))
+
+
+def _is_pair(value: object) -> bool:
+    """Return whether a value is one message as ``(role, text)``, which ``add_messages`` reads."""
+    return isinstance(value, tuple) and spelled_message(cast("Any", value)) is not None
 
 
 def _write(channel: str, items: Iterable[object], *, is_whole: bool = False) -> ChannelWrite:

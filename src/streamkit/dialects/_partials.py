@@ -89,7 +89,7 @@ def _message(raw: object) -> Any:
 
 _TYPES: dict[str, Any] = {
     "id": str,
-    "content": str | list,
+    "content": str | list,  # pyright: ignore[reportMissingTypeArgument]
     "additional_kwargs": dict,
     "response_metadata": dict,
     "tool_calls": list,

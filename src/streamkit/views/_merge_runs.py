@@ -62,8 +62,9 @@ def merge_runs(streams: Mapping[Any, Any]) -> Any:
 
 
 def _ours(stream: Any) -> Any:
-    ours: tuple[Any, ...] = (EventStream, AsyncEventStream)
-    return stream if isinstance(stream, ours) else normalize(stream)
+    if issubclass(stream.__class__, (EventStream, AsyncEventStream)):
+        return stream
+    return cast("Any", normalize(stream))
 
 
 class _Merger(Iterator[Any]):

@@ -7,7 +7,7 @@ thread knows, stands where it stood, and what is behind it there is what the cli
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .._fields import dict_or_empty
 from ..events import Event, RunEnd, RunStart, ToolEnd, ToolError
@@ -44,8 +44,8 @@ def no_longer_shown(state: object, new: Iterable[Any]) -> list[RemoveMessage]:
 
 
 def _messages_in(state: object) -> list[Any]:
-    is_plain = isinstance(state, (dict, list))
-    values: object = state if is_plain else getattr(state, "values", None)
+    is_snapshot = not isinstance(state, (dict, list))
+    values: Any = getattr(state, "values", None) if is_snapshot else cast("Any", state)
     found = as_list(dict_or_empty(values).get("messages", values))
     return [it for it in found if hasattr(it, "type") and hasattr(it, "id")]
 
