@@ -84,7 +84,7 @@ def where(predicate: Callable[[Event], bool]) -> Filter:
     """Keep what ``predicate`` returns True for: it decides about starts, and what has no length.
 
     It is tried once on sample events: one that accepts a ``text.delta`` but no ``text.start``
-    would never be asked about the delta.
+    would never be called for the delta.
 
     Raises:
         UsageError: it is no function, or accepts deltas or ends whose start it refuses.
@@ -319,7 +319,7 @@ internal: Filter = Filter(lambda event, _: event.origin.internal, "internal")
 conversation: Filter = (~(internal | inside_tools)).named("conversation")
 """A filter of the outermost conversation: nothing internal, and nothing inside tools.
 
-`EventStream.text`, the presets and the wire formats show only this, unless they are asked for more.
+`EventStream.text`, the presets and the wire formats show only this by default.
 """
 
 

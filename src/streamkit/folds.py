@@ -1,6 +1,6 @@
 """Folds: LangChain messages, or a whole run, built from events.
 
-A fold is fed events and can be asked for its result at any time. `MessageFold` is also a stage.
+A fold is fed events, and has a result at any time. `MessageFold` is also a stage.
 To feed costs the same however long the run is.
 """
 

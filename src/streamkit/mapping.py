@@ -18,9 +18,9 @@ Laws of this file:
    tool, else for its class, else `otherwise`. An event that none is for is left out.
 2. A function of a registry returns one item, None for none, or many as a list or an iterator
    (generator functions do). Any other value is one item, be it a tuple, a dict or a model.
-3. Where a function raises, `BrokenMapper` says on what; with `or_pass` the item passes as it is.
+3. Where a function raises, `BrokenMapper` names the item; with `or_pass` the item passes as it is.
    Either way nothing else is lost.
-4. A function that awaits is refused where nobody awaits it.
+4. A coroutine function is refused where its result would not be awaited.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The call that we make ourselves: it asks the cheapest source for what its stages can keep."""
+"""The call that we make ourselves, with the cheapest source for what its stages can keep."""
 
 from __future__ import annotations
 

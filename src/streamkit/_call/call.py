@@ -1,17 +1,17 @@
-"""The owning call: makes the call itself, and asks for the cheapest source of every fact.
+"""The owning call: it makes the call itself, with the cheapest source of every fact.
 
     async with streamkit.astream(graph, inputs, config) as events:
         async for event in events: ...
 
-Every call gets a callback handler of ours, which notes what happens to which run. A graph is also
-asked for the stream modes that tell what callbacks do not see. Anything else is asked for its own
-stream: a model's chunks are noted already, and any other runnable's are its output.
+Every call gets a callback handler of ours, which notes what happens to which run. A graph also
+gets the stream modes that hold what callbacks do not see. Of anything else its own stream is
+read: a model's chunks are noted already, and any other runnable's are its output.
 
-What no stage can keep is not asked for: no such stream mode, no tokens, no notes.
+What no stage can keep is not requested: no such stream mode, no tokens, no notes.
 
-A graph's items come as ``(namespace, mode, payload)``, which every version of LangGraph gives for
-a list of modes with ``subgraphs=True``. The parts of its ``version="v2"`` tell no more, and asking
-for them breaks a run whose typed state is not complete from the start.
+A graph's items come as ``(namespace, mode, payload)``, which every version of LangGraph yields for
+a list of modes with ``subgraphs=True``. The parts of its ``version="v2"`` hold no more, and they
+break a run whose typed state is not complete from the start.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ def stream(  # noqa: PLR0913  (a call has many sides)
         config: its config. It is not changed; its callbacks, and those of a run around this
             call, are called as ever.
         stages: what chooses or changes events, as for `normalize`. What the filters in front can
-            never keep is not asked for, and costs nothing.
+            never keep is not requested, and costs nothing.
         strict: raise `MalformedItem` for an item that cannot be read, instead of passing it on
             as an `Unrecognized` event.
-        on_error: ``"raise"`` hands an exception of the run on after the closing events;
+        on_error: ``"raise"`` raises an exception of the run after the closing events;
             ``"event"`` ends with the `RunError` event alone.
         clock: gives the events' timestamps, in unix seconds.
         options: whatever else the runnable's own ``stream`` takes, such as a graph's
@@ -89,8 +89,8 @@ def astream(  # noqa: PLR0913  (as above)
 ) -> AsyncEventStream[Event]:
     """Run a graph, a model or a chain, and return everything as it happens: see `stream`.
 
-    The call runs in one task of its own, which goes on only while the stream is read, and is
-    cancelled when the stream is closed, its reader is cancelled, or nobody holds it any more.
+    The call runs in one task of its own, which runs only while the stream is read, and is
+    cancelled when the stream is closed, its reader is cancelled, or no reference to it is left.
 
     A chain is only invoked, at a fraction of the cost, if its own output need not be streamed, as
     with the stages ``tokens`` or ``~only(StepDelta)``. Its models' answers are streamed all the
@@ -161,7 +161,7 @@ class _Call:
         return lambda: start(input, given, **options)
 
     def pipeline(self, stages: Iterable[AnyStage[Event, Event]], *, strict: bool) -> Pipeline:
-        """Return the machine that reads it."""
+        """Return the pipeline that reads it."""
         pipeline = Pipeline(
             "callbacks",
             clock=self._clock,
@@ -175,7 +175,7 @@ class _Call:
 
     def _modes(self) -> dict[str, Any]:
         """Return the options that make a graph stream what callbacks do not see."""
-        modes = ["updates"]  # also for breakpoints, without which nobody would know of a pause
+        modes = ["updates"]  # also for breakpoints, which are in no other mode
         if StateSnapshot in self._wanted:
             modes.append("values")
         if Custom in self._wanted or self._marker:

@@ -1,6 +1,6 @@
 """The options of a call: the classes its stages can keep, and the keywords it takes.
 
-A keyword that nobody knows is an error that names the near miss. A graph's ``stream`` would swallow
+An unknown keyword is an error that names the nearest known one. A graph's ``stream`` would ignore
 it (LangGraph 1.2 takes ``**kwargs``), and so would most runnables.
 """
 
@@ -26,7 +26,7 @@ PIECES: frozenset[type[Event]] = frozenset(
 def wanted_by(stages: Iterable[object]) -> frozenset[type[Event]]:
     """Return the classes that these stages can keep, of those that a filter decides about.
 
-    Filters in front say so; what stands behind a stage of another kind does not count.
+    The filters in front decide it; filters behind a stage of another kind do not count.
 
     >>> from streamkit.filters import only
     >>> from streamkit.events import ToolDelta
@@ -93,14 +93,14 @@ def _names_of(graph: Any) -> frozenset[str]:
     from inspect import Parameter, signature  # noqa: PLC0415  (as above)
 
     while not hasattr(cast("Any", type(graph)), "stream_mode") and hasattr(graph, "bound"):
-        graph = graph.bound  # a binding takes any keyword and hands it on
+        graph = graph.bound  # a binding takes any keyword and passes it on
     taken = {"input", "config", "subgraphs", *_OF_MODES}
     parameters = signature(graph.stream).parameters.values()
     return frozenset(it.name for it in parameters if it.kind is Parameter.KEYWORD_ONLY) - taken
 
 
 def refuse_include(name: str, meant: str, value: Any) -> None:
-    """Refuse words that once chose events, and name the stage to pass.
+    """Refuse keywords that chose events in earlier versions, and name the stage to pass.
 
     >>> refuse_include("include", "include", {"text"})
     Traceback (most recent call last):
@@ -122,7 +122,7 @@ astream(runnable, input, config, only(TextDelta))
 
 
 def _class_named(word: Any) -> str:
-    """Return the class of events that a word most likely means."""
+    """Return the class of events that a word probably means."""
     if isinstance(word, type):
         return word.__name__
     types: dict[str, str] = {cls.type: cls.__name__ for cls in EVENT_CLASSES}

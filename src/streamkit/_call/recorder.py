@@ -47,7 +47,7 @@ __all__ = ["Recorder", "StreamingRecorder", "recorder_for", "with_handler"]
 T = TypeVar("T")
 
 Post = Callable[[dict[str, Any], Note], None]
-"""Takes what all notes on a run say of it, such as ``run_id`` and ``parent_ids``, and a note."""
+"""A function of the fields that all notes on a run have, such as ``run_id``, and of a note."""
 
 
 _NOT_OURS = object()
@@ -100,7 +100,7 @@ class Recorder(BaseCallbackHandler):
 
     # --- notes
 
-    def _start(  # noqa: PLR0913  (these are LangChain's words)
+    def _start(  # noqa: PLR0913  (LangChain's own parameters)
         self,
         kind: str,
         data: dict[str, Any],
@@ -124,7 +124,7 @@ class Recorder(BaseCallbackHandler):
         is_noted = self._notes_steps or kind not in _STEPS or above is None or is_node(fields)
         run = _Run(kind, fields, is_noted)
         if kind == "tool":
-            run = run._replace(writer=self._listen(run))
+            run = run._replace(writer=self._set_writer(run))
         self._runs[run_id.int] = run
         self._note(run, "start", data)
 
@@ -141,16 +141,15 @@ class Recorder(BaseCallbackHandler):
         if run is None:
             return
         if run.writer:
-            with suppress(ValueError):  # it ends in another context, of which nobody else knows
+            with suppress(ValueError):  # it ends in another context, which has its own value
                 run.writer.var.reset(run.writer)
         self._note(run, verb, data)
 
-    def _listen(self, run: _Run) -> Token[Any] | None:
-        """Be what a tool's ``runtime.emit_output_delta`` writes to, where LangGraph has that.
-
-        Its own stream mode for this is a handler, too, which would take the taps from this one.
-        """
-        module = sys.modules.get("langgraph.pregel._tools")  # or there is nobody to write
+    def _set_writer(self, run: _Run) -> Token[Any] | None:
+        """Receive what a tool writes by ``runtime.emit_output_delta``, where LangGraph has that."""
+        # LangGraph's own `tools` mode for this is a handler, too, which would wrap the outputs of
+        # steps in place of this one.
+        module = sys.modules.get("langgraph.pregel._tools")  # langgraph 1.2 and later, if imported
         variable: ContextVar[Any] | None = getattr(module, "_tool_call_writer", None)
         if variable is None:
             return None
@@ -210,10 +209,10 @@ class Recorder(BaseCallbackHandler):
         if run is None or not self._notes_tokens:
             return
         if run.kind == "chat_model":
-            said = chunk.message if chunk else AIMessageChunk(content=token)
+            piece = chunk.message if chunk else AIMessageChunk(content=token)
         else:
-            said = chunk or token
-        self._post(run.fields, Piece(run.fields, said, self._clock()))
+            piece = chunk or token
+        self._post(run.fields, Piece(run.fields, piece, self._clock()))
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **_: Any) -> None:
         """Note an end: with the message or, of a completion model, the whole result."""
@@ -293,27 +292,27 @@ class StreamingRecorder(Recorder, _StreamingCallbackHandler):  # type: ignore[ty
 
     def tap_output_aiter(self, run_id: UUID, output: AsyncIterator[T]) -> AsyncIterator[T]:
         """Note an async step's chunks as they pass."""
-        run = self._tapped(run_id)
-        return self._atap(run, output) if run else output
+        run = self._noted_run(run_id)
+        return self._note_async_chunks(run, output) if run else output
 
     def tap_output_iter(self, run_id: UUID, output: Iterator[T]) -> Iterator[T]:
         """Note a step's chunks as they pass."""
-        run = self._tapped(run_id)
-        return self._tap(run, output) if run else output
+        run = self._noted_run(run_id)
+        return self._note_chunks(run, output) if run else output
 
-    def _tapped(self, run_id: UUID) -> _Run | None:
+    def _noted_run(self, run_id: UUID) -> _Run | None:
         run = self._runs.get(run_id.int)
         if run is None or not self._notes_outputs or run.kind not in _STEPS:
             return None
         is_noted = bool(run.fields["parent_ids"]) or self._notes_roots
         return run if is_noted and not is_node(run.fields) else None
 
-    async def _atap(self, run: _Run, output: AsyncIterator[T]) -> AsyncIterator[T]:
+    async def _note_async_chunks(self, run: _Run, output: AsyncIterator[T]) -> AsyncIterator[T]:
         async for chunk in output:
             self._note(run, "stream", {"chunk": chunk})
             yield chunk
 
-    def _tap(self, run: _Run, output: Iterator[T]) -> Iterator[T]:
+    def _note_chunks(self, run: _Run, output: Iterator[T]) -> Iterator[T]:
         for chunk in output:
             self._note(run, "stream", {"chunk": chunk})
             yield chunk
@@ -347,7 +346,7 @@ def recorder_for(post: Post, wanted: frozenset[type[Event]], *args: Any) -> Reco
 def push_handler(recorder: Recorder) -> BaseCallbackHandler:
     """Return a handler that has a recorder note what nodes push with ``push_message``.
 
-    LangGraph hands such a message to each handler that is a ``StreamMessagesHandler``, and to
+    LangGraph passes such a message to each handler that is a ``StreamMessagesHandler``, and to
     nothing else (langgraph 0.3 to 1.2). The recorder itself must not be one: for its sake alone
     LangGraph would not stream the steps inside nodes.
     """

@@ -2,7 +2,7 @@
 
 Laws of this file, and of its async twin `worker`:
 
-1. The call goes on only while somebody waits for more: nothing is read ahead.
+1. The call runs only while its reader waits for more: nothing is read ahead.
 2. A sync call runs in its caller's thread. What is noted comes out when the call next yields.
 """
 

@@ -3,11 +3,11 @@
 More laws of this file (the first is that of `source`):
 
 2. A call runs from beginning to end in one task of its own, so that what is noted comes out at
-   once, whatever the call waits for. (It cannot wait in its caller's task and let the caller go
-   on: a timeout inside the call would then strike the caller.)
+   once, whatever the call waits for. (It cannot wait in its caller's task and let the caller
+   continue: a timeout inside the call would then strike the caller.)
 3. Closing the source, cancelling its reader, or dropping the last reference ends that task. The
    first two wait until the task is done.
-4. The task does not refer to the source, so that one nobody holds any more is freed at once.
+4. The task does not refer to the source, so that one without references is freed at once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["AsyncCallSource", "Sleeper"]
 
 
 class Sleeper:
-    """Somebody who sleeps on this loop until woken, from whatever thread."""
+    """A reader that sleeps on this loop until it is woken, from any thread."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -72,7 +72,7 @@ class _Worker:
 
     # --- the reader's side
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """Let the call go on: what it yielded has been read."""
         turn, self.turn = self.turn, None
         if turn and not turn.done():
@@ -88,8 +88,8 @@ class _Worker:
         if not self._task.done():
             await asyncio.wait({self._task})
 
-    def let_go(self) -> None:
-        """Cancel the call, from whatever thread."""
+    def cancel(self) -> None:
+        """Cancel the call, from any thread."""
         if not self._task.done():
             with suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(self._task.cancel)
@@ -112,7 +112,7 @@ class _Worker:
 
     def _over(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled():
-            task.exception()  # or asyncio says that nobody has asked for it
+            task.exception()  # or asyncio logs that it was never retrieved
         self._queue.is_over = True
         self.reader.wake()
 
@@ -133,7 +133,7 @@ class AsyncCallSource(AsyncIterator[Any]):
                 self._worker.raise_error()
                 raise StopAsyncIteration
             if self._worker.turn:
-                self._worker.go_on()
+                self._worker.resume()
             try:
                 await self._worker.reader.sleep()
             except asyncio.CancelledError:
@@ -148,4 +148,4 @@ class AsyncCallSource(AsyncIterator[Any]):
 
     def __del__(self) -> None:
         if self._worker:
-            self._worker.let_go()
+            self._worker.cancel()

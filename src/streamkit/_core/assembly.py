@@ -124,7 +124,7 @@ class Assembly(ToolRuns):
 
     def _remove(self, id: str, origin: Origin) -> None:
         """Show the removal of a message that stands by itself, in no write to a channel."""
-        if id != REMOVE_ALL:  # what stays then, only its node's update or the state says
+        if id != REMOVE_ALL:  # which messages stay then, its node's update or the state shows
             self.write(origin, [ChannelWrite("", [], [id], is_whole=False)])
 
     def write(

@@ -297,8 +297,8 @@ def _is_of(origin: Origin, run_id: str) -> bool:
 def _status_when_left(message: Message, left: Status) -> Status:
     """Return how a message ended that its model did not end.
 
-    Before langchain-core 1.0 no chunk says whether it is the last, so no half is
-    recognized there.
+    Before langchain-core 1.0 no chunk is marked as the last, so a half message
+    cannot be recognized there.
     """
     if message.is_complete and not message.has_failed:
         return "completed"

@@ -3,7 +3,7 @@
 One rule for the stream and for `merge`:
 
 1. Pieces of one index are one call, unless their ids differ or a new name begins. Without an index
-   the id decides, and a piece without index, id and name goes on with the call written last.
+   the id decides, and a piece without index, id and name continues the call written last.
 2. A name may come in pieces, again with every piece, or after the arguments. It is complete once
    a piece of its call brings arguments after it, or brings no name.
 3. A call is over once its arguments are one whole JSON object and something else has come, such as
@@ -112,7 +112,7 @@ class Calls:
     ) -> Call | None:
         """Add a piece to its call, which it may begin, and return the call.
 
-        Return None where the piece says nothing. A call that is over takes no more arguments.
+        Return None where the piece is empty. A call that is over takes no more arguments.
         """
         if id or name:
             call = self._find(index, id, name, args)

@@ -109,7 +109,7 @@ def read_chunk(fields: Fields, sink: Sink) -> None:
 
 
 def read_message(fields: Fields, sink: Sink) -> None:
-    """Read what a whole message says, as if it were one large chunk."""
+    """Read a whole message as if it were one large chunk."""
     if fields.get("tool_call_chunks"):  # merged chunks: the text of the calls, not a guess at it
         read_chunk(fields, sink)
         return
@@ -244,7 +244,7 @@ def _name(value: object, what: str, sink: Sink) -> str | None:
     return plain_text(value, what, sink) or None
 
 
-# --- text and reasoning, in the words of every provider
+# --- text and reasoning, in the blocks of every provider
 
 
 def _text(block: Fields, sink: Sink) -> None:

@@ -78,7 +78,7 @@ def _call(name: object, args: object) -> int:
 
 
 class DuplicateContent:
-    """The part of a run's memory that knows messages by what they hold."""
+    """The part of a run's memory that recognizes messages by their content."""
 
     def __init__(self) -> None:
         # By task, and by every task around it; "" is the run. Hashes of contents, and the ids.

@@ -100,7 +100,7 @@ class Message:
             name=text_or_none(known.get("name")),
         )
 
-    # --- what upstream hands in
+    # --- chunks and whole messages
 
     def try_append_text(self, chunk: Any) -> bool:
         """Append a chunk that has only more of the same text, and return whether it has.
@@ -259,7 +259,7 @@ class Message:
         self._emit(Content, block_id=self._begin_block(), block=block)
 
     def refusal(self, text: str, index: object = None) -> None:
-        """Add words of a refusal, which is emitted whole: it may come again in another field."""
+        """Add to the text of a refusal, which is emitted whole: another field may repeat it."""
         if text:
             self._leave_call()
         known = self._refusal
@@ -337,7 +337,7 @@ class Message:
         if self._refusals:
             reason = "refusal"
         elif reason == "stop" and any(not call.provider_executed for call in self.calls):
-            reason = "tool_calls"  # Gemini and the Responses API have one word for both
+            reason = "tool_calls"  # Gemini and the Responses API have one reason for both
         self._emit(
             MessageEnd,
             status=status,

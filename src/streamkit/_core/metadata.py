@@ -135,7 +135,7 @@ _REASONS = ("finish_reason", "stop_reason", "stopReason", "done_reason")
 
 
 def finish_reason(metadata: Mapping[str, Any]) -> tuple[FinishReason | None, str | None]:
-    """Return why the model stopped, in our word and in the provider's."""
+    """Return why the model stopped: our finish reason, and the provider's own."""
     for name in _REASONS:
         raw = metadata.get(name)
         if raw and isinstance(raw, str):

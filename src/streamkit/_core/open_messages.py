@@ -3,7 +3,7 @@
 Laws of this file:
 
 1. A message is open if and only if it is here. No reader keeps a list of its own.
-2. The same metadata *object* means the same model run: LangGraph hands out one dict per run.
+2. The same metadata *object* means the same model run: LangGraph makes one dict per run.
 3. Otherwise the same id does. But a provider may change the id in mid-message (the OpenAI
    Responses API: ``resp_1`` first, then ``lc_run--…``), so an id of LangChain's own making and
    one of the provider's may be two names of one message; two of LangChain's never are.

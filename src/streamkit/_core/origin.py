@@ -134,7 +134,7 @@ def is_internal(metadata: Mapping[str, Any], tags: Sequence[str]) -> bool:
     return bool(metadata.get(_INTERNAL_KEY)) or not _INTERNAL_TAGS.isdisjoint(tags)
 
 
-def origin_from(  # noqa: PLR0913  (what APIs say of a run beside its metadata)
+def origin_from(  # noqa: PLR0913  (the facts of a run beside its metadata)
     metadata: dict[str, Any],
     around: Scope = OUTERMOST,
     *,

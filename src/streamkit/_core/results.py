@@ -32,7 +32,7 @@ def tool_result(message: Fields) -> dict[str, Any]:
 
 
 def error_info(error: BaseException) -> ErrorInfo:
-    """Return an exception as data, also where it raises whatever it is asked."""
+    """Return an exception as data, also where its ``__str__`` or its attributes raise."""
     try:
         message = str(error)
     except Exception:  # noqa: BLE001

@@ -181,7 +181,7 @@ class SeenRegistry:
     # --- states
 
     def hold(self, namespace: _Path, write: ChannelWrite) -> None:
-        """Record that a state holds messages now, as a node's input shows or its output says."""
+        """Record that a state holds messages now, as a node's input or output shows."""
         for message in write.messages:
             seen = self._messages.get(fields_of(message).get("id") or "")
             if seen:
@@ -214,8 +214,8 @@ class SeenRegistry:
 
     def tool_waiting(self, interrupt_id: str, value: object) -> str | None:
         """Return the call whose tool raised this interrupt."""
-        asked = (call for id, it, call in self._waiting if id == interrupt_id and it == value)
-        return next(asked, None)
+        calls = (call for id, it, call in self._waiting if id == interrupt_id and it == value)
+        return next(calls, None)
 
     # --- checkpoints
 

@@ -1,4 +1,4 @@
-"""Blocks of a message while they are written: text, reasoning, and the words of a refusal."""
+"""Blocks of a message while they are written: text, reasoning and refusals."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class TextBlock:
 
 
 class Refusal:
-    """The words of a refusal, while they come."""
+    """A refusal, while it is being written."""
 
     __slots__ = ("block_id", "index", "text")
 

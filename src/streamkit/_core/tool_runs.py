@@ -6,7 +6,7 @@ Laws of this file:
 2. Two tools that run at once never have the same id.
 3. A result ends one run: whatever repeats it, such as a node's message or a state, is passed over.
 4. The result is what the state holds. Where the node that ran a tool has still to write it, the
-   tool's own result is held until then: middleware may hide a secret, or put words to an exception.
+   tool's own result is held until then: middleware may hide a secret or replace an exception.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ class ToolRuns(Brackets):
         """Close a tool run with the result that its node puts into the state."""
         bracket = self._open[key]
         if bracket.held and "error" in bracket.held.fields and "error" in result:
-            result = bracket.held.fields  # the exception, of which the message has some words
+            result = bracket.held.fields  # the exception itself: the message has only a text
         ended_at = bracket.held.timestamp if bracket.held else self.now
         bracket.held = HeldResult(ended_at, "completed", {"confirmed": True, **result})
         self._end(key, "completed")

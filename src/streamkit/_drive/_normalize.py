@@ -1,4 +1,4 @@
-"""From any stream to events: the one call that most people need."""
+"""The call `normalize`, which turns any stream into events."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ def normalize(  # noqa: PLR0913  (a source has many sides)
         stages: callables behind the reader, each from one event to any number of events.
         dialect: what the source is, where its first item does not prove it: mostly ``"chunks"``.
         mode: the one ``stream_mode`` that a graph was asked for, where it was a single one other
-            than ``"messages"``: such items do not say what they are.
+            than ``"messages"``: such items do not have their mode in them.
         subgraphs: whether a graph with that one mode was asked for ``subgraphs=True``; needed
             only for ``custom``, whose payload may look like anything.
         strict: raise `MalformedItem` for an item that cannot be read, instead of passing it on
             as an `Unrecognized` event.
-        on_error: ``"raise"`` hands an exception of the source on after the closing events;
+        on_error: ``"raise"`` raises an exception of the source after the closing events;
             ``"event"`` ends with the `RunError` event alone.
         clock: returns the events' timestamps, in unix seconds; called when the first item is asked
             for, which is when ``run.start`` is stamped, and once per item.

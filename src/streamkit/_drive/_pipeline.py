@@ -1,4 +1,4 @@
-"""From a raw item to what the caller gets: the dialect's reader, then the stages. No I/O here.
+"""The path of one item: the dialect's reader, then the stages. No I/O here.
 
 Laws of this file:
 

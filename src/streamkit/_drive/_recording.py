@@ -1,6 +1,6 @@
 """The `Result` of a stream, made from the events that pass, however it is read.
 
-Folding makes LangChain's messages. Where nobody has imported LangChain yet, as in a process that
+Folding makes LangChain's messages. Where LangChain is not imported yet, as in a process that
 only reads decoded events, what is to be folded waits until the result is asked for.
 """
 
@@ -65,5 +65,5 @@ class Recording:
         for event in waiting:
             try:
                 self._fold.feed(event)
-            except Exception as error:  # noqa: BLE001  (reading goes on; the result says so)
+            except Exception as error:  # noqa: BLE001  (reading continues; the result raises it)
                 self._error = self._error or error

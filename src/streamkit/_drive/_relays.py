@@ -1,7 +1,7 @@
 """Streams over a stream of ours, which keeps the laws and closes itself.
 
-So a relay is done only when its source is: after `close`, or an error of a stage, it still hands
-out what the source gives to the end.
+So a relay is done only when its source is: after `close`, or an error of a stage, it still
+returns what the source yields until its end.
 """
 
 # A stream may reach into another of its own family.

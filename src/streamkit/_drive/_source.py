@@ -1,6 +1,6 @@
 """Sources: what is refused as one, and what stops one.
 
-A source is up to two objects: what the caller handed in, and the iterator over it. A generator is
+A source is up to two objects: what the caller passed, and the iterator over it. A generator is
 both. A v3 run stream is not: closing the iterator over it stops nothing, only the run's own
 ``abort`` does. So both are stopped, the iterator first, each by the first way that it has.
 """
@@ -42,9 +42,9 @@ _ENDED = ("aclose",)
 def stops(
     iterator: object, source: object, *, is_async: bool = False, ended: bool = False
 ) -> list[Stop]:
-    """Return what stops a source, to be called in order; async ones may give something to await.
+    """Return what stops a source, to be called in order; async ones may return an awaitable.
 
-    ``ended`` says that it came to its end, or said so itself.
+    ``ended``: whether the source has ended, or has reported its end.
 
     >>> words = (word for word in ["a", "b"])
     >>> [stop() for stop in stops(words, words)], list(words)
@@ -65,7 +65,7 @@ def _stop(target: object, ways: tuple[str, ...]) -> Stop | None:
 
 
 def require_stream(source: object) -> None:
-    """Refuse what is no stream, and say what to write instead."""
+    """Raise a `UsageError` for what is no stream, with what to write instead."""
     kind = type(source).__name__
     is_iterable = hasattr(source, "__iter__") or hasattr(source, "__aiter__")
     if hasattr(source, "__await__") and not is_iterable:

@@ -44,9 +44,9 @@ class Stream(Generic[T_co]):
         self._ready: deque[T_co] = deque()
         self._error: BaseException | None = None
         self._done = False  # the closing events are made
-        self._exhausted = False  # and were handed out
+        self._exhausted = False  # and were read
         self._ended = False  # the source came to its own end
-        self._stopping = False  # somebody else pressed the stop button
+        self._stopping = False  # another task or thread has closed the stream
 
     def __repr__(self) -> str:
         name = type(self).__name__
@@ -87,7 +87,7 @@ class Stream(Generic[T_co]):
                 self._error = error
 
     def _fail_or_end(self, error: BaseException) -> None:
-        """Pulling or a stage raised, or the run is over though its source would go on waiting."""
+        """Pulling or a stage raised, or the run is over though its source still waits."""
         if not isinstance(error, RunOver):
             self._fail(error)
             return

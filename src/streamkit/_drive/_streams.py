@@ -10,8 +10,8 @@ Laws of this file:
    still there to be read; then an exception of the source is raised as it was.
 3. ``CancelledError``, ``GeneratorExit`` and ``KeyboardInterrupt`` are raised as soon as the
    source is closed, and never swallowed.
-4. One reader at a time. ``close()`` and ``aclose()`` are a stop button for any task and thread, at
-   any time: the reader gets the closing events and nothing after them, and closes the source.
+4. One reader at a time. ``close()`` and ``aclose()`` may be called by any task and thread, at any
+   time: the reader gets the closing events and nothing after them, and closes the source.
 5. An error of closing the source never hides the error that ended the stream.
 """
 
@@ -49,7 +49,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 _LISTED = frozenset({list, tuple})  # and not still to be made
 _SOMEBODY = object()  # who reads where there are no tasks of asyncio
-_TURN = 0.01  # seconds after which a source that never waits lets the loop go on
+_TURN = 0.01  # seconds after which a source that never waits lets the loop run
 
 
 class EventStream(Stream[T_co], Iterator[T_co]):
@@ -111,7 +111,7 @@ class EventStream(Stream[T_co], Iterator[T_co]):
             self._stop_if_unread()
 
     def _stop_if_unread(self) -> None:
-        """Do what the stop button asked for, unless somebody reads: then that one does it."""
+        """Close the stream as requested, unless it is being read: then the reader closes it."""
         if self._reading.acquire(blocking=False):
             self._stopping = False
             try:
@@ -146,7 +146,7 @@ class EventStream(Stream[T_co], Iterator[T_co]):
         """Return this stream with one more stage behind it.
 
         A stage is any callable from one item to any number of them, or what makes one, such as
-        a filter. The stream itself is extended: go on with what `pipe` returns.
+        a filter. The stream itself is extended: continue with what `pipe` returns.
 
         Raises:
             UsageError: it is no stage, or the stream was read to its end.
@@ -308,7 +308,7 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
         return not isinstance(error, Exception)
 
     async def _stop_now(self) -> None:
-        """Do what the stop button asked this reader for."""
+        """Close the stream, as another task or thread has requested of this reader."""
         self._stopping = False
         self._take_back_cancel()
         self._fail(GeneratorExit())

@@ -8,11 +8,11 @@
     {"event": "on_tool_start", "name": "get_weather", …, "data": {"input": {"city": "Paris"}}}
     {"event": "on_chain_end", "name": "LangGraph", …, "data": {"output": {"messages": […]}}}
 
-What upstream leaves out, and how it is made up for:
+What upstream leaves out, and how it is replaced:
 
 - Only tools have an error event. Any other run that fails, is retried, falls back or is
   interrupted has a start and no end: it ends when its parent does, or its successor starts.
-- Tools have no call id at their start: the seen matches the call by name and arguments.
+- Tools have no call id at their start: the call is matched by name and arguments.
 - The first event's ``input`` is the *root's* input, whatever run the event is about.
 - Interrupts stand only in the chunks of the root graph.
 - Version 1 has empty ``parent_ids``, so there everything lies flat under the first run.
@@ -101,11 +101,11 @@ class EventsReader(RunReader):
         """Return whether a run is the next of some fallbacks, of which ``old`` broke off.
 
         Both have one input, and a ``RunnableWithFallbacks`` is open. It is around them only where
-        it is streamed, or invoked without async: its ``ainvoke`` hands on its own config instead of
+        it is streamed, or invoked without async: its ``ainvoke`` passes its own config instead of
         a child's (langchain-core 1.8), so there it is beside them, and so might be other models.
         """
-        has_spoken = any(old.origin.run_id in _around(it.origin) for it in self.assembly.messages)
-        if not has_spoken or new.input != old.input:
+        has_begun = any(old.origin.run_id in _around(it.origin) for it in self.assembly.messages)
+        if not has_begun or new.input != old.input:
             return False
         parents = new.origin.parent_ids
         return any(

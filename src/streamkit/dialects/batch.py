@@ -1,4 +1,4 @@
-"""``batch_as_completed`` / ``abatch_as_completed``: pairs of an index and what came of it.
+"""``batch_as_completed`` / ``abatch_as_completed``: pairs of an index and its result.
 
     model.batch_as_completed(["a", "b"], return_exceptions=True)
 
@@ -26,7 +26,7 @@ _HERE = Origin()
 
 
 def is_batch_item(raw: Any) -> bool:
-    """Return whether ``raw`` is a 2-tuple of an index and what came of it."""
+    """Return whether ``raw`` is a 2-tuple of an index and its result."""
     return raw.__class__ is tuple and len(raw) == 2 and raw[0].__class__ is int  # noqa: PLR2004
 
 

@@ -12,7 +12,7 @@
 The notes are those of ``astream_events`` version 2, and are read as such. Only the pieces of a
 model's answer, of which there are so many, are noted as a `Piece`. The notes also contain
 
-- what failed, was interrupted or was cancelled: every run ends, so nothing has to be made up for;
+- what failed, was interrupted or was cancelled: every run has an end of its own;
 - the exception, which the innermost run that raised it shows, and nothing around it;
 - what a tool puts out before it ends (``on_tool_stream``).
 
@@ -43,7 +43,7 @@ __all__ = ["CallbackReader", "Note", "Piece", "Yielded"]
 class Piece(Struct, gc=False):
     """A piece of a model's answer, and when it came.
 
-    ``run`` is what all other notes on the run say of it: the same dict for all pieces.
+    ``run`` holds the fields of all other notes on the run: the same dict for all pieces.
     """
 
     run: dict[str, Any]

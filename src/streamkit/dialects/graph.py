@@ -74,7 +74,7 @@ def _is_update(payload: object) -> bool:
 
 def _label(raw: Any) -> _Labelled | None:
     """Read an item's own label, where it has one."""
-    match raw:  # `str(mode)` would say the same, and take seven times as long
+    match raw:  # a pattern `str(mode)` means the same, and takes seven times as long
         case (mode, payload) if mode.__class__ is str and mode in MODES:
             return (), mode, payload
         case (path, mode, payload) if mode.__class__ is str and mode in MODES and _is_path(path):

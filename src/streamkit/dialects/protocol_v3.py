@@ -12,13 +12,13 @@
 
     {"event": "content-block-delta", "index": 0, "delta": {"type": "text-delta", "text": "Hel"}}
 
-What upstream leaves out, and how it is made up for:
+What upstream leaves out, and how it is replaced:
 
 - Nothing brackets a node, and only a subgraph has a lifecycle: it becomes a step of kind
   ``graph``, under the id of the task it runs in, unless that task has a bracket already.
-- Tools' results are in no ``messages`` event. They come from ``tools`` where that was asked for,
+- Tools' results are in no ``messages`` event. They come from ``tools`` where that is requested,
   else from the first state that holds them.
-- A stream that a server sends never ends. The outermost lifecycle's last word ends the run.
+- A stream that a server sends never ends. The last event of the outermost lifecycle ends the run.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Dialects that an application registered.
 
-`register` adds one under its name. Its `detect` function is asked only about items that no
+`register` adds one under its name. Its `detect` function is called only for items that no
 built-in dialect recognises.
 """
 

@@ -236,7 +236,7 @@ class RunReader(Reader):
             self.assembly.end_step(run_id, None, status, _error_in(error))
 
     def _status_of(self, run: Run, error: BaseException) -> Status:
-        """Return how a run ended that raised; a pause shows what it asks."""
+        """Return how a run ended that raised, and show the interrupts that it raised."""
         status: Status = "failed" if isinstance(error, Exception) else "cancelled"
         if is_bubble_up(error):
             status = self._bubbles_up(run.origin, error)
@@ -312,7 +312,7 @@ class RunReader(Reader):
         self.assembly.show(StepDelta, run.origin, **fields)
 
     def _graph_chunk(self, run: Run, chunk: object) -> None:
-        """Read a root graph's chunk: an update, or ``(mode, payload)`` where modes were asked for.
+        """Read a root graph's chunk: an update, or ``(mode, payload)`` where modes were requested.
 
         Node outputs are taken from the nodes themselves, so only three things are unseen
         here: interrupts, the stream writer's data, and what nodes wrote that do not run.
@@ -413,7 +413,7 @@ class RunReader(Reader):
             if around and around.tool_call_id and around.kind == "node":
                 return around.tool_call_id, given
             if around and around.tool_call_id:
-                break  # a tool: nobody has asked for the one in it, unless it asks a model
+                break  # this call is that of the outer tool alone
         calls = self.assembly.seen.calls
         found = calls.find(event["name"], given, run.origin.namespace)
         return found.given_id if found else event["run_id"], given

@@ -88,7 +88,7 @@ class ModePayloads:
         self._assembly.show(StateSnapshot, origin, values=state)
 
     def _show_changes(self, origin: Origin, state: object) -> None:
-        """Show what a state says that nothing else has shown, such as tools' results in v3.
+        """Show what a state holds and nothing else has shown, such as tools' results in v3.
 
         A message without an id looks like its own repetition, so it is shown in the state alone.
         """
