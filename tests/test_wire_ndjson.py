@@ -88,7 +88,7 @@ def test_a_stream_becomes_lines():
         b'{"type":"text.delta","timestamp":0.5,"message_id":"message-1","block_id":0,"text":"lo"}\n'
         b'{"type":"text.end","timestamp":0.5,"message_id":"message-1","block_id":0,"text":"Hello"}\n'
         b'{"type":"message.end","timestamp":0.5,"message_id":"message-1","status":"completed","text":"Hello"}\n'
-        b'{"type":"run.end","timestamp":0.5,"status":"completed"}\n'
+        b'{"type":"run.end","timestamp":0.5,"status":"completed","output":"Hello"}\n'
     )
     assert ndjson.Decoder().feed(b"".join(lines)) == events
 
