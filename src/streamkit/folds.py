@@ -240,13 +240,14 @@ class _Draft:
 
 
 def _server_call_block(event: ToolCallEnd) -> dict[str, Any]:
+    # A `ServerToolCall` of langchain-core 1.0 and later.
     call = {"id": event.tool_call_id, "name": event.name, "args": event.args or event.text}
     return {"type": "server_tool_call", **call}
 
 
 def _reasoning_block(event: ReasoningEnd) -> dict[str, Any]:
     block: dict[str, Any] = {"type": "reasoning", "reasoning": event.text}
-    if event.signature:
+    if event.signature:  # langchain-core has provider-specific fields under `extras`
         block["extras"] = {"signature": event.signature}
     return block
 

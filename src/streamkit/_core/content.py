@@ -273,6 +273,7 @@ def _thinking(block: Fields, sink: Sink) -> None:
 
 
 def _redacted_thinking(block: Fields, sink: Sink) -> None:
+    # Anthropic encrypts it, and wants it back unchanged.
     data = plain_text(block.get("data"), "data", sink) or None
     sink.reasoning("", _index(block.get("index")), signature=data, redacted=True)
 
@@ -293,6 +294,7 @@ def signature_of(block: Fields, sink: Sink) -> str | None:
 
 
 def _bedrock_reasoning(block: Fields, sink: Sink) -> None:
+    # Bedrock: {"reasoning_content": {"text": …, "signature": …}}.
     inner = _dict(block, "reasoning_content", sink)
     text = plain_text(inner.get("text"), "text", sink)
     signature = plain_text(inner.get("signature"), "signature", sink) or None

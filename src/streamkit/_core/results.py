@@ -26,6 +26,7 @@ def answers_in(output: object) -> list[Fields]:
 
 def tool_result(message: Fields) -> dict[str, Any]:
     """Return the result that a ToolMessage holds, as fields of the event that ends its tool."""
+    # langgraph's ToolNode writes only the text of an exception into its message.
     if message.get("status") == "error":
         return {"error": ErrorInfo(name="ToolError", message=str(message["content"]))}
     return {"output": message["content"], "artifact": message.get("artifact")}

@@ -34,6 +34,7 @@ _EVENTS = frozenset(
         "message-finish",
     }
 )
+# langchain-core and langgraph-api write LangChain's roles, our events those of the providers.
 _ROLES = {"ai": "assistant", "human": "user"}
 
 Path = tuple[str, ...]

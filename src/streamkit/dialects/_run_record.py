@@ -90,8 +90,8 @@ def _runs_around(runs: Mapping[str, Run], event: dict[str, Any]) -> Iterator[Run
     if parents:
         yield from (runs[id] for id in reversed(parents) if id in runs)
         return
-    # Version 1 and the log leave the parents out. There the path of its task has to do, which is
-    # the same for two tools that run at once in one node: then neither is surely around.
+    # Version 1 and the log leave the parents out. There the path of its task is compared, which is
+    # the same for two tools that run at once in one node: then neither is known to be around.
     path = f"{checkpoint_ns(event.get('metadata') or {})}|"
     paths = [(run, checkpoint_ns(run.origin.metadata)) for run in reversed(list(runs.values()))]
     tools = Counter(it for run, it in paths if run.kind == "tool")
@@ -102,7 +102,7 @@ def _runs_around(runs: Mapping[str, Run], event: dict[str, Any]) -> Iterator[Run
 
 
 def kind_of_step(event: dict[str, Any]) -> StepKind:
-    """Return what a run that starts will do."""
+    """Return the kind of step that a run is, from its start."""
     kind = event["event"].removeprefix("on_").removesuffix("_start")
     return cast("StepKind", kind) if kind != "chain" else _kind_of_chain(event)
 

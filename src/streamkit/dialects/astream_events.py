@@ -98,12 +98,13 @@ class EventsReader(RunReader):
                 self.assembly.end_step(run_id, None, "abandoned")
 
     def _falls_back(self, new: Run, old: Run) -> bool:
-        """Return whether a run is the next of some fallbacks, of which ``old`` broke off.
+        """Return whether a run is the next of some fallbacks, of which ``old`` failed.
 
-        Both have one input, and a ``RunnableWithFallbacks`` is open. It is around them only where
-        it is streamed, or invoked without async: its ``ainvoke`` passes its own config instead of
-        a child's (langchain-core 1.8), so there it is beside them, and so might be other models.
+        Both have one input, and a ``RunnableWithFallbacks`` is open, around or beside them.
         """
+        # It is around them where it is streamed, or invoked without async. Its `ainvoke` passes its
+        # own config instead of a child's (langchain-core 1.8): then it is beside them, and so may
+        # be other models.
         has_begun = any(old.origin.run_id in _around(it.origin) for it in self.assembly.messages)
         if not has_begun or new.input != old.input:
             return False

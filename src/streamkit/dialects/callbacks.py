@@ -64,10 +64,8 @@ Path = tuple[str, ...]
 
 
 def _lacks_id(message: object) -> bool:
-    """Return whether it is an answer of a node's own making without an id.
-
-    LangGraph's ``add_messages`` gives it one in place, when the superstep ends.
-    """
+    """Return whether it is an answer that a node made itself, without an id."""
+    # LangGraph's `add_messages` sets its id in place when the superstep ends.
     is_answer = kind_of(message) == "ai" and not isinstance(message, JsonMessage)
     return is_answer and not fields_of(message).get("id")
 

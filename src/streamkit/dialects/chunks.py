@@ -46,6 +46,7 @@ def is_patch(raw: object) -> bool:
     """Return whether ``raw`` is a non-empty list of JSON patch operations."""
     if not isinstance(raw, list) or not raw:
         return False
+    # langchain-core's output parsers yield these with `diff=True`.
     return all(_is_operation(item) for item in cast("list[object]", raw))
 
 

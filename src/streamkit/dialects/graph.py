@@ -98,7 +98,7 @@ def _is_path(value: Any) -> bool:
 
 def _inner(raw: Any) -> object:
     """Return the payload of a single mode's ``(namespace, payload)``, or ``raw`` if it is none."""
-    match raw:
+    match raw:  # `subgraphs=True` puts the namespace before the payload
         case (namespace, payload) if _is_path(namespace):
             return payload
         case _:

@@ -103,7 +103,7 @@ class RunLogReader(EventsReader):
         super()._node_end(origin, values)
 
     def _at(self, time: str | None) -> None:
-        if time:
+        if time:  # in ISO format
             self.assembly.now = datetime.fromisoformat(time).timestamp()
 
 
@@ -113,7 +113,8 @@ def _kind(value: dict[str, Any]) -> str:
 
 
 def _output(kind: str, outputs: list[Any]) -> Any:
-    """Return a run's output; the log wraps whatever is no dict in ``{"output": ...}``."""
+    """Return a run's output."""
+    # langchain-core's log stream wraps an output that is no dict in {"output": …}.
     output = outputs[0] if outputs else None
     wrapped = dict_or_empty(output)
     if list(wrapped) == ["output"]:

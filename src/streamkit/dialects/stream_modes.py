@@ -128,10 +128,9 @@ class ModePayloads:
             self._end_cached(namespace, node)
 
     def _end_cached(self, namespace: Path, node: str) -> None:
-        """End the announced tasks of a node that were cached: LangGraph shows no end of them.
-
-        An update does not name its task. So they wait until no others of the node are open.
-        """
+        """End the tasks of a node that started and were cached, once no others are open."""
+        # langgraph (1.2) sends no `tasks` result for a cached task, and the update of one does not
+        # name it.
         outputs = self._cached.get((namespace, node), [])
         steps = self._assembly.open_steps(namespace, node) if outputs else []
         if len(steps) <= len(outputs):
@@ -214,10 +213,8 @@ class ModePayloads:
 
 
 def _identified(write: ChannelWrite) -> ChannelWrite:
-    """Return what a state holds of a channel, as far as its messages have ids.
-
-    A value without channels is a functional workflow's return value, and no state.
-    """
+    """Return what a state holds of a channel, as far as its messages have ids."""
+    # A value without channels is the return value of an `@entrypoint`, and no state.
     messages = [message for message in write.messages if fields_of(message).get("id")]
     return write._replace(messages=messages, is_whole=bool(write.channel))
 
