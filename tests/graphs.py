@@ -29,6 +29,7 @@ from streamkit import (
     Interrupt,
     MessageAdded,
     MessageEnd,
+    Result,
     RunError,
     RunFold,
     ToolEnd,
@@ -377,12 +378,17 @@ def tokens(total: Usage | None) -> tuple[int, int] | None:
     return (total.input_tokens, total.output_tokens) if total else None
 
 
-def transcript(events: Iterable[Event]) -> list[Any]:
-    """The messages that they fold to."""
+def result_of(events: Iterable[Event]) -> Result:
+    """What they fold to."""
     fold = RunFold()
     for event in events:
         fold.feed(event)
-    return fold.result().messages
+    return fold.result()
+
+
+def transcript(events: Iterable[Event]) -> list[Any]:
+    """The messages that they fold to."""
+    return result_of(events).messages
 
 
 def of(events: Iterable[Event], *kinds: Any) -> list[Any]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("langgraph")
 
+
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import InjectedToolCallId, tool
@@ -36,12 +37,14 @@ from graphs import (
     facts,
     finish,
     gives,
+    of,
     piece,
+    result_of,
     run,
     says,
-    transcript,
     usage,
 )
+from streamkit import MessageAdded
 
 APIS = (OWN, OWN_SYNC, EVENTS, TASKS, ALL_MODES)
 
@@ -219,7 +222,11 @@ def story(steps: Any, api: str) -> list[Facts]:
     given: Any = ASK
     while not told or graph.get_state(THREAD).next:
         events = run(graph, api, given, THREAD)
-        heard += [said(it) for it in transcript(events)]
+        result = result_of(events)
+        heard += [said(it) for it in result.messages]
+        if result.status == "interrupted":  # what a subgraph wrote is in no outer state yet
+            added = [it.message for it in of(events, MessageAdded)]
+            heard += map(said, [*result.side_messages, *added])
         told.append(in_any_order(facts(events)))
         given = Command(resume="yes")
     state = [said(it) for it in graph.get_state(THREAD).values["messages"]]

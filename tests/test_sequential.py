@@ -8,7 +8,18 @@ from typing import Any
 from hypothesis import given
 
 import streams
-from streamkit import Custom, Event, MessageEnd, MessageStart, Origin, RunEnd, RunStart, normalize
+from streamkit import (
+    Custom,
+    Event,
+    MessageEnd,
+    MessageRemoved,
+    MessageReplaced,
+    MessageStart,
+    Origin,
+    RunEnd,
+    RunStart,
+    normalize,
+)
 from streamkit.stages import sequential
 from streamkit.testing import check_stream
 
@@ -21,7 +32,9 @@ def in_turn(events: list[Event]) -> list[Event]:
 
 
 def id_of(event: Event) -> str | None:
-    return getattr(event, "message_id", None)
+    """The message that an event is a part of: what changes in a state later is none."""
+    is_part = not isinstance(event, MessageReplaced | MessageRemoved)
+    return getattr(event, "message_id", None) if is_part else None
 
 
 @given(streams.messages_items() | streams.agent_events() | streams.v3_items())
