@@ -128,7 +128,7 @@ class _Tracing:
         return (event,)
 
     def __del__(self) -> None:
-        """End what is open: the reader left without closing the stream."""
+        """End all open spans: the reader left without closing the stream."""
         self._close()
 
     def _close(self) -> None:

@@ -193,7 +193,7 @@ def event_in(number: int, line: bytes) -> Event:
 
 
 def _require(path: PathLike, speed: float | None) -> None:
-    """Raise at the call, and not at the first item, what is wrong with it."""
+    """Raise an error of the path or speed at the call, and not at the first item."""
     Path(path).stat()
     if speed is not None and not speed > 0:
         raise UsageError(f"speed must be positive, or None for as fast as possible, not {speed!r}")
@@ -244,7 +244,7 @@ def record_raw(source: Iterable[T], path: PathLike, *, flush: bool = ...) -> Ite
 def record_raw(source: Any, path: PathLike, *, flush: bool = True) -> Any:
     """Return the items of ``source`` as they come, and write each to a file.
 
-    What JSON and LangChain's serialisation have no word for is written by its fields, or else by
+    A value that JSON and LangChain's serialisation cannot hold is written by its fields, or else by
     its class's name alone. An exception of the source is the last line.
 
     Args:

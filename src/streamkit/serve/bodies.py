@@ -82,7 +82,7 @@ class Body(Protocol):
         ...
 
     async def discard(self) -> None:
-        """Close what is behind it without reading anything, instead of entering it."""
+        """Close the source without reading anything, instead of entering the body."""
         ...
 
 

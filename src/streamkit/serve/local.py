@@ -214,7 +214,7 @@ class LocalRun:
         self._wake()
 
     async def _copy(self, linger: float | None) -> None:
-        """Append what is new to the store; frames that come meanwhile go with the next part."""
+        """Append new frames to the store; frames that come meanwhile go with the next part."""
         renew, stored, failing_since = self._store.renew_every, 0, 0.0
         waits = [it for it in (renew, None if linger is None else linger / 4) if it is not None]
         patience = min(waits, default=None)

@@ -106,7 +106,7 @@ async def _watching(receive: Receive, leave: Callable[[], None]) -> AsyncGenerat
 class EventResponse(BodyResponse):
     """A response that sends a stream to one client; when the client leaves, the run is stopped.
 
-    Whatever happens, the last event says how it ended. What is ready at once is sent at once.
+    In every case the last event has the status of the end. Pieces that are ready are sent together.
 
     Args:
         events: what `normalize` or `astream` returned, or what they take; sync ones run in threads.

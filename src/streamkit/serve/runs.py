@@ -1,7 +1,7 @@
 """Runs that go on while their clients disconnect and reconnect, here or in another process.
 
 A run is read by one process, its owner, in a task of its own, into a `Replay`. From there its
-clients in this process are served at once, and a second task copies what is new to the store. A
+clients in this process are served at once, and a second task copies new frames to the store. A
 process that is asked for a run of another's follows the store, once for all of its clients.
 
 Laws of this module:
@@ -172,13 +172,13 @@ class Runs:
 
         Raises:
             BadRequest: when it is sent: there is no such run (404), or it has no such frame (400),
-                or the next ones are no longer kept, and the format has no word for that (410), or
+                or the next ones are no longer kept and the format has no ``gap`` (410), or
                 the store cannot be reached (503).
         """
         return RunResponse(self, self._wire, self._heartbeat, id, last_event_id=last_event_id)
 
     def resume(self, id: str | None = None, *, name: str | None = None) -> Response:
-        """Return the response to a page that was reloaded and asks for what is going on.
+        """Return the response to a page that was reloaded and asks for its running answer.
 
         It sends the run from its beginning, unless the request has a ``Last-Event-ID``. Where the
         run is over it is 204, because the page has the answer in its history; also where there is

@@ -41,7 +41,7 @@ _NARROW: Final = 60  # columns
 _COLORS: Final = ("cyan", "magenta", "blue", "yellow", "green")  # of the labels, in turn
 INTERVAL: Final = 0.05
 """Seconds between two drawings."""
-_PAUSE: Final = 0.125  # seconds until what came last is drawn
+_PAUSE: Final = 0.125  # seconds until the last change is drawn
 _WAITING: Final = 24  # rows that may wait behind an open paragraph
 _LONG: Final = 4_000  # characters of an open paragraph that are drawn again and again
 
@@ -256,7 +256,7 @@ def console_on(out: TextIO, *, color: bool | None, live: bool | None) -> Console
 class Region:
     """The rows below the finished ones, drawn again until they are finished, too.
 
-    A thread draws what came last before a pause. It is no thread of rich's: that one may draw
+    A thread draws the last change before a pause. It is not rich's own thread: that one may draw
     between the erasing and the printing of another thread (rich 15), and a finished row is lost.
     """
 

@@ -135,7 +135,7 @@ _READER = Reader()
 class Inbox(Generic[Own]):
     """Items that were read and not yet returned: texts of events, and errors in their order.
 
-    An error is raised in its turn: what came before it is returned first, and the next call goes on
+    An error is raised in its turn: items before it are returned first, and the next call goes on
     behind it. So the outcome is the same wherever the bytes were split.
     """
 
@@ -144,7 +144,7 @@ class Inbox(Generic[Own]):
         self._items: deque[bytes | str | MalformedItem] = deque()
 
     def add(self, items: Iterable[bytes | str | MalformedItem]) -> None:
-        """Add what was read; blank texts are no events."""
+        """Add texts that were read; skip blank ones."""
         self._items.extend(it for it in items if isinstance(it, MalformedItem) or it.strip())
 
     def take(self) -> list[Event | Own]:

@@ -33,7 +33,7 @@ HEADERS: Final[Mapping[str, str]] = MappingProxyType(
 def encode(event: object, *, private: bool = False) -> bytes:
     r"""Return an event as one line of UTF-8, LF included.
 
-    What is no event of ours, such as what a mapper gave, is written with the ``type`` of its class.
+    An item that is not one of our events, such as a mapper's, has the ``type`` of its class.
     ``private=True`` also writes what otherwise stays in the process: see `to_dict`.
 
     Raises:

@@ -9,7 +9,7 @@
 4. Half of a surrogate pair becomes U+FFFD: JSON could spell it, but UTF-8 cannot.
 5. In JSON text, U+2028, U+2029 and U+0085 are escaped: some readers take them for a line's end.
 6. A value is bounded in depth, in number of values and in size, so that a small one cannot become a
-   large text. What is left out says so in its place: ``{"$cut": "a cycle"}``.
+   large text. A value that is left out is replaced by its reason: ``{"$cut": "a cycle"}``.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def loads(data: bytes | str) -> Any:
 def dump_plain(value: Any) -> bytes:
     """Return plain data as JSON text: the fast way for what `jsonable` has seen.
 
-    Never raises: what is not quite plain, such as half of a surrogate pair, is walked.
+    Never raises: data that is not quite plain, such as half of a surrogate pair, is walked.
     """
     try:
         data = _encode(value)

@@ -104,7 +104,7 @@ class BaseEncoder:
     # --- to override
 
     def begin(self, event: Event) -> Frames:  # noqa: ARG002
-        """Write what stands before all else, at the first event."""
+        """Write the bytes before the first event's own."""
         return ()
 
     def other(self, event: Any) -> Frames:  # noqa: ARG002
@@ -112,7 +112,7 @@ class BaseEncoder:
         return ()
 
     def own(self, data: Any) -> Frames:  # noqa: ARG002
-        """Write what is no event of ours, such as what a mapper returned, as JSON data."""
+        """Write an item that is not one of our events, such as a mapper's, as JSON data."""
         return ()
 
     def framed(self, item: Any, frames: tuple[bytes, ...]) -> tuple[bytes, ...]:  # noqa: ARG002
@@ -138,7 +138,7 @@ class BaseEncoder:
         return self.feed(RunEnd(origin=Origin(), timestamp=time(), status="incomplete"))
 
     def form_of(self, event: Event) -> dict[str, Any]:
-        """Return a whole event as JSON data, for what the protocol has no word for."""
+        """Return a whole event as JSON data, for events without a form in the protocol."""
         return to_dict(event, private=self._private)
 
     def result_id(self, call_id: str) -> str:

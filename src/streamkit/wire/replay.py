@@ -12,7 +12,7 @@ Laws of this file:
 
 1. No more frames and no more bytes are kept than was asked for, except that the newest frame is
    always kept, however large it is. Joined frames count by their bytes alone.
-2. What is kept are the newest frames, in order, without a hole; before them the joined frames of
+2. What is kept are the newest frames, in order, without a gap; before them the joined frames of
    everything that came earlier, or nothing.
 """
 
@@ -156,7 +156,7 @@ class Replay:
         self._must_send_all = True
 
     def after(self, number: int) -> Rest:
-        """Return what came after the frame of this number; 0 stands before the first one.
+        """Return the frames after the frame of this number; 0 is before the first one.
 
         A negative number, as `place` returns it, counts frames of the joined beginning.
         """

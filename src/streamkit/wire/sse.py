@@ -68,7 +68,7 @@ def encode(event: object, *, id: str | int | None = None, private: bool = False)
     r"""Return an event as one frame.
 
     A reader that loses the connection sends the last ``id`` it saw as ``Last-Event-ID``.
-    What is no event of ours, such as what a mapper gave, is written with the ``type`` of its class.
+    An item that is not one of our events, such as a mapper's, has the ``type`` of its class.
     ``private=True`` also writes what otherwise stays in the process: see `to_dict`.
 
     Raises:

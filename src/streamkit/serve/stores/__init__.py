@@ -1,7 +1,7 @@
 """The store of runs, so that another process, or a later one, finds them.
 
 A `Store` is what `streamkit.serve.Runs` need of an engine. A run has one owner, the process that
-reads its source: the owner takes a lease, appends what is new, and so keeps the lease. Everybody
+reads its source: the owner takes a lease, appends new frames, and so keeps the lease. Everybody
 else finds the run by id or name, follows its frames, and may ask its owner to stop. When the lease
 has run out, the owner is dead.
 
@@ -67,7 +67,7 @@ class Store(Protocol):
         ...
 
     async def append(self, id: str, part: Part) -> bool:
-        """Keep what is new of a run, and renew its lease; after the last part, end it.
+        """Append new frames of a run, and renew its lease; after the last part, end it.
 
         Returns:
             Whether a client follows the run.
@@ -75,7 +75,7 @@ class Store(Protocol):
         ...
 
     def follow(self, id: str) -> AsyncIterator[Part]:
-        """Return a run's frames, from the first one kept: what is there, and then what comes.
+        """Return a run's frames, from the first one kept: those stored, and then new ones.
 
         Parts may overlap or leave a hole: see `Part.first`. Ends after the last part; or, where
         the lease has run out, without one. Where the engine cannot be reached, it waits.

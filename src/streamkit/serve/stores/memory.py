@@ -41,7 +41,7 @@ class Memory:
         return None
 
     async def append(self, id: str, part: Part) -> bool:
-        """Keep what is new of a run."""
+        """Append new frames of a run."""
         kept = self._runs[id]
         kept.add(part)
         if part.is_over:
@@ -68,7 +68,7 @@ class Memory:
             self._runs.pop(oldest.info.id, None)
 
     async def follow(self, id: str) -> AsyncIterator[Part]:
-        """Return a run's frames: what is there, and then what comes."""
+        """Return a run's frames: those that are stored, and then new ones."""
         kept = self._runs.get(id)
         if not kept:
             return
@@ -140,7 +140,7 @@ class _Kept:
             follower.set()
 
     def after(self, number: int) -> Part:
-        """Return what came after the frame of this number, or everything if that is gone."""
+        """Return the frames after the frame of this number, or all if that one is gone."""
         if number < self._first - 1:
             joined, frames = list(self._joined), list(self._frames)
             through = self._through

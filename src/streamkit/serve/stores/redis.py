@@ -2,7 +2,7 @@
 
 Keys of a run have its id in braces, so that all of them are on one node of a cluster::
 
-    streamkit:{ID}:about    what is known of it, who owns it, how many parts were appended
+    streamkit:{ID}:about    its `RunInfo`, its owner, and how many parts were appended
     streamkit:{ID}:frames   a stream; an entry is a part, its id the number of its last frame
     streamkit:{ID}:joined   a list of the older frames, joined
     streamkit:{ID}:lease    there as long as the owner is
@@ -159,7 +159,7 @@ class Redis:
         return bool(await self._client.exists(lease))
 
     async def append(self, id: str, part: Part) -> bool:
-        """Keep what is new of a run; now and then, renew its lease and see if it is to stop."""
+        """Append new frames of a run; now and then, renew its lease and check for a stop."""
         owned = self._owned[id]
         is_whole, is_over = part.is_whole, part.is_over
         is_due = monotonic() - owned.renewed > (self.renew_every or 0) / 2
@@ -226,7 +226,7 @@ class Redis:
     # --- for other processes
 
     async def follow(self, id: str) -> AsyncIterator[Part]:
-        """Return a run's frames: what is there, and then what comes."""
+        """Return a run's frames: those that are stored, and then new ones."""
         seen, is_behind, owner = -1, True, _Owner(self._lease / 1000)
         async with self._changes.of(self._key(id, "changes")) as inbox:
             while True:
@@ -254,7 +254,7 @@ class Redis:
                         return
 
     async def _read(self, id: str, seen: int) -> tuple[list[Part], bool]:
-        """Return what came after a frame, or everything, and whether the owner is alive."""
+        """Return the frames after a frame, or all, and whether the owner is alive."""
         async with self._client.pipeline(transaction=True) as pipe:
             pipe.lrange(self._key(id, "joined"), 0, -1 if seen < 0 else 0)
             pipe.xrange(self._key(id, "frames"), min=f"({seen}-0" if seen > 0 else "-")
@@ -404,7 +404,7 @@ class _Changes:
 
     @asynccontextmanager
     async def of(self, channel: str) -> AsyncGenerator[_Inbox]:
-        """Yield what is published of a run, as long as this is open."""
+        """Yield the inbox of a run's published parts, while this context is open."""
         key, inbox = channel.encode(), _Inbox()
         await self.listen()
         known = self._inboxes.setdefault(key, set())

@@ -2,8 +2,8 @@
 
     data: {"type":"text-delta","id":"run-1:0","delta":"Hel"}
 
-One run is one UI message. Its parts are known by message and block, so that models that talk at
-the same time never mix. What the protocol has no word for becomes ``data-…`` parts: see the
+One run is one UI message. Its parts are known by message and block, so that models that write at
+the same time never mix. Events without a form in the protocol become ``data-…`` parts: see the
 table in ``docs/wire.md``.
 
 Laws of this file:

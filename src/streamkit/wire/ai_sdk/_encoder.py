@@ -1,4 +1,4 @@
-"""The events of one run as chunks: what is open, and what to write of each event."""
+"""The events of one run as chunks, and the parts that are open."""
 
 from __future__ import annotations
 

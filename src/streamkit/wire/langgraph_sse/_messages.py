@@ -36,7 +36,7 @@ _TYPES = {"human": "HumanMessageChunk", "user": "HumanMessageChunk", "system": "
 
 
 def metadata(origin: Origin, *, private: bool) -> Fields:
-    """Return what stands beside a message: its place in the graph, or all of its metadata.
+    """Return the metadata of a message: its place in the graph, or all of it.
 
     >>> metadata(Origin(node="book", namespace=("hotel:1",)), private=False)
     {'langgraph_node': 'book', 'langgraph_checkpoint_ns': 'hotel:1', 'tags': []}
@@ -116,7 +116,7 @@ class Chunks:
         return self._block(dump_plain({**block, "args": args, "index": event.block_id}))
 
     def end(self, event: MessageEnd) -> bytes:
-        """Add what is known when a message is complete."""
+        """Return the last chunk, with the usage and the finish reason."""
         found = {"finish_reason": event.raw_finish_reason, "model_name": event.model}
         fields: Fields = {name: it for name, it in found.items() if it is not None}
         if self._private:
