@@ -28,15 +28,16 @@ from streamkit import (
 Says: TypeAlias = Callable[[list[Event]], bool]
 
 
-def one_tool(it: Any, args: str, node: Any = None) -> Any:
+def one_tool(it: Any, *args: str, node: Any = None) -> Any:
     """An agent with one tool, whose calls are each sent to a task of its own."""
 
     def run(call: Any, config: RunnableConfig) -> Any:
         return {"messages": [it.invoke({**call, "type": "tool_call"}, config)]}
 
     route = lambda state: [Send("tools", it) for it in state["messages"][-1].tool_calls] or END  # noqa: E731
+    calls = [(f"c{number}", it.name, given) for number, given in enumerate(args, 1)]
     builder = StateGraph(MessagesState)
-    builder.add_node("agent", asks(calling(("c1", it.name, args))))
+    builder.add_node("agent", asks(calling(*calls)))
     builder.add_node("tools", node or run)
     builder.add_edge(START, "agent").add_edge("tools", "agent")
     builder.add_conditional_edges("agent", route, ["tools", END])
@@ -57,7 +58,8 @@ def hides(call: Any, config: RunnableConfig) -> Any:
 
 
 looks = partial(one_tool, look, '{"city": "Rome"}')
-hiding = partial(one_tool, look, '{"city": "Rome"}', hides)
+hiding = partial(one_tool, look, '{"city": "Rome"}', node=hides)
+both_look = partial(one_tool, look, '{"city": "Rome"}', '{"city": "Oslo"}')
 
 
 def marked(*, around: bool) -> Any:
@@ -133,6 +135,12 @@ def _customs(events: list[Event], *, named: bool, name: str) -> bool:
     return bool(found) and all(getattr(it.origin, name) == wanted for it in found)
 
 
+def _each_wrote(events: list[Event]) -> bool:
+    written = [it for it in of(events, Custom) if not it.name]
+    calls = {it.data["to"]: it.origin.tool_call_id for it in written}
+    return calls == {"Rome": "c1", "Oslo": "c2"}
+
+
 TRUTHS: dict[str, tuple[Callable[[], Any], Says]] = {
     "a model marked as internal is left out": (
         lambda: marked(around=False),
@@ -165,4 +173,5 @@ TRUTHS: dict[str, tuple[Callable[[], Any], Says]] = {
         looks,
         partial(_customs, named=False, name="tool_call_id"),
     ),
+    "its call, where several run at once": (both_look, _each_wrote),
 }

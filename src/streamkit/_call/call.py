@@ -149,6 +149,7 @@ class _Call:
             recorder_for,
             with_handler,
         )
+        from .stream_writer import NamingWriter, with_stream_writer  # noqa: PLC0415  (as above)
 
         bound: Any = None
         if self._is_graph:
@@ -158,6 +159,9 @@ class _Call:
         given = with_handler(config, recorder, bound)
         if self._is_graph:
             given = with_handler(given, push_handler(recorder))
+            if self._marker and Custom in self._wanted:
+                naming = NamingWriter(recorder.run_ids, self._marker.keep_writer)
+                given = with_stream_writer(given, self._runnable, naming)
         return lambda: start(input, given, **options)
 
     def pipeline(self, stages: Iterable[AnyStage[Event, Event]], *, strict: bool) -> Pipeline:

@@ -164,6 +164,11 @@ class Recorder(BaseCallbackHandler):
         about = {"metadata": metadata, "parent_ids": [""]}
         self._post(about, Yielded((namespace, "messages", (message, metadata))))
 
+    def run_ids(self, run_id: UUID) -> list[str]:
+        """Return the ids of the runs around a run that goes on, and its own; or none."""
+        run = self._runs.get(run_id.int)
+        return [*run.fields["parent_ids"], run.fields["run_id"]] if run else []
+
     # --- chains
 
     def on_chain_start(

@@ -4,8 +4,8 @@ LangGraph streams through a queue of its own, so what it streams comes later tha
 the caller of a sync graph is blocked until that queue has an item. A note whose marker goes through
 the same queue wakes the caller and keeps its place among what the nodes write.
 
-The stream writer is public (``langgraph.config.get_stream_writer``), but is found only inside a
-node, so no marker can be sent before the first run inside a node begins. No other reader sees a
+The stream writer is public (``langgraph.config.get_stream_writer``), but works only inside a node,
+so no marker can be sent before a run inside a node begins, or a node writes. No other reader sees a
 marker: the writer is that of the outermost graph, never that of a graph which a node streams.
 """
 
@@ -40,6 +40,11 @@ class OrderMarker:
         if self._writer is None:
             self._look_for_writer(run)
         return self._writer is not None
+
+    def keep_writer(self, write: Callable[[object], None]) -> None:
+        """Keep the writer, which a run inside a node is about to call."""
+        if self._writer is None:
+            self._writer = _Writer(copy_context(), write)
 
     def send(self, note: OrderedNote) -> bool:
         """Send a note's marker, in any thread; return whether it was sent."""
@@ -77,6 +82,7 @@ def _writer_in(path: str) -> _Writer | None:
     try:
         config = get_config()
         is_here = checkpoint_ns(config.get("metadata") or {}) == path
-        return _Writer(copy_context(), get_stream_writer()) if is_here else None
+        write = get_stream_writer()  # markers need not pass through the one of `stream_writer`
+        return _Writer(copy_context(), getattr(write, "__wrapped__", write)) if is_here else None
     except (AttributeError, LookupError, RuntimeError):
         return None

@@ -25,11 +25,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from .._core.json_message import JsonMessage
 from .._core.kinds import fields_of, kind_of
 from .._core.writes import channel_writes, messages_in
-from ..events import StepDelta
+from ..events import Custom, StepDelta
 from ..values import Origin, Status, StepKind
 from ._reader import Reader
 from .chunks import ChunksReader, is_cumulative
@@ -37,7 +38,7 @@ from .messages import MessagePairs
 from .runs import RunReader
 from .stream_modes import ModePayloads, is_cached
 
-__all__ = ["CallbackReader", "Note", "Piece", "Yielded"]
+__all__ = ["CallbackReader", "Note", "Piece", "Written", "Yielded"]
 
 
 class Piece(Struct, gc=False):
@@ -55,6 +56,16 @@ class Yielded(NamedTuple):
     """Something that the call itself yielded, or a message that a node pushed."""
 
     item: Any
+
+
+class Written(NamedTuple):
+    """What was written to a graph's stream, and the runs it was written in: the innermost last.
+
+    There are none if the run that writes is over, as a tool's may be that leaves a task behind.
+    """
+
+    run_ids: list[str]
+    data: object
 
 
 Note: TypeAlias = dict[str, Any] | Piece | Yielded
@@ -142,7 +153,19 @@ class CallbackReader(RunReader):
             return
         if mode == "values":
             self._read_unidentified()
+        if payload.__class__ is Written:
+            self._read_written(namespace, payload)
+            return
         self._read_payload(namespace, mode, payload)
+
+    def _read_written(self, namespace: Path, written: Written) -> None:
+        around = (self._runs.get(it) for it in reversed(written.run_ids))
+        run = next(filter(None, around), None)
+        origin = run.origin if run else self.assembly.origin_of_write(namespace)
+        call = run.inside.tool_call_id if run else None
+        if call != origin.tool_call_id:
+            origin = replace(origin, tool_call_id=call)
+        self.assembly.show(Custom, origin, data=written.data)
 
     def _read_unidentified(self) -> None:
         """Read the updates with messages that had no id: by now the state has given them one."""
