@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("langgraph")
 
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, ToolMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
@@ -42,7 +42,16 @@ from graphs import (
     run,
     says,
 )
-from streamkit import Interrupt, RunStart, StateUpdate, StepEnd, ToolEnd, normalize
+from streamkit import (
+    Interrupt,
+    MessageReplaced,
+    RunStart,
+    StateUpdate,
+    StepEnd,
+    ToolEnd,
+    ToolStart,
+    normalize,
+)
 
 pytestmark = pytest.mark.filterwarnings(IGNORE_V1)
 
@@ -269,33 +278,128 @@ def approving() -> Any:
     return chain(asks(model), approves, ToolNode([add]), asks(model), **saved())
 
 
-TOLD_AGAIN = Facts(
-    messages=["", "all done"], calls=[("c1", "add", {"a": 1, "b": 2})], usage=(12, 12)
-)
 ADDED = [("c1", "add", "3")]
+GOES_ON = Facts(messages=["all done"], usage=(7, 7), tools=ADDED)
+TOLD_AGAIN = Facts(
+    messages=["", "all done"],
+    calls=[("c1", "add", {"a": 1, "b": 2})],
+    usage=(12, 12),
+    tools=ADDED,
+)
+LISTS = [
+    pytest.param(
+        ["messages", "updates", "tasks"],
+        marks=pytest.mark.skipif(LANGGRAPH < (0, 6), reason="it has no tasks mode"),
+    ),
+    ["messages", "updates", "values"],
+    ["updates", "messages"],
+    ["messages", "updates", "custom"],
+]
 
 
+def paused_graph(graph: Any) -> Any:
+    graph.invoke(ASK, THREAD)
+    return graph
+
+
+@pytest.mark.parametrize("subgraphs", [False, True])
+@pytest.mark.parametrize("modes", LISTS)
+async def test_a_node_returns_what_it_asked_about(modes: list[str], subgraphs: bool) -> None:
+    options: dict[str, Any] = {"stream_mode": modes, "subgraphs": subgraphs}
+    yes = Command(resume="yes")
+    raw = paused_graph(approving()).stream(yes, THREAD, **options)
+    assert facts(list(normalize(raw, strict=True))) == GOES_ON
+    raw = paused_graph(approving()).astream(yes, THREAD, **options)
+    events = [it async for it in normalize(raw, strict=True)]
+    assert facts(events) == GOES_ON
+    assert not of(events, MessageReplaced)
+
+
+def test_the_call_that_was_asked_about_is_known() -> None:
+    modes = ["messages", "updates"]
+    raw = paused_graph(approving()).stream(Command(resume="yes"), THREAD, stream_mode=modes)
+    (started,) = of(normalize(raw, strict=True), ToolStart)
+    assert started.input == {"a": 1, "b": 2}
+
+
+def recorded(items: Iterator[Any]) -> Any:
+    return list(items)
+
+
+def wrapped(items: Iterator[Any]) -> Any:
+    yield from items
+
+
+@pytest.mark.parametrize("taken", [recorded, wrapped])
+def test_a_source_that_does_not_say_it_is_resumed(taken: Any) -> None:
+    """Updates alone do not tell that an earlier run has shown a message, and paid for it."""
+    modes = ["messages", "updates"]
+    raw = paused_graph(approving()).stream(Command(resume="yes"), THREAD, stream_mode=modes)
+    assert facts(list(normalize(taken(raw), strict=True))) == TOLD_AGAIN
+
+
+def test_updates_without_messages_mode_are_all_there_is() -> None:
+    raw = paused_graph(approving()).stream(Command(resume="yes"), THREAD, stream_mode=["updates"])
+    assert facts(list(normalize(raw, strict=True))) == TOLD_AGAIN
+
+
+def changes(state: Any) -> Any:
+    asking = state["messages"][-1]
+    calls = [{**asking.tool_calls[0], "args": interrupt("with what?")["args"]}]
+    return {"messages": [AIMessage("", id=asking.id, tool_calls=calls)]}
+
+
+def test_an_answer_with_other_arguments_changes_the_message() -> None:
+    model = calling(("c1", "add", '{"a": 1, "b": 2}'))
+    graph = paused_graph(chain(asks(model), changes, ToolNode([add]), asks(model), **saved()))
+    given = Command(resume={"args": {"a": 2, "b": 2}})
+    raw = graph.stream(given, THREAD, stream_mode=["messages", "updates"])
+    events = list(normalize(raw, strict=True))
+    assert facts(events) == replace(GOES_ON, tools=[("c1", "add", "4")])
+    (changed,) = of(events, MessageReplaced)
+    assert changed.message.tool_calls[0]["args"] == {"a": 2, "b": 2}
+    assert changed.message_id == graph.get_state(THREAD).values["messages"][1].id
+
+
+CALL = {"name": "add", "args": {"a": 1, "b": 2}, "id": "n1", "type": "tool_call"}
+NEW = AIMessage("new", id="new", tool_calls=[CALL])
+
+
+def hands_over(_: Any) -> Any:
+    done = ToolMessage("handed over", tool_call_id="n1", id="n2")
+    return Command(graph=Command.PARENT, update={"messages": [NEW, done]})
+
+
+def internal_model(_: Any) -> Any:
+    model = says([AIMessageChunk("new", id="new", tool_calls=[CALL], tool_call_chunks=[])])
+    return {"messages": [model.with_config(tags=["nostream"]).invoke("go")]}
+
+
+@pytest.mark.parametrize("subgraphs", [False, True])
 @pytest.mark.parametrize(
-    ("modes", "told"),
+    "node",
     [
+        pytest.param(lambda _: {"messages": [NEW]}, id="a message of its own"),
+        pytest.param(lambda _: Command(update={"messages": [NEW]}), id="a command"),
+        pytest.param(lambda _: {"messages": NEW}, id="no list"),
         pytest.param(
-            ["messages", "updates", "tasks"],
-            Facts(messages=["all done"], usage=(7, 7)),
-            marks=pytest.mark.skipif(LANGGRAPH < (0, 6), reason="it has no tasks mode"),
+            lambda _: {"messages": [{**NEW.model_dump(), "role": "assistant"}]}, id="a dict"
         ),
-        (["messages", "updates", "values"], Facts(messages=["all done"], usage=(7, 7))),
-        (["messages", "updates"], TOLD_AGAIN),
+        pytest.param(internal_model, id="a model that is not streamed"),
+        pytest.param(chain(hands_over), id="a handoff to the graph around"),
+        pytest.param(chain(lambda _: {"messages": [NEW]}), id="a subgraph"),
     ],
 )
-def test_a_node_returns_what_it_asked_about(modes: list[str], told: Facts) -> None:
-    """Updates alone do not tell that an earlier run has shown it, and paid for it."""
-    graph = approving()
-    graph.invoke(ASK, THREAD)
-    raw = graph.stream(Command(resume="yes"), THREAD, stream_mode=modes)
-    assert facts(list(normalize(raw, strict=True))) == replace(told, tools=ADDED)
+def test_a_new_message_with_calls_is_shown_after_a_pause(node: Any, subgraphs: bool) -> None:
+    graph = paused_graph(chain(waits(), node, **saved()))
+    options: dict[str, Any] = {"stream_mode": ["messages", "updates"], "subgraphs": subgraphs}
+    raw = graph.stream(Command(resume="yes"), THREAD, **options)
+    events = list(normalize(raw, strict=True))
+    assert facts(events).messages == ["got yes", "new"]
+    assert graph.get_state(THREAD).values["messages"][2].content == "new"
 
 
 @pytest.mark.parametrize("api", [EVENTS, EVENTS_1, SYNC, ASYNC])
 def test_a_node_returns_what_it_asked_about_elsewhere(api: str) -> None:
     _, second = runs(approving(), api, Command(resume="yes"))
-    assert facts(second) == Facts(messages=["all done"], usage=(7, 7), tools=ADDED)
+    assert facts(second) == GOES_ON

@@ -96,18 +96,8 @@ def test_every_shipped_middleware_has_a_scenario() -> None:
     assert [it.__qualname__ for it in shipped() if it not in covered] == []
 
 
-# A run that is resumed begins, in a list of modes without states, with the update of a node that
-# returns a message of the run before; nothing that has come by then says that it is not new.
-RESUMED = ("approval_given", "approval_with_other_arguments", "a_long_talk_with_approval")
-UNTOLD = pytest.mark.xfail(reason="the list does not tell what the thread holds already")
-CASES = [
-    pytest.param(name, source, marks=[UNTOLD] if name in RESUMED and source == "modes" else [])
-    for name in EVERY
-    for source in SOURCES
-]
-
-
-@pytest.mark.parametrize(("name", "source"), CASES)
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("name", EVERY)
 def test_what_is_shown_and_kept(name: str, source: str) -> None:
     scenario, config, build = EVERY[name](), new_thread(), EVERY[name]
     runs = [asyncio.run(events_of(SOURCES[source], scenario, it, config)) for it in scenario.inputs]

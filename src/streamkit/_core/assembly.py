@@ -137,7 +137,7 @@ class Assembly(ToolRuns):
                 self.show(MessageRemoved, origin, message_id=gone.id, tool_call_id=call)
             for message in write.messages:
                 self.whole_message(message, origin, cached=cached)
-            self.seen.expect_ids(write.spelled)
+            self.seen.expect_ids(write.spelled_without_id)
             self.seen.hold(origin.namespace, write)
 
     def close_superseded(self, value: object) -> None:

@@ -33,7 +33,12 @@ class ChannelWrite(NamedTuple):
     is_whole: bool
     """Whether the channel holds nothing but these messages afterwards."""
     spelled: tuple[Any, ...] = ()
-    """Those of the messages that were a dict, a pair or a text, and so had no id."""
+    """Those of the messages that were a dict, a pair or a text."""
+
+    @property
+    def spelled_without_id(self) -> list[Any]:
+        """Those that the state gives an id, and not in place."""
+        return [message for message in self.spelled if not message.id]
 
 
 def written_in(output: object) -> Any:
@@ -126,7 +131,7 @@ def _write(channel: str, items: Iterable[object], *, is_whole: bool = False) -> 
         message = message_in(item)
         if message is None and channel == MESSAGES:
             message = spelled_message(item)
-            if message is not None and not message.id:
+            if message is not None:
                 spelled.append(message)
         if message is None:
             continue

@@ -10,7 +10,7 @@ from .._protocols import AnyStage
 from ..dialects import Dialect, Mode, RegisteredDialect
 from ..events import Event
 from ._pipeline import Pipeline
-from ._source import require_stream
+from ._source import require_stream, resume_of
 from ._stream import OnError
 from ._streams import AsyncEventStream, EventStream
 
@@ -90,7 +90,14 @@ def normalize(  # noqa: PLR0913  (a source has many sides)
     require_stream(source)
     if mode is not None or subgraphs is not None:
         dialect = dialect or "graph"
-    pipeline = Pipeline(dialect, mode=mode, subgraphs=subgraphs, strict=strict, clock=clock)
+    pipeline = Pipeline(
+        dialect,
+        mode=mode,
+        subgraphs=subgraphs,
+        resume=resume_of(source),
+        strict=strict,
+        clock=clock,
+    )
     for stage in stages:
         pipeline.add_stage(stage)
     if isinstance(source, AsyncIterable):

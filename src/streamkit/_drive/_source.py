@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from ..errors import UsageError
 
-__all__ = ["Stop", "require_stream", "stops"]
+__all__ = ["Stop", "require_stream", "resume_of", "stops"]
 
 Stop: TypeAlias = Callable[[], Any]
 
@@ -89,3 +89,17 @@ def require_stream(source: object) -> None:
             f"got {source!r:.80}, a {kind} and not a stream; "
             f"pass what .stream(), .astream() or .astream_events() returns"
         )
+
+
+def resume_of(source: object) -> object:
+    """Return what a graph is resumed with, if it streams ``messages`` beside ``updates``.
+
+    A generator has the arguments of its function (see Python's ``inspect``), and those of a graph's
+    own are LangGraph's public signature. Of any other source nothing is known.
+    """
+    frame: Any = getattr(source, "ag_frame", None) or getattr(source, "gi_frame", None)
+    if frame is None or frame.f_code.co_qualname not in {"Pregel.stream", "Pregel.astream"}:
+        return None
+    modes, given = frame.f_locals.get("stream_mode"), frame.f_locals.get("input")
+    has_both = isinstance(modes, (list, tuple)) and {"messages", "updates"} <= {*modes}
+    return getattr(given, "resume", None) if has_both else None

@@ -147,9 +147,16 @@ def _may_be(mode: str | None, found: str | None) -> bool:
 
 
 def reader_for(
-    dialect: str, *, mode: str | None = None, subgraphs: bool | None = None, **options: object
+    dialect: str,
+    *,
+    mode: str | None = None,
+    subgraphs: bool | None = None,
+    resume: object = None,
+    **options: object,
 ) -> Adapter:
-    """Return a new reader of the dialect called ``dialect``; a mode makes it ``"graph"``.
+    """Return a new reader of the dialect called ``dialect``.
+
+    ``mode``, ``subgraphs`` and ``resume`` are what is known of a graph's call.
 
     Raises:
         UsageError: if there is no such dialect or mode.
@@ -165,6 +172,8 @@ def reader_for(
     if mode is None and subgraphs is None:
         if registered:
             return registered.reader(dialect, **options)
+        if resume is not None and dialect == "graph":
+            options["resume"] = resume
         return DIALECTS[dialect](**options)
     if dialect != "graph":
         raise UsageError(f"mode= and subgraphs= are for graphs; they do not go with {dialect!r}")

@@ -186,7 +186,7 @@ class CallbackReader(RunReader):
             super()._node_end(origin, values)
             return
         for write in channel_writes(values):
-            spelled = set(map(id, write.spelled))
+            spelled = set(map(id, write.spelled_without_id))
             messages = [it for it in write.messages if not (_lacks_id(it) or id(it) in spelled)]
             self.assembly.write(origin, [write._replace(messages=messages, spelled=())])
 

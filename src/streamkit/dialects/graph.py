@@ -106,10 +106,18 @@ def _inner(raw: Any) -> object:
 
 
 class GraphReader(Reader):
-    """The reader of a graph's stream: labelled items, or the one mode that the caller named."""
+    """The reader of a graph's stream: labelled items, or the one mode that the caller named.
+
+    ``resume`` is what a run goes on with that streams ``messages`` beside ``updates``, if known.
+    """
 
     def __init__(
-        self, *, mode: str | None = None, subgraphs: bool | None = None, **options: Any
+        self,
+        *,
+        mode: str | None = None,
+        subgraphs: bool | None = None,
+        resume: object = None,
+        **options: Any,
     ) -> None:
         super().__init__(**options)
         self._mode = mode
@@ -117,7 +125,7 @@ class GraphReader(Reader):
         self._pairs = MessagePairs(self.assembly)
         # Proof of what a pair is: its metadata is that of an open message.
         self._by_metadata = self.assembly.messages.by_metadata if mode in {None, "messages"} else {}
-        self._modes = ModePayloads(self.assembly, self._pairs.read)
+        self._modes = ModePayloads(self.assembly, self._pairs.read, resume=resume)
 
     def read(self, raw: Any) -> None:
         """Read one item into the assembly."""

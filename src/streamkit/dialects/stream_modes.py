@@ -11,7 +11,7 @@ Laws of this file:
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, cast, get_args
 
 from .._core.assembly import Assembly
 from .._core.kinds import fields_of
@@ -43,13 +43,20 @@ class ModePayloads:
         assembly: takes what they mean.
         read_message: reads the one mode whose payloads differ from API to API.
         root: the path of the outermost graph.
+        resume: what the run goes on with, if it is known to stream ``messages`` beside ``updates``.
     """
 
     def __init__(
-        self, assembly: Assembly, read_message: Callable[[Any], None], *, root: Path = ()
+        self,
+        assembly: Assembly,
+        read_message: Callable[[Any], None],
+        *,
+        root: Path = (),
+        resume: object = None,
     ) -> None:
         self._assembly = assembly
         self._root = root
+        self._resume = resume
         self._begun: set[Path] = set()
         self._cached: dict[tuple[Path, str], list[object]] = {}
         self._read_by_mode: dict[str, Callable[[Path, Any], None]] = {
@@ -117,15 +124,39 @@ class ModePayloads:
                 self._update(namespace, node, values, cached=cached)
 
     def _update(self, namespace: Path, node: str, values: object, *, cached: bool) -> None:
+        origin = self._assembly.scopes.origin(namespace, node=node)
         for write in channel_writes(values):  # each by itself: `push_message` writes beside it
             for message in write.messages:
                 self._assembly.close_superseded(message)
+            if self._resume is not None and not cached:  # no node ran for what was cached
+                self._mark_asking(origin, write)
             self._assembly.seen.mark_history(write.messages)
-        origin = self._assembly.scopes.origin(namespace, node=node)
         self._assembly.state_update(origin, node, values, cached=cached)
         if cached:
             self._cached.setdefault((namespace, node), []).append(values)
             self._end_cached(namespace, node)
+
+    def _mark_asking(self, origin: Origin, write: ChannelWrite) -> None:
+        """Record the messages of the run before whose calls were asked about.
+
+        `HumanInTheLoopMiddleware` (langchain 1.0 and later) returns such a message again when its
+        run goes on, before anything else comes. A new one comes in ``messages`` mode first, except
+        what was a dict, and what a ``Command`` hands to the graph around, such as a handoff that is
+        answered already: LangGraph (up to 1.2) has no callback for that.
+        """
+        seen = self._assembly.seen
+        answered = {fields_of(it).get("tool_call_id") for it in write.messages}
+        for message in write.messages:
+            id = fields_of(message).get("id")
+            calls = fields_of(message).get("tool_calls") or ()
+            calls = [it for it in calls if it["id"] not in answered]
+            was_dict = isinstance(message, dict) or any(it is message for it in write.spelled)
+            if not (id and calls) or was_dict or seen.has_id(id):
+                continue
+            seen.mark_seen([message])
+            seen.calls.expect(write.messages, origin.namespace)
+            if any(it["args"] and _holds(self._resume, it["args"]) for it in calls):
+                self._assembly.replace_message(message, origin)  # the answer has other arguments
 
     def _end_cached(self, namespace: Path, node: str) -> None:
         """End the tasks of a node that started and were cached, once no others are open."""
@@ -239,6 +270,13 @@ def writes_in(update: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """Return what each node wrote."""
     # `__metadata__` stands beside the nodes; `{"cached": True}` in it marks a cached update.
     return [(node, values) for node, values in update.items() if node != "__metadata__"]
+
+
+def _holds(value: object, args: object) -> bool:
+    """Return whether the arguments of a call stand somewhere in a value."""
+    if isinstance(value, (list, tuple)):
+        return any(_holds(it, args) for it in cast("Sequence[object]", value))
+    return value == args or any(_holds(it, args) for it in dict_or_empty(value).values())
 
 
 def error_of(error: object, name: str = "ToolError") -> ErrorInfo:
