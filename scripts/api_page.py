@@ -6,6 +6,7 @@ import importlib
 import inspect
 import pkgutil
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -29,7 +30,8 @@ def modules() -> Iterator[ModuleType]:
         pkgutil.walk_packages(streamkit.__path__, "streamkit."), key=lambda it: it.name
     ):
         parts = info.name.split(".")[1:]
-        if not any(part.startswith("_") or part == "demo" for part in parts):
+        is_private = any(part.startswith("_") or part == "demo" for part in parts)
+        if not is_private and not (parts[0] == "dialects" and parts[1:]):
             yield importlib.import_module(info.name)
 
 
@@ -53,7 +55,7 @@ def summary(module: ModuleType, name: str) -> str:
     if text is None:
         source = "".join(inspect.getsource(it) for it in _homes(module, name))
         found = re.search(
-            rf'^{name}\b[^\n]*(?:\n[^\n]+)*?\n"""(.+?)(?:"""|\n\n)',
+            rf'^{name}(?::| =)[^\n]*(?:\n[^\n]+)*?\n"""(.+?)(?:"""|\n\n)',
             source,
             re.MULTILINE | re.DOTALL,
         )
@@ -62,11 +64,11 @@ def summary(module: ModuleType, name: str) -> str:
 
 
 def _homes(module: ModuleType, name: str) -> Iterator[ModuleType]:
-    """Return the module and those that it may have the name from."""
+    """Return the module, and the others of ours that hold the same value under that name."""
     yield module
     value = getattr(module, name)
-    for other in list(vars(streamkit).values()) + list(vars(module).values()):
-        if inspect.ismodule(other) and getattr(other, name, None) is value:
+    for other in list(sys.modules.values()):
+        if other.__name__.startswith("streamkit") and getattr(other, name, None) is value:
             yield other
 
 

@@ -52,7 +52,9 @@ _PATTERN = re.compile(rf"(?<![A-Za-z])({'|'.join(WORDS)})(?![A-Za-z])", re.IGNOR
 def findings(path: Path) -> Iterator[str]:
     """Return one line for each place of a file that breaks a rule."""
     text = path.read_text()
-    for number, line in enumerate(text.splitlines(), 1):
+    # Drawings and outputs keep the names that they show: a fenced block is replaced by its lines.
+    prose = re.sub(r"(?ms)^```text$.*?^```$", lambda it: "\n" * it[0].count("\n"), text)
+    for number, line in enumerate(prose.splitlines(), 1):
         for word in _PATTERN.findall(line):
             yield f"{path}:{number}: {word!r}: write {WORDS[word.lower()]}"
     if path.suffix == ".py":

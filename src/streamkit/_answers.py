@@ -108,7 +108,7 @@ class OptimisticAnswer:
 
 
 class _Shown:
-    """What was shown of a message."""
+    """The text of a message that was shown."""
 
     def __init__(self) -> None:
         self._open: dict[int, list[str]] = {}

@@ -36,7 +36,7 @@ __all__ = ["Guarded", "HeldText", "Redacted", "ThinkTags", "cleaner"]
 
 
 class Rewriter(Protocol):
-    """What becomes of one block's text."""
+    """The changes to the text of one block."""
 
     withheld: bool
     """Whether anything was withheld."""

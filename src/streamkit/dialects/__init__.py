@@ -66,6 +66,7 @@ DIALECTS: dict[str, Callable[..., Adapter]] = {
     "remote": RemoteReader,
     "v3": V3Reader,
 }
+"""The reader of each built-in dialect, by its name."""
 
 # In this order: a dict of `langgraph_sdk` has the keys of a graph's own part as well.
 _PROOFS: dict[str, Callable[[object], bool]] = {

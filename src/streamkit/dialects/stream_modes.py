@@ -32,6 +32,7 @@ Mode: TypeAlias = Literal[
 """A graph's ``stream_mode``."""
 
 MODES: tuple[str, ...] = get_args(Mode)
+"""The stream modes of LangGraph that ``mode=`` takes."""
 
 Path = tuple[str, ...]
 

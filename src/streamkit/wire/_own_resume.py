@@ -115,3 +115,4 @@ RESUME = Resume(
     typed_deltas({"text.delta": "text", "reasoning.delta": "text", "tool_call.delta": "args"}),
     _cut_off,
 )
+"""How a client comes back to a run in this format: for `streamkit.serve.Runs`."""

@@ -49,6 +49,7 @@ from .plain_json import is_plain, jsonable
 __all__ = ["Entrance", "InnerText", "redactor"]
 
 InnerText: TypeAlias = Literal["always", "subgraphs", "never"]
+"""Where an encoder writes the text of models inside tools: everywhere, in subgraphs, or nowhere."""
 
 _D = TypeVar("_D", bound=TextDelta | ReasoningDelta)
 

@@ -73,3 +73,4 @@ RESUME = Resume(
     ),
     _cut_off,
 )
+"""How a client comes back to a run in this format: for `streamkit.serve.Runs`."""

@@ -43,3 +43,4 @@ def _cut_off(frames: Iterable[bytes]) -> list[bytes]:
 
 
 RESUME = Resume(_delta_of, _cut_off)
+"""How a client comes back to a run in this format: for `streamkit.serve.Runs`."""
