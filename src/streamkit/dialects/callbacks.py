@@ -59,7 +59,7 @@ class Yielded(NamedTuple):
 
 
 class Written(NamedTuple):
-    """What was written to a graph's stream, and the runs it was written in: the innermost last.
+    """A write to a graph's stream, and the runs in which it was made: the innermost last.
 
     There are none if the run that writes is over, as a tool's may be that leaves a task behind.
     """
