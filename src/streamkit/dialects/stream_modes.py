@@ -14,6 +14,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, cast, get_args
 
 from .._core.assembly import Assembly
+from .._core.json_message import JsonMessage
 from .._core.kinds import fields_of
 from .._core.results import answers_in, error_info
 from .._core.writes import ChannelWrite, channel_writes
@@ -151,7 +152,9 @@ class ModePayloads:
             id = fields_of(message).get("id")
             calls = fields_of(message).get("tool_calls") or ()
             calls = [it for it in calls if it["id"] not in answered]
-            was_dict = isinstance(message, dict) or any(it is message for it in write.spelled)
+            was_dict = isinstance(message, JsonMessage) or any(
+                it is message for it in write.spelled
+            )
             if not (id and calls) or was_dict or seen.has_id(id):
                 continue
             seen.mark_seen([message])
