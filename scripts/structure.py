@@ -1,11 +1,11 @@
 """Draw the structure of the package from its imports, as text.
 
-    python scripts/structure.py              # src/streamkit, and into docs/design.md
-    python scripts/structure.py FOLDER       # only print the package in another folder
+    python scripts/structure.py              # src/streamkit, into docs/design.md
+    python scripts/structure.py FOLDER       # print the package in a folder, with sizes
 
-A line is a module or a package of the top level, with its lines. It stands above everything that
-it imports, so that all arrows point down; what stands on layer 1 imports nothing of ours. Imports
-inside functions, which run only when they are called, are listed below where they point up.
+A line is a module or a package of the top level. It stands above everything that it imports, so that
+all arrows point down; what stands on layer 1 imports nothing of ours. Imports inside functions,
+which run only when they are called, are listed below where they point up.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def layers(needs: Mapping[str, set[str]]) -> list[list[str]]:
     return result
 
 
-def draw(root: Path) -> Iterator[str]:
-    """Return the lines of the drawing, the highest layer first."""
+def draw(root: Path, *, sizes: bool = True) -> Iterator[str]:
+    """Return the lines of the drawing, the highest layer first, with or without sizes."""
     needs = graph(root)
     placed = list(enumerate(layers(needs), 1))
     for number, layer in reversed(placed):
@@ -70,7 +70,8 @@ def draw(root: Path) -> Iterator[str]:
             files += (root / name).rglob("*.py")
             lines = sum(len(file.read_text().splitlines()) for file in files)
             below = ", ".join(sorted(needs[name]))
-            yield f"{number:2}  {name:16} {lines:5}  {'-> ' + below if below else ''}".rstrip()
+            size = f"{lines:5}  " if sizes else ""
+            yield f"{number:2}  {name:16} {size}{'-> ' + below if below else ''}".rstrip()
 
     layer_of = {name: number for number, layer in placed for name in layer}
     for name, later in graph(root, inside=True).items():
@@ -83,7 +84,7 @@ def page() -> str:
     """Return docs/design.md with the drawing of today's package."""
     head, _, rest = PAGE.read_text().partition("<!-- structure -->\n")
     _, _, tail = rest.partition("<!-- end -->\n")
-    drawing = "\n".join(draw(SOURCE))
+    drawing = "\n".join(draw(SOURCE, sizes=False))  # sizes change with every commit
     return f"{head}<!-- structure -->\n\n```text\n{drawing}\n```\n\n<!-- end -->\n{tail}"
 
 

@@ -17,8 +17,8 @@ __all__ = ["clients", "reader"]
 
 QUIET = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 
-settings.register_profile("short", max_examples=30, deadline=None, suppress_health_check=QUIET)
-settings.register_profile("fuzz", max_examples=3000, deadline=None, suppress_health_check=QUIET)
+settings.register_profile("short", max_examples=20, deadline=None, suppress_health_check=QUIET)
+settings.register_profile("fuzz", max_examples=2000, deadline=None, suppress_health_check=QUIET)
 settings.load_profile("fuzz" if os.environ.get("STREAMKIT_FUZZ") else "short")
 
 

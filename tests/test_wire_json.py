@@ -738,3 +738,9 @@ def test_json_data_comes_back_as_it_was(value):
 def test_what_is_no_json_is_a_value_error(text):
     with pytest.raises(ValueError, match=r"."):
         loads(text)
+
+
+@pytest.mark.parametrize("private", [False, True])
+def test_an_object_that_raises_when_its_class_is_asked_is_written(private):
+    event = RunEnd(origin=Origin(), timestamp=0.5, status="completed", output=Mean())
+    assert loads(Writer(private=private).write(event)) == jsonable(event, private=private)

@@ -173,11 +173,12 @@ class Redactor:
             changes[name] = make(event)
         for name in foreign:
             value = changes[name] if name in changes else getattr(event, name)
-            if value.__class__ is dict and self._plain:  # most payloads
+            cls = type(value)  # not `__class__`: a foreign object may raise when it is asked
+            if cls is dict and self._plain:  # most payloads
                 plain = self._plain(value)
                 if plain is not value:
                     changes[name] = plain
-            elif value.__class__ not in _SCALARS:
+            elif cls not in _SCALARS:
                 changes[name] = self._payload(value)
         return (
             replace(event, origin=origin, **changes) if changes else replace(event, origin=origin)
@@ -189,14 +190,15 @@ class Redactor:
         return known[1] if known else self._new_origin(origin)
 
     def _payload(self, value: Any) -> Any:
-        if value.__class__ is ErrorInfo:
+        cls = type(value)
+        if cls is ErrorInfo:
             secrets = secrets_of(ErrorInfo, private=self._private)
             return replace(value, **{name: make(value) for name, make in secrets.items()})
-        if self._plain is None or (not value and value.__class__ in {dict, tuple}):
+        if self._plain is None or (cls in {dict, tuple} and not value):
             return value
-        if value.__class__ is tuple:  # of documents, or of calls
+        if cls is tuple:  # of documents, or of calls
             return tuple(map(self._payload, value))
-        if value.__class__ is ToolCall:
+        if cls is ToolCall:
             return replace(value, args=self._plain(value.args))
         return self._plain(value)
 

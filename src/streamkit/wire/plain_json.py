@@ -75,12 +75,12 @@ def is_plain(value: object) -> bool:
     >>> is_plain({"a": [1, "b"]}), is_plain({"a": {1}}), is_plain([0] * 1000)
     (True, False, False)
     """
-    return value.__class__ in PLAIN or _budget_after(value, _LITTLE) >= 0
+    return type(value) in PLAIN or _budget_after(value, _LITTLE) >= 0
 
 
 def _budget_after(value: Any, budget: int) -> int:
     """Return how many more values are allowed after plain data; less than 0 for none."""
-    cls = value.__class__
+    cls = type(value)
     is_dict = cls is dict and "content" not in value  # (else a message, with its secrets)
     if not is_dict and cls is not list:
         return -1
@@ -89,10 +89,10 @@ def _budget_after(value: Any, budget: int) -> int:
         return budget
     if is_dict:
         for key in value:
-            if key.__class__ is not str:
+            if type(key) is not str:
                 return -1
     for item in value.values() if is_dict else value:
-        if item.__class__ not in PLAIN:
+        if type(item) not in PLAIN:
             budget = _budget_after(item, budget)
     return budget
 
