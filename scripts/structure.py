@@ -3,9 +3,9 @@
     python scripts/structure.py              # src/streamkit, into docs/design.md
     python scripts/structure.py FOLDER       # print the package in a folder, with sizes
 
-A line is a module or a package of the top level. It stands above everything that it imports, so that
-all arrows point down; what stands on layer 1 imports nothing of ours. Imports inside functions,
-which run only when they are called, are listed below where they point up.
+A line is a module or a package of the top level. It stands above everything that it imports, so
+that all arrows point down; what stands on layer 1 imports nothing of ours. Imports inside
+functions, which run only when they are called, are listed below where they point up.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ from pydantic import (
     model_serializer,
 )
 
-from streamkit import Checkpoint, ErrorInfo, Origin, RunStart, TextDelta, Usage
+from streamkit import Checkpoint, ErrorInfo, Origin, RunEnd, RunStart, TextDelta, Usage
 from streamkit.wire import dumps, jsonable, to_dict
 from streamkit.wire._writer import Writer
 from streamkit.wire.plain_json import MAX_CHARACTERS, MAX_DEPTH, dump_plain, loads
