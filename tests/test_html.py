@@ -262,12 +262,12 @@ def test_a_person_looks_at_a_run(browser, tmp_path):
         tab.keyboard.press("Escape")
         tab.keyboard.press("ArrowRight")
         tab.keyboard.press("+")
-        for _ in range(200):  # it is drawn in one of the next frames
-            wider = box(tab, ".bar.tool")
-            if wider["width"] > chart["width"] * 0.65:
+        bar = "document.querySelector('.bar.tool')?.getBoundingClientRect().width ?? 0"
+        for _ in range(500):  # it is drawn in one of the next frames
+            if tab.evaluate(bar) > chart["width"] * 0.65:
                 break
             tab.wait_for_timeout(20)
-        assert wider["width"] > chart["width"] * 0.65
+        assert tab.evaluate(bar) > chart["width"] * 0.65
         tab.keyboard.press("d")
         assert tab.evaluate("document.documentElement.dataset.theme") == "light"
 
