@@ -173,7 +173,8 @@ class Redactor:
             changes[name] = make(event)
         for name in foreign:
             value = changes[name] if name in changes else getattr(event, name)
-            cls = type(value)  # not `__class__`: a foreign object may raise when it is asked
+            # Not `__class__`: a foreign object may raise when it is asked for it.
+            cls = type(value)  # pyright: ignore[reportUnknownVariableType]
             if cls is dict and self._plain:  # most payloads
                 plain = self._plain(value)
                 if plain is not value:
@@ -190,7 +191,7 @@ class Redactor:
         return known[1] if known else self._new_origin(origin)
 
     def _payload(self, value: Any) -> Any:
-        cls = type(value)
+        cls = type(value)  # pyright: ignore[reportUnknownVariableType]
         if cls is ErrorInfo:
             secrets = secrets_of(ErrorInfo, private=self._private)
             return replace(value, **{name: make(value) for name, make in secrets.items()})

@@ -80,7 +80,7 @@ def is_plain(value: object) -> bool:
 
 def _budget_after(value: Any, budget: int) -> int:
     """Return how many more values are allowed after plain data; less than 0 for none."""
-    cls = type(value)
+    cls = type(value)  # pyright: ignore[reportUnknownVariableType]
     is_dict = cls is dict and "content" not in value  # (else a message, with its secrets)
     if not is_dict and cls is not list:
         return -1
