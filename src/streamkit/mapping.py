@@ -222,7 +222,11 @@ class PerRun(Generic[T, U]):
             f"put it in a row behind the filters: normalize(source, filter, {self!r})"
         )
 
-    __and__ = __rand__ = __or__ = __ror__ = __invert__ = _is_no_filter
+    __and__: Callable[..., NoReturn] = _is_no_filter
+    __rand__: Callable[..., NoReturn] = _is_no_filter
+    __or__: Callable[..., NoReturn] = _is_no_filter
+    __ror__: Callable[..., NoReturn] = _is_no_filter
+    __invert__: Callable[..., NoReturn] = _is_no_filter
 
     def stage(self) -> Stage[T, U]:
         """Return a new stage."""

@@ -24,11 +24,11 @@ from typing import Any, cast
 
 try:
     from opentelemetry import context, metrics, trace
-except ModuleNotFoundError as error:
+except ModuleNotFoundError as _error:
     raise ModuleNotFoundError(
         "streamkit.otel needs opentelemetry; pip install 'langchain-streamkit[otel]'",
         name="opentelemetry",
-    ) from error
+    ) from _error
 
 from ._spans import DELTAS, Span, SpanFold, SpanKind
 from .events import Event, Interrupt, RunEnd, RunError

@@ -143,7 +143,7 @@ class Recording:
     """
 
     def __init__(self, path: PathLike) -> None:
-        self.path = Path(path)
+        self.path: Path = Path(path)
         """The file."""
 
     def __iter__(self) -> Iterator[Event]:

@@ -104,6 +104,10 @@ class Brackets:
         """Make an event that neither opens nor closes anything."""
         self.events.append(event(origin=origin, timestamp=self.now, **fields))
 
+    def _set_time(self, now: float) -> None:
+        """Set the time of the events to come."""
+        self.now = now
+
     def unrecognized(self, raw: object, reason: str, origin: Origin | None = None) -> None:
         """Show an item, or a part of one, that cannot be read.
 

@@ -40,15 +40,15 @@ class Call:
     )
 
     def __init__(self, index: object, *, provider_executed: bool) -> None:
-        self.index = index
-        self.provider_executed = provider_executed
+        self.index: object = index
+        self.provider_executed: bool = provider_executed
         self.given_id: str | None = None
         self.name: str = ""
-        self.name_is_complete = False
+        self.name_is_complete: bool = False
         self.parts: list[str] = []
-        self.is_over = False
+        self.is_over: bool = False
         # What its events have, once it has begun.
-        self.has_begun = False
+        self.has_begun: bool = False
         self.id: str = ""
         self.block_id: int = -1
         self.done: ToolCall | None = None

@@ -32,7 +32,7 @@ class Recording:
         self._fold = RunFold()
         self._waiting: list[Event] = []
         self._error: Exception | None = None
-        self.is_empty = True
+        self.is_empty: bool = True
 
     def add(self, event: Any) -> None:
         """Add an event of a class in `FOLDED`."""

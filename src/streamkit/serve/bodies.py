@@ -39,7 +39,7 @@ THREADS = 128
 TURN = 0.01
 """Seconds after which a source that is always ready lets other tasks run."""
 
-log = logging.getLogger("streamkit.serve")
+log: logging.Logger = logging.getLogger("streamkit.serve")
 
 _threads = ThreadPoolExecutor(THREADS, thread_name_prefix="streamkit")
 

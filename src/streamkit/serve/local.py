@@ -75,7 +75,7 @@ class LocalRun:
         self.info = info
         self.replay = replay
         self.is_own = is_own
-        self.is_over = False
+        self.is_over: bool = False
         self.known: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done once the store has an own run, or the frames of another's are here."""
         self._store = store
@@ -272,7 +272,7 @@ class Reader:
     """A client's position in a run: the body of its response."""
 
     def __init__(self, run: LocalRun, seen: int, gap: Gap | None) -> None:
-        self.more = Signal()
+        self.more: Signal = Signal()
         self._run = run
         self._seen = seen
         self._gap = gap

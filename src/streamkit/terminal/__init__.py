@@ -5,13 +5,13 @@ from __future__ import annotations
 try:
     from ._tree import TreeView
     from ._view import TerminalView
-except ModuleNotFoundError as error:
-    if (error.name or "").partition(".")[0] != "rich":
+except ModuleNotFoundError as _error:
+    if (_error.name or "").partition(".")[0] != "rich":
         raise
     raise ModuleNotFoundError(
         "streamkit.terminal needs rich; pip install 'langchain-streamkit[terminal]' "
         "(streamkit.transcript writes plain lines and needs nothing)",
         name="rich",
-    ) from error
+    ) from _error
 
 __all__ = ["TerminalView", "TreeView"]

@@ -37,15 +37,15 @@ class Call:
     __slots__ = ("args", "id", "is_asked", "is_shown", "name", "provider_executed")
 
     def __init__(self, id: str, name: str = "", *, provider_executed: bool = False) -> None:
-        self.id = id
+        self.id: str = id
         """The id that the client knows."""
-        self.name = name
-        self.provider_executed = provider_executed
+        self.name: str = name
+        self.provider_executed: bool = provider_executed
         self.args: Any = None
         """The arguments of the call, until it has a result."""
-        self.is_shown = False
+        self.is_shown: bool = False
         """Whether the call was written to the client; the encoder sets it."""
-        self.is_asked = False
+        self.is_asked: bool = False
         """Whether an interrupt asks about this call."""
 
 

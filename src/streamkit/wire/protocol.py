@@ -83,9 +83,9 @@ class BaseEncoder:
     """Whether the protocol has a field for a refusal; else it is written as text."""
 
     def __init__(self, *, private: bool = False, known_calls: Collection[str] = ()) -> None:
-        self.calls = CallIds(known_calls)
+        self.calls: CallIds = CallIds(known_calls)
         """The calls of the run, by the ids that the client knows."""
-        self.is_over = False
+        self.is_over: bool = False
         """Whether the terminal event was written."""
         self._private = private
         self._has_begun = False

@@ -101,7 +101,7 @@ class Entrance:
         inner_text: InnerText = "always",
         refusals: bool = True,
     ) -> None:
-        self.redact = redactor(private=private, flat=flat, task_path=True)
+        self.redact: Redactor = redactor(private=private, flat=flat, task_path=True)
         self._internal = internal
         self._calls = calls
         self._inner_text = inner_text

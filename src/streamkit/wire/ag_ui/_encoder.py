@@ -117,7 +117,7 @@ class Encoder(BaseEncoder):
         super().__init__(private=private, known_calls=known)
         self._request = request
         self._is_old = is_old
-        self.conversation = Conversation(request.messages if request else ())
+        self.conversation: Conversation = Conversation(request.messages if request else ())
         """The messages that the client has."""
         self._needs_snapshot = False
         self._subagents = Subagents() if subagents else None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import count
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 from uuid import uuid4
 
 from ..._fields import dict_or_empty
@@ -42,6 +43,8 @@ __all__ = ["Encoder"]
 _CUT_OFF = {"error": "Incomplete", "message": "the run was cut off"}
 _STATUS = {"completed": "success", "interrupted": "interrupted", "cancelled": "interrupted"}
 _ROOT = Origin()
+
+_Rule: TypeAlias = Callable[..., Frames]
 
 
 class Encoder(BaseEncoder):
@@ -134,8 +137,14 @@ class Encoder(BaseEncoder):
             self._write_mode("messages", event.origin, b"[%b,%b]" % (chunk, about)) if chunk else ()
         )
 
-    text_delta = reasoning_delta = reasoning_end = content = citation = _chunk
-    tool_call_start = tool_call_delta = tool_call_end = _chunk
+    text_delta: _Rule = _chunk
+    reasoning_delta: _Rule = _chunk
+    reasoning_end: _Rule = _chunk
+    content: _Rule = _chunk
+    citation: _Rule = _chunk
+    tool_call_start: _Rule = _chunk
+    tool_call_delta: _Rule = _chunk
+    tool_call_end: _Rule = _chunk
 
     def message_end(self, event: MessageEnd) -> Frames:
         is_abandoned = event.status == "abandoned"  # then the next state is without it
@@ -280,8 +289,10 @@ class Encoder(BaseEncoder):
     def _nothing(self, event: Event) -> Frames:  # noqa: ARG002
         return ()
 
-    text_start = text_end = reasoning_start = _nothing
-    message_removed = _nothing  # (the next state holds the change)
+    text_start: _Rule = _nothing
+    text_end: _Rule = _nothing
+    reasoning_start: _Rule = _nothing
+    message_removed: _Rule = _nothing  # (the next state holds the change)
 
     def message_replaced(self, event: MessageReplaced) -> Frames:
         """Write a tool's message that the state holds; the next state has any other change."""
