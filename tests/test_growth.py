@@ -15,9 +15,10 @@ from functools import lru_cache, partial
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages import AIMessage, AIMessageChunk, ToolMessage
 
 from streamkit import RunFold, normalize
+from streamkit.dialects import reader_for
 from streamkit.merge import merge_chunks
 from streamkit.partial_json import PartialJSON
 from streamkit.wire import ag_ui, ai_sdk, ndjson, sse
@@ -231,6 +232,54 @@ def test_an_open_message_keeps_no_more_than_a_reference_of_each_piece() -> None:
             next(stream)
 
     assert kept(pull) / 2_000 <= 32
+
+
+def asking(number: int, size: int) -> Any:
+    """The update of a node whose model wrote one call."""
+    args = {"body": chr(97 + number % 26) * size}
+    call: Any = {"name": "f", "id": f"call_{number}", "args": args}
+    return "updates", {"n": {"messages": [AIMessage("", id=f"m{number}", tool_calls=[call])]}}
+
+
+def answered(number: int) -> list[Any]:
+    result = ToolMessage("ok", tool_call_id=f"call_{number}", id=f"t{number}")
+    return [("updates", {"tools": {"messages": [result]}})]
+
+
+@pytest.mark.parametrize("answer", [answered, lambda _: []], ids=["answered", "unanswered"])
+def test_arguments_are_not_kept_to_the_end_of_the_run(answer: Make) -> None:
+    """Nothing answers a call of structured output, for example."""
+    reader = reader_for("graph", clock=time.time)
+    types: set[str] = set()
+
+    def turns() -> None:
+        for it in range(100):
+            for raw in (asking(it, 100_000), *answer(it)):
+                types.update(event.type for event in reader.feed(raw))
+
+    assert kept(turns) < (1_000_000 if answer is answered else 4_500_000)  # of 10 million
+    assert ("tool.end" in types) is (answer is answered)
+
+
+def test_a_message_without_an_id_is_kept_no_longer_than_by_its_owner() -> None:
+    reader = reader_for("graph", clock=time.time)
+
+    def steps() -> None:
+        for _ in range(50):
+            reader.feed(("updates", {"n": {"messages": [AIMessage("x" * 100_000)]}}))
+
+    assert kept(steps) < 500_000
+
+
+def test_a_turn_costs_the_same_after_many_calls() -> None:
+    def time_of(number: int) -> float:
+        raws = [raw for it in range(number) for raw in (asking(it, 1), *answered(it))]
+        begin = time.process_time()
+        read(raws)
+        return time.process_time() - begin
+
+    time_of(10)
+    assert time_of(2_000) < 30 * time_of(200)
 
 
 def test_nothing_is_kept_of_a_run() -> None:

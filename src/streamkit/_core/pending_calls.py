@@ -8,6 +8,8 @@ Laws of this file:
 3. A call that has ended may be taken again, for its node may be tried again, until the node
    itself has stored the result; but a pending one that fits comes first.
 4. A call has its result once: whatever repeats it is a duplicate, also where the tool failed.
+5. Arguments are kept until the result is stored. Calls that nothing ever answers, such as
+   structured output, keep theirs while they are among the last; then only their ids are known.
 """
 
 from __future__ import annotations
@@ -25,13 +27,16 @@ _State: TypeAlias = Literal["pending", "running", "ended", "stored"]
 _Namespace: TypeAlias = tuple[str, ...]
 _Fits: TypeAlias = Callable[[object, object], bool]
 
+_MOST_KEPT = 4_000_000  # characters of arguments of calls without a stored result
+_OVERHEAD = 1_000  # what a call counts besides its arguments, so that their number is bounded
+
 
 class PendingCall:
     """A call that a model made, and what became of it."""
 
     __slots__ = (
         *("args", "given_id", "id", "name", "namespace", "node", "output", "spellings", "state"),
-        "is_confirmed",
+        *("is_confirmed", "size"),
     )
 
     def __init__(  # noqa: PLR0913  (a call has this many sides)
@@ -44,6 +49,7 @@ class PendingCall:
         given_id: str | None = None,
         node: str | None = None,
         state: _State = "pending",
+        size: int = 0,
     ) -> None:
         self.id: str = id
         """The id that our events have for it, which no other call at work has."""
@@ -54,6 +60,8 @@ class PendingCall:
         self.namespace: _Namespace = namespace
         self.node: str | None = node
         self.state: _State = state
+        self.size: int = size + _OVERHEAD
+        """The characters that it keeps in memory, about."""
         self.output: Any = None
         """The output of its tool, until the node has stored it."""
         self.spellings: frozenset[int] = frozenset()
@@ -75,6 +83,8 @@ class PendingCalls:
 
     def __init__(self) -> None:
         self._calls: dict[str, list[PendingCall]] = {}
+        self._at_work: dict[PendingCall, None] = {}  # those without a stored result, oldest first
+        self._kept = 0
 
     # --- calls
 
@@ -85,10 +95,18 @@ class PendingCalls:
             for it in self._calls.get(given_id, ())
             if it.state == "running" or it.id != call.id or it.namespace != origin.namespace
         ]
+        for it in self._calls.get(given_id, ()):
+            if it not in kept:
+                self._leave(it)
+        self._calls[given_id] = kept
+        place = (call.args, origin.namespace)
         made = PendingCall(
-            call.id, call.name, call.args, origin.namespace, given_id=given_id, node=origin.node
+            *(call.id, call.name, *place),
+            given_id=given_id,
+            node=origin.node,
+            size=len(call.text),
         )
-        self._calls[given_id] = [*kept, made]
+        self._register(made)
 
     def expect(self, messages: Iterable[object], namespace: _Namespace) -> None:
         """Register the calls in a node's input that no message of this run has made."""
@@ -96,27 +114,35 @@ class PendingCalls:
         for message in messages:
             fields = fields_of(message)
             for call in fields.get("tool_calls") or ():
-                if not self._at_work(call["id"]):
+                if not self._calls.get(call["id"]):
                     made = PendingCall(call["id"], call["name"], call["args"], namespace)
                     calls[call["id"]] = made
             calls.pop(fields.get("tool_call_id") or "", None)
-        for id, call in calls.items():
-            self._calls.setdefault(id, []).append(call)
+        for call in calls.values():
+            self._register(call)
 
     def is_taken(self, id: str, origin: Origin) -> bool:
         """Return whether a call that is at work elsewhere, or whose tool runs, has this id."""
         here = (origin.namespace, origin.node)
         return any(
             it.state == "running" or (it.state == "pending" and (it.namespace, it.node) != here)
-            for it in self._all()
+            for it in self._at_work
             if it.id == id
         )
 
-    def _at_work(self, given_id: str) -> bool:
-        return bool(self._calls.get(given_id))
+    def _register(self, call: PendingCall) -> None:
+        self._calls.setdefault(call.given_id, []).append(call)
+        self._at_work[call] = None
+        self._kept += call.size
+        while self._kept > _MOST_KEPT and len(self._at_work) > 1:
+            oldest = next(iter(self._at_work))
+            oldest.args = oldest.output = None
+            self._leave(oldest)
 
-    def _all(self) -> list[PendingCall]:
-        return [call for calls in self._calls.values() for call in calls]
+    def _leave(self, call: PendingCall) -> None:
+        if call in self._at_work:
+            del self._at_work[call]
+            self._kept -= call.size
 
     # --- tools
 
@@ -131,7 +157,7 @@ class PendingCalls:
         """
         # `on_tool_start` (up to langchain-core 1.8) has no call id, and injected arguments such as
         # the state are part of its input.
-        calls = self._all() if given_id is None else self._calls.get(given_id, [])
+        calls = self._at_work if given_id is None else self._calls.get(given_id, ())
         for state, ways in (("pending", _WAYS_TO_FIT), ("ended", (_equal, _part_of))):
             fitting = [it for it in calls if it.state == state]
             named = [it for it in fitting if it.name == name]
@@ -161,7 +187,7 @@ class PendingCalls:
         call = PendingCall(
             id, name, None, origin.namespace, given_id=given_id, node=origin.node, state="running"
         )
-        self._calls.setdefault(given_id, []).append(call)
+        self._register(call)
         return call
 
     # --- results
@@ -185,6 +211,7 @@ class PendingCalls:
     def mark_stored(self, call: PendingCall) -> None:
         """Register that the node has stored the result, and so will not run the tool again."""
         call.state, call.args, call.output = "stored", None, None
+        self._leave(call)
 
 
 def _first_that_fits(

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Any, Literal, TypeAlias
+from weakref import WeakValueDictionary
 
 from ..values import Origin, Status
 from .duplicates import Content, DuplicateContent
@@ -53,8 +54,9 @@ class SeenRegistry:
         self.internal_ids: set[str] = set()
         """Internal answers: they are unseen until a node puts them into the state."""
         self._messages: dict[str, SeenMessage] = {}
-        # Those that had no id when they were seen: LangGraph gives them one in place, later.
-        self._nameless: dict[int, object] = {}
+        # Those that had no id when they were seen: LangGraph gives them one in place, later. One
+        # that nobody else holds cannot come again.
+        self._nameless: WeakValueDictionary[int, Any] = WeakValueDictionary()
         # Those that were spelled as dicts, pairs or texts, by content: the state makes new ones.
         self._expected: Counter[Hashable] = Counter()
         # Interrupts by value, too: before langgraph 1.2 those of one task have the same id.
