@@ -438,7 +438,9 @@ async def test_the_contract_of_a_store(stores):
     assert frames[4] == b"d"
     assert late[-1].is_over
     assert await other.find(run.id) == (run, True, False)
-    assert await other.name("n") is None
+    assert await other.name("n") == run.id
+    assert await other.lease(rival, lambda: None) is None
+    assert await mine.name("n") == rival.id
     await mine.aclose()
     await other.aclose()
 

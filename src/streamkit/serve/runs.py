@@ -257,7 +257,7 @@ class Runs:
             yield None if has_all else Reader(run, seen, gap)
 
     async def named(self, name: str) -> str | None:
-        """Return the id of the last run of a name that has not come to its end."""
+        """Return the id of the last run of a name, as long as it is kept."""
         try:
             return await self._store.name(name)
         except Exception as error:

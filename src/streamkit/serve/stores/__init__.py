@@ -87,7 +87,7 @@ class Store(Protocol):
         ...
 
     async def name(self, name: str) -> str | None:
-        """Return the id of the last run of a name, unless it has come to its end."""
+        """Return the id of the last run of a name, as long as it is kept."""
         ...
 
     async def stop(self, id: str) -> None:

@@ -34,9 +34,10 @@ class Memory:
     async def lease(self, run: RunInfo, stop: Callable[[], object]) -> str | None:
         """Take the lease of a new run, and its name."""
         if run.name is not None:
-            holder = self._names.setdefault(run.name, run.id)
-            if holder != run.id:
-                return holder
+            holder = self._runs.get(self._names.get(run.name, ""))
+            if holder and not holder.is_over:
+                return holder.info.id
+            self._names[run.name] = run.id
         self._runs[run.id] = _Kept(run, stop)
         return None
 
@@ -49,9 +50,6 @@ class Memory:
         return bool(kept.followers)
 
     def _end(self, kept: _Kept) -> None:
-        name = kept.info.name
-        if name is not None and self._names.get(name) == kept.info.id:
-            del self._names[name]
         kept.over_since = monotonic()
         self._over.append(kept)
         self._size += kept.size
@@ -66,6 +64,9 @@ class Memory:
             self._over.popleft()
             self._size -= oldest.size
             self._runs.pop(oldest.info.id, None)
+            name = oldest.info.name
+            if name is not None and self._names.get(name) == oldest.info.id:
+                del self._names[name]
 
     async def follow(self, id: str) -> AsyncIterator[Part]:
         """Return a run's frames: those that are stored, and then new ones."""
@@ -92,7 +93,8 @@ class Memory:
         return Found(kept.info, kept.is_over, not kept.is_over) if kept else None
 
     async def name(self, name: str) -> str | None:
-        """Return the id of the run that has a name."""
+        """Return the id of the last run of a name, as long as it is kept."""
+        self._drop_old()
         return self._names.get(name)
 
     async def stop(self, id: str) -> None:

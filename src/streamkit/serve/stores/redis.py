@@ -8,7 +8,7 @@ Keys of a run have its id in braces, so that all of them are on one node of a cl
     streamkit:{ID}:lease    there as long as the owner is
     streamkit:{ID}:read     there as long as a client follows
     streamkit:{ID}:stop     there once a client asked for the end
-    streamkit:name:HASH     the id of the run of a name
+    streamkit:name:HASH     the id of the last run of a name
 
 A part is also published, so that followers need no request for it; who misses one reads the stream.
 
@@ -53,9 +53,8 @@ HEALTH_CHECK_EVERY = 10.0
 RETRY_EVERY = 0.2
 """Seconds between two attempts to reach a server that is unavailable."""
 
-_IF_IT_IS = "return redis.call('get', KEYS[1]) == ARGV[1] and redis.call("
-_SET_IF = _IF_IT_IS + "'set', KEYS[1], ARGV[2], 'px', ARGV[3])"
-_DELETE_IF = _IF_IT_IS + "'del', KEYS[1])"
+_IF_EQUAL = "return redis.call('get', KEYS[1]) == ARGV[1] and redis.call("
+_SET_IF = _IF_EQUAL + "'set', KEYS[1], ARGV[2], 'px', ARGV[3])"
 
 
 class _Owned:
@@ -155,6 +154,8 @@ class Redis:
         lease = self._key(id, "lease")
         if await self._client.exists(lease):
             return True
+        if await self._client.hexists(self._key(id, "about"), "over"):
+            return False
         await asyncio.sleep(self.renew_every or 0)
         return bool(await self._client.exists(lease))
 
@@ -185,7 +186,8 @@ class Redis:
         if is_over:
             del self._owned[id]
         if owned.info.name is not None and (is_over or is_due):
-            await self._keep_name(owned.info.name, id, is_over=is_over)
+            key = self._name_key(owned.info.name)
+            await self._client.eval(_SET_IF, 1, key, id, id, self._ttl)
         if is_due:
             owned.renewed = monotonic()
         if stop and not is_over:
@@ -211,13 +213,6 @@ class Redis:
             pipe.set(self._key(id, "lease"), 1, px=self._lease)
         for what in ("about", "frames", "joined"):
             pipe.pexpire(self._key(id, what), self._ttl)
-
-    async def _keep_name(self, name: str, id: str, *, is_over: bool) -> None:
-        key = self._name_key(name)
-        if is_over:
-            await self._client.eval(_DELETE_IF, 1, key, id)
-        else:
-            await self._client.eval(_SET_IF, 1, key, id, id, self._ttl)
 
     def _stop_own(self, id: str) -> None:
         if id in self._owned:
@@ -284,7 +279,7 @@ class Redis:
         return Found(info, bool(is_over), bool(is_alive and not is_over))
 
     async def name(self, name: str) -> str | None:
-        """Return the id of the last run of a name that has not come to its end."""
+        """Return the id of the last run of a name, as long as it is kept."""
         id = await self._client.get(self._name_key(name))
         return _text(id) if id else None
 
