@@ -13,10 +13,10 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 
 PAGES = (
-    "tests/events_page.py",
-    "tests/presets_page.py",
-    "tests/sources_page.py",
-    "tests/look_page.py",
+    "scripts/events_page.py",
+    "scripts/presets_page.py",
+    "scripts/sources_page.py",
+    "scripts/look_page.py",
     "scripts/api_page.py",
     "scripts/structure.py",
 )
@@ -24,7 +24,7 @@ PAGES = (
 
 def build() -> None:
     """Run each script, and write the schema for other programs."""
-    paths = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
+    paths = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests" / "support")])
     env = {**os.environ, "PYTHONPATH": paths}
     for page in PAGES:
         print(page)

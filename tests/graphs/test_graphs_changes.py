@@ -1,0 +1,250 @@
+"""Messages that change in the state: what was shown is replaced or removed, once, in every source
+that says what nodes write. ``messages`` mode by itself never says it."""
+
+from typing import Any
+
+import pytest
+
+pytest.importorskip("langgraph")
+
+from langchain_core.messages import (
+    AIMessage,
+    HumanMessage,
+    RemoveMessage,
+    SystemMessage,
+    ToolMessage,
+)
+from langgraph.graph import MessagesState
+
+from run_sources import SOURCES, STATES, read, result, rows, state
+from small_graphs import (
+    ASK,
+    CORE,
+    LANGGRAPH,
+    MODES,
+    OWN,
+    OWN_SYNC,
+    SYNC,
+    asks,
+    chain,
+    gives,
+    of,
+    says,
+)
+from streamkit import MessageAdded, MessageEnd, MessageRemoved, MessageReplaced, StateUpdate
+
+RUNNING = [it for it in STATES if it not in {"updates", "log"}]
+"""Those that say what is removed by the side of others."""
+INFORMED = [it for it in RUNNING if it != MODES]
+"""Those that also say what the run was given."""
+
+
+def writes(*messages: Any) -> Any:
+    """A node that writes these, each made anew from what the state holds."""
+    return lambda state: {"messages": [it(state["messages"]) for it in messages]}
+
+
+def same_id(text: str) -> Any:
+    return lambda messages: AIMessage(text, id=messages[-1].id)
+
+
+def removal(messages: list[Any]) -> Any:
+    return RemoveMessage(id=messages[-1].id)
+
+
+@pytest.mark.parametrize("source", STATES)
+def test_other_words_under_the_id_of_an_answer_replace_it(source: str) -> None:
+    def make() -> Any:
+        return chain(asks(says("call me at 555 123")), writes(same_id("call me at [hidden]")))
+
+    events = read(source, make())
+    (change,) = of(events, MessageReplaced)
+    assert change.message_id == of(events, MessageEnd)[0].message_id
+    assert change.message.content == "call me at [hidden]"
+    told = result(events)
+    assert rows(told.messages) == state(make())
+    assert told.text == "call me at [hidden]"
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_the_same_answer_again_says_nothing(source: str) -> None:
+    again = lambda state: {"messages": [state["messages"][-1]]}  # noqa: E731
+    events = read(source, chain(asks(says("some words")), again, writes(same_id("some words"))))
+    assert of(events, MessageReplaced, MessageRemoved, MessageAdded) == []
+    assert rows(result(events).messages) == [("ai", "some words", None)]
+
+
+@pytest.mark.parametrize("source", STATES)
+def test_a_copy_under_an_id_of_its_own_is_edited_under_the_id_that_was_shown(source: str) -> None:
+    def copies(state: Any) -> Any:
+        answer = says("one two").invoke(state["messages"])
+        return {"messages": [AIMessage(answer.content, id="copy")]}
+
+    events = read(source, chain(copies, gives(AIMessage("three", id="copy"))))
+    (end, *_), (change,) = of(events, MessageEnd), of(events, MessageReplaced)
+    assert change.message_id == end.message_id
+    assert rows(result(events).messages) == [("ai", "three", None)]
+
+
+@pytest.mark.parametrize("source", STATES)
+def test_other_arguments_of_a_call_replace_its_message(source: str) -> None:
+    def ask(city: str) -> Any:
+        call = {"name": "look", "args": {"city": city}, "id": "c1"}
+        return gives(AIMessage("", id="m1", tool_calls=[call]))
+
+    events = read(source, chain(ask("Rome"), ask("Paris")))
+    (change,) = of(events, MessageReplaced)
+    assert change.message.tool_calls[0]["args"] == {"city": "Paris"}
+
+
+@pytest.mark.parametrize("source", STATES)
+def test_an_edited_result_names_its_call(source: str) -> None:
+    call = {"name": "look", "args": {}, "id": "c1"}
+    asked = gives(AIMessage("", id="m1", tool_calls=[call]))
+    found = gives(ToolMessage("secret", tool_call_id="c1", id="t1", name="look"))
+    hidden = gives(ToolMessage("[hidden]", tool_call_id="c1", id="t1", name="look"))
+    events = read(source, chain(asked, found, hidden))
+    (change,) = of(events, MessageReplaced)
+    assert (change.message_id, change.tool_call_id) == ("t1", "c1")
+    told = result(events)
+    assert rows(told.messages)[1:] == [("tool", "[hidden]", "look")]
+    assert [it.output for it in told.tools] == ["[hidden]"]
+
+
+@pytest.mark.parametrize("source", INFORMED)
+def test_an_edited_question_is_replaced(source: str) -> None:
+    """The application has it under this id."""
+    events = read(source, chain(writes(lambda _: HumanMessage("[hidden]", id="ask"))))
+    (change,) = of(events, MessageReplaced)
+    assert (change.message_id, change.message.content) == ("ask", "[hidden]")
+
+
+@pytest.mark.parametrize("source", STATES)
+def test_what_a_node_removes_is_removed_once(source: str) -> None:
+    events = read(source, chain(asks(says("some words")), writes(removal)))
+    (gone,) = of(events, MessageRemoved)
+    assert gone.message_id == of(events, MessageEnd)[0].message_id
+    assert of(events, MessageAdded) == []
+    told = result(events)
+    assert (told.messages, told.text) == ([], "")
+
+
+@pytest.mark.parametrize("source", STATES)
+def test_a_removed_result_names_its_call(source: str) -> None:
+    call = {"name": "look", "args": {}, "id": "c1"}
+    asked = gives(AIMessage("", id="m1", tool_calls=[call]))
+    found = gives(ToolMessage("found", tool_call_id="c1", id="t1", name="look"))
+    forget = writes(lambda _: RemoveMessage(id="m1"), lambda _: RemoveMessage(id="t1"))
+    events = read(source, chain(asked, found, forget))
+    gone = [(it.message_id, it.tool_call_id) for it in of(events, MessageRemoved)]
+    assert sorted(gone) == [("m1", None), ("t1", "c1")]
+    assert result(events).messages == []
+
+
+@pytest.mark.skipif(LANGGRAPH < (0, 4), reason="it cannot remove all at once")
+@pytest.mark.parametrize("source", INFORMED)
+def test_the_removal_of_all_is_one_event_for_each_that_is_gone(source: str) -> None:
+    def restart(state: Any) -> Any:
+        kept = state["messages"][1]
+        return {
+            "messages": [RemoveMessage(id="__remove_all__"), SystemMessage("new", id="s1"), kept]
+        }
+
+    def make() -> Any:
+        return chain(gives(AIMessage("one", id="m1"), AIMessage("two", id="m2")), restart)
+
+    events = read(source, make())
+    assert sorted(it.message_id for it in of(events, MessageRemoved)) == ["ask", "m2"]
+    assert [it.message.id for it in of(events, MessageAdded)] == ["s1"]
+    assert (
+        rows(result(events).messages)
+        == state(make())
+        == [
+            ("system", "new", None),
+            ("ai", "one", None),
+        ]
+    )
+
+
+@pytest.mark.parametrize("source", RUNNING)
+def test_an_overwritten_channel_keeps_changes_and_drops(source: str) -> None:
+    types = pytest.importorskip("langgraph.types")
+    if not hasattr(types, "Overwrite"):
+        pytest.skip("this LangGraph has no Overwrite")
+
+    def restart(state: Any) -> Any:
+        kept = [state["messages"][0], AIMessage("one, corrected", id="m1"), AIMessage("x", id="m3")]
+        return {"messages": types.Overwrite(kept)}
+
+    def make() -> Any:
+        return chain(gives(AIMessage("one", id="m1"), AIMessage("two", id="m2")), restart)
+
+    events = read(source, make())
+    assert [it.message_id for it in of(events, MessageRemoved)] == ["m2"]
+    assert [it.message_id for it in of(events, MessageReplaced)] == ["m1"]
+    assert rows(result(events).messages) == state(make())
+
+
+@pytest.mark.parametrize("source", RUNNING)
+def test_a_message_that_comes_back_is_shown_again(source: str) -> None:
+    once = gives(AIMessage("here", id="m1"))
+    events = read(source, chain(once, writes(removal), once))
+    told = [type(it) for it in of(events, MessageEnd, MessageRemoved)]
+    assert told == [MessageEnd, MessageRemoved, MessageEnd]
+    assert rows(result(events).messages) == [("ai", "here", None)]
+
+
+@pytest.mark.parametrize("source", [OWN, OWN_SYNC, "events v2", "modes", "all modes"])
+def test_what_a_subgraph_forgets_the_graph_around_keeps(source: str) -> None:
+    """``add_messages`` never removes what it is not told to."""
+    forgets = chain(
+        lambda state: {"messages": [RemoveMessage(id="m1")]}, gives(AIMessage("b", id="m2"))
+    )
+
+    def make() -> Any:
+        return chain(gives(AIMessage("a", id="m1")), forgets, state=MessagesState)
+
+    events = read(source, make())
+    assert of(events, MessageRemoved) == []
+    assert rows(result(events).messages) == state(make()) == [("ai", "a", None), ("ai", "b", None)]
+
+
+@pytest.mark.parametrize("source", STATES)
+def test_a_change_comes_before_the_update_that_makes_it(source: str) -> None:
+    events = read(source, chain(asks(says("draft")), writes(same_id("final"))))
+    if not of(events, StateUpdate):
+        return
+    change = next(n for n, it in enumerate(events) if isinstance(it, MessageReplaced))
+    updates = [n for n, it in enumerate(events) if isinstance(it, StateUpdate) and it.node == "b"]
+    assert change < updates[-1]
+
+
+def test_messages_mode_alone_says_no_change() -> None:
+    """LangGraph drops there whatever has an id that it has shown."""
+    graph = chain(asks(says("draft")), writes(same_id("final")), writes(removal))
+    assert of(read(SYNC, graph), MessageReplaced, MessageRemoved) == []
+
+
+def test_a_change_in_the_state_of_a_version_3_stream_is_found_by_comparison() -> None:
+    if CORE < (1, 7) or LANGGRAPH < (1, 2):
+        pytest.skip("this LangChain has no version 3")
+    events = read("v3", chain(asks(says("draft")), writes(removal)), ASK)
+    assert len(of(events, MessageRemoved)) == 1
+
+
+@pytest.mark.parametrize("source", ["modes", "all modes", "values", "v3"])
+def test_what_a_workflow_returns_removes_nothing(source: str) -> None:
+    """It is no state: what its tasks returned stays."""
+    func = pytest.importorskip("langgraph.func")
+    if source not in SOURCES:
+        pytest.skip("this LangGraph has no version 3")
+
+    @func.task
+    def draft(text: str) -> AIMessage:
+        return AIMessage(text, id="d1")
+
+    @func.entrypoint()
+    def workflow(given: Any) -> list[AIMessage]:
+        return [AIMessage(draft("draft").result().content.upper(), id="f1")]
+
+    assert of(read(source, workflow), MessageRemoved) == []

@@ -1,0 +1,215 @@
+"""Ids that repeat or are missing: each run of a tool has its own result, each message its own id."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+pytest.importorskip("langgraph")
+
+from langchain_core.messages import AIMessage
+from langchain_core.tools import tool
+from langgraph.checkpoint.memory import InMemorySaver
+
+from small_graphs import (
+    ALL_MODES,
+    ASK,
+    ASYNC,
+    EVENTS,
+    LANGGRAPH,
+    MODES,
+    OWN,
+    OWN_SYNC,
+    SYNC,
+    TASKS,
+    THREAD,
+    agent,
+    asks,
+    attempt,
+    call,
+    calling,
+    chain,
+    finish,
+    of,
+    run,
+    says,
+    usage,
+)
+from streamkit import (
+    MessageEnd,
+    MessageStart,
+    RunEnd,
+    RunError,
+    RunStart,
+    StepEnd,
+    ToolCallStart,
+    ToolEnd,
+    ToolStart,
+    normalize,
+)
+from streamkit.testing import check_stream
+
+SOURCES = (SYNC, ASYNC, EVENTS, MODES, TASKS, ALL_MODES, OWN, OWN_SYNC)
+
+
+@tool
+def weather(city: str) -> str:
+    """The weather."""
+    return f"{city} is sunny"
+
+
+@tool
+def humidity(city: str) -> str:
+    """The humidity."""
+    return f"{city} is dry"
+
+
+def city(name: str) -> str:
+    return json.dumps({"city": name})
+
+
+def runs(events: list[Any]) -> list[Any]:
+    """``(name, city, output)`` of every tool run."""
+    tools: dict[str, Any] = {}
+    done: list[Any] = []
+    for event in of(events, ToolStart, ToolEnd):
+        if isinstance(event, ToolStart):
+            tools[event.tool_call_id] = (event.name, (event.input or {}).get("city"))
+        else:
+            done.append((*tools.pop(event.tool_call_id), event.output))
+    assert not tools
+    return sorted(done)
+
+
+@pytest.mark.parametrize("api", SOURCES)
+def test_one_id_for_two_calls_of_a_message(api: str) -> None:
+    model = calling(("call_0", "weather", city("Paris")), ("call_0", "humidity", city("Rome")))
+    events = run(agent(model, [weather, humidity]), api)
+    check_stream(events)
+    assert runs(events) == [
+        ("humidity", "Rome", "Rome is dry"),
+        ("weather", "Paris", "Paris is sunny"),
+    ]
+    written = [it.tool_call_id for it in of(events, ToolCallStart)]
+    assert written == ["call_0", "call_0#2"]
+    assert sorted(it.tool_call_id for it in of(events, ToolStart)) == written
+
+
+@pytest.mark.parametrize("api", SOURCES)
+def test_one_id_in_every_turn(api: str) -> None:
+    turns = [
+        [call(0, "look:0", "weather", city(it)), finish("tool_calls"), usage(1, 1)]
+        for it in ("Paris", "Rome", "Oslo")
+    ]
+    events = run(agent(says(*turns, "done"), [weather]), api)
+    assert [it.output for it in of(events, ToolEnd)] == [
+        "Paris is sunny",
+        "Rome is sunny",
+        "Oslo is sunny",
+    ]
+    assert {it.tool_call_id for it in of(events, ToolStart)} == {"look:0"}
+
+
+@pytest.mark.skipif(LANGGRAPH < (1,), reason="its messages mode has no namespace of its own")
+@pytest.mark.parametrize("api", [EVENTS, TASKS, ALL_MODES, OWN, OWN_SYNC])
+def test_an_agent_whose_call_has_the_id_of_the_call_that_started_it(api: str) -> None:
+    @tool
+    def ask(city: str) -> str:
+        """Ask an agent."""
+        inner = agent(calling(("c1", "weather", json.dumps({"city": city}))), [weather])
+        return str(inner.invoke(ASK)["messages"][-1].content)
+
+    events = run(agent(calling(("c1", "ask", city("Paris"))), [ask]), api)
+    check_stream(events)
+    got = runs(events)
+    assert ("ask", "Paris", "all done") in got
+    assert [it for it in got if it[0] == "weather"] in (
+        [],
+        [("weather", "Paris", "Paris is sunny")],
+    )
+
+
+def nameless(state: Any) -> Any:
+    return {"messages": [AIMessage("first"), AIMessage("second"), AIMessage("first")]}
+
+
+@pytest.mark.parametrize("api", SOURCES)
+def test_messages_without_an_id_get_the_states_or_a_new_one(api: str) -> None:
+    graph = chain(nameless, checkpointer=InMemorySaver())
+    ids: list[str] = []
+    for _ in range(2):
+        events = run(graph, api, ASK, THREAD)
+        assert [it.text for it in of(events, MessageEnd)] == ["first", "second", "first"]
+        ids += [it.message_id for it in of(events, MessageStart)]
+    assert len(set(ids)) == 6
+    if api in {SYNC, ASYNC, OWN, OWN_SYNC}:  # the others show them before the state has any
+        state = {it.id for it in graph.get_state(THREAD).values["messages"]}
+        assert set(ids) <= state
+
+
+@pytest.mark.parametrize("items", [["Hel", "lo"], [AIMessage("Hello")]])
+def test_streams_of_messages_without_ids(items: list[Any]) -> None:
+    one, two = (of(normalize(items), MessageStart)[0].message_id for _ in range(2))
+    assert one != two
+
+
+# --- the thread
+
+
+@pytest.mark.parametrize("api", SOURCES)
+def test_the_run_has_its_thread(api: str) -> None:
+    events = run(chain(asks(says("hello")), checkpointer=InMemorySaver()), api, ASK, THREAD)
+    assert events[-1].origin.thread_id == "here"
+    if api not in {TASKS, ALL_MODES}:  # whose first item has no metadata
+        assert events[0].origin.thread_id == "here"
+    assert isinstance(events[0], RunStart)
+    assert isinstance(events[-1], RunEnd)
+
+
+# --- who raised an error
+
+
+@pytest.mark.parametrize("words", ["timed out", "something else"])
+@pytest.mark.parametrize("api", [OWN, OWN_SYNC])
+def test_equal_words_are_not_the_same_error(api: str, words: str) -> None:
+    def handles(state: Any) -> Any:
+        def fails(state: Any) -> Any:
+            raise RuntimeError("timed out")
+
+        try:
+            chain(fails).invoke(state)
+        except RuntimeError:
+            return {"messages": [AIMessage("never mind")]}
+
+    def fails_again(state: Any) -> Any:
+        raise RuntimeError(words)
+
+    events, error = attempt(chain(handles, fails_again), api)
+    assert str(error) == words
+    shown = [it.error.message for it in of(events, StepEnd) if it.error]
+    assert shown == ["timed out", words]
+    assert isinstance(events[-1], RunError)
+
+
+# --- messages that nodes push
+
+
+@pytest.mark.skipif(LANGGRAPH < (0, 6), reason="push_message is of 0.6")
+@pytest.mark.parametrize("in_state", [True, False])
+@pytest.mark.parametrize("api", [SYNC, ASYNC, MODES, OWN, OWN_SYNC, EVENTS])
+def test_pushed_messages_are_shown_once(api: str, in_state: bool) -> None:
+    from langgraph.graph.message import push_message
+
+    def pushes(state: Any) -> Any:
+        for number in "12":
+            message = AIMessage(f"step {number}", id=f"p{number}")
+            push_message(message, state_key="messages" if in_state else None)
+        return {"messages": [AIMessage("the answer", id="a")]}
+
+    told = sorted(it.text for it in of(run(chain(pushes), api), MessageEnd))
+    if api == EVENTS and not in_state:  # which shows nothing but the state of them
+        assert told == ["the answer"]
+    else:
+        assert told == ["step 1", "step 2", "the answer"]

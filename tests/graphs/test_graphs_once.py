@@ -1,0 +1,113 @@
+"""What LangGraph tells several times, and without a name to know it by, is shown once."""
+
+import operator
+from collections.abc import Callable
+from typing import Annotated, Any, TypedDict
+
+import pytest
+
+pytest.importorskip("langgraph")
+
+from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage, SystemMessage
+from langgraph.graph import MessagesState
+
+from small_graphs import (
+    ALL_MODES,
+    ASK,
+    ASYNC_MODES,
+    EVENTS,
+    EVENTS_1,
+    IGNORE_V1,
+    LANGGRAPH,
+    MODES,
+    OWN,
+    OWN_SYNC,
+    SYNC,
+    Facts,
+    chain,
+    facts,
+    gives,
+    normalize,
+    of,
+    run,
+    transcript,
+)
+from streamkit import MessageRemoved
+
+pytestmark = pytest.mark.filterwarnings(IGNORE_V1)
+
+EVERY_API = (SYNC, EVENTS, EVENTS_1, MODES, ASYNC_MODES, ALL_MODES, OWN, OWN_SYNC)
+
+
+class Plain(TypedDict):
+    """A state that gives its messages no ids."""
+
+    messages: Annotated[list[Any], operator.add]
+
+
+def nested(depth: int, state: Any, make: Callable[[], list[Any]]) -> Any:
+    """A graph of one node, in graphs of one node."""
+    node: Any = lambda _: {"messages": make()}  # noqa: E731
+    for _ in range(depth):
+        node = chain(node, state=state)
+    return node
+
+
+def by_hand() -> list[Any]:
+    return [AIMessage("by hand"), HumanMessage("said so"), SystemMessage("be nice")]
+
+
+@pytest.mark.parametrize("api", EVERY_API)
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize("state", [MessagesState, Plain])
+def test_messages_without_ids(state: Any, depth: int, api: str) -> None:
+    if state is Plain and depth > 1 and api == EVENTS_1:
+        pytest.skip("its items are copies, and nothing tells one from another")
+    told = facts(run(nested(depth, state, by_hand), api))
+    assert told == Facts(messages=["by hand"], added=["said so", "be nice"])
+
+
+HISTORY = Facts(added=["hi"])
+
+
+@pytest.mark.parametrize(
+    ("modes", "told"),
+    [
+        pytest.param(
+            ["messages", "updates", "tasks"],
+            Facts(),
+            marks=pytest.mark.skipif(LANGGRAPH < (0, 6), reason="it has no tasks mode"),
+        ),
+        (["messages", "updates", "values"], Facts()),
+        (["messages", "updates"], HISTORY),
+        (["updates"], HISTORY),
+    ],
+)
+def test_a_subgraph_that_adds_nothing(modes: list[str], told: Facts) -> None:
+    """It returns what it was given, and nothing in an update tells that it is old."""
+    raw = nested(2, MessagesState, list).stream(ASK, stream_mode=modes, subgraphs=True)
+    assert facts(list(normalize(raw, strict=True))) == told
+
+
+def makes_room() -> list[Any]:
+    return [RemoveMessage(id="__remove_all__"), HumanMessage("what was said so far")]
+
+
+@pytest.mark.skipif(LANGGRAPH < (0, 4), reason="it cannot remove all at once")
+@pytest.mark.parametrize("api", EVERY_API)
+def test_a_removal(api: str) -> None:
+    events = run(nested(1, MessagesState, makes_room), api)
+    assert facts(events) == Facts(added=["what was said so far"])
+    assert [it.content for it in transcript(events)] == ["what was said so far"]
+
+
+@pytest.mark.skipif(LANGGRAPH < (0, 4), reason="it cannot remove all at once")
+@pytest.mark.parametrize("api", [EVENTS, OWN, OWN_SYNC])
+def test_each_of_two_removals_is_one(api: str) -> None:
+    node = gives(*makes_room())
+    events = run(chain(node, node), api)
+    assert facts(events) == Facts(added=["what was said so far"] * 2)
+    gone = [it.message_id for it in of(events, MessageRemoved)]
+    assert gone[0] == "ask"
+    assert len(set(gone)) == len(gone) == 2
+    assert [it.content for it in transcript(events)] == ["what was said so far"]

@@ -1,0 +1,206 @@
+"""Second tries: a retry or a fallback leaves half a message behind, and upstream never says so."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+pytest.importorskip("langgraph")
+
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import RunnableConfig, RunnableLambda
+from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.prebuilt import ToolNode
+from langgraph.types import RetryPolicy
+
+from small_graphs import (
+    APIS,
+    ASYNC,
+    CORE,
+    EVENTS,
+    EVENTS_1,
+    IGNORE_V1,
+    LANGGRAPH,
+    OWN,
+    OWN_SYNC,
+    SYNC,
+    Facts,
+    answer,
+    asks,
+    calling,
+    chain,
+    facts,
+    hesitant,
+    of,
+    run,
+    says,
+    source,
+    transcript,
+    words,
+)
+from streamkit import MessageEnd, MessageStart, StateUpdate, StepEnd, normalize
+
+pytestmark = pytest.mark.filterwarnings(IGNORE_V1)
+
+MESSAGES = (SYNC, ASYNC)
+HALF = [*words("half a"), ValueError("dropped")]
+WHOLE = answer("the whole", 1, 2)
+
+
+POLICY = {
+    "retry_policy" if LANGGRAPH >= (0, 6) else "retry": RetryPolicy(
+        initial_interval=0.01, jitter=False, retry_on=ValueError
+    )
+}
+
+
+def retried_node() -> Any:
+    builder = StateGraph(MessagesState)
+    builder.add_node("a", asks(says(HALF, WHOLE)), **POLICY)
+    builder.add_edge(START, "a")
+    return builder.compile()
+
+
+def retried_tools(*calls: str) -> Any:
+    """A graph whose tool fails when it is called first; all its calls are made again."""
+    tools = ToolNode([hesitant(ValueError("not yet"))], handle_tool_errors=False)
+    model = calling(*((id, "hesitate", f'{{"x": "{id}"}}') for id in calls))
+    builder = StateGraph(MessagesState)
+    builder.add_node("a", asks(model))
+    builder.add_node("b", tools, **POLICY)
+    builder.add_edge(START, "a")
+    builder.add_edge("a", "b")
+    return builder.compile()
+
+
+def retried_model() -> Any:
+    model = says(HALF, WHOLE).with_retry(stop_after_attempt=2, wait_exponential_jitter=False)
+    return chain(asks(model))
+
+
+def fallback() -> Any:
+    return chain(asks(says(HALF).with_fallbacks([says(WHOLE)])))
+
+
+def caught() -> Any:
+    """A node that tries again by itself."""
+
+    def ask(state: Any, config: RunnableConfig) -> Any:
+        try:
+            says(HALF).invoke("hi", config)
+        except ValueError:
+            return {"messages": [says(WHOLE).invoke("hi", config)]}
+
+    async def aask(state: Any, config: RunnableConfig) -> Any:
+        try:
+            await says(HALF).ainvoke("hi", config)
+        except ValueError:
+            return {"messages": [await says(WHOLE).ainvoke("hi", config)]}
+
+    return chain(RunnableLambda(ask, aask))
+
+
+SECOND_TRIES = {it.__name__: it for it in (retried_node, retried_model, fallback, caught)}
+
+
+def half(api: str) -> Any:
+    """Before langchain-core 1.0 nothing in ``messages`` mode tells half a message from a whole."""
+    return ("half a", "abandoned") if api == EVENTS or CORE >= (1,) else "half a"
+
+
+@pytest.mark.parametrize("api", APIS)
+@pytest.mark.parametrize("kind", SECOND_TRIES)
+def test_the_first_half_is_abandoned_and_the_second_try_complete(kind: str, api: str) -> None:
+    events = run(SECOND_TRIES[kind](), api)
+    expected = Facts(messages=[half(api), "the whole"], usage=(1, 2))
+    assert facts(events).sorted() == expected.sorted()
+    assert [it.text for it in sorted_ends(events)] == ["half a", "the whole"]
+
+
+def sorted_ends(events: list[Any]) -> list[Any]:
+    """The ends of messages in the order these began."""
+    ids = [it.message_id for it in of(events, MessageStart)]
+    return sorted(of(events, MessageEnd), key=lambda end: ids.index(end.message_id))
+
+
+@pytest.mark.parametrize("kind", ["retried_node", "retried_model"])
+def test_half_a_message_ends_before_its_successor_starts(kind: str) -> None:
+    """Events tell a retry by its tags, or by the task that starts again."""
+    events = run(SECOND_TRIES[kind](), EVENTS)
+    (end, _), (_, start) = of(events, MessageEnd), of(events, MessageStart)
+    assert events.index(end) < events.index(start)
+
+
+@pytest.mark.parametrize("kind", SECOND_TRIES)
+def test_half_a_message_ends_before_its_node_does(kind: str) -> None:
+    events = run(SECOND_TRIES[kind](), EVENTS)
+    node = [it for it in of(events, StepEnd) if it.kind == "node" and it.status == "completed"]
+    assert all(events.index(it) < events.index(node[-1]) for it in of(events, MessageEnd))
+    assert [update.node for update in of(events, StateUpdate)] == ["a"]
+
+
+def test_the_attempt_that_failed_is_an_abandoned_step() -> None:
+    events = run(retried_node(), EVENTS)
+    nodes = [it.status for it in of(events, StepEnd) if it.kind == "node"]
+    assert nodes == ["abandoned", "completed"]
+    models = [it.status for it in of(events, StepEnd) if it.kind == "chat_model"]
+    assert models == ["abandoned", "completed"]
+
+
+@pytest.mark.parametrize("api", APIS)
+@pytest.mark.parametrize("kind", SECOND_TRIES)
+def test_the_answer_is_what_is_complete(kind: str, api: str) -> None:
+    async def read(raw: Any) -> Any:
+        return await normalize(raw).collect()
+
+    raw = source(SECOND_TRIES[kind](), api)
+    result = normalize(raw).collect() if api == SYNC else asyncio.run(read(raw))
+    assert result.text == "the whole"
+
+
+@pytest.mark.parametrize("api", APIS)
+def test_a_model_that_fails_before_it_says_anything_leaves_nothing(api: str) -> None:
+    silent = says([ValueError("dropped")])
+    events = run(chain(asks(silent.with_fallbacks([says(WHOLE)]))), api)
+    assert facts(events) == Facts(messages=["the whole"], usage=(1, 2))
+
+
+@pytest.mark.parametrize("api", APIS)
+def test_a_node_that_does_without(api: str) -> None:
+    def gives_up(state: Any, config: RunnableConfig) -> Any:
+        try:
+            says(HALF).invoke("hi", config)
+        except ValueError:
+            return {"messages": [AIMessage("sorry")]}
+
+    events = run(chain(gives_up, asks(says("next"))), api)
+    expected = Facts(messages=[half(api), "sorry", "next"])
+    assert facts(events).sorted() == expected.sorted()
+    assert facts(events).messages[-1] == "next"
+
+
+@pytest.mark.parametrize("kind", list(SECOND_TRIES))
+def test_version_1(kind: str) -> None:
+    """Version 1 has an end for every run, also for one that failed: its output is None."""
+    events = run(SECOND_TRIES[kind](), EVENTS_1)
+    assert [it.text for it in sorted_ends(events)] == ["half a", "the whole"]
+
+
+@pytest.mark.parametrize("kind", ["retried_node", "fallback", "caught"])
+def test_version_1_knows_half_a_message(kind: str) -> None:
+    events = run(SECOND_TRIES[kind](), EVENTS_1)
+    assert [it.status for it in sorted_ends(events)] == ["abandoned", "completed"]
+
+
+@pytest.mark.parametrize("api", [EVENTS, OWN, OWN_SYNC])
+@pytest.mark.parametrize("ids", [["c1"], ["c1", "c2"]])
+def test_each_try_of_a_tool_answers_its_call(ids: list[str], api: str) -> None:
+    """Most versions do not tell a tool's start which call it answers."""
+    events = run(retried_tools(*ids), api)
+    tools = facts(events).tools
+    assert {id for id, *_ in tools} == {*ids}
+    assert {*tools} >= {(id, "hesitate", f"done {id}") for id in ids}
+    _, *results = transcript(events)
+    assert sorted((it.tool_call_id, it.content) for it in results) == [
+        (id, f"done {id}") for id in ids
+    ]

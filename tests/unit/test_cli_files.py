@@ -1,0 +1,293 @@
+"""The commands that read a recorded run, as a person or a script runs them."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from itertools import count
+from pathlib import Path
+
+import pytest
+from test_metrics import a_run
+
+import streamkit
+from streamkit import Origin, normalize
+from streamkit import events as ev
+from streamkit.__main__ import main
+from streamkit.record import record, record_raw
+from streamkit.wire import ndjson, sse
+
+pytest.importorskip("rich", reason="rich is not installed")
+pyte = pytest.importorskip("pyte", reason="pyte is not installed")
+
+SOURCE = str(Path(streamkit.__file__).parents[1])
+
+
+def run(*arguments, given=b""):
+    """The exit code, the output and the error output of a command."""
+    out = io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True)
+    err, before = io.StringIO(), sys.stdin
+    sys.stdin = io.TextIOWrapper(io.BufferedReader(io.BytesIO(given)))
+    try:
+        with redirect_stdout(out), redirect_stderr(err):
+            code = main([str(it) for it in arguments])
+    finally:
+        sys.stdin = before
+    return code, out.buffer.getvalue().decode(), err.getvalue()
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "run.jsonl"
+    list(normalize(a_run(), record(path)))
+    return path
+
+
+def started(*arguments):
+    environ = {**os.environ, "PYTHONPATH": SOURCE, "PYTHONIOENCODING": "utf-8"}
+    command = [sys.executable, "-m", "streamkit", *map(str, arguments)]
+    return subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+class TestView:
+    def test_shows_a_tree_with_times_and_tokens(self, path):
+        code, out, err = run("view", path)
+        assert (code, err) == (0, "")
+        assert [" ".join(row.split()) for row in out.splitlines()] == [
+            "boss run completed 10.00 s 110+12 tokens",
+            "big model completed 3.00 s first 1.00 s 10+8 tokens Hi",
+            "node node completed 5.00 s",
+            "research tool completed 4.00 s found",
+            "small model completed 3.00 s first 1.00 s 100+4 tokens Hi",
+        ]
+        depths = [len(row) - len(row.lstrip()) for row in out.splitlines()]
+        assert depths == [0, 2, 2, 4, 6]
+
+    def test_reads_the_standard_input(self, path):
+        assert run("view", "-", given=path.read_bytes())[1] == run("view", path)[1]
+
+    def test_shows_what_was_cut_as_running(self, path):
+        path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:6]))
+        code, out, _ = run("view", path)
+        assert code == 0
+        assert "running" in out
+
+    def test_shows_questions_and_failures(self, tmp_path):
+        path, root = tmp_path / "run.jsonl", Origin()
+        error = ev.ErrorInfo(name="ValueError", message="no\x1b[2J")
+        events = [
+            ev.RunStart(origin=root, timestamp=0.0),
+            ev.Interrupt(origin=root, interrupt_id="i", value="Sure?", timestamp=1.0),
+            ev.RunError(origin=root, error=error, timestamp=2.0),
+        ]
+        path.write_bytes(b"".join(ndjson.encode(it, private=True) for it in events))
+        _, out, _ = run("view", path)
+        assert "? Sure?" in out
+        assert "failed" in out
+        assert "ValueError: no\ufffd[2J" in out
+
+    @pytest.mark.skipif(os.name == "nt", reason="a growing file is followed until Ctrl-C")
+    def test_follows_a_growing_file_to_the_end_of_the_run(self, path, tmp_path):
+        lines = path.read_bytes().splitlines(keepends=True)
+        growing = tmp_path / "growing.jsonl"
+        growing.write_bytes(b"".join(lines[:5]) + lines[5][:9])
+        with started("view", "--follow", growing) as process:
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(1)
+            with growing.open("ab") as file:
+                file.write(lines[5][9:] + b"".join(lines[6:]))
+            out, _ = process.communicate(timeout=20)
+        assert out.decode() == run("view", path)[1]
+
+    def test_ends_quietly_on_ctrl_c(self, tmp_path, monkeypatch):
+        growing = tmp_path / "growing.jsonl"
+        growing.touch()
+
+        def pressed(_seconds):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("streamkit.record.time.sleep", pressed)
+        assert run("view", "--follow", growing) == (130, "", "")
+
+
+class TestTreeOnATerminal:
+    def test_the_last_rows_are_drawn_and_the_whole_is_left(self):
+        from test_terminal import Tty
+
+        from streamkit.terminal import TreeView
+
+        tty = Tty(100, 8)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("COLUMNS", "100")
+            patch.setenv("LINES", "8")
+            patch.setenv("TERM", "xterm")
+            with TreeView(tty, color=False) as view:
+                for event in a_run()[:-1]:
+                    view.feed(event)
+                view.refresh()
+                assert any(row.startswith("boss  run") and "running" in row for row in tty.shown())
+                view.feed(a_run()[-1])
+        rows = tty.shown()
+        assert len(rows) == 5
+        assert "completed" in rows[0]
+
+
+class TestReplay:
+    def test_shows_the_run_as_a_person_sees_it(self, path):
+        code, out, _ = run("replay", path, "--speed", "0")
+        assert code == 0
+        assert out.splitlines()[0].split() == ["boss", "Hi"]
+        assert out.splitlines()[-1] == "completed · 2 messages · 110 tokens in, 12 out"
+
+    def test_shows_a_line_an_event(self, path):
+        _, out, _ = run("replay", path, "--speed", "0", "--lines")
+        assert out.splitlines()[0] == "run.start"
+        assert len(out.splitlines()) == len(a_run())
+
+    def test_takes_its_time(self, tmp_path):
+        path = tmp_path / "run.jsonl"
+        list(normalize(["Hel", "lo"], record(path), clock=map((0.3).__mul__, count()).__next__))
+        clock = __import__("time").monotonic
+        began = clock()
+        assert run("replay", path, "--speed", "2", "--lines")[0] == 0
+        assert clock() - began >= 0.3
+
+    @pytest.mark.parametrize("speed", ["-1", "fast", "nan"])
+    def test_has_no_other_speed(self, path, speed, capsys):
+        with pytest.raises(SystemExit, match="2"):
+            main(["replay", str(path), "--speed", speed])
+
+
+class TestConvert:
+    @pytest.mark.parametrize(
+        "target", ["ag-ui", "ai-sdk", "chat", "langgraph", "lines", "ndjson", "openai", "sse"]
+    )
+    def test_writes_each_format(self, path, target):
+        code, out, err = run("convert", path, "--to", target)
+        assert (code, err) == (0, "")
+        assert "Hi" in out
+
+    def test_leads_back(self, path, tmp_path):
+        frames, again = tmp_path / "run.sse", tmp_path / "again.jsonl"
+        assert run("convert", path, "--to", "sse", "--private", "-o", frames)[0] == 0
+        assert frames.read_bytes() == b"".join(sse.encode(it, private=True) for it in a_run())
+        assert run("convert", frames, "--to", "ndjson", "--private", "-o", again)[0] == 0
+        assert again.read_bytes() == path.read_bytes()
+
+    def test_makes_events_of_a_raw_recording(self, tmp_path):
+        path = tmp_path / "raw.jsonl"
+        events = list(normalize(record_raw(["Hel", "lo"], path)))
+        _, out, _ = run("convert", path, "--to", "lines")
+        assert [row.split()[0] for row in out.splitlines()] == [it.type for it in events]
+
+    def test_a_source_that_cannot_be_read_leaves_the_output_alone(self, tmp_path):
+        (tmp_path / "odd.jsonl").write_text("{]\n{]\n")
+        (tmp_path / "out").write_text("before")
+        code, _, err = run("convert", tmp_path / "odd.jsonl", "--to", "sse", "-o", tmp_path / "out")
+        assert code == 1
+        assert err.startswith("streamkit: line 1: no JSON")
+        assert (tmp_path / "out").read_text() == "before"
+
+    def test_an_output_that_cannot_be_written_is_a_wrong_command_line(self, path, tmp_path):
+        code, _, err = run("convert", path, "--to", "sse", "-o", tmp_path / "no" / "out")
+        assert code == 2
+        assert "cannot write" in err
+
+
+class TestCheck:
+    def test_a_sound_run_passes(self, path):
+        assert run("check", path) == (0, f"{len(a_run())} events in 1 run keep the grammar\n", "")
+
+    def test_runs_in_a_row_pass(self, path):
+        path.write_bytes(path.read_bytes() * 2)
+        assert run("check", path)[1] == f"{2 * len(a_run())} events in 2 runs keep the grammar\n"
+
+    def test_the_line_that_breaks_a_rule_is_named(self, path):
+        lines = path.read_bytes().splitlines(keepends=True)
+        del lines[2]  # the message's start
+        path.write_bytes(b"".join(lines))
+        code, out, err = run("check", path)
+        assert (code, out) == (1, "")
+        assert err.startswith(f"{path}:3: ")
+        assert "message 'm-model' is not open" in err
+
+    def test_so_is_a_line_that_is_no_event(self, path):
+        lines = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join([*lines[:3], b"{]\n", *lines[3:]]))
+        code, _, err = run("check", path)
+        assert code == 1
+        assert err.startswith(f"{path}:4: line 4: no JSON")
+
+    def test_a_run_without_its_end_fails(self, path):
+        path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+        code, _, err = run("check", path)
+        assert code == 1
+        assert "the run has not ended" in err
+
+    def test_blocks_may_be_filtered_out_on_demand(self, tmp_path):
+        path = tmp_path / "run.jsonl"
+        events = [it for it in a_run() if not it.type.startswith("text.")]
+        path.write_bytes(b"".join(map(ndjson.encode, events)))
+        assert run("check", path)[0] == 1
+        assert run("check", path, "--filtered")[0] == 0
+
+
+class TestStats:
+    def test_are_a_table(self, path):
+        code, out, _ = run("stats", path, "--price", "big=1,10", "--price", "small=0.5,2")
+        rows = [" ".join(row.split()) for row in out.splitlines()]
+        assert code == 0
+        assert {
+            "status completed",
+            "time 10.000 s",
+            "first token 1.500 s",
+            "between 3.000 s",
+        } <= set(rows)
+        assert "big 1 10 8 9e-05" in rows
+        assert "research 1 0 4.000 s 4.000 s" in rows
+        assert "c1 1 100 4 5.8e-05" in rows
+
+    def test_are_json_on_demand(self, path):
+        data = json.loads(run("stats", path, "--json")[1])
+        assert (data["seconds"], data["cost"], len(data["calls"])) == (10.0, None, 2)
+
+    def test_a_price_is_two_numbers(self, path, capsys):
+        with pytest.raises(SystemExit, match="2"):
+            main(["stats", str(path), "--price", "big=1"])
+        assert "argument --price: invalid" in capsys.readouterr().err
+
+
+def test_html_is_one_page(path, tmp_path):
+    assert run("html", path, "-o", tmp_path / "run.html", "--title", "My <run>")[0] == 0
+    page = (tmp_path / "run.html").read_text("utf-8")
+    assert page.startswith("<!doctype html>")
+    assert "My &lt;run&gt;" in page
+
+
+def test_doctor_says_what_there_is():
+    code, out, _ = run("doctor")
+    report = json.loads(run("doctor", "--json")[1])
+    assert code == 0
+    assert report["versions"]["langchain-core"] in out
+    assert report["extras"]["terminal"].startswith("yes")
+    assert set(report) == {"versions", "extras", "streams"}
+
+
+@pytest.mark.parametrize("command", ["view", "replay", "check", "stats", "html"])
+def test_a_file_that_is_not_there_is_a_wrong_command_line(command, tmp_path):
+    code, out, err = run(command, tmp_path / "missing.jsonl")
+    assert (code, out) == (2, "")
+    assert (
+        err == f"streamkit: cannot read {tmp_path / 'missing.jsonl'}: No such file or directory\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "command", ["view", "replay", "convert", "check", "stats", "html", "doctor"]
+)
+def test_help_teaches_by_example(command, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main([command, "--help"])
+    assert f"examples:\n  streamkit {command}" in capsys.readouterr().out

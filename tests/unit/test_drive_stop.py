@@ -1,0 +1,288 @@
+"""One reader at a time, a stop button for everybody else, and a result however a stream is read."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from read_streams import adrained, drained, of, read
+from streamkit import ConcurrentRead, Event, TextDelta, UsageError, normalize
+from streamkit.presets import tokens, tools
+from streamkit.testing import check_stream
+
+
+class Slow:
+    """An async source that waits before each word, and knows where it was closed."""
+
+    def __init__(self, *words: str, pace: float = 0.01) -> None:
+        self.words, self.pace = words, pace
+        self.closed_in: Any = None
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        try:
+            for word in self.words:
+                await asyncio.sleep(self.pace)
+                yield word
+        finally:
+            self.closed_in = asyncio.current_task()
+
+
+def status(events: list[Any]) -> str:
+    check_stream(events)
+    return str(events[-1].status)
+
+
+# --- the stop button
+
+
+async def test_aclose_from_another_task_wakes_the_reader_which_gets_the_closing_events() -> None:
+    source = Slow("a", *["b"] * 9, pace=0.005)
+    source.pace = 0.005
+    stream = normalize(source)
+    first = await anext(stream)
+    source.pace = 60
+    reader = asyncio.create_task(read(stream))
+    await asyncio.sleep(0.02)
+    await stream.aclose()
+    assert source.closed_in is reader
+    assert status([first, *await reader]) == "cancelled"
+    assert reader.cancelling() == 0
+    assert await anext(stream, None) is None
+
+
+async def test_aclose_from_another_thread_does_the_same() -> None:
+    source = Slow("a", pace=60)
+    stream = normalize(source)
+    reader = asyncio.create_task(read(stream))
+    await asyncio.sleep(0.01)
+    await asyncio.to_thread(lambda: asyncio.run(stream.aclose()))
+    assert status(await asyncio.wait_for(reader, 5)) == "cancelled"
+    assert source.closed_in is reader
+
+
+async def test_cancelling_the_reader_too_is_not_swallowed() -> None:
+    stream = normalize(Slow("a", pace=60))
+    reader = asyncio.create_task(read(stream))
+    await asyncio.sleep(0.01)
+    reader.cancel()
+    closing = asyncio.create_task(stream.aclose())
+    with pytest.raises(asyncio.CancelledError):
+        await reader
+    await closing
+    assert status(await read(stream)) == "cancelled"
+
+
+async def test_aclose_in_a_stage_ends_the_stream_after_its_item() -> None:
+    async def closes(event: Event) -> Event:
+        if isinstance(event, TextDelta):
+            await inner.aclose()
+        return event
+
+    inner = normalize(of(["a", "b"]))
+    events = await read(inner.map(closes))
+    assert [it.text for it in events if isinstance(it, TextDelta)] == ["a"]
+    assert status(events) == "cancelled"
+
+
+def test_close_from_another_thread_while_one_waits() -> None:
+    asked, go_on = threading.Event(), threading.Event()
+
+    def source() -> Iterator[str]:
+        try:
+            yield "a"
+            asked.set()
+            go_on.wait(5)
+            yield "b"
+            yield "c"
+        finally:
+            closed.append(threading.current_thread())
+
+    closed: list[Any] = []
+    stream = normalize(source())
+    events: list[Any] = []
+    reader = threading.Thread(target=lambda: events.extend(stream))
+    reader.start()
+    asked.wait(5)
+    stream.close()
+    assert not closed
+    go_on.set()
+    reader.join(5)
+    assert closed == [reader]
+    assert [it.text for it in events if isinstance(it, TextDelta)] == ["a", "b"]
+    assert status(events) == "cancelled"
+
+
+def test_close_in_a_stage_ends_the_stream_after_its_item() -> None:
+    def closes(event: Event) -> list[Event]:
+        if isinstance(event, TextDelta):
+            stream.close()
+        return [event]
+
+    stream = normalize(["a", "b"]).pipe(closes)
+    events = list(stream)
+    assert [it.text for it in events if isinstance(it, TextDelta)] == ["a"]
+    assert status(events) == "cancelled"
+
+
+# --- one reader
+
+
+async def test_a_second_reader_is_refused_and_harms_nobody() -> None:
+    stream = normalize(Slow("a", "b"))
+    first, second = await asyncio.gather(stream.collect(), stream.collect(), return_exceptions=True)
+    assert isinstance(second, ConcurrentRead)
+    assert "tee(stream)" in str(second)
+    assert (first.text, first.status) == ("ab", "completed")  # type: ignore[union-attr]
+
+
+def test_a_stage_that_reads_its_own_stream_is_refused() -> None:
+    stream = normalize(["a"])
+    stream.pipe(lambda _: [next(stream)])
+    events, error = drained(stream)
+    assert isinstance(error, ConcurrentRead)
+    assert events == []
+
+
+async def test_a_source_that_never_waits_does_not_stall_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It lets the loop run whenever its turn is over; here a turn takes no time."""
+    monkeypatch.setattr("streamkit._drive._streams._TURN", 0)
+
+    async def always_ready() -> AsyncIterator[str]:
+        for _ in range(1000):
+            yield "word "
+
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    await normalize(always_ready()).collect()
+    counting.cancel()
+    assert turns > 500
+
+
+# --- what closing raises
+
+
+class FailsToClose:
+    def __iter__(self) -> Iterator[Any]:
+        try:
+            yield "a"
+            yield "b"
+        finally:
+            raise RuntimeError("closing failed")
+
+
+def test_an_error_of_closing_hides_no_other() -> None:
+    def broken(event: Event) -> list[Event]:
+        if isinstance(event, TextDelta):
+            raise LookupError("mine")
+        return [event]
+
+    _, error = drained(normalize(FailsToClose(), broken))
+    assert isinstance(error, LookupError)
+
+
+async def test_nor_in_async_streams() -> None:
+    async def source() -> AsyncIterator[str]:
+        try:
+            yield "a"
+            yield "b"
+        finally:
+            raise RuntimeError("closing failed")
+
+    def broken(event: Event) -> list[Event]:
+        if isinstance(event, TextDelta):
+            raise LookupError("mine")
+        return [event]
+
+    _, error = await adrained(normalize(source(), broken))
+    assert isinstance(error, LookupError)
+
+
+# --- the result
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        list,
+        lambda stream: list(stream.text()),
+        lambda stream: list(stream.messages()),
+        lambda stream: list(stream.map(lambda event: {"type": event.type})),
+        lambda stream: list(
+            stream.pipe(lambda event: [] if event.type == "run.start" else [event])
+        ),
+        lambda stream: stream.collect(),
+    ],
+)
+def test_the_result_is_there_however_a_stream_is_read(how: Any) -> None:
+    stream = normalize(["Hel", "lo"])
+    how(stream)
+    for result in (stream.result, stream.collect()):
+        assert (result.text, result.status) == ("Hello", "completed")
+        assert [it.content for it in result.messages] == ["Hello"]
+
+
+def test_collect_goes_on_where_the_reader_stopped() -> None:
+    stream = normalize(["Hel", "lo"])
+    for event in stream:
+        if isinstance(event, TextDelta):
+            break
+    assert stream.result.status == "incomplete"
+    assert (stream.collect().text, stream.result.status) == ("Hello", "completed")
+
+
+def test_the_result_is_of_what_filters_and_other_stages_leave() -> None:
+    def louder(event: Event) -> Event:
+        from msgspec.structs import replace
+
+        return replace(event, text=event.text.upper()) if hasattr(event, "text") else event  # type: ignore[call-arg]
+
+    assert normalize(["a"]).map(louder).collect().text == "A"
+    assert normalize(["a"], tools).collect().text == ""
+    assert normalize(["a"], tokens).pipe(lambda event: [event.type]).collect().text == "a"
+
+
+async def test_the_result_of_a_stream_that_awaits() -> None:
+    async def only_types(event: Event) -> str:
+        return event.type
+
+    stream = normalize(of(["a"])).map(only_types)
+    assert "text.delta" in await read(stream)
+    assert stream.result.text == "a"
+
+
+def test_a_stream_is_read_once_and_says_so() -> None:
+    stream = normalize(["a"])
+    assert "".join(stream.text()) == "a"
+    for again in (lambda: list(stream), stream.text, lambda: stream.pipe(tokens)):  # type: ignore[arg-type]
+        with pytest.raises(UsageError, match=r"stream\.result, and streamkit\.views\.tee"):
+            again()
+    assert repr(stream) == "<EventStream, read to its end>"
+
+
+# --- the time of the first token
+
+
+def test_the_run_starts_when_the_first_item_is_asked_for() -> None:
+    now = [100.0]
+
+    def source() -> Iterator[str]:
+        now[0] += 5
+        yield "a"
+
+    stream = normalize(source(), clock=lambda: now[0])
+    now[0] += 1
+    events = list(stream)
+    assert [it.timestamp for it in events[:2]] == [101.0, 106.0]

@@ -1,0 +1,300 @@
+"""Folds: events back to LangChain's own messages, and to a whole transcript."""
+
+from typing import Any
+
+import pytest
+
+pytest.importorskip("langgraph")
+
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    HumanMessage,
+    RemoveMessage,
+    ToolMessage,
+)
+from langchain_core.runnables import RunnableConfig
+from langchain_core.tools import tool
+from langgraph.graph import MessagesState
+from langgraph.prebuilt import ToolNode
+
+from small_graphs import (
+    ASK,
+    ASYNC,
+    EVENTS,
+    MODES,
+    OWN,
+    add,
+    agent,
+    asks,
+    call,
+    calling,
+    chain,
+    finish,
+    gives,
+    run,
+    says,
+    transcript,
+)
+from streamkit import (
+    Citation,
+    Content,
+    Custom,
+    MessageEnd,
+    MessageFold,
+    MessageReplaced,
+    MessageStart,
+    Origin,
+    ReasoningEnd,
+    Result,
+    RetrievalEnd,
+    RetrievalStart,
+    RunEnd,
+    RunFold,
+    RunStart,
+    TextEnd,
+    TextStart,
+    ToolCallEnd,
+    ToolEnd,
+    ToolStart,
+    normalize,
+)
+
+AT: dict[str, Any] = {"origin": Origin(), "timestamp": 0.0, "message_id": "m"}
+
+
+def folded(*events: Any) -> AIMessage:
+    fold = MessageFold()
+    (message,) = [it for event in (*events, end()) for it in fold(event)]
+    return message
+
+
+def end() -> MessageEnd:
+    return MessageEnd(**AT, status="completed", text="")
+
+
+def told(graph: Any, api: str) -> list[Any]:
+    return transcript(run(graph, api))
+
+
+@pytest.mark.parametrize("api", [ASYNC, EVENTS])
+def test_the_transcript_of_an_agent_is_its_state(api: str) -> None:
+    given = {"messages": [HumanMessage("what is 1+2?")]}
+    graph = agent(calling(("c1", "add", '{"a": 1, "b": 2}')), [add])
+    expected = graph.invoke(given)["messages"][1:]
+    fields = ("type", "content", "tool_calls", "usage_metadata", "tool_call_id", "name", "status")
+    found = told(agent(calling(("c1", "add", '{"a": 1, "b": 2}')), [add]), api)
+    assert [facts_of(it, fields) for it in found] == [facts_of(it, fields) for it in expected]
+
+
+def facts_of(message: Any, fields: tuple[str, ...]) -> dict[str, Any]:
+    return {name: getattr(message, name, None) for name in fields}
+
+
+def test_what_nodes_add_and_remove_is_added_and_removed() -> None:
+    removes = lambda state: {"messages": [RemoveMessage(id=state["messages"][-1].id)]}  # noqa: E731
+    asked = gives(HumanMessage("and now?", id="h"))
+    messages = told(chain(asks(says("some words")), removes, asked), EVENTS)
+    assert [(it.type, it.content) for it in messages] == [("human", "and now?")]
+    fresh = gives(RemoveMessage(id="__remove_all__"), HumanMessage("fresh"))
+    messages = told(chain(asks(says("some words")), fresh), EVENTS)
+    assert [(it.type, it.content) for it in messages] == [("human", "fresh")]
+
+
+def test_what_a_node_keeps_when_it_removes_all_is_kept() -> None:
+    """As LangChain's ``SummarizationMiddleware`` keeps the last messages, behind its summary."""
+
+    def summarize(state: Any) -> Any:
+        _, _, *last = state["messages"]
+        return {"messages": [RemoveMessage(id="__remove_all__"), HumanMessage("so far"), *last]}
+
+    def graph() -> Any:
+        model = calling(("c1", "add", '{"a": 1, "b": 2}'))
+        return chain(asks(model), ToolNode([add]), asks(model), summarize, asks(says("bye")))
+
+    expected = [(it.type, it.content) for it in graph().invoke(ASK)["messages"]]
+    assert expected == [("human", "so far"), ("tool", "3"), ("ai", "all done"), ("ai", "bye")]
+    for api in (EVENTS, MODES):
+        assert [(it.type, it.content) for it in told(graph(), api)] == expected
+
+
+def test_a_result_has_the_id_that_its_node_gave_it() -> None:
+    removes = lambda state: {"messages": [RemoveMessage(id=state["messages"][-1].id)]}  # noqa: E731
+    model = calling(("c1", "add", '{"a": 1, "b": 2}'))
+    messages = told(chain(asks(model), ToolNode([add]), removes), EVENTS)
+    assert [it.type for it in messages] == ["ai"]
+
+
+@pytest.mark.parametrize("api", [ASYNC, EVENTS])
+def test_a_model_that_uses_its_ids_again_has_both_results(api: str) -> None:
+    ask = [call(0, "c1", "add", '{"a": 1, "b": 2}'), finish("tool_calls")]
+    messages = told(agent(says(ask, ask, "all done"), [add]), api)
+    assert [it.type for it in messages] == ["ai", "tool", "ai", "tool", "ai"]
+
+
+def test_texts_are_a_str() -> None:
+    texts = [TextEnd(**AT, block_id=number, text=text) for number, text in enumerate(["a", "b"])]
+    assert folded(*texts).content == "ab"
+
+
+def test_sealed_reasoning_stands_among_the_blocks() -> None:
+    reasoning = ReasoningEnd(**AT, block_id=0, text="hm", signature="S")
+    message = folded(reasoning, TextEnd(**AT, block_id=1, text="Hi"))
+    assert message.content == [
+        {"type": "reasoning", "reasoning": "hm", "extras": {"signature": "S"}},
+        {"type": "text", "text": "Hi"},
+    ]
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_citation_stands_at_its_text(is_late: bool) -> None:
+    cited = [Citation(**AT, block_id=1, citation={"url": "u"}), TextEnd(**AT, block_id=1, text="b")]
+    first = TextEnd(**AT, block_id=0, text="a")
+    assert folded(first, *(reversed(cited) if is_late else cited)).content == [
+        {"type": "text", "text": "a"},
+        {"type": "text", "text": "b", "annotations": [{"url": "u"}]},
+    ]
+
+
+def test_a_call_that_the_provider_runs_stands_among_the_blocks() -> None:
+    call = {"tool_call_id": "s", "name": "web_search", "args": {"q": 1}, "text": '{"q": 1}'}
+    begun = ToolCallEnd(**AT, block_id=0, **call, provider_executed=True)
+    block = {"type": "server_tool_call", "id": "s", "name": "web_search", "args": {"q": 1}}
+    result = {"type": "server_tool_result", "tool_call_id": "s", "output": "found"}
+    whole = {"type": "web_search_call", "id": "s", "status": "completed"}
+    assert folded(begun, Content(**AT, block_id=1, block=result)).content == [block, result]
+    assert folded(begun, Content(**AT, block_id=1, block=whole)).content == [whole]
+
+
+# --- the conversation of a run, and what is beside it
+
+
+def result_of(graph: Any, api: str) -> Result:
+    return collected(run(graph, api))
+
+
+def collected(events: Any) -> Result:
+    fold = RunFold()
+    for event in events:
+        fold.feed(event)
+    return fold.result()
+
+
+class Graded(MessagesState):
+    grade: str
+
+
+STATEFUL = [EVENTS, MODES, OWN]
+
+
+@pytest.mark.parametrize("api", STATEFUL)
+def test_what_reached_no_state_is_beside_the_conversation(api: str) -> None:
+    answers, grades = says("the answer"), says("GRADE: A")
+
+    def node(state: Any, config: RunnableConfig) -> Any:
+        answer = answers.invoke(state["messages"], config)
+        return {"messages": [answer], "grade": grades.invoke([answer], config).text}
+
+    result = result_of(chain(node, state=Graded), api)
+    assert [it.content for it in result.messages] == ["the answer"]
+    assert [it.content for it in result.side_messages] == ["GRADE: A"]
+    assert result.text == "the answer"
+
+
+@pytest.mark.parametrize("api", STATEFUL)
+def test_messages_are_in_the_order_of_the_state(api: str) -> None:
+    model = says("draft one", "draft two")
+
+    def node(state: Any, config: RunnableConfig) -> Any:
+        one, two = (model.invoke(state["messages"], config) for _ in range(2))
+        return {"messages": [two, one]}
+
+    result = result_of(chain(node), api)
+    assert [it.content for it in result.messages] == ["draft two", "draft one"]
+    assert result.text == "draft one"
+
+
+@pytest.mark.parametrize("api", STATEFUL)
+def test_a_copy_of_the_answer_under_another_id_is_the_answer(api: str) -> None:
+    model = says("the answer")
+
+    def node(state: Any, config: RunnableConfig) -> Any:
+        return {"messages": [AIMessage(model.invoke(state["messages"], config).text, id="copy")]}
+
+    result = result_of(chain(node), api)
+    assert [(it.content, it.id) for it in result.messages] == [("the answer", "copy")]
+    assert result.side_messages == []
+
+
+@pytest.mark.parametrize("api", [EVENTS, OWN])
+def test_what_an_agent_inside_a_tool_wrote_is_in_its_tool_run(api: str) -> None:
+    inner = agent(calling(("c9", "add", '{"a": 1, "b": 2}'), then="three"), [add])
+
+    @tool
+    def ask(question: str, config: RunnableConfig) -> str:
+        """Ask an expert."""
+        return inner.invoke({"messages": [HumanMessage(question)]}, config)["messages"][-1].text
+
+    graph = agent(calling(("c1", "ask", '{"question": "1+2?"}'), then="It is three."), [ask])
+    result = result_of(graph, api)
+    assert [it.type for it in result.messages] == ["ai", "tool", "ai"]
+    assert (result.text, result.side_messages) == ("It is three.", [])
+    asked, added = result.tools
+    assert [(it.type, it.text) for it in asked.messages] == [
+        ("ai", ""),
+        ("tool", "3"),
+        ("ai", "three"),
+    ]
+    assert (asked.name, added.name, added.messages) == ("ask", "add", [])
+    assert asked.seconds is not None
+    assert added.seconds is not None
+    assert asked.seconds >= added.seconds
+
+
+def test_everything_else_of_a_run() -> None:
+    at: dict[str, Any] = {"origin": Origin()}
+    search, error = {"retrieval_id": "r", "name": "wiki"}, ValueError("no")
+    result = collected(
+        [
+            RunStart(**at, timestamp=1.0),
+            RetrievalStart(**at, **search, timestamp=2.0, query="cats"),
+            RetrievalEnd(**at, **search, timestamp=4.5, status="completed", documents=("a cat",)),
+            MessageStart(**at, timestamp=5.0, message_id="half"),
+            TextStart(**at, timestamp=5.5, message_id="half", block_id=0),
+            TextEnd(**at, timestamp=6.0, message_id="half", block_id=0, text="so"),
+            MessageEnd(**at, timestamp=6.0, message_id="half", text="so", status="abandoned"),
+            MessageStart(**at, timestamp=6.0, message_id="m"),
+            TextEnd(**at, timestamp=6.0, message_id="m", block_id=0, text="some cats"),
+            MessageEnd(**at, timestamp=6.0, message_id="m", text="some cats", status="completed"),
+            MessageReplaced(**at, timestamp=6.5, message_id="m", message=AIMessage("all cats")),
+            Custom(**at, timestamp=7.0, data=error),
+            ToolStart(**at, timestamp=7.0, tool_call_id="c", name="t", input={}),
+            ToolEnd(**at, timestamp=7.5, tool_call_id="c", name="t", status="completed", output=1),
+            RunEnd(**at, timestamp=8.0, status="completed"),
+        ]
+    )
+    (found,) = result.retrievals
+    assert (found.query, found.documents, found.status) == ("cats", ("a cat",), "completed")
+    assert (found.seconds, result.first_token, result.seconds) == (2.5, 4.5, 7.0)
+    assert [event.data for event in result.custom] == [error]
+    assert [it.content for it in result.messages] == ["all cats", "1"]
+    assert (result.text, result.tools[0].seconds) == ("all cats", 0.5)
+
+
+def test_results_of_one_superstep_are_in_the_order_of_their_calls() -> None:
+    """As the state has them: updates come in the order in which the tools ended."""
+    calls: list[Any] = [{"id": id, "name": "t", "args": {}} for id in ("c1", "c2")]
+    asking = AIMessage("", id="a", tool_calls=calls)
+    results = [ToolMessage(id, tool_call_id=id, id=f"t-{id}") for id in ("c2", "c1")]
+    written = [("agent", asking), *(("tools", it) for it in results)]
+    updates = [("updates", {node: {"messages": [it]}}) for node, it in written]
+    messages = normalize(updates).collect().messages
+    assert [it.id for it in messages] == ["a", "t-c1", "t-c2"]
+
+
+def test_a_refusal_is_the_answer_in_words() -> None:
+    refused = AIMessageChunk(content=[{"type": "refusal", "refusal": "No.", "index": 0}], id="m")
+    stream = normalize([refused])
+    assert "".join(stream.text()) == "No."
+    result = normalize([refused]).collect()
+    assert (result.text, result.messages[0].content[0]["type"]) == ("No.", "refusal")

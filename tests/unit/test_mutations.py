@@ -1,0 +1,107 @@
+"""Whatever a field holds, nothing escapes and the grammar holds; in strict mode it is one error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+pytest.importorskip("langgraph")
+
+from test_merge import chunk
+
+from mutations import BLOCKS, ODD, STREAMS, every, read_any_way
+from streamkit import Event, MessageEnd, TextDelta, ToolCallEnd, Unrecognized, normalize
+from streamkit.testing import check_stream
+
+MUTANTS = 70
+"""So many for each example: 2,100 in all, and 210,000 with ``STREAMKIT_FUZZ=1``."""
+
+
+@given(seed=st.integers(0, 2**64))
+def test_a_stream_with_one_odd_value_is_read_to_its_end(seed: int) -> None:
+    for name, options, items in every(seed, MUTANTS):
+        try:
+            read_any_way(options, items)
+        except Exception as error:
+            error.add_note(f"seed {seed}, {name}")
+            raise
+
+
+@pytest.mark.parametrize("name", STREAMS())
+def test_unchanged_the_streams_are_understood(name: str) -> None:
+    options, items = STREAMS()[name]
+    assert not of(read_any_way(options, items), Unrecognized)
+
+
+def of(events: list[Event], kind: Any) -> list[Any]:
+    return [event for event in events if isinstance(event, kind)]
+
+
+def read(*items: Any) -> list[Event]:
+    events = list(normalize(items, dialect="chunks"))
+    check_stream(events)
+    return events
+
+
+ODD_FIELDS: dict[str, tuple[Any, Any]] = {
+    "text": ([{"type": "text", "text": {"value": "x"}}], {"text": {"value": "x"}}),
+    "thinking": ([{"type": "thinking", "thinking": 7}], {"thinking": 7}),
+    "summary": ([{"type": "reasoning", "summary": [{"text": 7}]}], {"summary": 7}),
+    "signature": ([{"type": "thinking", "signature": b"s"}], {"signature": b"s"}),
+    "refusal": ([{"type": "refusal", "refusal": []}, 7], {"content": 7}),
+    "extras": ([{"type": "text", "text": "", "extras": "s"}], {"extras": "s"}),
+}
+
+
+@pytest.mark.parametrize("name", ODD_FIELDS)
+def test_an_odd_field_is_unrecognized_and_the_rest_is_read(name: str) -> None:
+    content, raw = ODD_FIELDS[name]
+    odd = chunk("")
+    odd.content = [{"type": "text", "text": "before "}, *content, {"type": "text", "text": "after"}]
+    events = read(odd)
+    assert "".join(event.text for event in of(events, TextDelta)) == "before after"
+    assert raw in [event.raw for event in of(events, Unrecognized)]
+
+
+def test_odd_reasoning_beside_the_content_is_unrecognized() -> None:
+    events = read(chunk("text", additional_kwargs={"reasoning_content": ["a"]}))
+    (odd,) = of(events, Unrecognized)
+    assert (odd.raw, of(events, MessageEnd)[0].text) == ({"reasoning_content": ["a"]}, "text")
+
+
+def test_tokens_are_whole_numbers_whatever_came() -> None:
+    odd = chunk("a", usage_metadata={"input_tokens": 0, "output_tokens": 0, "total_tokens": 0})
+    odd.usage_metadata = {  # type: ignore[typeddict-item]
+        "input_tokens": "10",
+        "output_tokens": 2.0,
+        "total_tokens": None,
+        "input_token_details": {"cache_read": "3", "audio": [1]},
+    }
+    (end,) = of(read(odd), MessageEnd)
+    counts = (end.usage.input_tokens, end.usage.output_tokens, end.usage.total_tokens)
+    assert (counts, end.usage.input_token_details) == ((10, 2, 12), {"cache_read": 3})
+    assert {type(count) for count in counts} == {int}
+
+
+def test_an_odd_piece_of_a_call_costs_only_itself() -> None:
+    odd = chunk("")
+    odd.tool_call_chunks = [
+        {"index": 0, "id": 7, "name": "f", "args": '{"a":'},
+        "nonsense",
+        {"index": 0, "id": None, "name": None, "args": {"b": 1}},
+        {"index": 0, "id": None, "name": None, "args": "1}"},
+    ]
+    events = read(odd)
+    (call,) = of(events, ToolCallEnd)
+    assert (call.tool_call_id, call.name, call.args) == ("7", "f", {"a": 1})
+    assert len(of(events, Unrecognized)) == 2
+
+
+@pytest.mark.parametrize("odd", ODD, ids=lambda it: type(it).__name__)
+def test_a_block_whose_type_is_odd_ends_nothing(odd: Any) -> None:
+    broken = chunk("")
+    broken.content = [*BLOCKS, {"type": odd, "text": "x"}, {"type": "text", "text": "end"}]
+    assert of(read(broken), MessageEnd)[0].text.endswith("end")

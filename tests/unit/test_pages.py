@@ -1,0 +1,52 @@
+"""Pages that scripts write are current, and the code and the docs are in plain words."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+if not (ROOT / "scripts").is_dir():
+    pytest.skip("the scripts are in the repository alone", allow_module_level=True)
+
+
+def script(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_public_names_are_listed() -> None:
+    api = script("api_page")
+    assert api.PAGE.read_text() == api.page(), "run: python scripts/build_pages.py"
+
+
+def test_every_public_name_is_documented() -> None:
+    api = script("api_page")
+    assert [f"{it.__name__}.{name}" for it, name in api.names() if not api.summary(it, name)] == []
+
+
+def test_the_layers_are_drawn() -> None:
+    structure = script("structure")
+    assert structure.PAGE.read_text() == structure.page(), "run: python scripts/build_pages.py"
+
+
+def test_words_are_plain() -> None:
+    words = script("words")
+    assert [it for path in words.files() for it in words.findings(path)] == []
+
+
+def test_the_words_rule_finds_what_it_is_for(tmp_path: Path) -> None:
+    words = script("words")
+    module = tmp_path / "module.py"
+    module.write_text('"""Give a ledger."""\n\nsieve = 1  # the house\n')
+    found = "\n".join(words.findings(module))
+    for word in ("ledger", "sieve", "house", "'Give'"):
+        assert word in found

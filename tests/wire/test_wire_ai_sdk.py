@@ -1,0 +1,250 @@
+"""The AI SDK's stream by its own laws, over random streams; its clients are asked elsewhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from test_laws import SOURCES
+
+from random_events import EVENTS
+from streamkit import (
+    Event,
+    MessageEnd,
+    MessageStart,
+    Origin,
+    RunEnd,
+    TextDelta,
+    TextEnd,
+    TextStart,
+    ToolCallEnd,
+    ToolCallStart,
+    normalize,
+)
+from streamkit.wire import ai_sdk
+
+TARGETS = st.sampled_from([5, 6, 7])
+ENDS = {"finish", "abort", "error"}
+
+
+def chunks_of(events: Iterable[Event], **options: Any) -> list[Any]:
+    machine = ai_sdk.Encoder(**options)
+    frames = [frame for event in events for frame in machine.feed(event)]
+    frames += machine.close()
+    assert machine.close() == ()
+    assert frames.pop() == b"data: [DONE]\n\n"
+    for frame in frames:
+        assert frame.startswith(b"data: {")
+        assert frame.endswith(b"}\n\n")
+        assert frame.count(b"\n") == 2
+    return [json.loads(frame[6:]) for frame in frames]
+
+
+def check(chunks: list[Any]) -> None:
+    """The laws of the encoder."""
+    kinds = [chunk["type"] for chunk in chunks]
+    assert kinds[0] == "start"
+    assert kinds.count("start") == 1
+    assert kinds[-1] in ENDS
+    assert len(ENDS.intersection(kinds)) == sum(kind in ENDS for kind in kinds) == 1
+    assert all(value is not None for it in chunks for key, value in it.items() if key not in NULLS)
+    opened: set[tuple[str, str]] = set()
+    in_step = False
+    for chunk in chunks:
+        name, _, verb = chunk["type"].rpartition("-")
+        if name in {"text", "reasoning"}:
+            part = (name, chunk["id"])
+            assert (part in opened) is (verb != "start")
+            (opened.discard if verb == "end" else opened.add)(part)
+        elif chunk["type"] in {"start-step", "finish-step"}:
+            assert not opened
+            assert in_step is (chunk["type"] == "finish-step")
+            in_step = not in_step
+    assert not opened
+    assert not in_step
+
+
+NULLS = {"input", "output", "data"}
+
+
+@given(SOURCES, TARGETS)
+def test_every_stream_keeps_the_laws(source: Any, target: Any) -> None:
+    dialect, items = source
+    events = list(normalize(items, dialect=dialect, on_error="event"))
+    check(chunks_of(events, target=target))
+
+
+@given(SOURCES, TARGETS, st.data())
+def test_so_does_a_stream_that_stops_anywhere(source: Any, target: Any, draw: Any) -> None:
+    dialect, items = source
+    events = list(normalize(items, dialect=dialect, on_error="event"))
+    cut = events[: draw.draw(st.integers(0, len(events) - 1))]
+    chunks = chunks_of(cut, target=target)
+    check(chunks)
+    assert chunks[-1] == {"type": "error", "errorText": "incomplete"}
+
+
+@given(st.lists(EVENTS, max_size=12), TARGETS, st.booleans())
+def test_events_in_any_order_are_written_too(events: Any, target: Any, private: bool) -> None:
+    chunks = chunks_of(events, target=target, private=private)
+    assert chunks[0]["type"] == "start"
+    assert sum(chunk["type"] in ENDS for chunk in chunks) == 1
+
+
+def test_deltas_are_written_as_a_model_would_write_them() -> None:
+    pydantic = pytest.importorskip("pydantic")
+
+    class Chunk(pydantic.BaseModel):  # type: ignore[name-defined,misc]
+        type: Literal["text-delta"] = "text-delta"
+        id: str
+        delta: str
+
+    part: dict[str, Any] = {"origin": Origin(), "message_id": "lc_run--1", "block_id": 0}
+    deltas = [TextDelta(**part, timestamp=float(n), text=f" word {n}") for n in range(9)]
+    machine = ai_sdk.Encoder()
+    machine.feed(TextStart(**part, timestamp=0.0))
+
+    def model(event: TextDelta) -> bytes:
+        chunk = Chunk(id=f"{event.message_id}:{event.block_id}", delta=event.text)
+        return f"data: {chunk.model_dump_json()}\n\n".encode()
+
+    assert [machine.feed(it) for it in deltas] == [(model(it),) for it in deltas]
+
+
+# --- attempts that were abandoned, and calls without a result
+
+
+AT: dict[str, Any] = {"origin": Origin(), "timestamp": 0.5}
+
+
+def speaking(id: str, text: str, status: str = "completed") -> list[Event]:
+    part: dict[str, Any] = {**AT, "message_id": id, "block_id": 0}
+    return [
+        MessageStart(**AT, message_id=id),
+        TextStart(**part),
+        TextDelta(**part, text=text),
+        TextEnd(**part, text=text),
+        MessageEnd(**AT, message_id=id, status=status, text=text),  # type: ignore[arg-type]
+    ]
+
+
+def shown_texts(chunks: list[Any]) -> list[str]:
+    """What a client shows: it drops the parts of the step at a reset."""
+    parts: list[Any] = []
+    for it in chunks:
+        match it["type"]:
+            case "start-step":
+                parts.append(None)
+            case "text-start":
+                parts.append([it["id"], ""])
+            case "text-delta":
+                next(p for p in reversed(parts) if p and p[0] == it["id"])[1] += it["delta"]
+            case "reset-step":
+                while parts[-1] is not None:
+                    parts.pop()
+    return [it[1] for it in parts if it]
+
+
+@pytest.mark.parametrize(("target", "shown"), [(6, ["first", "second"]), (7, ["second"])])
+def test_an_abandoned_attempt_is_taken_back(target: Any, shown: list[str]) -> None:
+    events = [*speaking("a", "first", "abandoned"), *speaking("b", "second")]
+    chunks = chunks_of([*events, RunEnd(**AT, status="completed")], target=target)
+    check(chunks)
+    assert shown_texts(chunks) == shown
+    assert [it["type"] for it in chunks].count("start-step") == (1 if target == 7 else 2)
+
+
+def test_what_others_wrote_in_the_step_stays() -> None:
+    """Where the attempt is known to be abandoned only after its successor has spoken."""
+    *first, end = speaking("a", "first", "abandoned")
+    events = [*first, *speaking("b", "second"), end, RunEnd(**AT, status="completed")]
+    chunks = chunks_of(events, target=7)
+    check(chunks)
+    assert shown_texts(chunks) == ["second"]
+
+
+@pytest.mark.parametrize("status", ["completed", "interrupted", "cancelled", "incomplete"])
+def test_calls_that_will_have_no_result_end_with_the_run(status: Any) -> None:
+    call: dict[str, Any] = {
+        **AT,
+        "message_id": "m",
+        "block_id": 0,
+        "tool_call_id": "c",
+        "name": "f",
+    }
+    events = [
+        ToolCallStart(**call),
+        ToolCallEnd(**call, args={}, text="{}"),
+        RunEnd(**AT, status=status),
+    ]
+    kinds = [it["type"] for it in chunks_of(events)]
+    waits = status in {"completed", "interrupted"}  # for the client, or for an answer
+    assert kinds.count("tool-output-error") == (0 if waits else 1)
+
+
+# --- stored messages
+
+
+def test_stored_messages_are_shown_as_a_live_run_shows_them() -> None:
+    made = ai_sdk.ui_messages(
+        [
+            SystemMessage("Be kind.", id="s1"),
+            HumanMessage([{"type": "text", "text": "Look"}, PICTURE], id="h1"),
+            AIMessage(
+                [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "I look."}],
+                id="a1",
+                tool_calls=[
+                    {"id": "call_0", "name": "look", "args": {"at": 1}},
+                    {"id": "call_1", "name": "fail", "args": {}},
+                ],
+            ),
+            ToolMessage("seen", tool_call_id="call_0", artifact={"n": 1}),
+            ToolMessage("hush", tool_call_id="call_1", status="error"),
+            AIMessage(
+                "", id="a2", tool_calls=[{"id": "call_0", "name": "look", "args": {"at": 2}}]
+            ),
+            ToolMessage("seen again", tool_call_id="call_0"),
+            AIMessage("Done.", id="a3"),
+            HumanMessage("Thanks", id="h2"),
+        ]
+    )
+    assert [(it["id"], it["role"]) for it in made] == [
+        ("h1", "user"),
+        ("a1", "assistant"),
+        ("h2", "user"),
+    ]
+    assert made[0]["parts"] == [
+        {"type": "text", "text": "Look"},
+        {"type": "file", "url": "data:image/png;base64,aGk=", "mediaType": "image/png"},
+    ]
+    step = {"type": "step-start"}
+    tool: dict[str, Any] = {"type": "dynamic-tool", "toolName": "look"}
+    done = {"state": "output-available"}
+    assert made[1]["parts"] == [
+        step,
+        {"type": "reasoning", "text": "hm", "state": "done"},
+        {"type": "text", "text": "I look.", "state": "done"},
+        {**tool, **done, "toolCallId": "call_0", "input": {"at": 1}, "output": "seen"},
+        {
+            **tool,
+            "toolName": "fail",
+            "toolCallId": "call_1",
+            "input": {},
+            "state": "output-error",
+            "errorText": "error",
+        },
+        {"type": "data-artifact", "data": {"toolCallId": "call_0", "artifact": {"n": 1}}},
+        step,
+        {**tool, **done, "toolCallId": "call_0#2", "input": {"at": 2}, "output": "seen again"},
+        step,
+        {"type": "text", "text": "Done.", "state": "done"},
+    ]
+    json.dumps(made)
+
+
+PICTURE = {"type": "image", "base64": "aGk=", "mime_type": "image/png"}
