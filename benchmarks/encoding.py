@@ -28,7 +28,7 @@ from streamkit import (
 )
 from streamkit.values import ToolCall
 from streamkit.wire import ag_ui, ai_sdk, sse
-from streamkit.wire.codec import to_dict
+from streamkit.wire._codec import to_dict
 
 from .bars import Effort, Row, Rows
 from .timing import Contender, Figure, side_by_side

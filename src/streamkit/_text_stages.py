@@ -302,7 +302,7 @@ def cleaner(patterns: Sequence[re.Pattern[str]], replacement: str) -> Callable[[
             return value if is_clean else replace(value, message=message, exception=None)
         if isinstance(value, ToolCall):
             return value
-        from .wire.plain_json import jsonable  # noqa: PLC0415  (what is no JSON data becomes it)
+        from .wire._plain_json import jsonable  # noqa: PLC0415  (what is no JSON data becomes it)
 
         plain = jsonable(value, private=True)
         cleaned = _walked(plain, clean_text)

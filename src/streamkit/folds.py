@@ -56,7 +56,7 @@ from .values import ErrorInfo, Status, ToolCall, Usage
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, ToolMessage
 
-__all__ = ["UNFOLDED", "MessageFold", "Result", "Retrieval", "RunFold", "ToolRun", "text_of"]
+__all__ = ["MessageFold", "Result", "Retrieval", "RunFold", "ToolRun", "text_of"]
 
 UNFOLDED: frozenset[type[Event]] = frozenset(
     {ReasoningDelta, StepDelta, TextDelta, ToolCallDelta, ToolDelta}

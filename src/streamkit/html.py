@@ -28,7 +28,7 @@ from .metrics import Metrics, Prices, cost_of
 from .values import ToolCall
 from .wire import jsonable
 
-__all__ = ["run_html", "to_html"]
+__all__ = ["to_html"]
 
 _MAX_TEXT = 50_000
 """Characters of one text, such as a model's answer or a tool's result."""

@@ -37,15 +37,11 @@ from .errors import BrokenMapper, UsageError
 from .events import Custom, Event, EventType, ToolDelta, ToolEnd, ToolError, ToolStart, Unrecognized
 
 __all__ = [
-    "AsyncMapped",
     "AsyncMapper",
-    "Mapped",
     "Mapper",
     "Outcome",
-    "PerRun",
     "ToolEvent",
     "map_events",
-    "mapped",
     "per_run",
     "typed_payloads",
 ]

@@ -29,7 +29,6 @@ __all__ = [
     "RunMetrics",
     "Spending",
     "Timing",
-    "cost_of",
     "totals",
 ]
 

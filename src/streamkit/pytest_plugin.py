@@ -20,7 +20,7 @@ import pytest
 if TYPE_CHECKING:
     from .events import Event
 
-__all__ = ["AssertTranscript", "StreamRecorder", "assert_transcript", "stream_recorder"]
+__all__ = ["AssertTranscript", "StreamRecorder"]
 
 AssertTranscript: TypeAlias = "Callable[[Iterable[Event], str | Path], None]"
 """Compares events with a file of their transcript, whose path is relative to the test's."""

@@ -31,7 +31,7 @@ from .events import (
 )
 from .values import ErrorInfo, Origin, ToolCall, Usage
 
-__all__ = ["events", "events_of", "model_chunks", "runs"]
+__all__ = ["events", "model_chunks", "runs"]
 
 E = TypeVar("E", bound=msgspec.Struct)
 

@@ -53,7 +53,7 @@ from streamkit import (
 from streamkit._core.json_message import JsonMessage, json_message
 from streamkit.strategies import model_chunks
 from streamkit.testing import check_stream
-from streamkit.wire.codec import from_dict, to_dict
+from streamkit.wire._codec import from_dict, to_dict
 
 
 def events_of(source: Any, **options: Any) -> list[Event]:

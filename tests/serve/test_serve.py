@@ -367,7 +367,7 @@ async def test_a_server_that_shuts_down_still_sends_how_it_ended(wire):
 
 
 async def test_an_end_that_cannot_be_sent_does_not_hold_up_the_cancellation(monkeypatch):
-    monkeypatch.setattr("streamkit.serve.responses.FAREWELL", 0.05)
+    monkeypatch.setattr("streamkit.serve._responses.FAREWELL", 0.05)
     source = Source("Hel", "lo", pause_after=1)
     is_gone = asyncio.Event()
 

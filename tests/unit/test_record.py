@@ -23,7 +23,7 @@ from streamkit.record import areplay, record, record_raw, replay, replay_raw
 from streamkit.testing import check_stream
 from streamkit.transcript import transcript
 from streamkit.wire import ag_ui, ai_sdk, ndjson, sse
-from streamkit.wire.codec import to_dict
+from streamkit.wire._codec import to_dict
 
 pytest.importorskip("langgraph", reason="langgraph is not installed")
 

@@ -6,7 +6,7 @@ from langchain_core.messages import AIMessageChunk
 from streamkit import normalize
 from streamkit.strategies import model_chunks, runs
 from streamkit.testing import check_stream
-from streamkit.wire.codec import from_dict, to_dict
+from streamkit.wire._codec import from_dict, to_dict
 
 quickly = settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 

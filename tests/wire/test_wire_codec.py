@@ -42,10 +42,10 @@ from streamkit import (
     Usage,
 )
 from streamkit.wire import from_dict, to_dict
+from streamkit.wire._codec import Reader
+from streamkit.wire._plain_json import loads
+from streamkit.wire._redact import redactor
 from streamkit.wire._writer import Writer
-from streamkit.wire.codec import Reader
-from streamkit.wire.plain_json import loads
-from streamkit.wire.redact import redactor
 
 HUSH = "hush"
 AT: dict[str, Any] = {"origin": Origin(), "timestamp": 0.5}

@@ -49,8 +49,8 @@ from pydantic import (
 from random_events import CLASSES, events_of
 from streamkit import Checkpoint, ErrorInfo, Origin, RunEnd, RunStart, TextDelta, Usage
 from streamkit.wire import dumps, jsonable, to_dict
+from streamkit.wire._plain_json import MAX_CHARACTERS, MAX_DEPTH, dump_plain, loads
 from streamkit.wire._writer import Writer
-from streamkit.wire.plain_json import MAX_CHARACTERS, MAX_DEPTH, dump_plain, loads
 
 HUSH = "hush"
 

@@ -32,18 +32,12 @@ from .run_log import RunLogReader, is_run_log
 from .stream_modes import MODES, Mode
 
 __all__ = [
-    "DIALECTS",
-    "MODES",
     "Assembly",
     "Dialect",
     "Message",
     "Mode",
     "Reader",
-    "RegisteredDialect",
-    "detect",
-    "reader_for",
     "register",
-    "require_fit",
 ]
 
 Dialect: TypeAlias = Literal[

@@ -14,10 +14,10 @@ if not find_spec("starlette"):
     raise ImportError("streamkit.serve needs starlette; pip install 'langchain-streamkit[serve]'")
 
 from ..wire.replay import Part
-from .bodies import THREADS, Wire
-from .local import NameTaken
+from ._bodies import THREADS, Wire
+from ._local import NameTaken
+from ._responses import EventResponse
 from .requests import MAX_BODY, bad_request, read_body, read_json
-from .responses import EventResponse
 from .runs import Runs, Started
 from .stores import Found, RunInfo, Store
 from .stores.memory import Memory

@@ -32,9 +32,9 @@ from ..errors import BadRequest, UsageError
 from ..wire import sse
 from ..wire.replay import Replay
 from ..wire.resume import Resume
-from .bodies import Events, Pump, Wire
-from .local import Gap, LocalRun, NameTaken, Reader, StoreAway
-from .responses import HEARTBEAT_EVERY, BodyResponse
+from ._bodies import Events, Pump, Wire
+from ._local import Gap, LocalRun, NameTaken, Reader, StoreAway
+from ._responses import HEARTBEAT_EVERY, BodyResponse
 from .stores import RunInfo, Store
 from .stores.memory import Memory
 

@@ -11,8 +11,8 @@ And for other people's frontends, each a module that you import: `ai_sdk`, `ag_u
 """
 
 from . import chat, ndjson, sse
+from ._codec import from_dict, to_dict
+from ._plain_json import dumps, jsonable
 from .chat import chat_lines
-from .codec import from_dict, to_dict
-from .plain_json import dumps, jsonable
 
 __all__ = ["chat", "chat_lines", "dumps", "from_dict", "jsonable", "ndjson", "sse", "to_dict"]

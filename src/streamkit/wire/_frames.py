@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from .plain_json import dump_plain, dump_text
+from ._plain_json import dump_plain, dump_text
 
 __all__ = ["DELTA_END", "DONE", "delta_head", "frame"]
 

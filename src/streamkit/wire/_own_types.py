@@ -25,7 +25,7 @@ from typing_extensions import is_typeddict
 from .._reading import Read, json_reader_of
 from ..errors import UsageError
 from ..events import EventType
-from .plain_json import jsonable
+from ._plain_json import jsonable
 
 __all__ = ["OURS", "Types", "own_form", "readers_of"]
 

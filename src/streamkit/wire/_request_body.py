@@ -8,7 +8,7 @@ from typing import Any, cast
 import msgspec
 
 from ..errors import BadRequest
-from .plain_json import jsonable, loads
+from ._plain_json import jsonable, loads
 
 __all__ = ["json_object"]
 

@@ -14,7 +14,7 @@ from ..events import Event, RunEnd, RunStart, ToolEnd, ToolError
 from ..values import ErrorInfo
 from ._blocks import as_list, text_of
 from ._forms import FAILED
-from .plain_json import jsonable
+from ._plain_json import jsonable
 
 if TYPE_CHECKING:
     from langchain_core.messages import AnyMessage, RemoveMessage

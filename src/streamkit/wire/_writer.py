@@ -13,8 +13,8 @@ from .._protocols import EVENT_CLASSES, is_event
 from ..events import Event, TextDelta
 from ..values import Origin
 from ._own_types import own_form
-from .plain_json import dump_plain, dump_text, dumps, one_line
-from .redact import Entrance
+from ._plain_json import dump_plain, dump_text, dumps, one_line
+from ._redact import Entrance
 
 __all__ = ["Writer"]
 

@@ -2,7 +2,7 @@
 
     {"type":"text.delta","origin":{"node":"agent"},"timestamp":1767225600.5,"message_id":"m1",…}
 
-The form of an event as JSON is that of `streamkit.wire.codec`.
+The form of an event as JSON is that of `streamkit.wire.to_dict`.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any, Final, Generic, Never, overload
 
 from ..events import Event
 from ..mapping import PerRun, per_run
+from ._codec import Inbox, Own
 from ._lines import MAX_LINE, Lines
 from ._own_types import Types
 from ._writer import Writer
-from .codec import Inbox, Own
 
 __all__ = ["HEADERS", "Decoder", "encode", "encoder"]
 

@@ -11,7 +11,7 @@ r"""The base of every encoder, for protocols of your own too.
 
 An encoder is a state machine for one run: events go in, bytes come out. A method named like an
 event's type, with ``_`` for the dot, writes that event. What reaches it is plain, redacted and
-spelled once, with unique ids of calls: see `streamkit.wire.redact`.
+spelled once, with unique ids of calls: see ``_redact.py``.
 
 Laws of this file:
 
@@ -31,11 +31,11 @@ from ..events import Event, ReasoningDelta, RunEnd, RunError, TextDelta
 from ..values import ErrorInfo, Origin
 from ._approvals import Approval, Question, questions_in, resume_value
 from ._call_ids import Call, CallIds
+from ._codec import to_dict
 from ._frames import DELTA_END, DONE, delta_head, frame
 from ._own_types import own_form
-from .codec import to_dict
-from .plain_json import dump_plain, dump_text
-from .redact import Entrance, InnerText
+from ._plain_json import dump_plain, dump_text
+from ._redact import Entrance, InnerText
 
 __all__ = [
     "DELTA_END",

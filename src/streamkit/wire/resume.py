@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from .._fields import dict_or_empty
-from .plain_json import one_line
+from ._plain_json import one_line
 
-__all__ = ["Delta", "Joiner", "Resume", "payloads", "typed_deltas"]
+__all__ = ["Resume", "typed_deltas"]
 
 
 class Delta(NamedTuple):

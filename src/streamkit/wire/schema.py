@@ -21,10 +21,10 @@ import msgspec
 from .. import events, values
 from .._secrets import secrets_of
 from ..errors import MalformedItem
-from .codec import from_dict, to_dict
-from .plain_json import dumps, loads
+from ._codec import from_dict, to_dict
+from ._plain_json import dumps, loads
 
-__all__ = ["from_plain", "json_schema", "schema_of", "to_plain", "typescript"]
+__all__ = ["json_schema", "typescript"]
 
 _NULL = {"type": "null"}
 _COUNTS = ["input_tokens", "output_tokens", "total_tokens"]  # always written

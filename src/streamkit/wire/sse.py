@@ -31,22 +31,19 @@ from ..errors import MalformedItem, UsageError
 from ..events import Custom, Event
 from ..mapping import PerRun, per_run
 from ..values import Origin
+from ._codec import Inbox, Own
 from ._lines import MAX_LINE, Lines, too_long
 from ._own_resume import RESUME
 from ._own_types import Types
 from ._writer import Writer
-from .codec import Inbox, Own
 
 __all__ = [
     "HEADERS",
     "HEARTBEAT",
     "RESUME",
     "Decoder",
-    "Frame",
-    "FrameDecoder",
     "encode",
     "encoder",
-    "gap",
 ]
 
 HEADERS: Final[Mapping[str, str]] = MappingProxyType(

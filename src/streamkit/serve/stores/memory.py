@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from time import monotonic
 
-from ..bodies import Signal
+from .._bodies import Signal
 from . import Found, Part, RunInfo
 
 __all__ = ["Memory"]

@@ -33,7 +33,7 @@ from uuid import uuid4
 import msgspec
 
 from ...errors import UsageError
-from ..bodies import Signal, log
+from .._bodies import Signal, log
 from . import Found, Part, RunInfo
 
 if TYPE_CHECKING:

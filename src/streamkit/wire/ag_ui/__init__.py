@@ -24,7 +24,7 @@ from typing import Final
 from ...events import Event
 from ...mapping import PerRun, per_run
 from .. import sse
-from ._encoder import PROTOCOL_VERSION, Encoder
+from ._encoder import Encoder
 from ._history import ui_messages
 from ._request import Request, Resume, graph_input, read_request, to_messages
 from ._resume import RESUME
@@ -32,7 +32,6 @@ from ._resume import RESUME
 __all__ = [
     "HEADERS",
     "HEARTBEAT",
-    "PROTOCOL_VERSION",
     "RESUME",
     "Encoder",
     "Request",

@@ -65,7 +65,7 @@ from ._values import (
     usage,
 )
 
-__all__ = ["PROTOCOL_VERSION", "Encoder"]
+__all__ = ["Encoder"]
 
 PROTOCOL_VERSION: Final = "1.0"
 """The version of AG-UI that is written here."""

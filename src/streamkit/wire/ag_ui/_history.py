@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from .._plain_json import jsonable
 from .._thread import events_of_message
-from ..plain_json import jsonable
 from ._encoder import Encoder
 from ._values import result_content
 

@@ -9,7 +9,7 @@ from ..._fields import dict_or_empty
 from ...events import Custom, Interrupt, RunEnd, RunError
 from ...values import ErrorInfo, Status, Usage
 from .._blocks import as_list
-from ..plain_json import dump_plain
+from .._plain_json import dump_plain
 from ..protocol import error_text
 
 __all__ = [

@@ -23,7 +23,6 @@ from typing import Any, Final
 from ...events import EventType
 from ...mapping import PerRun, per_run
 from .. import sse
-from ._calls import Continuation
 from ._chunks import Target, rules_of
 from ._encoder import Encoder
 from ._history import ui_messages
@@ -35,10 +34,8 @@ __all__ = [
     "HEADERS",
     "HEARTBEAT",
     "RESUME",
-    "Continuation",
     "Encoder",
     "Request",
-    "Target",
     "UIMessage",
     "encoder",
     "graph_input",

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from .._blocks import as_list, file_of, text_of
+from .._plain_json import jsonable, loads
 from .._thread import events_of_message
-from ..plain_json import jsonable, loads
 from ._encoder import Encoder
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import msgspec
 
 from ..._fields import dict_or_empty
 from ...errors import BadRequest
-from ..plain_json import dumps
+from .._plain_json import dumps
 
 if TYPE_CHECKING:
     from langchain_core.messages import AnyMessage

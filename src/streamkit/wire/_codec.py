@@ -2,7 +2,7 @@
 
 - Keys come in one order: ``type``, ``origin``, ``timestamp``, then the fields as the class lists
   them. What equals its default is left out, as is an empty origin.
-- Payloads go through one conversion that never fails: see `streamkit.wire.plain_json`.
+- Payloads go through one conversion that never fails: see ``_plain_json.py``.
   Decoding leaves them as JSON data. It never makes objects out of data that was sent.
 - Unless ``private`` is set, these stay in the process: exception texts (the class name and the
   code go out), the inputs of runs and steps and whatever else is a prompt or a system message,
@@ -27,8 +27,8 @@ from .._reading import Read
 from ..errors import MalformedItem
 from ..events import Event, Unrecognized
 from ._own_types import Types, readers_of
+from ._plain_json import loads
 from ._writer import Writer
-from .plain_json import loads
 
 __all__ = ["Inbox", "Own", "Reader", "from_dict", "to_dict"]
 

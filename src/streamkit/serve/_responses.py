@@ -20,7 +20,7 @@ from starlette.responses import Response
 from typing_extensions import override
 
 from ..wire import sse
-from .bodies import Body, Events, StreamBody, Wire, stopped
+from ._bodies import Body, Events, StreamBody, Wire, stopped
 
 if TYPE_CHECKING:
     from starlette.background import BackgroundTask

@@ -44,7 +44,7 @@ from ..events import (
 from ..filters import inside_tools
 from ._blocks import refusal_of
 from ._call_ids import CallIds
-from .plain_json import is_plain, jsonable
+from ._plain_json import is_plain, jsonable
 
 __all__ = ["Entrance", "InnerText", "redactor"]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ..errors import BadRequest
 from ..wire.replay import Replay
 from ..wire.resume import Resume
-from .bodies import Pump, Signal, log, stopped
+from ._bodies import Pump, Signal, log, stopped
 from .stores import RunInfo, Store
 
 if TYPE_CHECKING:
