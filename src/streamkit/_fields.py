@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, TypeAlias, cast
 
-__all__ = ["Fields", "dict_or_empty", "json_text"]
+__all__ = ["Fields", "dict_or_empty", "json_text", "required_text"]
 
 Fields: TypeAlias = Mapping[str, Any]
 
@@ -14,6 +14,18 @@ Fields: TypeAlias = Mapping[str, Any]
 def dict_or_empty(value: object) -> dict[str, Any]:
     """Return ``value`` if it is a dict, and an empty one if not."""
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def required_text(payload: Mapping[str, Any], key: str) -> str:
+    """Return a field that must be text, such as the id that a start and its end share.
+
+    Raises:
+        TypeError: it is something else; a reader of raw items makes a malformed item of that.
+    """
+    value = payload[key]
+    if not isinstance(value, str):
+        raise TypeError(f"{key!r} is no text")
+    return value
 
 
 def json_text(args: object) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessageChunk
 
@@ -107,8 +107,13 @@ def odd_items(draw: Any) -> Any:
     return draw(ITEMS)
 
 
+STARTED = {"event": "tool-started", "tool_call_id": "c1", "tool_name": "look", "input": {}}
+NAMELESS = {"id": None, "name": "outer", "input": {}, "triggers": ()}
+
+
 @settings(max_examples=max(200, settings.default.max_examples))
 @given(st.lists(odd_items(), max_size=8), st.booleans())
+@example([((), "tools", STARTED), ((), "tasks", NAMELESS)], False)
 def test_closing_is_total(items: list[Any], breaks: bool) -> None:
     def source() -> Iterator[Any]:
         yield from items

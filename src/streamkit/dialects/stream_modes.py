@@ -18,7 +18,7 @@ from .._core.json_message import JsonMessage
 from .._core.kinds import fields_of
 from .._core.results import answers_in, error_info
 from .._core.writes import ChannelWrite, channel_writes
-from .._fields import dict_or_empty
+from .._fields import dict_or_empty, required_text
 from ..errors import MalformedItem
 from ..events import Checkpoint, Custom, StateSnapshot
 from ..values import ErrorInfo, Origin, Status
@@ -175,7 +175,8 @@ class ModePayloads:
 
     def _tasks(self, namespace: Path, payload: Mapping[str, Any]) -> None:
         # The id is that of the task in `langgraph_checkpoint_ns`, so it joins all modes.
-        scopes, id, node = self._assembly.scopes, payload["id"], payload["name"]
+        scopes = self._assembly.scopes
+        id, node = required_text(payload, "id"), required_text(payload, "name")
         origin = scopes.origin(namespace, task_id=id, node=node)
         if "result" in payload or "error" in payload:
             self._task_end(origin, payload)
@@ -214,7 +215,7 @@ class ModePayloads:
 
     def _tools(self, namespace: Path, payload: Mapping[str, Any]) -> None:
         # A mode of langgraph 1.2, though not in its `StreamMode`.
-        id: str = payload["tool_call_id"]
+        id = required_text(payload, "tool_call_id")
         match payload["event"]:
             case "tool-started":
                 origin = self._assembly.scopes.origin(namespace)
