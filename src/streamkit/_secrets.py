@@ -18,6 +18,7 @@ from .events import (
     Checkpoint,
     Event,
     MessageEnd,
+    RetrievalEnd,
     RunEnd,
     RunStart,
     StepEnd,
@@ -37,6 +38,9 @@ _E = TypeVar("_E", bound=Event)
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 _CHECKPOINT_IDS = ("thread_id", "checkpoint_ns", "checkpoint_id", "checkpoint_map")
 _MAX_ORIGINS = 256
+
+_PLACES = ("title", "url", "link", "source", "file_path", "filename")
+"""The fields of a document's metadata that say where it is from."""
 
 
 def _none(_: object) -> None:
@@ -65,6 +69,16 @@ def _ids_of(config: object) -> dict[str, Any] | None:
     except Exception:  # noqa: BLE001  (an object of a foreign class may raise anything)
         ids = {}
     return {"configurable": ids}
+
+
+def _place_of(document: object) -> dict[str, Any]:
+    """Return where a document is from, without its text."""
+    try:
+        given = dict_or_empty(document).get("metadata", getattr(document, "metadata", None))
+        fields = dict_or_empty(given)
+        return {"metadata": {name: fields[name] for name in _PLACES if name in fields}}
+    except Exception:  # noqa: BLE001  (as above)
+        return {}
 
 
 def _task_path(origin: Origin) -> dict[str, Any]:
@@ -96,8 +110,13 @@ PRIVATE: Table = {
 }
 """The fields that a format writes only with ``private=True``."""
 
-OUTPUTS: Table = {RunEnd: {"output": _none}, StepEnd: {"output": _none}}
-"""The fields that the preset `ui` removes besides: results of runs and nodes (the state)."""
+OUTPUTS: Table = {
+    RunEnd: {"output": _none},
+    StepEnd: {"output": _none},
+    RetrievalEnd: {"documents": lambda it: tuple(map(_place_of, it.documents))},
+}
+"""The fields that the preset `ui` removes besides: results of runs and nodes (the state), and of
+documents all but where they are from."""
 
 
 def secrets_of(

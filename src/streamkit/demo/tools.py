@@ -19,8 +19,14 @@ class Guidebook(BaseRetriever):
         self, query: str, *, run_manager: CallbackManagerForRetrieverRun
     ) -> list[Document]:
         return [
-            Document("Osteria Lina, by the market: tagliatelle.", metadata={"page": 12}),
-            Document("The Asinelli tower and 40 km of porticoes.", metadata={"page": 31}),
+            Document(
+                "Osteria Lina, by the market: tagliatelle.",
+                metadata={"title": "Bologna guide, p. 12"},
+            ),
+            Document(
+                "The Asinelli tower and 40 km of porticoes.",
+                metadata={"title": "Bologna guide, p. 31"},
+            ),
         ]
 
 
