@@ -29,7 +29,7 @@ from streamkit import BadRequest, astream, normalize
 from streamkit.demo import build_graph
 from streamkit.presets import ui
 from streamkit.serve import Memory, Redis, Runs, Store, bad_request, read_json
-from streamkit.wire.codec import to_dict
+from streamkit.wire import to_dict
 
 HERE = Path(__file__).parent
 MAX_BYTES = 100_000

@@ -163,7 +163,7 @@ class Cut:
         return await self.app(scope, receive, cut)
 
 
-CUT = Cut(build_app(pace=0.05), 6, 9)
+CUT = Cut(build_app(pace=0.015), 6, 9)
 GONE = build_app(pace=0)
 
 
