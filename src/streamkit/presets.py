@@ -123,7 +123,7 @@ _node_steps = Filter(
     "node steps",
     asks=frozenset({StepStart}),
 )
-_shown = chat | sources | only(Custom) | _node_steps
+_shown = chat | only(RetrievalStart, Custom) | _node_steps
 
 
 def _ui() -> Stage[Event, Event]:
@@ -132,7 +132,7 @@ def _ui() -> Stage[Event, Event]:
 
 
 ui: PerRun[Event, Event] = PerRun(_ui, "ui", _shown.asks)
-"""The events that a frontend may see: `chat`, `sources`, custom events and nodes, redacted.
+"""The events that a frontend may see: `chat`, retrievals, custom events and nodes, redacted.
 
 There are no inputs and outputs of runs and nodes (prompts, state), no upstream metadata, of
 documents only where they are from, and of errors only the class and the code.

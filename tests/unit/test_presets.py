@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage
 
 import presets_page
@@ -16,6 +17,8 @@ from small_graphs import LANGGRAPH
 from streamkit import (
     Event,
     MessageEnd,
+    RetrievalEnd,
+    RetrievalStart,
     RunEnd,
     RunError,
     StepStart,
@@ -141,6 +144,28 @@ def test_ui_shows_nodes_and_custom_events_too() -> None:
     ]
     steps = [it for it in normalize(RUN, ui) if isinstance(it, StepStart)]
     assert [it.kind for it in steps] == ["node"]
+
+
+def test_ui_has_where_documents_are_from_and_not_their_text() -> None:
+    class Hostile:
+        @property
+        def metadata(self) -> Any:
+            raise ValueError("psst")
+
+    found = [Document("psst", metadata={"title": "A", "url": "https://a.test", "key": "psst"})]
+    about: Any = {"timestamp": 0.5, "retrieval_id": "r1", "name": "guide"}
+    documents = (*found, Hostile(), {"metadata": {"source": "b.pdf"}})
+    items = [
+        RetrievalStart(**about),
+        RetrievalEnd(**about, status="completed", documents=documents),
+    ]
+    stage = ui.stage()
+    [_, end] = [event for item in items for event in stage(item)]
+    assert end.documents == (
+        {"metadata": {"title": "A", "url": "https://a.test"}},
+        {},
+        {"metadata": {"source": "b.pdf"}},
+    )
 
 
 def test_ui_holds_no_prompt_no_metadata_and_no_error_text() -> None:
