@@ -81,6 +81,9 @@ if TYPE_CHECKING:
     from .mapping import AsyncMapper, Mapper, map_events
     from .values import ErrorInfo, FinishReason, Origin, Status, StepKind, ToolCall, Usage
 
+    __version__: str
+    """The version of the installed distribution."""
+
 __all__ = [
     "AsyncEventStream",
     "AsyncMapper",
@@ -174,6 +177,8 @@ if not TYPE_CHECKING:  # a type checker would believe that any name exists
     def __getattr__(name: str) -> Any:
         if name in _MODULES:
             return import_module(f".{name}", __name__)
+        if name == "__version__":
+            return import_module("importlib.metadata").version("langchain-streamkit")
         for module_name in _MODULES if name in __all__ else ():
             module = import_module(f".{module_name}", __name__)
             if name in module.__all__:

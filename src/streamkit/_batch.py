@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._call import astream
 from ._drive import AsyncEventStream, AsyncRelay
+from ._extras import MissingExtra
 from ._protocols import AnyStage
 from .errors import UsageError
 from .events import Event, RunEnd, RunError
@@ -130,6 +131,6 @@ def _bar(total: int) -> Any:
             return make(total)
         except ImportError:
             continue
-    raise UsageError(
-        "progress=True needs rich or tqdm: pip install 'langchain-streamkit[terminal]'"
+    raise MissingExtra(
+        "progress=True needs rich or tqdm; pip install 'langchain-streamkit[terminal]'"
     )

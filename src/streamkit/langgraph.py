@@ -24,15 +24,17 @@ from time import time
 from typing import Any, ClassVar
 
 from ._drive import Pipeline
+from ._extras import MissingExtra
 from ._protocols import AnyStage
-from .errors import UsageError
 from .events import Event
 
 try:
     from langgraph.stream import ProtocolEvent, StreamChannel, StreamTransformer
 except ImportError as _missing:
-    raise UsageError(
-        "streamkit.langgraph needs a langgraph with v3 streams: 1.2 or later"
+    raise MissingExtra(
+        "streamkit.langgraph needs langgraph 1.2 or later, which has v3 streams; "
+        "pip install 'langchain-streamkit[langgraph]' 'langgraph>=1.2'",
+        name="langgraph.stream",
     ) from _missing
 
 __all__ = ["StreamkitTransformer"]

@@ -22,18 +22,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from typing import Any, cast
 
-try:
-    from opentelemetry import context, metrics, trace
-except ModuleNotFoundError as _error:
-    raise ModuleNotFoundError(
-        "streamkit.otel needs opentelemetry; pip install 'langchain-streamkit[otel]'",
-        name="opentelemetry",
-    ) from _error
-
+from ._extras import extra
 from ._spans import DELTAS, Span, SpanFold, SpanKind
 from .events import Event, Interrupt, RunEnd, RunError
 from .mapping import PerRun, per_run
 from .wire import jsonable
+
+with extra("otel", "streamkit.otel"):
+    from opentelemetry import context, metrics, trace
 
 __all__ = ["spans"]
 

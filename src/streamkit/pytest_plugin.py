@@ -15,7 +15,10 @@ from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-import pytest
+from ._extras import extra
+
+with extra("testing", "streamkit.pytest_plugin"):
+    import pytest
 
 if TYPE_CHECKING:
     from .events import Event

@@ -5,7 +5,7 @@
         for event in events:
             encode(event)
 
-They need hypothesis, which is no dependency of streamkit.
+They need hypothesis: the extra ``testing``.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import json
 from typing import Any, TypeVar, get_args
 
 import msgspec
-from hypothesis import strategies as st
 from langchain_core.messages import AIMessageChunk
 
 from ._drive import normalize
+from ._extras import extra
 from .events import (
     Custom,
     Event,
@@ -30,6 +30,9 @@ from .events import (
     ToolStart,
 )
 from .values import ErrorInfo, Origin, ToolCall, Usage
+
+with extra("testing", "streamkit.strategies"):
+    from hypothesis import strategies as st
 
 __all__ = ["events", "model_chunks", "runs"]
 

@@ -6,8 +6,6 @@ import asyncio
 import contextvars
 import json
 import re
-import subprocess
-import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
@@ -480,9 +478,3 @@ async def test_a_sync_stream_is_closed_when_the_client_leaves():
         await asyncio.sleep(0.05)
         source.go.set()
         await until(lambda: source.closed)
-
-
-def test_without_starlette_the_error_says_what_to_install():
-    code = "import sys; sys.modules['starlette'] = None; import streamkit.serve"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert "pip install 'langchain-streamkit[serve]'" in run.stderr

@@ -346,9 +346,3 @@ async def test_all_that_follow_share_one_connection(redis_server):  # noqa: F811
     await client.aclose()
     await a.aclose()
     await b.aclose()
-
-
-def test_without_redis_py_the_error_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "redis", None)
-    with pytest.raises(ImportError, match=r"pip install 'langchain-streamkit\[redis\]'"):
-        Redis("redis://localhost")

@@ -83,12 +83,3 @@ async def test_a_progress_bar_when_asked(capsys: pytest.CaptureFixture[str]) -> 
     assert "100%" in capsys.readouterr().out
     with pytest.raises(UsageError, match="at least 1"):
         astream_batch(model("one"), ["a"], max_concurrency=0)
-
-
-async def test_without_rich_and_tqdm_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
-    for name in ("rich.progress", "tqdm"):
-        monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(UsageError, match=r"pip install 'langchain-streamkit\[terminal\]'"):
-        astream_batch(model("one"), ["a"], progress=True)

@@ -2,8 +2,6 @@
 
 import io
 import re
-import subprocess
-import sys
 from time import process_time
 
 import pytest
@@ -371,16 +369,6 @@ class TestOutput:
                 view.feed(event)
         assert process_time() - before < 5
         assert "".join(tty.shown()).count("word") == 5_000
-
-    def test_without_rich_the_error_names_the_extra(self):
-        code = "import sys; sys.modules['rich'] = None; sys.modules['rich.console'] = None\n"
-        run = subprocess.run(
-            [sys.executable, "-c", code + "import streamkit.transcript, streamkit.terminal"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert "pip install 'langchain-streamkit[terminal]'" in run.stderr
 
 
 # What a terminal obeys: controls, escapes, bidirectional controls, tags, line and paragraph breaks.

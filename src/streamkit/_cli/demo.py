@@ -6,12 +6,11 @@ import argparse
 import json
 import sys
 from contextlib import AbstractContextManager
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from typing_extensions import override
 
-from ..errors import UsageError
+from .._extras import require
 from ..events import Event, RunStart
 from ..transcript import Transcript
 
@@ -79,9 +78,7 @@ def add_demo(demo: argparse.ArgumentParser) -> None:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    for package in ("langgraph", "rich"):
-        if not find_spec(package):
-            raise UsageError(f"the demo needs {package}; pip install 'langchain-streamkit[demo]'")
+    require("demo", "the demo")
     # Before anything is shown: a missing package or key is then the only output.
     model = _model(arguments.model) if arguments.model else None
     with _SHOWS[arguments.format](arguments) as show:

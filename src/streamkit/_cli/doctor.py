@@ -10,6 +10,8 @@ from importlib import metadata
 from importlib.util import find_spec
 from typing import Any, get_args
 
+from .._extras import EXTRAS, has_extra
+
 __all__ = ["add_doctor", "version_of"]
 
 _PACKAGES = (
@@ -21,12 +23,6 @@ _PACKAGES = (
     "langgraph-sdk",
     "msgspec",
 )
-_EXTRAS = {
-    "langgraph": ("langgraph", "graphs and the demo"),
-    "terminal": ("rich", "streamkit view, replay and demo; streamkit.terminal"),
-    "serve": ("starlette", "streamkit.serve"),
-    "otel": ("opentelemetry.trace", "streamkit.otel"),
-}
 
 
 def add_doctor(parser: argparse.ArgumentParser) -> None:
@@ -62,14 +58,12 @@ def _report() -> dict[str, dict[str, str]]:
     python = f"{platform.python_version()} ({platform.system()} {platform.machine()})"
     return {
         "versions": {"python": python, **{name: version_of(name) for name in _PACKAGES}},
-        "extras": {name: _extra(*of) for name, of in _EXTRAS.items()},
+        "extras": {
+            name: f"{'yes' if has_extra(name) else 'no'}: {use}"
+            for name, (_, use) in EXTRAS.items()
+        },
         "streams": _streams(),
     }
-
-
-def _extra(module: str, use: str) -> str:
-    is_there = find_spec(module.partition(".")[0]) is not None and _is_found(module)
-    return f"yes: {use}" if is_there else f"no: {use}"
 
 
 def _is_found(module: str) -> bool:

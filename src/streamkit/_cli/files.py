@@ -7,13 +7,13 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
+from .._extras import require
 from .._printable import escape
 from ..errors import MalformedItem, UsageError
 from ..events import Event, RunStart
@@ -52,7 +52,7 @@ def _add_view(parser: argparse.ArgumentParser) -> None:
 
 
 def _view(arguments: argparse.Namespace) -> int:
-    _require_rich("view")
+    require("terminal", "view")
     from ..terminal import TreeView  # noqa: PLC0415  (rich is an extra)
 
     color = False if arguments.no_color else None
@@ -85,7 +85,7 @@ def _replay(arguments: argparse.Namespace) -> int:
         for event in events:
             print(lines.line(event), flush=True)
         return 0
-    _require_rich("replay")
+    require("terminal", "replay")
     from ..terminal import TerminalView  # noqa: PLC0415  (rich is an extra)
 
     with TerminalView(color=False if arguments.no_color else None) as view:
@@ -102,11 +102,6 @@ def _timed(events: Iterator[Event], speed: float) -> Iterator[Event]:
                 began = time.monotonic() - event.timestamp / speed
             time.sleep(max(0.0, began + event.timestamp / speed - time.monotonic()))
         yield event
-
-
-def _require_rich(command: str) -> None:
-    if not find_spec("rich"):
-        raise UsageError(f"{command} needs rich; pip install 'langchain-streamkit[terminal]'")
 
 
 # --- convert

@@ -8,20 +8,18 @@ The graph runs while the client reads, and stops when it leaves. `Runs` are for 
 on without their clients. Needs ``pip install 'langchain-streamkit[serve]'``.
 """
 
-from importlib.util import find_spec
-
-if not find_spec("starlette"):
-    raise ImportError("streamkit.serve needs starlette; pip install 'langchain-streamkit[serve]'")
-
+from .._extras import extra
 from ..wire.replay import Part
-from ._bodies import THREADS, Wire
-from ._local import NameTaken
-from ._responses import EventResponse
-from .requests import MAX_BODY, bad_request, read_body, read_json
-from .runs import Runs, Started
-from .stores import Found, RunInfo, Store
-from .stores.memory import Memory
-from .stores.redis import Redis
+
+with extra("serve", "streamkit.serve"):
+    from ._bodies import THREADS, Wire
+    from ._local import NameTaken
+    from ._responses import EventResponse
+    from .requests import MAX_BODY, bad_request, read_body, read_json
+    from .runs import Runs, Started
+    from .stores import Found, RunInfo, Store
+    from .stores.memory import Memory
+    from .stores.redis import Redis
 
 __all__ = [
     "MAX_BODY",

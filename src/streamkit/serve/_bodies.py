@@ -40,6 +40,7 @@ TURN = 0.01
 """Seconds after which a source that is always ready lets other tasks run."""
 
 log: logging.Logger = logging.getLogger("streamkit.serve")
+logging.getLogger("streamkit").addHandler(logging.NullHandler())  # the application decides
 
 _threads = ThreadPoolExecutor(THREADS, thread_name_prefix="streamkit")
 

@@ -32,6 +32,7 @@ from uuid import uuid4
 
 import msgspec
 
+from ..._extras import extra
 from ...errors import UsageError
 from .._bodies import Signal, log
 from . import Found, Part, RunInfo
@@ -312,14 +313,10 @@ def _text(value: bytes | str) -> str:
 
 
 def _client(url: str) -> Any:
-    try:
-        from redis import asyncio as engine  # noqa: PLC0415  (an extra)
+    with extra("redis", "streamkit.serve.Redis"):
+        from redis import asyncio as engine  # noqa: PLC0415
         from redis.asyncio.retry import Retry  # noqa: PLC0415
         from redis.backoff import NoBackoff  # noqa: PLC0415
-    except ImportError as error:
-        raise ImportError(
-            "streamkit.serve.Redis needs redis-py; pip install 'langchain-streamkit[redis]'"
-        ) from error
     # What redis-py repeats may be done twice; a run's owner repeats by itself, and surely.
     pools: Any = engine.BlockingConnectionPool
     pool = pools.from_url(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
 
+from ..._extras import extra
 from ..._fields import dict_or_empty
 from ...errors import BadRequest
 from .._blocks import as_list
@@ -119,7 +120,8 @@ def _resumed(answers: Sequence[Resume]) -> Command[Any] | None:
     asked = {id: answer for id, answer in given.items() if not id.startswith(_BREAKPOINT)}
     if not asked:
         return None
-    from langgraph.types import Command  # noqa: PLC0415  (only who has it gets here)
+    with extra("langgraph", "an answer to an interrupt"):
+        from langgraph.types import Command  # noqa: PLC0415
 
     return Command(resume=asked)
 

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import msgspec
 
+from ..._extras import extra
 from ...errors import BadRequest
 from .._request_body import json_object
 from .._thread import no_longer_shown
@@ -141,7 +142,8 @@ def graph_input(
     {'messages': [HumanMessage(content='Hi', ..., id='u1')]}
     """
     if request.resume:
-        from langgraph.types import Command  # noqa: PLC0415  (only who has it gets here)
+        with extra("langgraph", "an answer to an interrupt"):
+            from langgraph.types import Command  # noqa: PLC0415
 
         return Command(resume=request.resume)
     if not stateful:

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
 
+from ..._extras import extra
 from ..._fields import dict_or_empty
 from ...errors import BadRequest
 from .._request_body import json_object
@@ -96,6 +97,7 @@ def graph_input(request: Request) -> Any:
         return request.input
     if set(asked) != {"resume"}:
         raise BadRequest(f"a command may only resume, not {sorted(asked)!r}", 403)
-    from langgraph.types import Command  # noqa: PLC0415  (only who has it gets here)
+    with extra("langgraph", "an answer to an interrupt"):
+        from langgraph.types import Command  # noqa: PLC0415
 
     return Command(resume=asked["resume"])
