@@ -229,3 +229,13 @@ def v3_items(draw: Any) -> list[Any]:
 
 ITEMS = chunks() | messages_items() | chat_events() | agent_events() | v3_items()
 """What any source may yield."""
+
+
+SOURCES = st.one_of(
+    st.tuples(st.just("chunks"), chunks()),
+    st.tuples(st.just("events"), chat_events()),
+    st.tuples(st.just("events"), agent_events()),
+    st.tuples(st.just("messages"), messages_items()),
+    st.tuples(st.just("v3"), protocol_message("lc_run--1") | v3_items()),
+)
+"""A dialect and the items of a random stream of it."""

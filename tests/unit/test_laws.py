@@ -16,13 +16,8 @@ from hypothesis import strategies as st
 
 import random_streams as streams
 from random_streams import (
-    agent_events,
-    chat_events,
-    chunks,
-    messages_items,
-    protocol_message,
+    SOURCES,
     uneven_chunks,
-    v3_items,
 )
 from streamkit import (
     Event,
@@ -54,14 +49,6 @@ def as_events(said: list[Any]) -> list[dict[str, Any]]:
     more = (streams.event("on_chat_model_stream", "root", [], {"chunk": it}) for it in said)
     return [start, *more]
 
-
-SOURCES = st.one_of(
-    st.tuples(st.just("chunks"), chunks()),
-    st.tuples(st.just("events"), chat_events()),
-    st.tuples(st.just("events"), agent_events()),
-    st.tuples(st.just("messages"), messages_items()),
-    st.tuples(st.just("v3"), protocol_message("lc_run--1") | v3_items()),
-)
 
 UNEVEN = uneven_chunks().flatmap(
     lambda said: st.sampled_from(

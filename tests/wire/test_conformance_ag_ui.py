@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from langchain_core.messages import ToolMessage
-from test_cases import CASES, TOOLS, call, calls
 
+from case_table import CASES, TOOLS, call, calls
 from frontend_expected import Expected, Said, expected, last_tools, results
 from frontend_runs import HUSHED, SCENES, an_interrupted_graph, run
 from js_clients import Clients

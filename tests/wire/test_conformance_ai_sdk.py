@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from test_cases import CASES, FOOD, SIGHTS, call, calls, chunk, last
-from test_laws import SOURCES
 
+from case_table import CASES, FOOD, SIGHTS, call, calls, chunk, last
 from frontend_expected import last_tools, public
 from frontend_runs import SCENES
 from js_clients import Reader
+from random_streams import SOURCES
 from streamkit import (
     Citation,
     Content,

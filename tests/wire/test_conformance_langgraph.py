@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from langchain_core.messages import AIMessageChunk
 from langgraph.checkpoint.memory import InMemorySaver
-from test_cases import CASES
 
+from case_table import CASES
 from frontend_expected import Expected, Said, expected, last_tools, results
 from frontend_runs import HUSHED, SCENES, an_interrupted_graph, food, graph_of, run, thanks
 from js_clients import Clients

@@ -7,8 +7,8 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from test_cases import CASES, FOOD, SIGHTS, TOOLS, call, calls, chunk, last, usage
 
+from case_table import CASES, FOOD, SIGHTS, TOOLS, call, calls, chunk, last, usage
 from frontend_runs import HUSHED, SCENES
 from js_clients import ClientError, Clients
 from streamkit import (

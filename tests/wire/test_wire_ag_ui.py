@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
-from test_cases import CASES
 
+from case_table import CASES
 from frontend_runs import HUSHED, SCENES
 from random_events import JSON
 from random_streams import ITEMS

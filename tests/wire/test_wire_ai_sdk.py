@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
-from test_laws import SOURCES
 
 from random_events import EVENTS
+from random_streams import SOURCES
 from streamkit import (
     Event,
     MessageEnd,
