@@ -5,18 +5,14 @@ With ``--record`` the run is recorded anew, and its picture taken; chromium does
 
 from __future__ import annotations
 
-import ast
 import asyncio
-import inspect
 import io
-import os
 import re
 import shutil
 import sys
 import tempfile
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any
 
 from streamkit.__main__ import main
 from streamkit.html import to_html
@@ -26,7 +22,6 @@ PAGE = Path(__file__).parent.parent / "docs" / "look.md"
 RECORDING = PAGE.parent / "look" / "run.jsonl"
 PICTURE = PAGE.parent / "look" / "page.png"
 OUTPUT = re.compile(r"(<!-- output: (.*?) -->\n)(.*?)(?=<!-- end -->)", re.DOTALL)
-BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 def printed(command: str) -> str:
@@ -50,18 +45,12 @@ def page() -> str:
 
 
 async def _record() -> None:
-    """Run the blocks that make the agent and its recording."""
-    agent, recording, *_ = BLOCK.findall(PAGE.read_text("utf-8"))
-    scope: dict[str, Any] = {"__name__": "__page__"}
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        for block in (agent, recording):
-            flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-            result = eval(compile(block, "look.md", "exec", flags=flags, dont_inherit=True), scope)
-            if inspect.isawaitable(result):
-                await result
-        replay("run.jsonl").pipe(record(RECORDING, private=False)).collect()
-        os.chdir(PAGE.parent)
+    """Record a run of the agent anew."""
+    from streamkit import astream
+    from travel_agent import question, travel
+
+    events = astream(travel, question).pipe(record(RECORDING, private=False))
+    await events.collect()
 
 
 async def _take_picture() -> None:

@@ -1,104 +1,72 @@
-"""Every ```python block of the README and the docs runs, page by page, on the embedded model."""
+"""Every ```python block of the README and the docs is a program that runs, without a key."""
 
 from __future__ import annotations
 
 import ast
-import asyncio
 import doctest
 import importlib
-import inspect
 import pkgutil
-import re
-from itertools import count
+import runpy
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import events_page
 import look_page
 import streamkit
+from page_programs import Program, pages, programs
 
-ROOT = Path(__file__).parents[2]
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
-BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-
-
-def renewed(graph: Any) -> Any:
-    """The graph, with a thread of its own for each call, as a page's examples expect.
-
-    A call that resumes goes on with the thread of the call before.
-    """
-    threads = count()
-    thread = next(threads)
-
-    def config_for(given: Any, config: Any) -> dict[str, Any]:
-        nonlocal thread
-        if type(given).__name__ != "Command":
-            thread = next(threads)
-        return {**(config or {}), "configurable": {"thread_id": str(thread)}}
-
-    def in_a_thread_of_its_own(method: Any) -> Any:
-        return lambda given, config=None, **options: method(
-            given, config_for(given, config), **options
-        )
-
-    for name in ("stream", "astream", "astream_events", "invoke", "ainvoke"):
-        setattr(graph, name, in_a_thread_of_its_own(getattr(graph, name)))
-    return graph
+PROGRAMS = list(programs())
+EXTRAS = ("fastapi", "langchain", "langgraph", "opentelemetry", "redis", "rich", "starlette")
 
 
-def names() -> dict[str, Any]:
-    """What a page may take for granted."""
-    from langchain_core.output_parsers import StrOutputParser
-    from langchain_core.prompts import ChatPromptTemplate
-
-    from streamkit.demo import build_graph, demo_input
-    from streamkit.testing import Reply, ScriptedChatModel
-
-    model = ScriptedChatModel(script=[Reply("Hello there, friend.", usage=(3, 4))])
-    prompt = ChatPromptTemplate.from_template("{question}")
-    return {
-        "__name__": "__page__",
-        "graph": renewed(build_graph(pace=0)),
-        "model": model,
-        "chain": prompt | model | StrOutputParser(),
-        "inputs": demo_input(),
-        "config": {"configurable": {"thread_id": "1"}},
-        "normalize": streamkit.normalize,
-    }
+def needs(program: Program) -> Iterator[str]:
+    """The packages of extras that a program imports."""
+    for node in ast.walk(ast.parse(program.code)):
+        match node:
+            case ast.ImportFrom(module=str(module)):
+                names = [module]
+            case ast.Import(names=aliases):
+                names = [alias.name for alias in aliases]
+            case _:
+                continue
+        for name in names:
+            if name.split(".")[0] in EXTRAS:
+                yield name
+            yield from (needed for start, needed in NEEDS.items() if name.startswith(start))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-async def test_page_runs(
-    page: Path,
+@pytest.mark.parametrize("program", PROGRAMS, ids=str)
+def test_program_runs(
+    program: Program,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    pytest.importorskip("langgraph", reason="langgraph is not installed")
-    for needed in ("langchain.agents", "streamkit.otel"):
-        if needed in page.read_text():
-            pytest.importorskip(NEEDS.get(needed, needed), reason=f"{page.name} needs it")
+    """Each block is a whole program: it runs alone, in a folder of its own."""
+    for needed in needs(program):
+        pytest.importorskip(needed, reason=f"{program} needs {needed}")
     monkeypatch.chdir(tmp_path)
-    if "streamkit.serve" in page.read_text():
-        pytest.importorskip("fastapi", reason="fastapi is not installed")
-    scope = names()
-    for block in BLOCK.findall(page.read_text()):
-        flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-        code = compile(block, page.name, "exec", flags=flags, dont_inherit=True)
-        result = eval(code, scope)
-        if inspect.isawaitable(result):
-            await asyncio.wait_for(result, 20)
+    # Its graph and its conversation are new, as they are in a process of its own.
+    monkeypatch.delitem(sys.modules, "streamkit.demo", raising=False)
+    path = tmp_path / "program.py"
+    path.write_text(program.padded, "utf-8")
+    runpy.run_path(str(path), run_name="__main__")
     capsys.readouterr()
+
+
+def test_few_blocks_are_no_programs() -> None:
+    """Python that is no program carries the mark ``py``, and is rare."""
+    fragments = sum(page.read_text("utf-8").count("\n```py\n") for page in pages())
+    assert fragments * 10 < len(PROGRAMS)
 
 
 def fields_that_are_none(code: str) -> list[str]:
     """The fields in ``case Class(field=...)`` and ``Class(field=...)`` that our class lacks."""
     wrong: list[str] = []
-    for node in ast.walk(
-        compile(code, "page", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    ):
+    for node in ast.walk(ast.parse(code)):
         match node:
             case ast.MatchClass(cls=ast.Name(id=name), kwd_attrs=fields):
                 pass
@@ -111,11 +79,10 @@ def fields_that_are_none(code: str) -> list[str]:
     return wrong
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_page_names_fields_that_exist(page: Path) -> None:
+@pytest.mark.parametrize("program", PROGRAMS, ids=str)
+def test_program_names_fields_that_exist(program: Program) -> None:
     """A wrong field in a ``case`` raises nothing when it runs: it never matches."""
-    for block in BLOCK.findall(page.read_text()):
-        assert fields_that_are_none(block) == []
+    assert fields_that_are_none(program.code) == []
 
 
 def test_a_wrong_field_in_a_case_is_found() -> None:
@@ -131,6 +98,7 @@ MODULES = sorted(
 
 
 NEEDS = {
+    "streamkit.demo": "langgraph",
     "streamkit.serve": "starlette",
     "streamkit.langgraph": "langgraph.stream",
     "streamkit.terminal": "rich",
