@@ -269,6 +269,18 @@ async def test_a_reader_on_another_worker_keeps_a_run_going(stores):
         await until(lambda: words.is_closed)
 
 
+async def test_a_reader_on_another_worker_keeps_a_run_going_that_never_pauses(stores):
+    async with workers(stores, linger=0.3, lease=0.3) as (a, b):
+        words = Words("Hel")
+        id = await a.start(words.stream())
+        client = Client(b.response(id))
+        for n in range(60):
+            words.say(f"{n} ")
+            await asyncio.sleep(0.02)
+        assert not words.is_closed
+        await client.leave()
+
+
 async def test_a_result_is_dropped_after_its_time(stores):
     async with workers(stores, ttl=1.0) as (a, b):
         id = await a.start(Words("Hi", None).stream())

@@ -32,9 +32,6 @@ RETRY_EVERY = 0.25
 NAME_FREE = 0.25
 """Seconds that a new run waits for a name: clients may answer the last frame of a run at once."""
 
-APPEND_EVERY = 0.002
-"""Seconds between two parts at least: frames that come meanwhile go with the next one."""
-
 GIVE_UP = 60.0
 """Seconds after which a run that is over no longer waits for a store that is unavailable."""
 
@@ -218,11 +215,8 @@ class LocalRun:
         renew, stored, failing_since = self._store.renew_every, 0, 0.0
         waits = [it for it in (renew, None if linger is None else linger / 4) if it is not None]
         patience = min(waits, default=None)
-        begun = 0.0
         while True:
             await self._changed.wait(patience)
-            await asyncio.sleep(begun + APPEND_EVERY - monotonic())
-            begun = monotonic()
             part = self.replay.part_after(stored, is_over=self.is_over)
             try:
                 is_followed = await self._store.append(self.info.id, part)

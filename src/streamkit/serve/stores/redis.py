@@ -22,9 +22,7 @@ Laws of this module:
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
 from hashlib import sha256
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -34,8 +32,9 @@ import msgspec
 
 from ..._extras import extra
 from ...errors import UsageError
-from .._bodies import Signal, log
+from .._bodies import log
 from . import Found, Part, RunInfo
+from ._connections import HEALTH_CHECK_EVERY, RETRY_EVERY, Batches, Changes
 
 if TYPE_CHECKING:
     import redis.asyncio
@@ -48,25 +47,58 @@ MAX_PUBLISHED = 2**16
 CONNECTIONS = 16
 """How many connections a process writes and reads with, beside the one that follows."""
 
-HEALTH_CHECK_EVERY = 10.0
-"""Seconds of silence after which the connection that follows is tried."""
+_APPEND = b"""
+local about, frames, joined, lease, stop, read = unpack(KEYS)
+local process, channel, lease_ms, ttl = unpack(cjson.decode(ARGV[1]))
+local run, new, old = ARGV[2], ARGV[3], ARGV[4]
+local parts, through, keep_from, is_over, sent = unpack(cjson.decode(ARGV[5]))
+if parts == 0 then
+  redis.call('del', about, frames, joined)
+  redis.call('hset', about, 'run', run, 'process', process)
+elseif redis.call('hget', about, 'parts') ~= tostring(parts) then
+  return -1
+end
+if old ~= '' then redis.call('rpush', joined, old) end
+if new ~= '' then
+  redis.call('xadd', frames, 'minid', '~', keep_from .. '-0', through .. '-0', 'p', new)
+end
+redis.call('hincrby', about, 'parts', 1)
+if is_over then
+  redis.call('hset', about, 'over', 1)
+  redis.call('del', lease)
+else
+  redis.call('set', lease, 1, 'px', lease_ms)
+end
+for _, key in ipairs({about, frames, joined}) do redis.call('pexpire', key, ttl) end
+if sent then redis.call('publish', channel, sent == 'whole' and new or '') end
+return redis.call('exists', stop) + 2 * redis.call('exists', read)
+"""
+"""A script that appends a part; returns -1 if the server has not stored the parts before it."""
 
-RETRY_EVERY = 0.2
-"""Seconds between two attempts to reach a server that is unavailable."""
+_STOP, _READ = 1, 2
+"""The bits of what it returns otherwise: a client asked for the end, a client follows."""
 
-_IF_EQUAL = "return redis.call('get', KEYS[1]) == ARGV[1] and redis.call("
-_SET_IF = _IF_EQUAL + "'set', KEYS[1], ARGV[2], 'px', ARGV[3])"
+_json = msgspec.json.Encoder().encode
+_pack = msgspec.msgpack.Encoder().encode
+
+_TAKE_NAME = """
+local holder = redis.call('get', KEYS[1])
+if holder and holder ~= ARGV[1] then return holder end
+redis.call('set', KEYS[1], ARGV[2], 'px', ARGV[3])
+"""
+"""A script that gives a name to a run, unless another one has it than was expected."""
 
 
 class _Owned:
     """A run of this process."""
 
-    def __init__(self, info: RunInfo, stop: Callable[[], object]) -> None:
+    def __init__(self, info: RunInfo, stop: Callable[[], object], command: tuple[Any, ...]) -> None:
         self.info = info
         self.stop = stop
-        self.appends = 0
-        self.renewed = 0.0
-        self.is_read = False
+        self.command = command
+        """What all commands that append to the run begin with."""
+        self.parts = 0
+        self.named_at = 0.0
 
 
 class _CopyLostError(Exception):
@@ -107,7 +139,8 @@ class Redis:
         self.renew_every: float | None = lease / 3
         self._process = f"{prefix}:process:{uuid4().hex}"
         self._owned: dict[str, _Owned] = {}
-        self._changes = _Changes(self._client, self._process, self._stop_own)
+        self._batches = Batches(self._client)
+        self._changes = Changes(self._client, self._process, self._stop_own)
 
     def _key(self, id: str, what: str) -> str:
         return f"{self._prefix}:{{{id}}}:{what}"
@@ -124,31 +157,30 @@ class Redis:
             if holder is not None:
                 return holder
         await self._changes.listen()
-        async with self._client.pipeline(transaction=True) as pipe:
-            self._say_who(pipe, run)
-            pipe.set(self._key(run.id, "lease"), 1, px=self._lease)
-            await pipe.execute()
-        self._owned[run.id] = _Owned(run, stop)
+        names = ("about", "frames", "joined", "lease", "stop", "read")
+        keys = [self._key(run.id, it).encode() for it in names]
+        channel = self._key(run.id, "changes")
+        same = _json((self._process, channel, self._lease, self._ttl))
+        command = (b"EVAL", _APPEND, b"%d" % len(keys), *keys, same, _pack(run))
+        owned = _Owned(run, stop, command)
+        await self._batches.execute(*self._append_command(owned, Part(1, [], is_whole=True)))
+        self._owned[run.id] = owned
         return None
-
-    def _say_who(self, pipe: Any, run: RunInfo) -> None:
-        key = self._key(run.id, "about")
-        pipe.delete(key)
-        pipe.hset(key, mapping={"run": msgspec.msgpack.encode(run), "process": self._process})
-        pipe.pexpire(key, self._ttl)
 
     async def _take_name(self, name: str, id: str) -> str | None:
         """Return the id of the run that has the name, or None once it is ours."""
+        expected = id
+        while True:
+            holder = await self._name_for(name, id, expected)
+            if holder is None or await self._is_alive(holder):
+                return holder
+            expected = holder
+
+    async def _name_for(self, name: str, id: str, expected: str) -> str | None:
         key = self._name_key(name)
-        while not await self._client.set(key, id, nx=True, px=self._ttl):
-            other = await self._client.get(key)
-            if other is None:
-                continue
-            if await self._is_alive(_text(other)):
-                return _text(other)
-            if await self._client.eval(_SET_IF, 1, key, other, id, self._ttl):
-                break
-        return None
+        command = ("EVAL", _TAKE_NAME, 1, key, expected, id, self._ttl)
+        holder = await self._batches.execute(*command)
+        return None if holder is None else _text(holder)
 
     async def _is_alive(self, id: str) -> bool:
         """Look twice: after a restart of the server, leases come back a little later."""
@@ -161,59 +193,37 @@ class Redis:
         return bool(await self._client.exists(lease))
 
     async def append(self, id: str, part: Part) -> bool:
-        """Append new frames of a run; now and then, renew its lease and check for a stop."""
-        owned = self._owned[id]
-        is_whole, is_over = part.is_whole, part.is_over
-        is_due = monotonic() - owned.renewed > (self.renew_every or 0) / 2
-        if is_whole:
-            owned.appends = 0
-        async with self._client.pipeline(is_whole or is_over or bool(part.joined)) as pipe:
-            if is_whole:
-                pipe.delete(self._key(id, "frames"), self._key(id, "joined"))
-                self._say_who(pipe, owned.info)
-            self._add(pipe, id, part)
-            if is_over:
-                pipe.hset(self._key(id, "about"), "over", 1)
-                pipe.delete(self._key(id, "lease"))
-            if is_whole or is_over or is_due:
-                self._renew(pipe, id, is_over=is_over)
-            pipe.exists(self._key(id, "stop"))
-            pipe.exists(self._key(id, "read"))
-            pipe.hincrby(self._key(id, "about"), "appends", 1)
-            *_, stop, is_read, appends = await pipe.execute()
-        owned.appends += 1
-        if appends != owned.appends:
+        """Append new frames of a run, renew its lease, and check for a stop."""
+        owned, info = self._owned[id], self._owned[id].info
+        if part.is_whole:
+            owned.parts = 0
+        answer = await self._batches.execute(*self._append_command(owned, part))
+        if answer < 0:
             raise _CopyLostError
-        if is_over:
+        owned.parts += 1
+        if info.name is not None and (part.is_over or self._is_due(owned)):
+            await self._name_for(info.name, id, expected=id)
+            owned.named_at = monotonic()
+        if part.is_over:
             del self._owned[id]
-        if owned.info.name is not None and (is_over or is_due):
-            key = self._name_key(owned.info.name)
-            await self._client.eval(_SET_IF, 1, key, id, id, self._ttl)
-        if is_due:
-            owned.renewed = monotonic()
-        if stop and not is_over:
+        elif answer & _STOP:
             owned.stop()
-        return bool(is_read)
+        return bool(answer & _READ)
 
-    def _add(self, pipe: Any, id: str, part: Part) -> None:
-        if part.joined:
-            joined = msgspec.msgpack.encode((part.joined_through, part.joined))
-            pipe.rpush(self._key(id, "joined"), joined)
-        change = b""
+    def _append_command(self, owned: _Owned, part: Part) -> tuple[Any, ...]:
+        new, old, sent = b"", b"", False
         if part.frames:
-            new = Part(part.first, part.frames, is_over=part.is_over)
-            change = msgspec.msgpack.encode(new)
-            frames = self._key(id, "frames")
-            pipe.xadd(frames, {b"p": change}, id=f"{part.last}-0", minid=f"{part.keep_from}-0")
+            new = _pack(Part(part.first, part.frames, is_over=part.is_over))
+        if part.joined:
+            old = _pack((part.joined_through, part.joined))
         if part.frames or part.is_over:
-            is_small = len(change) <= MAX_PUBLISHED and not part.is_whole
-            pipe.publish(self._key(id, "changes"), change if is_small else b"")
+            is_small = len(new) <= MAX_PUBLISHED and not part.is_whole
+            sent = "whole" if is_small else "announced"
+        change = (owned.parts, part.last, part.keep_from, part.is_over, sent)
+        return (*owned.command, new, old, _json(change))
 
-    def _renew(self, pipe: Any, id: str, *, is_over: bool) -> None:
-        if not is_over:
-            pipe.set(self._key(id, "lease"), 1, px=self._lease)
-        for what in ("about", "frames", "joined"):
-            pipe.pexpire(self._key(id, what), self._ttl)
+    def _is_due(self, owned: _Owned) -> bool:
+        return monotonic() - owned.named_at > (self.renew_every or 0) / 2
 
     def _stop_own(self, id: str) -> None:
         if id in self._owned:
@@ -224,6 +234,7 @@ class Redis:
     async def follow(self, id: str) -> AsyncIterator[Part]:
         """Return a run's frames: those that are stored, and then new ones."""
         seen, is_behind, owner = -1, True, _Owner(self._lease / 1000)
+        read_at = 0.0
         async with self._changes.of(self._key(id, "changes")) as inbox:
             while True:
                 if is_behind:
@@ -234,6 +245,7 @@ class Redis:
                         owner.give_time()
                         await asyncio.sleep(RETRY_EVERY)
                         continue
+                    read_at = monotonic()
                     for part in parts:
                         seen = part.last
                         yield part
@@ -242,12 +254,14 @@ class Redis:
                     if owner.is_dead(self._changes.connections, has_lease=is_alive):
                         return
                 change = await inbox.get(self.renew_every)
-                is_behind = change is None or change.first > seen + 1
-                if change is not None and not is_behind:
+                is_next = change is not None and change.first <= seen + 1
+                if change is not None and is_next:
                     seen = max(seen, change.last)
                     yield change
                     if change.is_over:
                         return
+                # Also in mid-flow, now and then: reading is what keeps `read` there.
+                is_behind = not is_next or monotonic() >= read_at + (self.renew_every or 0)
 
     async def _read(self, id: str, seen: int) -> tuple[list[Part], bool]:
         """Return the frames after a frame, or all, and whether the owner is alive."""
@@ -352,107 +366,3 @@ class _Owner:
             return False
         self._missing_since = self._missing_since or monotonic()
         return monotonic() - self._missing_since >= self._lease
-
-
-class _Inbox:
-    """The parts of one run that were published and not yet taken."""
-
-    def __init__(self) -> None:
-        self._parts: deque[Part | None] = deque()
-        self._more = Signal()
-
-    def put(self, part: Part | None) -> None:
-        """Add one; None says that something is there to be read."""
-        self._parts.append(part)
-        self._more.set()
-
-    async def get(self, patience: float | None) -> Part | None:
-        """Return the next one; None also after so many seconds."""
-        while not self._parts:
-            if not await self._more.wait(patience):
-                return None
-        return self._parts.popleft()
-
-
-class _Changes:
-    """The one connection of a process for changes of its own runs and of those it follows."""
-
-    def __init__(self, client: Any, process: str, stop: Callable[[str], object]) -> None:
-        self._client = client
-        self._process = process.encode()
-        self._stop = stop
-        self._inboxes: dict[bytes, set[_Inbox]] = {}
-        self._pubsub: Any = None
-        self._task: asyncio.Task[None] | None = None
-        self._is_open = False
-        self.connections = 0
-        """The number of connections so far: the server may have been away before each."""
-
-    async def listen(self) -> None:
-        """Start listening, unless it has started."""
-        if not self._task:
-            self._is_open = True
-            self._task = asyncio.ensure_future(self._run())
-
-    @asynccontextmanager
-    async def of(self, channel: str) -> AsyncGenerator[_Inbox]:
-        """Yield the inbox of a run's published parts, while this context is open."""
-        key, inbox = channel.encode(), _Inbox()
-        await self.listen()
-        known = self._inboxes.setdefault(key, set())
-        known.add(inbox)
-        if len(known) == 1:
-            await self._tell("subscribe", key)
-        try:
-            yield inbox
-        finally:
-            known.discard(inbox)
-            if not known:
-                self._inboxes.pop(key, None)
-                await self._tell("unsubscribe", key)
-
-    async def _tell(self, what: str, channel: bytes) -> None:
-        """Change the subscriptions; if the connection is lost, the next one has them all."""
-        if self._pubsub and self._pubsub.subscribed:
-            with suppress(Exception):
-                await getattr(self._pubsub, what)(channel)
-
-    async def _run(self) -> None:
-        while self._is_open:
-            try:
-                await self._hear()
-            except Exception as error:  # noqa: BLE001  (an engine raises its own)
-                log.debug("the connection for changes of runs is lost: %r", error)
-                self._pubsub = None
-                await asyncio.sleep(RETRY_EVERY)
-
-    async def _hear(self) -> None:
-        async with self._client.pubsub() as pubsub:
-            await pubsub.subscribe(self._process)
-            known: set[bytes] = set()
-            while missing := self._inboxes.keys() - known:  # more may come meanwhile
-                await pubsub.subscribe(*missing)
-                known |= missing
-            self._pubsub = pubsub
-            self.connections += 1
-            while True:
-                message = await pubsub.get_message(timeout=HEALTH_CHECK_EVERY)
-                if message:
-                    self._deliver(message["type"], message["channel"], message["data"])
-
-    def _deliver(self, kind: str, channel: bytes, data: Any) -> None:
-        if kind == "message" and channel == self._process:
-            self._stop(data.decode())
-            return
-        for inbox in self._inboxes.get(channel, ()):
-            if kind == "subscribe":
-                inbox.put(None)  # what was published before this is in the stream
-            elif kind == "message":
-                inbox.put(msgspec.msgpack.decode(data, type=Part) if data else None)
-
-    async def aclose(self) -> None:
-        """Close the connection."""
-        task, self._task, self._pubsub, self._is_open = self._task, None, None, False
-        while task and not task.done():  # redis-py 8.1 may swallow a cancellation
-            task.cancel()
-            await asyncio.wait({task}, timeout=0.05)
