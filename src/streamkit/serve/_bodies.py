@@ -50,7 +50,8 @@ class Wire(Protocol):
 
     Where it has a ``HEARTBEAT``, those bytes are sent while there is nothing else to send. Where it
     has a ``gap``, `Runs` use it for what a client has missed; where it has a ``RESUME``, they join
-    old deltas and end streams that were cut off: see `streamkit.wire.resume`.
+    old deltas and end streams that were cut off: see `streamkit.wire.resume`. Where it has a
+    ``document``, that makes one JSON document of a whole stream, for clients that do not stream.
     """
 
     @property

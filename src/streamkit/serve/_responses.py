@@ -2,9 +2,9 @@
 
 Laws of this module:
 
-1. Whatever ends a response, its last frame is its format's own end: also where the server that
-   shuts down cancels it. Then the end is sent within `FAREWELL` seconds, if the graph stops in that
-   time, and the cancellation goes on.
+1. Whatever ends a response, its last frame is its format's own end, or its one document says how it
+   ended: also where the server that shuts down cancels it. Then the end is sent within `FAREWELL`
+   seconds, if the graph stops in that time, and the cancellation goes on.
 2. A request for the headers alone reads nothing from the source.
 """
 
@@ -13,13 +13,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from anyio import move_on_after
 from starlette.responses import Response
 from typing_extensions import override
 
+from ..errors import UsageError
 from ..wire import sse
+from ..wire._plain_json import dumps
 from ._bodies import Body, Events, StreamBody, Wire, stopped
 
 if TYPE_CHECKING:
@@ -34,6 +36,9 @@ HEARTBEAT_EVERY = 15.0
 FAREWELL = 3.0
 """Seconds in which a cancelled response may send its last frames."""
 
+Document: TypeAlias = Callable[[bytes], tuple[int, Any]]
+"""A function from all frames of a format to the HTTP status and the document they amount to."""
+
 _WITHOUT_BODY = {"HEAD", "OPTIONS"}
 
 
@@ -42,12 +47,18 @@ class BodyResponse(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, wire: Wire, heartbeat: float | None) -> None:
-        self._heartbeat: bytes = getattr(wire, "HEARTBEAT", b"")
+    def __init__(
+        self, wire: Wire, heartbeat: float | None, document: Document | None = None
+    ) -> None:
+        self._heartbeat: bytes = b"" if document else getattr(wire, "HEARTBEAT", b"")
         self._patience = heartbeat if self._heartbeat else None
+        self._document = document
+        self._kept: list[bytes] = []
         self.status_code = 200
         self.background: BackgroundTask | None = None
         self.init_headers(wire.HEADERS)
+        if document:
+            self.headers["content-type"] = "application/json"
 
     async def send_body(self, body: Body, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it; where the request is for the headers alone, without reading it."""
@@ -67,7 +78,8 @@ class BodyResponse(Response):
 
     async def _send(self, body: Body, receive: Receive, send: Send) -> None:
         async with body, _watching(receive, body.leave):
-            await send(self._start())
+            if not self._document:
+                await send(self._start())
             try:
                 await self._send_pieces(body, send)
             except asyncio.CancelledError:
@@ -79,8 +91,16 @@ class BodyResponse(Response):
 
     async def _send_pieces(self, body: Body, send: Send) -> None:
         while (piece := await body.take(self._patience)) is not None:
-            await send(_part(piece or self._heartbeat, more=True))
-        await send(_part(b"", more=False))
+            if self._document:
+                self._kept.append(piece)
+            else:
+                await send(_part(piece or self._heartbeat, more=True))
+        whole = b""
+        if self._document:
+            self.status_code, data = self._document(b"".join(self._kept))
+            whole = dumps(data, private=True)
+            await send(self._start())
+        await send(_part(whole, more=False))
 
 
 def _part(body: bytes, *, more: bool) -> dict[str, Any]:
@@ -111,6 +131,8 @@ class EventResponse(BodyResponse):
     Args:
         events: what `normalize` or `astream` returned, or what they take; sync ones run in threads.
         wire: the format, such as `streamkit.wire.sse`.
+        stream: False sends one JSON document at the end instead, where the format has a `document`;
+            by default as the ``request`` among the options asks for it.
         heartbeat: after how many seconds of silence to show proxies that the connection is alive,
             where the format has a way to; None for never.
         status_code: the HTTP status.
@@ -119,7 +141,7 @@ class EventResponse(BodyResponse):
         options: for the format's encoder, such as ``private=True``.
 
     Raises:
-        UsageError: ``events`` is no stream.
+        UsageError: ``events`` is no stream, or the format has no `document`.
 
     >>> response = EventResponse(["Hel", "lo"])
     >>> response.headers["content-type"]
@@ -131,13 +153,19 @@ class EventResponse(BodyResponse):
         events: Events,
         wire: Wire = sse,
         *,
+        stream: bool | None = None,
         heartbeat: float | None = HEARTBEAT_EVERY,
         status_code: int = 200,
         headers: Mapping[str, str] | None = None,
         background: BackgroundTask | None = None,
         **options: Any,
     ) -> None:
-        super().__init__(wire, heartbeat)
+        asked: bool = getattr(options.get("request"), "stream", True)
+        is_whole = not (asked if stream is None else stream)
+        document: Document | None = getattr(wire, "document", None) if is_whole else None
+        if is_whole and not document:
+            raise UsageError(f"{wire!r} has no whole document; leave out stream=False")
+        super().__init__(wire, heartbeat, document)
         self._body = StreamBody(events, wire, **options)
         self.status_code = status_code
         self.headers.update(headers or {})

@@ -128,6 +128,7 @@ class Runs:
         self,
         events: Events,
         *,
+        id: str | None = None,
         name: str | None = None,
         owner: str | None = None,
         linger: float | None = _AS_ALL_RUNS,
@@ -140,6 +141,8 @@ class Runs:
 
         Args:
             events: the run, as for `EventResponse`.
+            id: the run's id, where the protocol has one that nobody can guess, such as the
+                ``response_id`` of an OpenAI request; by default a new one.
             name: what the run is for, such as a user's chat. One run at a time has a name, and is
                 found by it: see `current` and `resume`.
             owner: whose run it is, for ``authorize``.
@@ -152,7 +155,7 @@ class Runs:
                 reached (503).
             UsageError: ``events`` is no stream; or there is no event loop to run it in.
         """
-        info = RunInfo(id=uuid4().hex, format=self._format, name=name, owner=owner)
+        info = RunInfo(id=id or uuid4().hex, format=self._format, name=name, owner=owner)
         patience = self._linger if linger == _AS_ALL_RUNS else linger
         start = partial(self._start, info, events, patience, {**self._options, **options})
         try:
@@ -293,6 +296,8 @@ class Runs:
         own = [run for run in self._runs.values() if run.is_own and not run.is_over]
         if len(own) >= self._max_runs:
             raise BadRequest("too many runs at once; try again later", 429)
+        if info.id in self._runs:
+            raise NameTaken(info.id)
         for run in own:
             if info.name is not None and run.info.name == info.name:
                 raise NameTaken(run.info.id)

@@ -1,16 +1,22 @@
-"""The body of a client's request as JSON data, refused where it is invalid."""
+"""The body of a client's request as JSON data, and the parts that all protocols' messages have.
+
+What a client sends is not trusted: a part that is not as it must be is refused.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, cast
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, cast
 
 import msgspec
 
 from ..errors import BadRequest
 from ._plain_json import jsonable, loads
 
-__all__ = ["json_object"]
+__all__ = ["call_lists", "content_of_blocks", "file_block", "json_object"]
+
+_DATA_URL: Final = re.compile(r"data:[^,]*;base64,(.*)", re.DOTALL)
 
 
 def json_object(body: object) -> Mapping[str, Any]:
@@ -33,3 +39,75 @@ def json_object(body: object) -> Mapping[str, Any]:
         return msgspec.convert(loads(body), dict[str, Any])
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"the body is no JSON object: {error}") from None
+
+
+def file_block(url: str, media_type: str, filename: str | None = None) -> dict[str, Any]:
+    """Return a file as a content block of LangChain's.
+
+    Raises:
+        BadRequest: its URL is neither one of the web nor holds the file itself.
+
+    >>> file_block("data:application/pdf;base64,aGk=", "application/pdf")
+    {'type': 'file', 'mime_type': 'application/pdf', 'base64': 'aGk='}
+    """
+    if not url.startswith(("https://", "http://", "data:")):
+        raise BadRequest("a file's url must begin with https:, http: or data:")
+    if media_type.startswith("image/"):
+        return {"type": "image_url", "image_url": {"url": url}}
+    kind = media_type.partition("/")[0]
+    block = {"type": kind if kind in {"audio", "video"} else "file", "mime_type": media_type}
+    if filename:
+        block["filename"] = filename
+    if not url.startswith("data:"):
+        return block | {"url": url}
+    held = _DATA_URL.match(url)
+    if held is None:
+        raise BadRequest("a data: url must be base64")
+    return block | {"base64": held[1]}
+
+
+def content_of_blocks(blocks: list[dict[str, Any]]) -> Any:
+    """Return the content of a message: its blocks, or a text alone as such.
+
+    >>> content_of_blocks([{"type": "text", "text": "Hi"}])
+    'Hi'
+    """
+    match blocks:
+        case []:
+            return ""
+        case [{"type": "text", "text": text}]:
+            return text
+        case _:
+            return blocks
+
+
+def call_lists(calls: Iterable[Any]) -> dict[str, Any]:
+    """Return calls as the fields of a message, those without a JSON object as arguments apart.
+
+    Raises:
+        BadRequest: one of them has no id, name or arguments.
+
+    >>> call_lists([{"id": "c1", "function": {"name": "look", "arguments": "{}"}}])
+    {'tool_calls': [{'id': 'c1', 'name': 'look', 'args': {}}], 'invalid_tool_calls': []}
+    """
+    sound: list[dict[str, Any]] = []
+    broken: list[dict[str, Any]] = []
+    for call in calls:
+        match call:
+            case {"id": str(id), "function": {"name": str(name), "arguments": str(text)}}:
+                args = _arguments(text)
+                about: dict[str, Any] = {"id": id, "name": name}
+                if args is None:
+                    broken.append({**about, "args": text})
+                else:
+                    sound.append({**about, "args": args})
+            case _:
+                raise BadRequest("a call must have an id, a name, and its arguments as a text")
+    return {"tool_calls": sound, "invalid_tool_calls": broken}
+
+
+def _arguments(text: str) -> dict[str, Any] | None:
+    try:
+        return msgspec.json.decode(text or "{}", type=dict[str, Any])
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None

@@ -11,7 +11,7 @@ from ..._extras import extra
 from ..._fields import dict_or_empty
 from ...errors import BadRequest
 from .._blocks import as_list
-from .._request_body import json_object
+from .._request_body import call_lists, json_object
 from .._thread import no_longer_shown
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def _message(message: Record) -> Iterator[BaseMessage]:
             case "system" | "developer":
                 yield lc.SystemMessage(**common)
             case "assistant":
-                yield lc.AIMessage(**common, **_calls(message.get("toolCalls") or ()))
+                yield lc.AIMessage(**common, **call_lists(message.get("toolCalls") or ()))
             case "tool":
                 status = "error" if _has_failed(message) else "success"
                 yield lc.ToolMessage(**common, tool_call_id=message["toolCallId"], status=status)
@@ -179,21 +179,3 @@ def _block(part: Record) -> Record:
     source = part["source"]
     block = {"type": _BLOCKS[part["type"]], _SOURCES[source["type"]]: source["value"]}
     return block | ({"mime_type": source["mimeType"]} if "mimeType" in source else {})
-
-
-def _calls(calls: Iterable[Record]) -> Record:
-    """Return the calls, those whose arguments are no JSON object apart from the others."""
-    read: Record = {"tool_calls": [], "invalid_tool_calls": []}
-    for call in calls:
-        name, text = call["function"]["name"], call["function"]["arguments"]
-        args = _args(text)
-        kind = "invalid_tool_calls" if args is None else "tool_calls"
-        read[kind].append({"id": call["id"], "name": name, "args": text if args is None else args})
-    return read
-
-
-def _args(text: str) -> Record | None:
-    try:
-        return msgspec.json.decode(text or "{}", type=dict[str, Any])
-    except msgspec.MsgspecError:
-        return None

@@ -6,7 +6,6 @@ must have their types, and a URL must be one of the web or hold its file itself.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -15,13 +14,12 @@ import msgspec
 from ..._fields import dict_or_empty
 from ...errors import BadRequest
 from .._plain_json import dumps
+from .._request_body import content_of_blocks, file_block
 
 if TYPE_CHECKING:
     from langchain_core.messages import AnyMessage
 
 __all__ = ["Tool", "UIMessage", "has_results", "to_messages", "tools_in"]
-
-_DATA_URL = re.compile(r"data:[^,]*;base64,(.*)", re.DOTALL)
 
 
 class _Part(msgspec.Struct, rename="camel"):
@@ -147,44 +145,13 @@ def _human(message: UIMessage) -> AnyMessage:
         if part.get("type") == "text":
             blocks.append(_text_block(part))
         elif part.get("type") == "file":
-            blocks.append(_file_block(_converted(part, _File)))
-    return HumanMessage(_content(blocks), id=message.id or None)
-
-
-def _content(blocks: list[Any]) -> Any:
-    """Return blocks, or a text alone as such."""
-    match blocks:
-        case []:
-            return ""
-        case [{"type": "text", "text": text}]:
-            return text
-        case _:
-            return blocks
+            file = _converted(part, _File)
+            blocks.append(file_block(file.url, file.media_type, file.filename))
+    return HumanMessage(content_of_blocks(blocks), id=message.id or None)
 
 
 def _text_block(part: dict[str, Any]) -> dict[str, str]:
     return {"type": "text", "text": _converted(part, _Text).text}
-
-
-def _file_block(file: _File) -> dict[str, Any]:
-    if not file.url.startswith(("https://", "http://", "data:")):
-        raise BadRequest("a file's url must begin with https:, http: or data:")
-    if file.media_type.startswith("image/"):
-        return {"type": "image_url", "image_url": {"url": file.url}}
-    kind = file.media_type.partition("/")[0]
-    block = {"type": kind if kind in {"audio", "video"} else "file", "mime_type": file.media_type}
-    if file.filename:
-        block["filename"] = file.filename
-    return block | _place(file.url)
-
-
-def _place(url: str) -> dict[str, str]:
-    if not url.startswith("data:"):
-        return {"url": url}
-    held = _DATA_URL.match(url)
-    if held is None:
-        raise BadRequest("a data: url must be base64")
-    return {"base64": held[1]}
 
 
 def _steps(parts: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
@@ -213,7 +180,7 @@ def _answer(step: Sequence[dict[str, Any]]) -> Iterator[AnyMessage]:
         for it in tools
     ]
     if texts or calls:
-        yield AIMessage(_content(texts), tool_calls=calls)
+        yield AIMessage(content_of_blocks(texts), tool_calls=calls)
     for it in tools:
         yield ToolMessage(
             it.result or "",

@@ -1,29 +1,14 @@
-"""Events as OpenAI's chat-completion chunks, which every OpenAI client reads; most types have none.
-
-    data: {"id":"chatcmpl-1","object":"chat.completion.chunk",…,"delta":{"content":"Hel"},…}
-
-A completion is one message. So the texts of all messages of a run become one text, a blank line
-between them, and models that write at the same time come one after the other. Events without a
-form in the protocol are left out: tools that ran here and their results, files, custom data, steps,
-state and interrupts.
-
-Laws of this file:
-
-1. The first delta has the role. The last chunk with a choice has the finish reason, and then come
-   the usage, if there is any, and ``[DONE]``. A run that did not end well ends in an error.
-2. A call that was run here, or that an interrupt asks about, is not written: a client would run it.
-"""
+"""The encoder of chat-completion chunks, and the writer of the chunks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, ClassVar, Final, Literal, TypeAlias
+from collections.abc import Iterable, Iterator
+from typing import Any
 from uuid import uuid4
 
-from ..events import (
+from ...events import (
     Citation,
     Content,
-    Event,
     MessageEnd,
     MessageStart,
     ReasoningDelta,
@@ -31,53 +16,19 @@ from ..events import (
     RunError,
     TextDelta,
     ToolCallDelta,
-    ToolCallEnd,
     ToolCallStart,
-    ToolStart,
 )
-from ..mapping import PerRun, per_run
-from ..stages import sequential
-from ..values import Usage
-from . import sse
-from ._blocks import refusal_of, source_of
-from .protocol import DONE, BaseEncoder, dump_plain, dump_text, error_text, frame
+from ...stages import sequential
+from ...values import Usage
+from .._blocks import refusal_of, source_of
+from .._openai import Calls, OpenAIEncoder, usage_form
+from ..protocol import DONE, dump_plain, dump_text, error_text, frame
+from ._request import Request
 
-__all__ = ["HEADERS", "HEARTBEAT", "Encoder", "encoder"]
-
-HEADERS: Final[Mapping[str, str]] = sse.HEADERS
-"""The headers of a response that streams such frames, which no proxy may buffer."""
-
-HEARTBEAT: Final = sse.HEARTBEAT
-"""A comment frame: clients skip it, and proxies keep the connection open."""
-
-Calls: TypeAlias = Literal["unanswered", "all"]
+__all__ = ["Encoder"]
 
 
-def encoder(
-    *,
-    model: str | None = None,
-    calls: Calls = "unanswered",
-    usage: bool = True,
-    private: bool = False,
-) -> PerRun[Event, bytes]:
-    r"""Return a stage from events to frames.
-
-    Args:
-        model: the name to answer under; by default the first model's own.
-        calls: ``"unanswered"`` writes, at the end, calls that were not run here. ``"all"`` is for
-            a model alone, whose calls are all the client's: they are shown as they are written.
-        usage: whether to write it, as a client asks for with ``stream_options.include_usage``.
-        private: also write the texts of exceptions; without it, only their class names are written.
-
-    >>> from streamkit import normalize
-    >>> frames = list(normalize(["Hel", "lo"]).pipe(encoder(model="m")))
-    >>> len(frames), frames[-1]
-    (5, b'data: [DONE]\n\n')
-    """
-    return per_run(lambda: Encoder(model=model, calls=calls, usage=usage, private=private).feed)
-
-
-class Encoder(BaseEncoder):
+class Encoder(OpenAIEncoder):
     r"""One run's encoder; `encoder` describes the options.
 
     >>> machine = Encoder()
@@ -85,26 +36,23 @@ class Encoder(BaseEncoder):
     b'data: {"error":{"message":"incomplete","type":"incomplete","param":null,"code":null}}\n\n'
     """
 
-    refusals: ClassVar[bool] = True
-
     def __init__(
         self,
+        request: Request | None = None,
         *,
         model: str | None = None,
         calls: Calls = "unanswered",
-        usage: bool = True,
+        usage: bool | None = None,
         private: bool = False,
     ) -> None:
-        super().__init__(private=private)
-        self._chunks = _Chunks(model)
-        self._writes_calls = calls == "all"
-        self._writes_usage = usage
+        super().__init__(calls=calls, private=private)
+        self._chunks = _Chunks(model or (request.model if request else None))
+        asks_usage = request is None or request.include_usage
+        self._writes_usage = asks_usage if usage is None else usage
         self._in_turn = sequential.stage()
         self._speaker: str | None = None
         self._shown = 0
         self._indexes: dict[str, int] = {}
-        self._unanswered: dict[str, ToolCallEnd | None] = {}
-        self._finish_reason: str = "stop"
 
     def feed(self, item: Any) -> tuple[bytes, ...]:
         """Return the frames of an event: those of a message that has its turn."""
@@ -143,39 +91,20 @@ class Encoder(BaseEncoder):
     def message_end(self, event: MessageEnd) -> Iterable[bytes]:
         if event.status == "abandoned":
             self._speaker = ""  # the next text begins after a blank line
-            for call in event.tool_calls:
-                self._unanswered.pop(call.id, None)
-            return ()
-        cut = event.finish_reason in {"length", "content_filter"}
-        self._finish_reason = (event.finish_reason if cut else None) or "stop"
-        return ()
+        return super().message_end(event)
 
     # --- calls
 
-    def tool_call_start(self, event: ToolCallStart) -> Iterator[bytes]:
-        if event.provider_executed:
-            return
-        if self._writes_calls:
-            yield from self._chunks.begin(event)
-            self._indexes[event.tool_call_id] = self._shown
-            yield self._call(event.tool_call_id, event.name, "")
-        else:
-            self._unanswered[event.tool_call_id] = None  # in the order in which they begin
+    def begin_call(self, event: ToolCallStart) -> Iterator[bytes]:
+        yield from self._chunks.begin(event)
+        self._indexes[event.tool_call_id] = self._shown
+        yield self._call(event.tool_call_id, event.name, "")
 
     def tool_call_delta(self, event: ToolCallDelta) -> Iterator[bytes]:
         index = self._indexes.get(event.tool_call_id)
         if index is not None:
             more = {"index": index, "function": {"arguments": event.args}}
             yield self._chunks.delta({"tool_calls": [more]})
-
-    def tool_call_end(self, event: ToolCallEnd) -> Iterable[bytes]:
-        if event.error is None and event.tool_call_id in self._unanswered:
-            self._unanswered[event.tool_call_id] = event
-        return ()
-
-    def tool_start(self, event: ToolStart) -> Iterable[bytes]:
-        self._unanswered.pop(event.tool_call_id, None)
-        return ()
 
     def _call(self, id: str, name: str, arguments: str) -> bytes:
         function = {"name": name, "arguments": arguments}
@@ -193,7 +122,7 @@ class Encoder(BaseEncoder):
     def _finish(self, event: RunEnd) -> Iterator[bytes]:
         yield from self._chunks.begin(event)
         if event.status == "completed":
-            for call in filter(None, self._unanswered.values()):
+            for call in self.unanswered():
                 yield self._call(call.tool_call_id, call.name, call.text or "{}")
         asks = self._shown and self._finish_reason == "stop"
         yield self._chunks.delta({}, "tool_calls" if asks else self._finish_reason)
@@ -249,13 +178,5 @@ class _Chunks:
 
     def usage(self, usage: Usage) -> bytes:
         """Return the chunk that has no choice."""
-        form: dict[str, Any] = {
-            "prompt_tokens": usage.input_tokens,
-            "completion_tokens": usage.output_tokens,
-            "total_tokens": usage.total_tokens,
-        }
-        cached = usage.input_token_details.get("cache_read", 0)
-        reasoning = usage.output_token_details.get("reasoning", 0)
-        form["prompt_tokens_details"] = {"cached_tokens": cached}
-        form["completion_tokens_details"] = {"reasoning_tokens": reasoning}
+        form = usage_form(usage, "prompt", "completion")
         return b'%b,"choices":[],"usage":%b}\n\n' % (self._head, dump_plain(form))

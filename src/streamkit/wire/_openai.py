@@ -1,0 +1,106 @@
+"""What both of OpenAI's protocols have in common: calls, tokens and the headers of a response.
+
+Law of this file: a call that was run here, or that an interrupt asks about, is not written as a
+call of the client's: a client would run it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, Final, Literal, TypeAlias
+
+from ..events import MessageEnd, ToolCallEnd, ToolCallStart, ToolStart
+from ..values import Usage
+from . import sse
+from .protocol import BaseEncoder, Frames
+
+__all__ = ["HEADERS", "HEARTBEAT", "Calls", "OpenAIEncoder", "frames_in", "usage_form"]
+
+HEADERS: Final[Mapping[str, str]] = MappingProxyType({**sse.HEADERS, "x-should-retry": "false"})
+"""The headers of a response that streams such frames, which no proxy may buffer.
+
+OpenAI's clients ask twice more after a status of 500 or above, unless they are told not to: the
+graph would run again, and its tools too.
+"""
+
+HEARTBEAT: Final = sse.HEARTBEAT
+"""A comment frame: clients skip it, and proxies keep the connection open."""
+
+Calls: TypeAlias = Literal["unanswered", "all"]
+"""Which calls are written: those that were not run here, at the end, or all of them at once."""
+
+
+class OpenAIEncoder(BaseEncoder):
+    """The base of both encoders: it knows which calls are left to the client."""
+
+    refusals: ClassVar[bool] = True
+
+    def __init__(self, *, calls: Calls, private: bool) -> None:
+        super().__init__(private=private)
+        self._writes_calls = calls == "all"
+        self._unanswered: dict[str, ToolCallEnd | None] = {}
+        self._finish_reason = "stop"
+
+    def begin_call(self, event: ToolCallStart) -> Frames:  # noqa: ARG002
+        """Write the start of a call, where all calls are the client's."""
+        return ()
+
+    def message_end(self, event: MessageEnd) -> Frames:
+        if event.status == "abandoned":
+            for call in event.tool_calls:
+                self._unanswered.pop(call.id, None)
+        else:
+            cut = event.finish_reason in {"length", "content_filter"}
+            self._finish_reason = (event.finish_reason if cut else None) or "stop"
+        return ()
+
+    def tool_call_start(self, event: ToolCallStart) -> Frames:
+        if event.provider_executed:
+            return ()
+        if self._writes_calls:
+            return self.begin_call(event)
+        self._unanswered[event.tool_call_id] = None  # in the order in which they begin
+        return ()
+
+    def tool_call_end(self, event: ToolCallEnd) -> Frames:
+        if event.error is None and event.tool_call_id in self._unanswered:
+            self._unanswered[event.tool_call_id] = event
+        return ()
+
+    def tool_start(self, event: ToolStart) -> Frames:
+        self._unanswered.pop(event.tool_call_id, None)
+        return ()
+
+    def unanswered(self) -> Iterator[ToolCallEnd]:
+        """Return the calls that the client has to run, once the run is complete."""
+        return filter(None, self._unanswered.values())
+
+
+def frames_in(body: bytes) -> list[bytes]:
+    r"""Return the frames of a whole stream.
+
+    >>> frames_in(b"data: 1\n\n:\n\n")
+    [b'data: 1\n\n', b':\n\n']
+    """
+    return [it + b"\n\n" for it in body.split(b"\n\n") if it]
+
+
+def usage_form(usage: Usage, read: str, written: str) -> dict[str, Any]:
+    """Return tokens as OpenAI counts them, whose two protocols have different words for both.
+
+    >>> form = usage_form(Usage(input_tokens=3, output_tokens=2), "prompt", "completion")
+    >>> form["prompt_tokens"], form["completion_tokens_details"]
+    (3, {'reasoning_tokens': 0})
+    """
+    details = usage.input_token_details
+    cached = {"cached_tokens": details.get("cache_read", 0)}
+    cached["cache_write_tokens"] = details.get("cache_creation", 0)
+    reasoning = {"reasoning_tokens": usage.output_token_details.get("reasoning", 0)}
+    return {
+        f"{read}_tokens": usage.input_tokens,
+        f"{written}_tokens": usage.output_tokens,
+        "total_tokens": usage.total_tokens,
+        f"{read}_tokens_details": cached,
+        f"{written}_tokens_details": reasoning,
+    }

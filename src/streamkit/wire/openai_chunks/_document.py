@@ -1,0 +1,101 @@
+"""Chunks read back: the whole completion, and the facts that reconnecting needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from .._blocks import as_list
+from .._openai import frames_in
+from ..protocol import DONE
+from ..resume import Delta, Resume, json_frame, payloads
+
+__all__ = ["RESUME", "document"]
+
+_Fields = dict[str, Any]
+
+
+def document(body: bytes) -> tuple[int, _Fields]:
+    """Return the HTTP status and the completion that a whole stream of chunks amounts to.
+
+    >>> from streamkit import normalize
+    >>> from streamkit.wire import openai_chunks
+    >>> status, completion = document(
+    ...     b"".join(normalize(["Hel", "lo"]).pipe(openai_chunks.encoder()))
+    ... )
+    >>> completion["choices"][0]["message"]["content"]
+    'Hello'
+    """
+    frames = frames_in(body)
+    whole: _Fields = {}
+    message = _Message()
+    finish_reason: str | None = None
+    for chunk in payloads([*frames, *_cut_off(frames)]):
+        if "error" in chunk:
+            return 500, chunk
+        whole = {**whole, **chunk}
+        for choice in chunk["choices"]:
+            message.add(choice["delta"])
+            finish_reason = choice["finish_reason"]
+    choice = {"index": 0, "message": message.whole(), "finish_reason": finish_reason}
+    return 200, {**whole, "object": "chat.completion", "choices": [{**choice, "logprobs": None}]}
+
+
+class _Message:
+    """The message that deltas add up to."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, list[str]] = {"content": [], "refusal": []}
+        self._lists: dict[str, list[_Fields]] = {}
+        self._calls: dict[int, tuple[_Fields, list[str]]] = {}
+
+    def add(self, delta: _Fields) -> None:
+        for name, value in delta.items():
+            if name == "tool_calls":
+                for call in value:
+                    _, pieces = self._calls.setdefault(call["index"], (call, []))
+                    pieces.append(call["function"]["arguments"])
+            elif isinstance(value, list):
+                self._lists.setdefault(name, []).extend(as_list(value))
+            elif name != "role":
+                self._texts.setdefault(name, []).append(value)
+
+    def whole(self) -> _Fields:
+        texts = {name: "".join(pieces) or None for name, pieces in self._texts.items()}
+        whole: _Fields = {"role": "assistant", **texts, **self._lists}
+        calls = [_call(call, "".join(pieces)) for call, pieces in self._calls.values()]
+        return {**whole, "tool_calls": calls} if calls else whole
+
+
+def _call(call: _Fields, arguments: str) -> _Fields:
+    function = {"name": call["function"]["name"], "arguments": arguments}
+    return {"id": call["id"], "type": "function", "function": function}
+
+
+def _delta_of(frame: bytes) -> Delta | None:
+    for chunk in payloads([frame]):
+        match chunk:
+            case {"choices": [{"delta": dict(delta), "finish_reason": None}]} if len(delta) == 1:
+                [(name, text)] = delta.items()
+                if isinstance(text, str):
+                    return Delta(name, text, partial(_with_text, chunk, name))
+            case _:
+                pass
+    return None
+
+
+def _with_text(chunk: _Fields, name: str, text: str) -> bytes:
+    choice = {"index": 0, "delta": {name: text}, "finish_reason": None}
+    return json_frame({**chunk, "choices": [choice]})
+
+
+def _cut_off(frames: Iterable[bytes]) -> list[bytes]:
+    if any(it.endswith(DONE) for it in frames):
+        return []
+    error = {"message": "incomplete", "type": "incomplete", "param": None, "code": None}
+    return [json_frame({"error": error}), DONE]
+
+
+RESUME = Resume(_delta_of, _cut_off)
+"""How a client comes back to a run in this format: for `streamkit.serve.Runs`."""

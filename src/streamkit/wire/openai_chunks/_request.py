@@ -1,0 +1,98 @@
+"""The requests of chat-completion clients, which send the whole conversation each time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from ...errors import BadRequest
+from .._openai_messages import settings_in, to_messages
+from .._request_body import json_object
+
+__all__ = ["Request", "graph_input", "read_request"]
+
+
+class _Body(msgspec.Struct):
+    messages: list[dict[str, Any]]
+    model: str = ""
+    stream: bool | None = None
+    stream_options: dict[str, Any] | None = None
+    tools: list[dict[str, Any]] | None = None
+    metadata: dict[str, Any] | None = None
+    n: int | None = None
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of a request for a chat completion."""
+
+    model: str
+    """The model that the client asks for: the name of an agent, to a server of agents."""
+    messages: tuple[dict[str, Any], ...]
+    """The whole conversation as the client knows it, the newest message last."""
+    stream: bool = False
+    """Whether the client reads chunks; otherwise it waits for one JSON document."""
+    include_usage: bool = True
+    """Whether the client asks for the tokens; with ``stream`` some clients fail on their chunk."""
+    tools: tuple[dict[str, Any], ...] = ()
+    """The tools that the client itself can run, as OpenAI spells them."""
+    thread_id: str | None = None
+    """What the client names in ``metadata.thread_id``: check it before you use it."""
+    settings: dict[str, Any] = {}
+    """Further fields from the client, such as ``temperature``: check them before you use them."""
+
+
+def read_request(body: bytes | str | Mapping[str, Any]) -> Request:
+    """Return what a client asks for in the body of its POST to ``/v1/chat/completions``.
+
+    Raises:
+        BadRequest: it is no such body, or holds no message, or asks for more than one completion.
+
+    >>> asked = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
+    >>> read_request(asked).stream
+    False
+    """
+    fields = json_object(body)
+    try:
+        given = msgspec.convert(fields, _Body)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise BadRequest(f"no request for a chat completion: {error}") from None
+    if not given.messages:
+        raise BadRequest("there are no messages")
+    if given.n not in {None, 1}:
+        raise BadRequest("one completion is written for a request; leave 'n' out")
+    stream = bool(given.stream)
+    asks_usage = bool((given.stream_options or {}).get("include_usage"))
+    thread_id = (given.metadata or {}).get("thread_id")
+    return Request(
+        model=given.model,
+        messages=tuple(given.messages),
+        stream=stream,
+        include_usage=asks_usage or not stream,
+        tools=tuple(given.tools or ()),
+        thread_id=thread_id if isinstance(thread_id, str) and thread_id else None,
+        settings=settings_in(fields, _Body),
+    )
+
+
+def graph_input(request: Request, *, stateful: bool = False) -> dict[str, Any]:
+    """Return what to call a graph with: a dict with the messages.
+
+    Args:
+        request: what the client sent.
+        stateful: whether the graph has a checkpointer that knows the conversation, so that it gets
+            only the messages since the last answer. Without, it gets the whole conversation as the
+            client sends it, which a client may invent.
+
+    Raises:
+        BadRequest: a message cannot be read.
+
+    >>> asked = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
+    >>> graph_input(read_request(asked))
+    {'messages': [HumanMessage(content='Hi', ...)]}
+    """
+    given = request.messages
+    roles = [it.get("role") for it in given]
+    first = len(roles) - roles[::-1].index("assistant") if "assistant" in roles else 0
+    return {"messages": to_messages(given[first:] if stateful else given)}

@@ -1,0 +1,85 @@
+"""Events read back: the whole response, and the facts that reconnecting needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from time import time
+from typing import Any
+
+from ...events import RunStart
+from .._openai import frames_in
+from ..resume import Delta, Resume, json_frame, payloads
+from ._encoder import Encoder
+
+__all__ = ["RESUME", "document"]
+
+_Fields = dict[str, Any]
+
+_ENDS = {"response.completed", "response.incomplete", "response.failed"}
+
+
+def document(body: bytes) -> tuple[int, _Fields]:
+    """Return the HTTP status and the response that a whole stream of events ends with.
+
+    >>> from streamkit import normalize
+    >>> from streamkit.wire import openai_responses
+    >>> status, response = document(
+    ...     b"".join(normalize(["Hel", "lo"]).pipe(openai_responses.encoder()))
+    ... )
+    >>> response["output"][0]["content"][0]["text"]
+    'Hello'
+    """
+    frames = frames_in(body)
+    *_, last = payloads([*frames, *_cut_off(frames)])
+    response: _Fields = last["response"]
+    if response["error"]:
+        return 500, {"error": {**response["error"], "type": response["error"]["code"]}}
+    return 200, response
+
+
+def _delta_of(frame: bytes) -> Delta | None:
+    event, _, data = frame.partition(b"\n")
+    for fields in payloads([data]) if event.endswith(b".delta") else ():
+        text: object = fields.get("delta")
+        if isinstance(text, str):
+            key = (event, fields.get("output_index"))
+            return Delta(key, text, partial(_with_text, event + b"\n", fields))
+    return None
+
+
+def _with_text(event: bytes, fields: _Fields, text: str) -> bytes:
+    return json_frame({**fields, "delta": text}, event)
+
+
+def _cut_off(frames: Iterable[bytes]) -> list[bytes]:
+    begun: list[_Fields] = []
+    done: dict[int, _Fields] = {}
+    number = 0
+    for it in payloads(frames):
+        number = it.get("sequence_number", number)
+        match it:
+            case {"type": "response.created", "response": response}:
+                begun = [response]
+            case {"type": "response.output_item.done", "output_index": index, "item": item}:
+                done[index] = item
+            case {"type": kind} if kind in _ENDS:
+                return []
+            case _:
+                pass
+    machine = Encoder()  # for the form of a response whose owner died before anything was stored
+    ends = [] if begun else [*machine.begin(RunStart(timestamp=time()))][:1]
+    number += 1 + len(ends)
+    error = {"code": "server_error", "message": "incomplete"}
+    [response] = begun or [it["response"] for it in payloads(ends)]
+    failed = {**response, "status": "failed", "error": error, "output": [*done.values()]}
+    last = {
+        "type": "response.failed",
+        "response": failed,
+        "sequence_number": number + len(ends) + 1,
+    }
+    return [*ends, json_frame(last, b"event: response.failed\n")]
+
+
+RESUME = Resume(_delta_of, _cut_off)
+"""How a client comes back to a run in this format: for `streamkit.serve.Runs`."""
