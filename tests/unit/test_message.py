@@ -11,7 +11,16 @@ from langchain_core.messages import AIMessageChunk
 from langchain_core.runnables.utils import AddableDict
 
 from streamkit import Event, TextDelta, TextEnd, normalize
-from streamkit.wire import ag_ui, ai_sdk, chat, langgraph_sse, ndjson, openai_chunks, sse
+from streamkit.wire import (
+    ag_ui,
+    ai_sdk,
+    chat,
+    langgraph_sse,
+    ndjson,
+    openai_chunks,
+    openai_responses,
+    sse,
+)
 
 
 class OwnText(str):
@@ -36,7 +45,7 @@ def test_text_of_a_subclass_is_emitted_as_plain_str() -> None:
 
 @pytest.mark.parametrize(
     "wire",
-    [sse, ndjson, ai_sdk, ag_ui, langgraph_sse, openai_chunks, chat],
+    [sse, ndjson, ai_sdk, ag_ui, langgraph_sse, openai_chunks, openai_responses, chat],
     ids=lambda it: it.__name__,
 )
 def test_every_wire_writes_the_text_of_a_parser(wire) -> None:

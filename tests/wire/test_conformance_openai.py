@@ -219,6 +219,41 @@ def test_usage_refusals_citations_and_the_model(clients: Clients) -> None:
     assert b'"usage"' not in sent(events, usage=False)
 
 
+@pytest.mark.parametrize("name", [*CASES, *SCENES])
+def test_one_document_is_what_the_client_makes_of_the_stream(clients: Clients, name: str) -> None:
+    events = read(name) if name in CASES else SCENES[name]()
+    body = sent(events)
+    status, document = openai_chunks.document(body)
+    if status != 200:
+        with pytest.raises(ClientError, match=document["error"]["message"]):
+            clients.read("openai", body)
+        return
+    streamed = clients.read("openai", body)["completion"]
+    headers = {"content-type": "application/json"}
+    sent_whole = json.dumps(document).encode()
+    whole = clients.read("openai", sent_whole, whole=True, headers=headers)["completion"]
+    (one,), (two,) = whole["choices"], streamed["choices"]
+    for key in ("content", "refusal", "tool_calls"):
+        assert (one["message"].get(key) or None) == (two["message"].get(key) or None)
+    assert one["finish_reason"] == two["finish_reason"]
+    assert [whole[key] for key in ("id", "model")] == [streamed[key] for key in ("id", "model")]
+    assert whole.get("usage") == streamed.get("usage")
+
+
+def test_calls_in_pieces_are_whole_in_the_document() -> None:
+    body = sent(read("calls_in_turns"), calls="all")
+    message = openai_chunks.document(body)[1]["choices"][0]["message"]
+    assert message["content"] == "Done"
+    assert [it["function"]["arguments"] for it in message["tool_calls"]] == ['{"a":1}', '{"b":2}']
+
+
+def test_a_body_that_was_cut_off_is_an_error() -> None:
+    body = sent(read("text_from_a_model"))
+    for end in range(0, len(body) - 8, 7):
+        status, document = openai_chunks.document(body[:end])
+        assert (status, document["error"]["message"]) == (500, "incomplete")
+
+
 def test_an_encoder_may_serve_many_streams() -> None:
     stage = openai_chunks.encoder(model="m")
     first, second = (list(normalize(["Hi"]).pipe(stage)) for _ in range(2))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from streamkit import BadRequest
-from streamkit.wire import ag_ui, ai_sdk, langgraph_sse
+from streamkit.wire import ag_ui, ai_sdk, langgraph_sse, openai_chunks, openai_responses
 
 GOOD: dict[Any, Any] = {
     ai_sdk: {
@@ -16,6 +16,8 @@ GOOD: dict[Any, Any] = {
         "messages": [{"id": "m", "role": "user", "parts": [{"type": "text", "text": "Hi"}]}],
     },
     ag_ui: {"threadId": "t", "runId": "r", "messages": []},
+    openai_chunks: {"model": "m", "messages": [{"role": "user", "content": "Hi"}]},
+    openai_responses: {"model": "m", "input": "Hi"},
     langgraph_sse: {"input": {"messages": []}, "config": {"configurable": {"thread_id": "t"}}},
 }
 BODIES: list[Any] = [

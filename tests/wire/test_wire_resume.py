@@ -12,11 +12,11 @@ pytest.importorskip("langgraph", reason="langgraph is not installed")
 from streamkit import TextDelta, normalize
 from streamkit.demo import build_graph
 from streamkit.testing import check_stream
-from streamkit.wire import ag_ui, ai_sdk, langgraph_sse, sse
+from streamkit.wire import ag_ui, ai_sdk, langgraph_sse, openai_chunks, openai_responses, sse
 from streamkit.wire.replay import Replay
 from streamkit.wire.resume import Joiner, payloads
 
-WIRES: list[Any] = [sse, ai_sdk, ag_ui, langgraph_sse]
+WIRES: list[Any] = [sse, ai_sdk, ag_ui, langgraph_sse, openai_chunks, openai_responses]
 GIVEN = {"messages": [("human", "Plan me two days in Bologna")]}
 
 
@@ -102,6 +102,15 @@ def test_a_langgraph_stream_is_ended_wherever_it_was_cut(items):
     assert langgraph_sse.RESUME.cut_off(frames) == []
 
 
+def test_a_completion_is_ended_wherever_it_was_cut(items):
+    frames = frames_of(openai_chunks, items)
+    for cut in range(len(frames)):
+        error, done = openai_chunks.RESUME.cut_off(frames[:cut])
+        assert b'"message":"incomplete"' in error
+        assert done == frames[-1]
+    assert openai_chunks.RESUME.cut_off(frames) == []
+
+
 @pytest.mark.parametrize("wire", WIRES)
 def test_joined_deltas_say_the_same_in_fewer_frames(wire):
     frames = frames_of(wire, [*[f"{n} \N{SNOWMAN}\u2028 " for n in range(300)], '"\\\n', "end"])
@@ -124,7 +133,10 @@ def text_in(wire: Any, frames: list[bytes]) -> str:
         found: Any = sse.FrameDecoder().feed(b"".join(frames))
         parts = [json.loads(it.data)[0] for it in found if it.event.startswith("messages")]
         return "".join(it["content"] for it in parts if isinstance(it["content"], str))
-    deltas = {"text-delta", "TEXT_MESSAGE_CONTENT"}
+    if wire is openai_chunks:
+        choices = [it["choices"][0] for it in payloads(frames) if it["choices"]]
+        return "".join(it["delta"].get("content", "") for it in choices)
+    deltas = {"response.output_text.delta", "text-delta", "TEXT_MESSAGE_CONTENT"}
     return "".join(it["delta"] for it in payloads(frames) if it["type"] in deltas)
 
 

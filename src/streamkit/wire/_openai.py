@@ -1,4 +1,4 @@
-"""What both of OpenAI's protocols have in common: calls, tokens and the headers of a response.
+"""The parts that both of OpenAI's protocols share: calls, tokens and the headers of a response.
 
 Law of this file: a call that was run here, or that an interrupt asks about, is not written as a
 call of the client's: a client would run it.
@@ -20,7 +20,7 @@ __all__ = ["HEADERS", "HEARTBEAT", "Calls", "OpenAIEncoder", "frames_in", "usage
 HEADERS: Final[Mapping[str, str]] = MappingProxyType({**sse.HEADERS, "x-should-retry": "false"})
 """The headers of a response that streams such frames, which no proxy may buffer.
 
-OpenAI's clients ask twice more after a status of 500 or above, unless they are told not to: the
+OpenAI's clients ask twice more after a status of 500 or above, unless a header says not to: the
 graph would run again, and its tools too.
 """
 

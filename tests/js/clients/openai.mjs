@@ -1,13 +1,17 @@
 // What OpenAI's own client makes of chat-completion chunks: one completion, and what it does not add
 // up itself, the deltas of a field that OpenAI has not.
+// options: `whole`, for one JSON document instead; `api`, "responses" for the other protocol.
 
 import OpenAI from "openai";
 
-export default async function read({ fetch }) {
+const asked = { model: "m", messages: [{ role: "user", content: "Hi" }] };
+
+export default async function read({ fetch, options }) {
   const client = new OpenAI({ apiKey: "none", baseURL: "http://chat.test/v1", fetch, maxRetries: 0 });
+  if (options.api === "responses") return responses(client, options);
+  if (options.whole) return { completion: await client.chat.completions.create(asked) };
   const stream = client.chat.completions.stream({
-    model: "m",
-    messages: [{ role: "user", content: "Hi" }],
+    ...asked,
     stream_options: { include_usage: true },
   });
   const reasoning = [];
@@ -15,4 +19,17 @@ export default async function read({ fetch }) {
     for (const { delta } of choices) reasoning.push(delta.reasoning_content ?? "");
   });
   return { completion: await stream.finalChatCompletion(), reasoning: reasoning.join("") };
+}
+
+// The response, its text, and the types of all events.
+async function responses(client, { whole }) {
+  if (whole) {
+    const response = await client.responses.create({ model: "m", input: "Hi" });
+    return { response, text: response.output_text };
+  }
+  const stream = client.responses.stream({ model: "m", input: "Hi" });
+  const types = [];
+  for await (const { type } of stream) types.push(type);
+  const response = await stream.finalResponse();
+  return { response, text: response.output_text, types };
 }

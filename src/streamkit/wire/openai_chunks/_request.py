@@ -38,7 +38,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     tools: tuple[dict[str, Any], ...] = ()
     """The tools that the client itself can run, as OpenAI spells them."""
     thread_id: str | None = None
-    """What the client names in ``metadata.thread_id``: check it before you use it."""
+    """The thread that the client names in ``metadata.thread_id``: check it before you use it."""
     settings: dict[str, Any] = {}
     """Further fields from the client, such as ``temperature``: check them before you use them."""
 

@@ -76,7 +76,7 @@ def _cut_off(frames: Iterable[bytes]) -> list[bytes]:
     last = {
         "type": "response.failed",
         "response": failed,
-        "sequence_number": number + len(ends) + 1,
+        "sequence_number": number,
     }
     return [*ends, json_frame(last, b"event: response.failed\n")]
 

@@ -14,7 +14,6 @@ from ...events import (
     MessageEnd,
     MessageRemoved,
     MessageReplaced,
-    MessageStart,
     ReasoningDelta,
     ReasoningEnd,
     ReasoningStart,
@@ -136,10 +135,6 @@ class Encoder(OpenAIEncoder):
 
     # --- messages
 
-    def message_start(self, event: MessageStart) -> Frames:
-        self._model = self._model or event.model or ""
-        return ()
-
     def _begin(self, event: TextStart | ReasoningStart | Content, kind: Kind) -> Frames:
         made = self._output.begin(kind)
         self._open[event.message_id, event.block_id] = made
@@ -195,6 +190,7 @@ class Encoder(OpenAIEncoder):
         yield self._output.event("output_text.annotation.added", **made.place, **about)
 
     def message_end(self, event: MessageEnd) -> Frames:
+        self._model = self._model or event.model or ""
         if event.status == "abandoned":
             self._withdraw(event.message_id)
         return super().message_end(event)
