@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, ToolMessage
-from test_cases import CASES, FOOD, SIGHTS, call, calls, chunk, last, usage
 
+from case_table import CASES, FOOD, SIGHTS, call, calls, chunk, last, usage
 from frontend_expected import expected
 from frontend_runs import HUSHED, SCENES
 from js_clients import Clients

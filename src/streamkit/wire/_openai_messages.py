@@ -95,7 +95,7 @@ def _content(content: object) -> Any:
         return content or ""
     if not isinstance(content, list):
         raise BadRequest("the content of a message must be a text or a list of parts")
-    return content_of_blocks([_block(it) for it in as_list(content)])
+    return content_of_blocks([_block(it) for it in as_list(cast("object", content))])
 
 
 def _block(part: object) -> _Fields:
@@ -112,8 +112,8 @@ def _block(part: object) -> _Fields:
             return file_block(url, "image/*")
         case {"type": "input_audio", "input_audio": {"data": str(data), "format": str(form)}}:
             return file_block(f"data:audio/{form};base64,{data}", f"audio/{form}")
-        case {"type": "file", "file": dict(file)}:
-            return _file(cast("_Fields", file))
+        case {"type": "file"}:
+            return _file(dict_or_empty(dict_or_empty(part).get("file")))
         case {"type": "input_file"}:
             return _file(dict_or_empty(part))
         case _:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
+from ..._fields import dict_or_empty
 from .._blocks import as_list
 from .._openai import frames_in
 from ..protocol import DONE
@@ -56,10 +57,10 @@ class _Message:
                 for call in value:
                     _, pieces = self._calls.setdefault(call["index"], (call, []))
                     pieces.append(call["function"]["arguments"])
-            elif isinstance(value, list):
-                self._lists.setdefault(name, []).extend(as_list(value))
-            elif name != "role":
+            elif isinstance(value, str) and name != "role":
                 self._texts.setdefault(name, []).append(value)
+            elif not isinstance(value, str):
+                self._lists.setdefault(name, []).extend(as_list(value))
 
     def whole(self) -> _Fields:
         texts = {name: "".join(pieces) or None for name, pieces in self._texts.items()}
@@ -75,13 +76,12 @@ def _call(call: _Fields, arguments: str) -> _Fields:
 
 def _delta_of(frame: bytes) -> Delta | None:
     for chunk in payloads([frame]):
-        match chunk:
-            case {"choices": [{"delta": dict(delta), "finish_reason": None}]} if len(delta) == 1:
-                [(name, text)] = delta.items()
-                if isinstance(text, str):
-                    return Delta(name, text, partial(_with_text, chunk, name))
-            case _:
-                pass
+        choice = dict_or_empty(next(iter(as_list(chunk.get("choices"))), None))
+        delta = list(dict_or_empty(choice.get("delta")).items())
+        if len(delta) == 1 and choice.get("finish_reason") is None:
+            name, text = delta[0]
+            if isinstance(text, str):
+                return Delta(name, text, partial(_with_text, chunk, name))
     return None
 
 

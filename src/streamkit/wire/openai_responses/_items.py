@@ -126,8 +126,8 @@ class Output:
         yield self.added(made)
         part: Item = {**kind.part, kind.text: ""}
         yield self.event(f"{kind.part_event}.added", **made.place, part=part)
-        lists = {name: [*it] for name, it in part.items() if isinstance(it, list)}
-        made.item[kind.parts].append({**part, **lists})
+        more: Item = {"annotations": []} if kind is TEXT else {}
+        made.item[kind.parts].append({**part, **more})
 
     def end(self, made: Growing, kind: Kind, text: str) -> Frames:
         """Return the events that end an item and its part."""
