@@ -9,9 +9,11 @@ import pytest
 
 pytest.importorskip("langgraph", reason="langgraph is not installed")
 
+from langchain_core.messages import AIMessageChunk
+
 from streamkit import TextDelta, normalize
 from streamkit.demo import build_graph
-from streamkit.testing import check_stream
+from streamkit.testing import Call, Reply, ScriptedChatModel, check_stream
 from streamkit.wire import ag_ui, ai_sdk, langgraph_sse, openai_chunks, openai_responses, sse
 from streamkit.wire.replay import Replay
 from streamkit.wire.resume import Joiner, payloads
@@ -138,6 +140,42 @@ def text_in(wire: Any, frames: list[bytes]) -> str:
         return "".join(it["delta"].get("content", "") for it in choices)
     deltas = {"response.output_text.delta", "text-delta", "TEXT_MESSAGE_CONTENT"}
     return "".join(it["delta"] for it in payloads(frames) if it["type"] in deltas)
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_each_block_of_a_message_is_one_delta(wire):
+    arguments = {"cities": [f"city {n}" for n in range(100)]}
+    model = ScriptedChatModel(
+        script=[
+            Reply(
+                text="words " * 200,
+                reasoning="thoughts " * 200,
+                tool_calls=(Call("travel", arguments, "c1"),),
+            )
+        ]
+    )
+    frames = frames_of(wire, list(model.stream("Go")))
+    joiner = Joiner(wire.RESUME.delta_of)
+    for frame in frames:
+        joiner.add(frame)
+    assert len(frames) > 400
+    assert len(joiner.frames()) < 20
+    assert in_langchain(wire, joiner.frames()) == in_langchain(wire, frames)
+
+
+def in_langchain(wire: Any, frames: list[bytes]) -> Any:
+    """Return the message as LangChain adds it up, or the text and reasoning of other formats."""
+    if wire is not langgraph_sse:
+        return text_in(wire, frames)
+    found: Any = sse.FrameDecoder().feed(b"".join(frames))
+    chunks = [json.loads(it.data)[0] for it in found if it.event.startswith("messages")]
+    for it in chunks:
+        it.pop("type")
+    whole = sum((AIMessageChunk(**it) for it in chunks[1:]), AIMessageChunk(**chunks[0]))
+    [call] = whole.tool_calls
+    kinds = [block["type"] for block in whole.content if isinstance(block, dict)]
+    assert (kinds, len(call["args"]["cities"])) == (["reasoning", "text"], 100)
+    return whole
 
 
 def test_what_is_between_two_deltas_stays_between_them():

@@ -70,7 +70,7 @@ else
   redis.call('set', lease, 1, 'px', lease_ms)
 end
 for _, key in ipairs({about, frames, joined}) do redis.call('pexpire', key, ttl) end
-if sent then redis.call('publish', channel, sent == 'whole' and new or '') end
+if sent ~= '' then redis.call('publish', channel, sent == 'whole' and new or '') end
 return redis.call('exists', stop) + 2 * redis.call('exists', read)
 """
 """A script that appends a part; returns -1 if the server has not stored the parts before it."""
@@ -211,7 +211,7 @@ class Redis:
         return bool(answer & _READ)
 
     def _append_command(self, owned: _Owned, part: Part) -> tuple[Any, ...]:
-        new, old, sent = b"", b"", False
+        new, old, sent = b"", b"", ""
         if part.frames:
             new = _pack(Part(part.first, part.frames, is_over=part.is_over))
         if part.joined:

@@ -11,9 +11,6 @@ from ..resume import Delta, Resume, json_frame
 
 __all__ = ["RESUME"]
 
-_PLAIN = {"type", "id", "content"}
-"""The keys of a chunk that says nothing but text."""
-
 
 def _delta_of(frame: bytes) -> Delta | None:
     if not frame.startswith(b"event: messages"):
@@ -21,17 +18,39 @@ def _delta_of(frame: bytes) -> Delta | None:
     event, _, data = frame.partition(b"\n")
     try:
         chunk, about = msgspec.json.decode(data[6:], type=tuple[dict[str, Any], dict[str, Any]])
-        content: object = chunk.get("content")
-        if chunk.keys() != _PLAIN or not isinstance(content, str):
-            return None
-        key = (event, chunk["id"], msgspec.json.encode(about))
-    except (msgspec.MsgspecError, ValueError, TypeError):
+        holder, name = _growing(chunk)
+        text: str = holder[name]
+        holder[name] = ""
+        key = (event, msgspec.json.encode([chunk, about]))
+    except (msgspec.MsgspecError, ValueError, LookupError):
         return None
 
     def written(text: str) -> bytes:
-        return json_frame([{**chunk, "content": text}, about], event + b"\n")
+        holder[name] = text
+        return json_frame([chunk, about], event + b"\n")
 
-    return Delta(key, content, written)
+    return Delta(key, text, written)
+
+
+def _growing(chunk: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """Return where a chunk has its text, if that is all it says; see `Chunks` for their forms.
+
+    Raises:
+        LookupError: it says something else.
+    """
+    keys = chunk.keys() - {"type", "id"}
+    match chunk:
+        case {"content": str()} if keys == {"content"}:
+            return chunk, "content"
+        case {"content": [{"type": "text" | "reasoning" as kind} as block]}:
+            if keys == {"content"} and block.keys() == {"type", "index", kind}:
+                return block, kind
+        case {"content": "", "tool_call_chunks": [{"args": str()} as call]}:
+            if keys == {"content", "tool_call_chunks"} and call.keys() == {"type", "index", "args"}:
+                return call, "args"
+        case _:
+            pass
+    raise LookupError
 
 
 def _cut_off(frames: Iterable[bytes]) -> list[bytes]:
