@@ -7,11 +7,20 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from langchain_core.messages import ToolMessage
+from langchain_core.messages import AIMessage, ToolMessage
 
 from case_table import CASES, TOOLS, call, calls
 from frontend_expected import Expected, Said, expected, last_tools, results
-from frontend_runs import HUSHED, SCENES, an_interrupted_graph, run
+from frontend_runs import (
+    HUSHED,
+    SCENES,
+    State,
+    an_interrupted_graph,
+    food,
+    graph_of,
+    run,
+    sights,
+)
 from js_clients import Clients
 from random_streams import ITEMS, last
 from small_graphs import LANGGRAPH
@@ -138,6 +147,28 @@ def test_subgraphs_are_subagents(clients: Clients) -> None:
     owners = {it["content"]: it.get("subagentRunId") for it in told["messages"]}
     assert owners == {"eat one two three": None, "climb one two three": start["subagentRunId"]}
     assert clients.read("ag_ui", body(events, subagents=False))["subagents"] == []
+
+
+def test_a_snapshot_keeps_what_a_message_belongs_to(clients: Clients) -> None:
+    """A node edits the first message, so that the client gets all of them once more."""
+
+    def edits(state: State) -> Any:
+        first = next(it for it in state["messages"] if it.type == "ai")
+        return {"messages": [AIMessage("eat nothing", id=first.id)]}
+
+    builder = graph_of(food)
+    builder.add_node("inner", graph_of(sights).compile())
+    builder.add_node(edits)
+    builder.add_edge("food", "inner")
+    builder.add_edge("inner", "edits")
+    sent = body(list(normalize(run(builder.compile()))))
+    assert b"MESSAGES_SNAPSHOT" in sent
+    told = clients.read("ag_ui", sent)
+    [inner] = {it["subagentRunId"] for it in told["subagents"]}
+    about = {
+        it["content"]: (it.get("subagentRunId"), it["metadata"]["node"]) for it in told["messages"]
+    }
+    assert about == {"eat nothing": (None, "food"), "climb one two three": (inner, "sights")}
 
 
 @pytest.mark.skipif(LANGGRAPH < (0, 4), reason="this langgraph knows no answers by id")

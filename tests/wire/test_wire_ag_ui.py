@@ -591,7 +591,13 @@ def test_stored_messages_are_those_of_a_live_run() -> None:
         {**answer("a1", "I look."), "toolCalls": calling("c", 1)},
         {"id": "c:result", "role": "tool", "toolCallId": "c", "content": "seen"},
         {"id": "a2", "role": "assistant", "toolCalls": calling("c#2", 2)},
-        {"id": "c#2:result", "role": "tool", "toolCallId": "c#2", "content": "error"},
+        {
+            "id": "c#2:result",
+            "role": "tool",
+            "toolCallId": "c#2",
+            "content": "error",
+            "metadata": {"status": "error", "error": "error"},
+        },
     ]
     validate([{"type": "MESSAGES_SNAPSHOT", "messages": made}])
 

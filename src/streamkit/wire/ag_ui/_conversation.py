@@ -6,14 +6,18 @@ everything that was written since.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 from ...events import MessageReplaced, ReasoningEnd, TextEnd
 from .._blocks import fields_of_message
 from ._values import Fields, result_content
 
 __all__ = ["Conversation"]
+
+NO_FIELDS: Final[Mapping[str, Any]] = MappingProxyType({})
+"""No more fields; clients also keep a message's ``subagentRunId`` and ``metadata``."""
 
 
 class Conversation:
@@ -34,24 +38,27 @@ class Conversation:
         """All messages, as the client has them."""
         return list(self._by_id.values())
 
-    def begin(self, id: str, role: str) -> Fields:
-        """Return the message of an id, a new one where there is none."""
-        return self._by_id.setdefault(id, {"id": id, "role": role})
+    def begin(self, id: str, role: str, about: Mapping[str, Any] = NO_FIELDS) -> Fields:
+        """Return the message of an id, a new one with more fields where there is none."""
+        return self._by_id.setdefault(id, {"id": id, "role": role, **about})
 
     def text(self, id: str, event: TextEnd | ReasoningEnd, role: str) -> None:
         """Add a block of text."""
         message = self.begin(id, role)
         message["content"] = (message.get("content") or "") + event.text
 
-    def call(self, id: str, call_id: str, name: str, arguments: str) -> None:
+    def call(
+        self, id: str, call_id: str, name: str, arguments: str, about: Mapping[str, Any] = NO_FIELDS
+    ) -> None:
         """Add a call to its message."""
-        calls = self.begin(id, "assistant").setdefault("toolCalls", [])
+        calls = self.begin(id, "assistant", about).setdefault("toolCalls", [])
         function = {"name": name, "arguments": arguments}
         calls.append({"id": call_id, "type": "function", "function": function})
 
-    def result(self, id: str, call_id: str, content: Any) -> None:
+    def result(self, id: str, call_id: str, content: Any, about: Mapping[str, Any]) -> None:
         """Add the result of a call."""
-        self._by_id[id] = {"id": id, "role": "tool", "toolCallId": call_id, "content": content}
+        message = {"id": id, "role": "tool", "toolCallId": call_id, "content": content}
+        self._by_id[id] = {**message, **about}
 
     def remove(self, id: str) -> bool:
         """Remove a message and its reasoning; return whether there was one."""

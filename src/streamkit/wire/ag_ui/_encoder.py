@@ -225,8 +225,9 @@ class Encoder(BaseEncoder):
         id = {"messageId": event.message_id}
         self._open_part(event, "TEXT_MESSAGE_CONTENT", id, "TEXT_MESSAGE_END")
         role = self._roles.get(event.message_id, "assistant")
-        self.conversation.begin(event.message_id, role)
-        yield frame({"type": "TEXT_MESSAGE_START", **id, "role": role, **self._whence(event)})
+        whence = self._whence(event)
+        self.conversation.begin(event.message_id, role, whence)
+        yield frame({"type": "TEXT_MESSAGE_START", **id, "role": role, **whence})
 
     def text_end(self, event: TextEnd) -> Frames:
         self.conversation.text(event.message_id, event, "assistant")
@@ -235,7 +236,7 @@ class Encoder(BaseEncoder):
     def reasoning_start(self, event: ReasoningStart) -> Frames:
         id = _reasoning_id(event)
         ends = ("REASONING_MESSAGE_END", "REASONING_END")
-        self.conversation.begin(id["messageId"], "reasoning")
+        self.conversation.begin(id["messageId"], "reasoning", self._whence(event))
         self._open_part(event, "REASONING_MESSAGE_CONTENT", id, *ends)
         start = {"type": "REASONING_MESSAGE_START", **id, "role": "reasoning"}
         yield frame({"type": "REASONING_START", **id, **self._tag(event)})
@@ -251,12 +252,12 @@ class Encoder(BaseEncoder):
 
     def tool_call_start(self, event: ToolCallStart) -> Frames:
         self.calls[event.tool_call_id].is_shown = True
-        self.conversation.begin(event.message_id, "assistant")
+        tag = self._tag(event)
+        self.conversation.begin(event.message_id, "assistant", tag)
         id = {"toolCallId": event.tool_call_id}
         self._open_part(event, "TOOL_CALL_ARGS", id, "TOOL_CALL_END")
         start = {"type": "TOOL_CALL_START", **id, "toolCallName": event.name}
         about = {"metadata": {"providerExecuted": True}} if event.provider_executed else {}
-        tag = self._tag(event)
         yield frame({**start, "parentMessageId": event.message_id, **about, **tag})
 
     def tool_call_end(self, event: ToolCallEnd) -> Frames:
@@ -288,10 +289,11 @@ class Encoder(BaseEncoder):
         call = self.calls[event.tool_call_id]
         call.is_shown = True
         args = dump_plain(input or {}).decode()
-        self.conversation.call(call.id, call.id, event.name, args)
+        tag = self._tag(event)
+        self.conversation.call(call.id, call.id, event.name, args, tag)
         id = {"toolCallId": call.id}
         start = {"type": "TOOL_CALL_START", **id, "toolCallName": event.name}
-        yield frame({**start, **self._tag(event)})
+        yield frame({**start, **tag})
         yield frame({"type": "TOOL_CALL_ARGS", **id, "delta": args})
         yield frame({"type": "TOOL_CALL_END", **id})
 
@@ -321,10 +323,9 @@ class Encoder(BaseEncoder):
         if self._is_old:  # (clients before AG-UI 1.0 accept only a text as a result)
             content = text_of(content)
         result = {"messageId": self.result_id(call_id), "toolCallId": call_id, "role": "tool"}
-        self.conversation.result(result["messageId"], call_id, content)
-        about = {"metadata": metadata} if metadata else {}
-        tag = self._tag(event)
-        yield frame({"type": "TOOL_CALL_RESULT", **result, "content": content, **about, **tag})
+        about = {**({"metadata": metadata} if metadata else {}), **self._tag(event)}
+        self.conversation.result(result["messageId"], call_id, content, about)
+        yield frame({"type": "TOOL_CALL_RESULT", **result, "content": content, **about})
 
     # --- other events
 
