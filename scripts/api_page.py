@@ -72,14 +72,19 @@ def _homes(module: ModuleType, name: str) -> Iterator[ModuleType]:
             yield other
 
 
+def about(module: ModuleType) -> str:
+    """Return the first paragraph of a module's documentation."""
+    return (module.__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
+
+
 def page() -> str:
     """Return the whole page."""
     lines, current = [HEAD], None
     for module, name in names():
         if module is not current:
             current = module
-            about = (module.__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
-            lines.append(f"\n## `{module.__name__}`\n\n{about}\n\n| name | what it is |\n|---|---|")
+            head = f"\n## `{module.__name__}`\n\n{about(module)}\n\n"
+            lines.append(f"{head}| name | what it is |\n|---|---|")
         lines.append(f"| `{name}` | {summary(module, name).replace('|', chr(92) + '|')} |")
     return "\n".join(lines) + "\n"
 
