@@ -96,7 +96,7 @@ class _Owned:
         self.info = info
         self.stop = stop
         self.command = command
-        """What all commands that append to the run begin with."""
+        """The beginning of each command that appends to the run."""
         self.parts = 0
         self.named_at = 0.0
 
