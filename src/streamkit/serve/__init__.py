@@ -12,6 +12,7 @@ from .._extras import extra
 from ..wire.replay import Part
 
 with extra("serve", "streamkit.serve"):
+    from ._agent_protocol import agent_protocol_routes
     from ._bodies import THREADS, Wire
     from ._local import NameTaken
     from ._responses import EventResponse
@@ -35,6 +36,7 @@ __all__ = [
     "Started",
     "Store",
     "Wire",
+    "agent_protocol_routes",
     "bad_request",
     "read_body",
     "read_json",

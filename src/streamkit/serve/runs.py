@@ -108,7 +108,8 @@ class Runs:
         if not wire.HEADERS["content-type"].startswith("text/event-stream"):
             raise UsageError("only server-sent events have ids to come back by; pass wire=sse")
         self._wire = wire
-        self._format: str = getattr(wire, "__name__", type(wire).__name__)
+        self.format: str = getattr(wire, "__name__", type(wire).__name__)
+        """The format, by the name of its module."""
         self._resume: Resume | None = getattr(wire, "RESUME", None)
         self._store: Store = store or Memory()
         self._authorize = authorize
@@ -155,7 +156,7 @@ class Runs:
                 reached (503).
             UsageError: ``events`` is no stream; or there is no event loop to run it in.
         """
-        info = RunInfo(id=id or uuid4().hex, format=self._format, name=name, owner=owner)
+        info = RunInfo(id=id or uuid4().hex, format=self.format, name=name, owner=owner)
         patience = self._linger if linger == _AS_ALL_RUNS else linger
         start = partial(self._start, info, events, patience, {**self._options, **options})
         try:
@@ -275,7 +276,7 @@ class Runs:
             found = await self._store.find(id)
         except Exception as error:
             raise StoreAway from error
-        if not found or found.info.format != self._format:
+        if not found or found.info.format != self.format:
             raise _no_such_run()
         return found.info, found.is_over
 
