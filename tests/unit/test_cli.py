@@ -104,8 +104,8 @@ def run(*arguments):
 
 
 def watch(api):
-    """The text view; the two APIs with most and least to say are run as a person would."""
-    runner = command if api in {"events", "events-v1"} else run
+    """The text view; the API with most to say is run as a person would."""
+    runner = command if api == "events" else run
     return runner("demo", "--fast", "--check", "--api", api)
 
 
