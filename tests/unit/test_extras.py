@@ -115,7 +115,7 @@ def test_another_missing_package_is_none_of_ours(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.skipif(not (ROOT / "pyproject.toml").is_file(), reason="no repository")
 def test_every_extra_exists() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    ours = {"test", "test-core", "providers", "bench", "lint", "docs"}
+    ours = {"test", "test-core", "providers", "bench", "lint", "docs", "release"}
     assert set(EXTRAS) == set(project["optional-dependencies"]) - ours
 
 
