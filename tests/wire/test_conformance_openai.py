@@ -90,8 +90,11 @@ def held(clients: Clients, events: list[Event], **options: Any) -> Any:
     (choice,) = completion["choices"]
     message = choice["message"]
     assert (message["content"] or "") == whole_text(events)
-    said = [it.text for it in in_turn(events) if isinstance(it, ReasoningDelta)]
-    assert result["reasoning"] == "".join(said)
+    thoughts: dict[str, str] = {}
+    for it in in_turn(events):
+        if isinstance(it, ReasoningDelta):
+            thoughts[it.message_id] = thoughts.get(it.message_id, "") + it.text
+    assert result["reasoning"] == "\n\n".join(thoughts.values())
     if end.status == "completed" and not options:
         made = message.get("tool_calls") or []
         assert [

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from starlette.background import BackgroundTask
     from starlette.types import Receive, Scope, Send
 
-__all__ = ["HEARTBEAT_EVERY", "BodyResponse", "EventResponse"]
+__all__ = ["HEARTBEAT_EVERY", "BodyResponse", "Document", "EventResponse", "document_of"]
 
 HEARTBEAT_EVERY = 15.0
 """Seconds of silence before a heartbeat: proxies close silent connections after 30 to 60."""
@@ -123,6 +123,18 @@ async def _watching(receive: Receive, leave: Callable[[], None]) -> AsyncGenerat
         await stopped(task)
 
 
+def document_of(wire: Wire) -> Document:
+    """Return what makes one document of a format's frames.
+
+    Raises:
+        UsageError: the format has none.
+    """
+    document: Document | None = getattr(wire, "document", None)
+    if document is None:
+        raise UsageError("the format has no `document`; leave stream=False out")
+    return document
+
+
 class EventResponse(BodyResponse):
     """A response that sends a stream to one client; when the client leaves, the run is stopped.
 
@@ -162,10 +174,7 @@ class EventResponse(BodyResponse):
     ) -> None:
         asked: bool = getattr(options.get("request"), "stream", True)
         is_whole = not (asked if stream is None else stream)
-        document: Document | None = getattr(wire, "document", None) if is_whole else None
-        if is_whole and not document:
-            raise UsageError(f"{wire!r} has no whole document; leave out stream=False")
-        super().__init__(wire, heartbeat, document)
+        super().__init__(wire, heartbeat, document_of(wire) if is_whole else None)
         self._body = StreamBody(events, wire, **options)
         self.status_code = status_code
         self.headers.update(headers or {})

@@ -34,7 +34,7 @@ from ..wire.replay import Replay
 from ..wire.resume import Resume
 from ._bodies import Events, Pump, Wire
 from ._local import Gap, LocalRun, NameTaken, Reader, StoreAway
-from ._responses import HEARTBEAT_EVERY, BodyResponse
+from ._responses import HEARTBEAT_EVERY, BodyResponse, Document, document_of
 from .stores import RunInfo, Store
 from .stores.memory import Memory
 
@@ -165,7 +165,9 @@ class Runs:
             return _in_the_loop(start)
         return start()
 
-    def response(self, id: str, last_event_id: str | None = None) -> Response:
+    def response(
+        self, id: str, last_event_id: str | None = None, *, stream: bool = True
+    ) -> Response:
         """Return the response that sends a run, from behind the frame that the client saw last.
 
         Where there is nothing more to send, ever, it is 204, which stops an ``EventSource``.
@@ -173,13 +175,18 @@ class Runs:
         Args:
             id: the run.
             last_event_id: that frame; where it is left out, the request's ``Last-Event-ID``.
+            stream: False sends one JSON document at the end instead: see `EventResponse`.
 
         Raises:
+            UsageError: the format has no `document`.
             BadRequest: when it is sent: there is no such run (404), or it has no such frame (400),
                 or the next ones are no longer kept and the format has no ``gap`` (410), or
                 the store cannot be reached (503).
         """
-        return RunResponse(self, self._wire, self._heartbeat, id, last_event_id=last_event_id)
+        document = None if stream else document_of(self._wire)
+        return RunResponse(
+            self, self._wire, self._heartbeat, id, last_event_id=last_event_id, document=document
+        )
 
     def resume(self, id: str | None = None, *, name: str | None = None) -> Response:
         """Return the response to a page that was reloaded and asks for its running answer.
@@ -357,10 +364,11 @@ class RunResponse(BodyResponse):
         name: str | None = None,
         last_event_id: str | None = None,
         only_unfinished: bool = False,
+        document: Document | None = None,
     ) -> None:
         if (id is None) == (name is None):
             raise UsageError("pass a run's id, or name=")
-        super().__init__(wire, heartbeat)
+        super().__init__(wire, heartbeat, document)
         self._runs = runs
         self._id, self._name = id, name
         self._last_event_id = last_event_id

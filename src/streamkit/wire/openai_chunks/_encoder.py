@@ -51,6 +51,7 @@ class Encoder(OpenAIEncoder):
         self._writes_usage = asks_usage if usage is None else usage
         self._in_turn = sequential.stage()
         self._speaker: str | None = None
+        self._thinker: str | None = None
         self._shown = 0
         self._indexes: dict[str, int] = {}
 
@@ -74,6 +75,10 @@ class Encoder(OpenAIEncoder):
         return (frame,) if is_first else (self._chunks.text("content", "\n\n"), frame)
 
     def reasoning_delta(self, event: ReasoningDelta) -> Iterator[bytes]:
+        is_apart = self._thinker not in {None, event.message_id}
+        self._thinker = event.message_id
+        if is_apart:
+            yield self._chunks.text("reasoning_content", "\n\n")
         yield self._chunks.text("reasoning_content", event.text)
 
     def content(self, event: Content) -> Iterator[bytes]:
