@@ -1,8 +1,9 @@
 """The programs in the pages: ``python scripts/page_programs.py`` checks their types and imports.
 
 Each block that begins with three backticks and ``python`` is a whole program: it imports what it
-uses. The tests run every one by itself (tests/unit/test_docs.py). This script writes each to a
-file, with the lines where the page has them, and runs pyright and ruff on all of them.
+uses. A block with a ``title`` is a file, which later programs of the page may import. The tests run
+every program by itself (tests/unit/test_docs.py). This script writes each to a folder, on the lines
+that it has in the page, and runs pyright and ruff on all of them.
 """
 
 from __future__ import annotations
@@ -18,26 +19,36 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-BLOCK = re.compile(r"^```python[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 RULES = "E,F,I,B,UP"
 
 
 @dataclass(frozen=True)
 class Program:
-    """One program of a page, and the line of its first statement."""
+    """One program of a page, the line of its first statement, and the files that it may use."""
 
     page: Path
     line: int
+    name: str
     code: str
+    files: dict[str, str]
 
     def __str__(self) -> str:
         """Return where it is: ``docs/run.md:12``."""
         return f"{self.page.relative_to(ROOT)}:{self.line}"
 
     @property
-    def padded(self) -> str:
-        """The program with as many lines before it as the page has, so that line numbers agree."""
-        return "\n" * (self.line - 1) + self.code
+    def is_test(self) -> bool:
+        """Whether it is for pytest."""
+        return "\ndef test_" in self.code
+
+    def write(self, folder: Path) -> Path:
+        """Write it and its files to a folder, and return its path."""
+        # As many lines before it as the page has, so that the lines of errors are the page's.
+        files = {**self.files, self.name: "\n" * (self.line - 1) + self.code}
+        for name, text in files.items():
+            (folder / name).write_text(text, "utf-8")
+        return folder / self.name
 
 
 def pages() -> list[Path]:
@@ -48,9 +59,14 @@ def pages() -> list[Path]:
 def programs() -> Iterator[Program]:
     """Return the programs of all pages."""
     for page in pages():
-        text = page.read_text("utf-8")
+        text, files = page.read_text("utf-8"), dict[str, str]()
         for block in BLOCK.finditer(text):
-            yield Program(page, text.count("\n", 0, block.start(1)) + 1, block[1])
+            language, title, code = block.groups()
+            if language == "python":
+                line = text.count("\n", 0, block.start(3)) + 1
+                yield Program(page, line, title or "program.py", code, dict(files))
+            if title:
+                files[title] = code
 
 
 def check() -> int:
@@ -58,8 +74,9 @@ def check() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for program in programs():
-            stem = re.sub(r"\W", "_", str(program.page.relative_to(ROOT).with_suffix("")))
-            (folder / f"{stem}_{program.line}.py").write_text(program.padded, "utf-8")
+            own = folder / re.sub(r"\W", "_", str(program))
+            own.mkdir()
+            program.write(own)
         settings = {
             "typeCheckingMode": "basic",
             "pythonVersion": "3.11",

@@ -72,7 +72,7 @@ def _docstrings(path: Path, text: str) -> Iterator[str]:
 
 def files() -> list[Path]:
     """Return every file that the rules hold for."""
-    pages = [*ROOT.glob("docs/*.md"), ROOT / "README.md"]
+    pages = [*ROOT.glob("docs/**/*.md"), ROOT / "README.md"]
     return [*sorted((ROOT / "src").rglob("*.py")), *sorted(it for it in pages if it.exists())]
 
 

@@ -8,7 +8,7 @@ import importlib
 import pkgutil
 import runpy
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,13 +18,16 @@ import look_page
 import streamkit
 from page_programs import Program, pages, programs
 
+pytest_plugins = ["pytester"]
+
 PROGRAMS = list(programs())
 EXTRAS = ("fastapi", "langchain", "langgraph", "opentelemetry", "redis", "rich", "starlette")
 
 
 def needs(program: Program) -> Iterator[str]:
-    """The packages of extras that a program imports."""
-    for node in ast.walk(ast.parse(program.code)):
+    """The packages of extras that a program imports, and its files."""
+    files = [text for name, text in program.files.items() if name.endswith(".py")]
+    for node in ast.walk(ast.parse("".join([*files, program.code]))):
         match node:
             case ast.ImportFrom(module=str(module)):
                 names = [module]
@@ -38,23 +41,53 @@ def needs(program: Program) -> Iterator[str]:
             yield from (needed for start, needed in NEEDS.items() if name.startswith(start))
 
 
-@pytest.mark.parametrize("program", PROGRAMS, ids=str)
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> Callable[[Program, Path], Path]:
+    """Writes a program to a folder, and returns its path; it has all it needs to run there."""
+
+    def write(program: Program, folder: Path) -> Path:
+        for needed in needs(program):
+            pytest.importorskip(needed, reason=f"{program} needs {needed}")
+        monkeypatch.chdir(folder)
+        monkeypatch.syspath_prepend(folder)
+        # The demo's graph and the page's own files are new, as in a process of their own.
+        for name in ("streamkit.demo", *(Path(it).stem for it in program.files)):
+            monkeypatch.delitem(sys.modules, name, raising=False)
+        return program.write(folder)
+
+    return write
+
+
+@pytest.mark.parametrize("program", [it for it in PROGRAMS if not it.is_test], ids=str)
 def test_program_runs(
     program: Program,
+    written: Callable[[Program, Path], Path],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Each block is a whole program: it runs alone, in a folder of its own."""
-    for needed in needs(program):
-        pytest.importorskip(needed, reason=f"{program} needs {needed}")
-    monkeypatch.chdir(tmp_path)
-    # Its graph and its conversation are new, as they are in a process of its own.
-    monkeypatch.delitem(sys.modules, "streamkit.demo", raising=False)
-    path = tmp_path / "program.py"
-    path.write_text(program.padded, "utf-8")
-    runpy.run_path(str(path), run_name="__main__")
+    runpy.run_path(str(written(program, tmp_path)), run_name="__main__")
     capsys.readouterr()
+
+
+@pytest.mark.parametrize("program", [it for it in PROGRAMS if it.is_test], ids=str)
+def test_tests_in_pages_pass(
+    program: Program, written: Callable[[Program, Path], Path], pytester: pytest.Pytester
+) -> None:
+    """A block that holds tests runs under pytest."""
+    path = written(program, pytester.path)
+    plugins = (
+        "-p",
+        "no:streamkit",
+        "-p",
+        "streamkit.pytest_plugin",
+        "-p",
+        "no:xdist",
+        "-p",
+        "no:asyncio",
+    )
+    for options in (["--streamkit-update"], []):
+        assert pytester.runpytest_inprocess("-q", *plugins, *options, str(path)).ret == 0
 
 
 def test_few_blocks_are_no_programs() -> None:
