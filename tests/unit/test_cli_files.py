@@ -16,6 +16,7 @@ import streamkit
 from streamkit import Origin, normalize
 from streamkit import events as ev
 from streamkit.__main__ import main
+from streamkit._cli.files import _WIRES
 from streamkit.record import record, record_raw
 from streamkit.wire import ndjson, sse
 
@@ -161,9 +162,7 @@ class TestReplay:
 
 
 class TestConvert:
-    @pytest.mark.parametrize(
-        "target", ["ag-ui", "ai-sdk", "chat", "langgraph", "lines", "ndjson", "openai", "sse"]
-    )
+    @pytest.mark.parametrize("target", [*sorted(_WIRES), "lines"])
     def test_writes_each_format(self, path, target):
         code, out, err = run("convert", path, "--to", target)
         assert (code, err) == (0, "")

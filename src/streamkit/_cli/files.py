@@ -6,7 +6,9 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from importlib import import_module
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -107,37 +109,37 @@ def _timed(events: Iterator[Event], speed: float) -> Iterator[Event]:
 # --- convert
 
 
-def _encoders() -> Mapping[str, Callable[[bool], Encode]]:
-    from ..wire import ag_ui, ai_sdk, chat, langgraph_sse, ndjson, openai_chunks, sse  # noqa: PLC0415  (only convert needs them)
-
-    def lines(_private: bool) -> Encode:
-        transcript = Transcript()
-        return lambda event: (transcript.line(event).encode() + b"\n",)
-
-    return {
-        "ag-ui": lambda private: ag_ui.encoder(private=private).stage(),
-        "ai-sdk": lambda private: ai_sdk.encoder(private=private).stage(),
-        "chat": lambda private: chat.encoder(private=private).stage(),
-        "langgraph": lambda private: langgraph_sse.encoder(private=private).stage(),
-        "lines": lines,
-        "ndjson": lambda private: ndjson.encoder(private=private).stage(),
-        "openai": lambda _private: openai_chunks.encoder().stage(),
-        "sse": lambda private: sse.encoder(private=private).stage(),
-    }
+_WIRES = {
+    "ag-ui": "ag_ui",
+    "ai-sdk": "ai_sdk",
+    "chat": "chat",
+    "langgraph": "langgraph_sse",
+    "ndjson": "ndjson",
+    "openai": "openai_chunks",
+    "openai-responses": "openai_responses",
+    "sse": "sse",
+}
+"""The formats to convert to, by the name of their module in `streamkit.wire`."""
 
 
-_FORMATS = ("ag-ui", "ai-sdk", "chat", "langgraph", "lines", "ndjson", "openai", "sse")
+def _lines(event: Event, transcript: Transcript) -> Iterable[bytes]:
+    return (transcript.line(event).encode() + b"\n",)
 
 
 def _add_convert(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_convert)
-    parser.add_argument("--to", choices=_FORMATS, required=True, help="the format to write")
+    parser.add_argument(
+        "--to", choices=sorted({*_WIRES, "lines"}), required=True, help="the format to write"
+    )
     _add_output(parser)
     parser.add_argument("--private", action="store_true", help="also write what is private")
 
 
 def _convert(arguments: argparse.Namespace) -> int:
-    encode = _encoders()[arguments.to](arguments.private)
+    encode: Encode = partial(_lines, transcript=Transcript())
+    if arguments.to in _WIRES:  # imported here, as only this command needs one
+        wire = import_module(f"streamkit.wire.{_WIRES[arguments.to]}")
+        encode = wire.encoder(private=arguments.private).stage()
     chunks = (chunk for event in events_of(arguments) for chunk in encode(event))
     _write(chunks, arguments.output)
     return 0
