@@ -92,7 +92,11 @@ def _reason(error: Exception) -> str:
 
 
 async def bad_request(_request: Request, error: Exception) -> JSONResponse:
-    """Answer a `BadRequest`: see ``app.add_exception_handler(BadRequest, bad_request)``."""
+    """Answer a `BadRequest`: see ``app.add_exception_handler(BadRequest, bad_request)``.
+
+    The response is ``{"error": …}``, and where a run of that name is going on, its ``id`` too.
+    """
     if not isinstance(error, BadRequest):
         return JSONResponse({"error": "internal error"}, 500)
-    return JSONResponse({"error": str(error)}, error.status)
+    id = getattr(error, "id", None)
+    return JSONResponse({"error": str(error)} | ({"id": id} if id else {}), error.status)
