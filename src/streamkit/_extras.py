@@ -22,11 +22,11 @@ EXTRAS = {
 """For each extra of pyproject.toml: the packages to import, and what needs them."""
 
 
-class MissingExtra(UsageError, ImportError):
+class MissingExtra(UsageError, ModuleNotFoundError):
     """A package of an extra is missing.
 
-    It is an ImportError, too, so that ``try: … except ImportError`` and ``pkgutil.walk_packages``
-    work as with any other package.
+    It is a ModuleNotFoundError, too, so that ``except ImportError``, ``pytest.importorskip`` and
+    ``pkgutil.walk_packages`` work as with any other package.
     """
 
 
