@@ -18,6 +18,7 @@ from contextlib import suppress
 from threading import get_ident
 from typing import Any
 
+from .._drive import Inside
 from .source import CallQueue
 
 __all__ = ["AsyncCallSource", "Sleeper"]
@@ -65,6 +66,8 @@ class _Worker:
         self._queue = queue
         self.reader = Sleeper()
         self.turn: asyncio.Future[None] | None = None  # while the task waits for the reader
+        self._items: object = None
+        self._stopping: asyncio.Task[None] | None = None  # which the loop does not keep
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._run(call))
         self._task.add_done_callback(self._over)
@@ -84,20 +87,25 @@ class _Worker:
 
     async def stop(self) -> None:
         """Cancel the call, and wait until it is over."""
+        inside = Inside(self._items)
         self._task.cancel()
         if not self._task.done():
             await asyncio.wait({self._task})
+        await inside.aclose()
 
     def cancel(self) -> None:
         """Cancel the call, from any thread."""
         if not self._task.done():
             with suppress(RuntimeError):  # the loop is closed
-                self._loop.call_soon_threadsafe(self._task.cancel)
+                self._loop.call_soon_threadsafe(self._stop_soon)
+
+    def _stop_soon(self) -> None:
+        self._stopping = self._loop.create_task(self.stop())
 
     # --- the task's side
 
     async def _run(self, call: Callable[[], AsyncIterator[Any]]) -> None:
-        items = call()
+        self._items = items = call()
         try:
             async for item in items:
                 is_first = self._queue.put(item)

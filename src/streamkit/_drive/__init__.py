@@ -5,6 +5,7 @@ from __future__ import annotations
 from ._normalize import normalize
 from ._pipeline import Pipeline, Stages
 from ._relays import AsyncRelay, Relay
+from ._source import Inside
 from ._stream import OnError
 from ._streams import AsyncEventStream, EventStream
 
@@ -12,6 +13,7 @@ __all__ = [
     "AsyncEventStream",
     "AsyncRelay",
     "EventStream",
+    "Inside",
     "OnError",
     "Pipeline",
     "Relay",

@@ -3,16 +3,23 @@
 A source is up to two objects: what the caller passed, and the iterator over it. A generator is
 both. A v3 run stream is not: closing the iterator over it stops nothing, only the run's own
 ``abort`` does. So both are stopped, the iterator first, each by the first way that it has.
+
+Closing the generator of a chain closes none of those that its steps read from (langchain-core 0.3
+to 1.8: `_atransform_stream_with_config`, `atee`). They are in reference cycles and would wait for the
+garbage collector, and the model's connection with them. `astream_log` and `astream_events` version
+1 even let the run go on. So what LangChain's own frames refer to is stopped as well: `Inside`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from collections import deque
+from collections.abc import Callable, Iterable
+from gc import get_referents
+from typing import Any, TypeAlias, cast
 
 from ..errors import UsageError
 
-__all__ = ["Stop", "require_stream", "resume_of", "stops"]
+__all__ = ["Inside", "Stop", "require_stream", "resume_of", "stops"]
 
 Stop: TypeAlias = Callable[[], Any]
 
@@ -62,6 +69,86 @@ def _stop(target: object, ways: tuple[str, ...]) -> Stop | None:
         if callable(getattr(target, way, None)):
             return lambda: _WAYS[way](target)
     return None
+
+
+class Inside:
+    """The generators and tasks of LangChain's that a source reads from.
+
+    They are what LangChain's own frames refer to, as the source is about to be closed, or as
+    ``error`` has left it. No generator of the application's is among them.
+    """
+
+    def __init__(self, source: object, error: BaseException | None = None) -> None:
+        self._generators: dict[int, Any] = {}  # the outermost first
+        self._tasks: dict[int, Any] = {}
+        unseen: deque[object] = deque([source])
+        traceback = error.__traceback__ if error else None
+        while traceback:
+            unseen.extend(_referents(traceback.tb_frame, traceback.tb_frame.f_locals.values()))
+            traceback = traceback.tb_next
+        while unseen:
+            unseen.extend(self._add(unseen.popleft()))
+        self._generators.pop(id(source), None)
+
+    def _add(self, value: Any) -> Iterable[object]:
+        if hasattr(value, "ag_frame") or hasattr(value, "gi_frame"):
+            found, holder = self._generators, value
+            frame = value.ag_frame if hasattr(value, "ag_frame") else value.gi_frame
+        elif hasattr(value, "get_coro"):
+            holder = value.get_coro()
+            found, frame = self._tasks, getattr(holder, "cr_frame", None)
+        else:
+            return ()
+        if id(value) in found or not _is_langchains(frame):
+            return ()
+        found[id(value)] = value
+        # The iterator of an `async for` is no local variable.
+        return _referents(frame, get_referents(holder))
+
+    def cancel(self) -> None:
+        """Cancel the tasks. To be called before the source is closed, which may wait for them."""
+        for task in self._tasks.values():
+            task.cancel()
+
+    def close(self) -> None:
+        """Close what is left open of a sync source. To be called after that was closed."""
+        for generator in self._generators.values():
+            if not getattr(generator, "gi_running", True):
+                generator.close()
+
+    async def aclose(self) -> None:
+        """Close what is left open. To be called after the source was closed."""
+        if tasks := [task for task in self._tasks.values() if not task.done()]:
+            from asyncio import wait  # noqa: PLC0415  (importing stays light)
+
+            await wait(tasks)
+        for generator in self._generators.values():
+            if not getattr(generator, "ag_running", True):
+                await generator.aclose()
+
+
+_MOST_INSIDE = 100  # branches of a parallel step
+
+
+def _is_langchains(frame: Any) -> bool:
+    module: object = frame.f_globals.get("__name__") if frame else None
+    return isinstance(module, str) and module.startswith("langchain_core.")
+
+
+def _referents(frame: object, values: Iterable[object]) -> Iterable[object]:
+    return _flat(values) if _is_langchains(frame) else ()
+
+
+def _flat(values: Iterable[object], depth: int = 2) -> Iterable[object]:
+    """Yield values, and what short lists, tuples and dicts among them hold."""
+    for value in values:
+        if value.__class__ in {list, tuple} and depth and len(cast("Any", value)) < _MOST_INSIDE:
+            yield from _flat(cast("Any", value), depth - 1)
+        elif value.__class__ is dict and depth and len(cast("Any", value)) < _MOST_INSIDE:
+            inside = cast("dict[object, object]", value)
+            yield from _flat((*inside, *inside.values()), depth - 1)
+        else:
+            yield value
 
 
 def require_stream(source: object) -> None:

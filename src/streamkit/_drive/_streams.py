@@ -31,7 +31,7 @@ from .._protocols import AnyStage, AsyncStageMaker, StageMaker
 from ..events import Event
 from ..folds import Result
 from ..mapping import mapped
-from ._source import Stop
+from ._source import Inside, Stop
 from ._stream import Stream, concurrent_read
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class EventStream(Stream[T_co], Iterator[T_co]):
                     self._end()
                 except BaseException as error:
                     self._fail_or_end(error)
-                    self._close_quietly()
+                    self._close_quietly(error)
                     if not isinstance(error, Exception):
                         raise
             return self._ready.popleft()
@@ -120,14 +120,16 @@ class EventStream(Stream[T_co], Iterator[T_co]):
             finally:
                 self._reading.release()
 
-    def _close_quietly(self) -> None:
+    def _close_quietly(self, error: BaseException | None = None) -> None:
         try:
-            self._close_source()
-        except Exception as error:  # noqa: BLE001  (raised after the closing events)
-            self._add_error(error)
+            self._close_source(error)
+        except Exception as broken:  # noqa: BLE001  (raised after the closing events)
+            self._add_error(broken)
 
-    def _close_source(self) -> None:
+    def _close_source(self, error: BaseException | None = None) -> None:
         with ExitStack() as closing:
+            if not self._ended:
+                closing.callback(Inside(self._source, error).close)
             for stop in reversed(self._stops()):
                 closing.callback(stop)
 
@@ -302,7 +304,7 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
         self._stopping = False
         if isinstance(error, GeneratorExit):  # thrown in where nothing may be awaited any more
             return True
-        await self._close_quietly()
+        await self._close_quietly(error)
         if isinstance(error, self._cancelled):
             return not self._take_back_cancel()
         return not isinstance(error, Exception)
@@ -351,14 +353,18 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
             self._begin()
         self._turn_ends = monotonic() + _TURN
 
-    async def _close_quietly(self) -> None:
+    async def _close_quietly(self, error: BaseException | None = None) -> None:
         try:
-            await self._close_source()
-        except Exception as error:  # noqa: BLE001  (raised after the closing events)
-            self._add_error(error)
+            await self._close_source(error)
+        except Exception as broken:  # noqa: BLE001  (raised after the closing events)
+            self._add_error(broken)
 
-    async def _close_source(self) -> None:
+    async def _close_source(self, error: BaseException | None = None) -> None:
         async with AsyncExitStack() as closing:
+            if not self._ended:
+                inside = Inside(self._source, error)
+                inside.cancel()
+                closing.push_async_callback(inside.aclose)
             for stop in reversed(self._stops(is_async=True)):
                 closing.push_async_callback(_awaited, stop)
 
