@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from .._drive import Inside
 from ..dialects.callbacks import Note, Piece
 from .call_queue import NoteQueue, OrderedNote
 from .stream_order import OrderMarker
@@ -103,4 +104,5 @@ class CallSource(Iterator[Any]):
         """Close the call."""
         close = getattr(self._items, "close", None)
         if close:
+            Inside(self._items).close()
             close()

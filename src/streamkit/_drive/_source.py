@@ -5,9 +5,9 @@ both. A v3 run stream is not: closing the iterator over it stops nothing, only t
 ``abort`` does. So both are stopped, the iterator first, each by the first way that it has.
 
 Closing the generator of a chain closes none of those that its steps read from (langchain-core 0.3
-to 1.8: `_atransform_stream_with_config`, `atee`). They are in reference cycles and would wait for the
-garbage collector, and the model's connection with them. `astream_log` and `astream_events` version
-1 even let the run go on. So what LangChain's own frames refer to is stopped as well: `Inside`.
+to 1.8: `_atransform_stream_with_config`, `atee`). They are in reference cycles and would wait for
+the garbage collector, and the model's connection with them. `astream_log` and `astream_events`
+version 1 even let the run go on. So what LangChain's own frames refer to is stopped, too: `Inside`.
 """
 
 from __future__ import annotations
@@ -75,12 +75,14 @@ class Inside:
     """The generators and tasks of LangChain's that a source reads from.
 
     They are what LangChain's own frames refer to, as the source is about to be closed, or as
-    ``error`` has left it. No generator of the application's is among them.
+    ``error`` has left it. Generators of the application's are not among them.
     """
 
     def __init__(self, source: object, error: BaseException | None = None) -> None:
+        self._given = (source, error)
         self._generators: dict[int, Any] = {}  # the outermost first
         self._tasks: dict[int, Any] = {}
+        self._futures: list[Any] = []  # of threads that read branches of a sync step
         unseen: deque[object] = deque([source])
         traceback = error.__traceback__ if error else None
         while traceback:
@@ -98,6 +100,8 @@ class Inside:
             holder = value.get_coro()
             found, frame = self._tasks, getattr(holder, "cr_frame", None)
         else:
+            if _is_future(value) and not value.done():
+                self._futures.append(value)
             return ()
         if id(value) in found or not _is_langchains(frame):
             return ()
@@ -111,8 +115,18 @@ class Inside:
             task.cancel()
 
     def close(self) -> None:
-        """Close what is left open of a sync source. To be called after that was closed."""
-        for generator in self._generators.values():
+        """Close what a sync source reads from. To be called before the source is closed.
+
+        The generator of a chain's step that is closed reads its input to the end, with all that the
+        model still has to write (langchain-core 1.8, `_transform_stream_with_config`).
+        """
+        if self._futures:
+            from concurrent.futures import wait  # noqa: PLC0415  (importing stays light)
+
+            wait(self._futures)
+            Inside(*self._given).close()  # a frame that runs shows nothing of what it refers to
+            return
+        for generator in reversed(self._generators.values()):
             if not getattr(generator, "gi_running", True):
                 generator.close()
 
@@ -130,9 +144,17 @@ class Inside:
 _MOST_INSIDE = 100  # branches of a parallel step
 
 
+_WALKED = ("langchain_core.", "streamkit.")  # our recorder taps the outputs of steps
+
+
 def _is_langchains(frame: Any) -> bool:
     module: object = frame.f_globals.get("__name__") if frame else None
-    return isinstance(module, str) and module.startswith("langchain_core.")
+    return isinstance(module, str) and module.startswith(_WALKED)
+
+
+def _is_future(value: object) -> bool:
+    cls = value.__class__
+    return cls.__module__ == "concurrent.futures._base" and cls.__name__ == "Future"
 
 
 def _referents(frame: object, values: Iterable[object]) -> Iterable[object]:

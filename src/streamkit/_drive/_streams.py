@@ -128,10 +128,10 @@ class EventStream(Stream[T_co], Iterator[T_co]):
 
     def _close_source(self, error: BaseException | None = None) -> None:
         with ExitStack() as closing:
-            if not self._ended:
-                closing.callback(Inside(self._source, error).close)
             for stop in reversed(self._stops()):
                 closing.callback(stop)
+            if not self._ended:
+                closing.callback(Inside(self._source, error).close)
 
     def __enter__(self) -> Self:
         return self
