@@ -235,6 +235,7 @@ class _Draft:
             if block_id in self._blocks:
                 self._blocks[block_id]["annotations"] = citations
         blocks = list(self._blocks.values())
+        # Chat models return a str where there is nothing but text; many tools rely on it.
         is_text = all(dict_or_empty(it).keys() == {"type", "text"} for it in blocks)
         return "".join(it["text"] for it in blocks) if is_text else blocks
 
@@ -343,6 +344,7 @@ class RunFold:
     def result(self) -> Result:
         """Return the result of the events so far."""
         result = self._result
+        # While nodes run, the last state lacks what they have written since: events have it.
         is_over = result.status in {"completed", "interrupted"}
         result.messages, result.side_messages = self._messages.conversation(is_over=is_over)
         result.text = _last_text(result.messages) or _last_text(result.side_messages)
@@ -446,6 +448,7 @@ class RunFold:
     def _replace_result(self, event: MessageReplaced) -> None:
         """Take over the result of a tool as its node put it into the state."""
         runs = (it for it in reversed(self._result.tools) if it.tool_call_id == event.tool_call_id)
+        # Ids of calls may repeat in a run: the newest run of the call is meant.
         run = next(runs, None)
         if run:
             run.output = fields_of(event.message).get("content")

@@ -163,6 +163,7 @@ class Pump:
         ready: Callable[[], Awaitable[None]] | None = None,
         **options: Any,
     ) -> None:
+        # One stage in the stream's own loop: encoding needs no task and no queue.
         pieces = _stream_of(events).pipe(wire.encoder(**options))
         self._pieces: Pieces = InThread(pieces) if isinstance(pieces, EventStream) else pieces
         self._put = put
@@ -195,6 +196,7 @@ class Pump:
             self._put(piece)
             if self._ready:
                 await self._ready()
+            # An async source that never waits would keep all other clients of the loop waiting.
             if monotonic() > turn:
                 await asyncio.sleep(0)
                 turn = monotonic() + TURN

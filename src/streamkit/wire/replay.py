@@ -126,6 +126,7 @@ class Replay:
         self.last += 1
         self._frames.append(numbered)
         self._size += len(numbered)
+        # One frame is always kept, however large: a reader that waits for it must get it.
         while len(self._frames) > 1 and self._is_full():
             self._join_oldest()
 
@@ -147,6 +148,7 @@ class Replay:
             joined.add(frame)
             part.add(frame)
         self._unsent += part.frames()
+        # A run whose joined text fills half of the bytes cannot be shown whole any more.
         if joined.size > self._max_bytes // 2:
             self._drop_joined()
 

@@ -50,6 +50,7 @@ HEADERS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "content-type": "text/event-stream",
         "cache-control": "no-cache",
+        # nginx buffers whole responses by default; it reads this header.
         "x-accel-buffering": "no",
     }
 )
@@ -81,6 +82,7 @@ def encode(event: object, *, id: str | int | None = None, private: bool = False)
 
 
 def _checked(id: str) -> bytes:
+    # A line end would begin another field; browsers ignore an id with a NUL (WHATWG, 9.2.6).
     if any(end in id for end in "\r\n\0"):
         raise UsageError(f"an id cannot hold a line end or a NUL, got {id!r}; leave them out")
     return id.encode(errors="replace")
@@ -172,6 +174,7 @@ class FrameDecoder:
 
     def _field(self, line: bytes) -> Iterator[MalformedItem]:
         name, _, value = line.partition(b":")
+        # One space after the colon is no part of the value, a second one is.
         text = value.removeprefix(b" ").decode(errors="replace")
         if name == b"data":
             yield from self._add(text, len(line))
@@ -180,6 +183,7 @@ class FrameDecoder:
         elif name == b"id" and "\0" not in text:
             self._id = text
         elif name == b"retry" and text.isascii() and text.isdigit():
+            # (as many digits as a browser keeps exact; more would only cost time)
             self.retry = int(text[:18])
 
     def _add(self, text: str, size: int) -> Iterator[MalformedItem]:
@@ -193,6 +197,7 @@ class FrameDecoder:
             yield MalformedItem(too_long("frame", self._max), text[:80])
 
     def _dispatch(self) -> Iterator[Frame]:
+        # An id is taken over by the blank line, also where the frame has no data.
         self.last_event_id = self._id
         if self._data and not self._is_broken:
             data = "\n".join(self._data)

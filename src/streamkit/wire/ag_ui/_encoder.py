@@ -131,6 +131,7 @@ class Encoder(BaseEncoder):
     def framed(self, item: Any, frames: tuple[bytes, ...]) -> tuple[bytes, ...]:
         """Return the frames of an event, behind the start of the subgraph that it is from."""
         is_speaking = any(it.head for it in self._open.values())
+        # A snapshot in the midst of a text would replace the message that its deltas go to.
         if not (is_speaking or self.is_over):
             frames = (*frames, *self._snapshot())
         origin = getattr(item, "origin", None)
@@ -155,9 +156,12 @@ class Encoder(BaseEncoder):
         yield frame({"type": "RUN_STARTED", **self._run, "protocolVersion": PROTOCOL_VERSION})
 
     def run_end(self, event: RunEnd) -> Frames:
+        # A stream that just ends counts as a success in `@ag-ui/client` 1.0.0, and AG-UI has no
+        # outcome for a run that was cut off: it is an error.
         if event.status == "incomplete":
             return self._finish({**_CUT_OFF, **usage(event)}, event.status)
         end: Fields = {"type": "RUN_FINISHED", **self._run}
+        # An optional field is left out, never null: the client's schema refuses a null.
         if event.output is not None:
             end["result"] = event.output
         end["outcome"] = outcome(event.status, self._interrupts)
@@ -239,6 +243,7 @@ class Encoder(BaseEncoder):
         self.conversation.begin(id["messageId"], "reasoning", self._whence(event))
         self._open_part(event, "REASONING_MESSAGE_CONTENT", id, *ends)
         start = {"type": "REASONING_MESSAGE_START", **id, "role": "reasoning"}
+        # Reasoning is a span around a message, each with a start and an end of its own.
         yield frame({"type": "REASONING_START", **id, **self._tag(event)})
         yield frame({**start, **self._whence(event)})
 
@@ -288,6 +293,7 @@ class Encoder(BaseEncoder):
         """Write a call that no model was seen to write."""
         call = self.calls[event.tool_call_id]
         call.is_shown = True
+        # Arguments are always a JSON text: AG-UI has no parsed form of them.
         args = dump_plain(input or {}).decode()
         tag = self._tag(event)
         self.conversation.call(call.id, call.id, event.name, args, tag)
@@ -306,6 +312,7 @@ class Encoder(BaseEncoder):
         return self._result(event, event.tool_call_id, content, artifact=event.artifact)
 
     def tool_error(self, event: ToolError) -> Frames:
+        # AG-UI's result event has no field for a failure: `metadata` holds its name.
         text = error_text(event.error) if self._private else FAILED
         return self._result(event, event.tool_call_id, text, status="error", error=event.error.name)
 
@@ -339,6 +346,7 @@ class Encoder(BaseEncoder):
         if last is None:
             return (whole,)
         changes = patch(last[0], state)
+        # The client only warns of a patch that does not apply: it is made from what was sent last.
         delta = frame({"type": "STATE_DELTA", "delta": changes})
         return (min(delta, whole, key=len),) if changes else ()
 

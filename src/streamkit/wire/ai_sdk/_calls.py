@@ -168,6 +168,7 @@ class CallEncoder(BaseEncoder):
 
     def end_calls(self, why: str) -> Iterator[bytes]:
         """End the calls that get no result any more."""
+        # A call without its input or its result stays a spinner for ever: no client ends it.
         for id in list(self._heads):
             yield self._bad_input(self.calls[id], "", why)
         self._heads.clear()

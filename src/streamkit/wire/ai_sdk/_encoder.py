@@ -137,8 +137,10 @@ class Encoder(CallEncoder):
         if self._in_step:
             yield chunk("finish-step")
         if usage:
+            # The only place for tokens in a UI message stream.
             yield chunk("message-metadata", messageMetadata={"usage": usage_form(usage)})
         yield last
+        # Clients skip it wherever it stands; the SDK's own servers end with it.
         yield DONE
 
     # --- messages
@@ -238,6 +240,7 @@ class Encoder(CallEncoder):
     def _source(self, source: Source, **about: Any) -> bytes:
         self._sources += 1
         fields: dict[str, Any] = {"sourceId": f"source-{self._sources}", "title": source.title}
+        # `source-url` demands a url; `source-document` a media type and a title (ai 5 to 7).
         fields |= {"url": source.url} if source.url else {"mediaType": "text/plain"}
         metadata = {"providerMetadata": {"streamkit": about}} if about else None
         return chunk("source-url" if source.url else "source-document", metadata, **fields)

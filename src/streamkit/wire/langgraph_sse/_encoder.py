@@ -109,6 +109,7 @@ class Encoder(BaseEncoder):
         if event.status == "incomplete":
             yield from self._end("error", _CUT_OFF)
         else:
+            # `useStream` ignores it; Agent Servers send it, and other clients wait for it.
             end = {"run_id": self._ids[0], "status": _STATUS[event.status]}
             yield from self._end("end", end)
 
@@ -122,6 +123,7 @@ class Encoder(BaseEncoder):
     # --- messages
 
     def message_start(self, event: MessageStart) -> Frames:
+        # The client drops a message without an id, and adds up chunks that share one.
         chunks = Chunks(event, private=self._private)
         about = dump_plain(metadata(event.origin, private=self._private))
         self._messages[event.message_id] = (chunks, about)
@@ -310,6 +312,7 @@ class Encoder(BaseEncoder):
         return (self._frame(mode, origin, data),) if wanted else ()
 
     def _frame(self, name: str, origin: Origin, data: bytes) -> bytes:
+        # A graph's path stands in the event's name: `messages|agent:1`.
         key = (name, origin.namespace)
         head = self._heads.get(key) or self._heads.setdefault(key, _head(name, *origin.namespace))
         number = b"" if self._numbers is None else b"id: %d\n" % next(self._numbers)
