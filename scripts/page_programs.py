@@ -20,6 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+OUTPUT = re.compile(r"\n\n```text\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 RULES = "E,F,I,B,UP"
 
 
@@ -32,6 +33,8 @@ class Program:
     name: str
     code: str
     files: dict[str, str]
+    output: str | None
+    """The block of text right below it: what it prints."""
 
     def __str__(self) -> str:
         """Return where it is: ``docs/run.md:12``."""
@@ -64,7 +67,9 @@ def programs() -> Iterator[Program]:
             language, title, code = block.groups()
             if language == "python":
                 line = text.count("\n", 0, block.start(3)) + 1
-                yield Program(page, line, title or "program.py", code, dict(files))
+                below = OUTPUT.match(text, block.end())
+                output = below and below[1]
+                yield Program(page, line, title or "program.py", code, dict(files), output)
             if title:
                 files[title] = code
 

@@ -6,6 +6,7 @@ import ast
 import doctest
 import importlib
 import pkgutil
+import re
 import runpy
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ import events_page
 import look_page
 import streamkit
 from page_programs import Program, pages, programs
+from streamkit.dialects.registered import REGISTERED
 
 pytest_plugins = ["pytester"]
 
@@ -42,7 +44,7 @@ def needs(program: Program) -> Iterator[str]:
 
 
 @pytest.fixture
-def written(monkeypatch: pytest.MonkeyPatch) -> Callable[[Program, Path], Path]:
+def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Program, Path], Path]]:
     """Writes a program to a folder, and returns its path; it has all it needs to run there."""
 
     def write(program: Program, folder: Path) -> Path:
@@ -55,7 +57,11 @@ def written(monkeypatch: pytest.MonkeyPatch) -> Callable[[Program, Path], Path]:
             monkeypatch.delitem(sys.modules, name, raising=False)
         return program.write(folder)
 
-    return write
+    before = dict(REGISTERED)
+    REGISTERED.clear()
+    yield write
+    REGISTERED.clear()
+    REGISTERED.update(before)
 
 
 @pytest.mark.parametrize("program", [it for it in PROGRAMS if not it.is_test], ids=str)
@@ -65,9 +71,12 @@ def test_program_runs(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Each block is a whole program: it runs alone, in a folder of its own."""
+    """Each block is a whole program: it runs alone, and prints what the page shows below it."""
     runpy.run_path(str(written(program, tmp_path)), run_name="__main__")
-    capsys.readouterr()
+    printed = capsys.readouterr().out
+    if program.output is not None:
+        shown = re.escape(program.output.strip()).replace("…", "(?s:.*)")
+        assert re.fullmatch(shown, printed.strip()), printed
 
 
 @pytest.mark.parametrize("program", [it for it in PROGRAMS if it.is_test], ids=str)
