@@ -254,11 +254,14 @@ async def test_a_run_is_stopped():
         async for event in thread.stream():
             seen.append(event)
             if run_id and len(text_of(seen)) > 9:
+                [run] = (await thread.http.get("/threads/t1/runs")).json()
+                assert run == {"run_id": run_id, "thread_id": "t1", "status": "running"}
                 for id, status in (("another", 404), (run_id, 204), (run_id, 204)):
                     answer = await thread.http.post(f"/threads/t1/runs/{id}/cancel?wait=0")
                     assert answer.status_code == status
                 run_id = ""
         assert seen[-1]["params"]["data"]["event"] == "interrupted"
+        assert (await thread.http.get("/threads/t1/runs")).json() == []
         # The half message, which the state does not hold, is taken back.
         before, after = [it["params"]["data"] for it in seen if it["method"] == "values"][-2:]
         assert [it["type"] for it in before["messages"]] == ["human", "ai"]
@@ -437,7 +440,8 @@ async def test_nothing_happens_before_a_request_is_authorized():
             answer = await thread.http.post(f"/threads/t1/{path}", json=body)
             assert (answer.status_code, answer.json()["message"]) == (404, "no such thread")
         assert await thread.state() == 404
-        assert calls == [(None, "t1")] * 5
+        assert (await thread.http.get("/threads/t1/runs")).status_code == 404
+        assert calls == [(None, "t1")] * 6
         thread.http.headers["x-user"] = "ann"
         assert await thread.state() == 404
         await thread.start()

@@ -105,6 +105,7 @@ def agent_protocol_routes(
         threads.route("POST", "stream/events", threads.stream),
         threads.route("GET", "state", threads.state),
         threads.route("POST", "history", threads.history),
+        threads.route("GET", "runs", threads.list),
         threads.route("POST", "runs/{run_id}/cancel", threads.cancel),
     ]
 
@@ -238,6 +239,12 @@ class _Threads:
             return JSONResponse([self._form(it) async for it in states])
         except ValueError:  # (the graph has no subgraph of that name)
             return JSONResponse([])
+
+    async def list(self, request: Request, thread: str) -> Response:  # noqa: ARG002
+        """Return the run that goes on: after a reload the client does not know its id."""
+        id = await self._runs.current(thread)
+        about = {"run_id": id, "thread_id": thread, "status": "running"}
+        return JSONResponse([about] if id else [])
 
     async def cancel(self, request: Request, thread: str) -> Response:
         """Stop a run of a thread."""
