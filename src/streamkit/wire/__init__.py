@@ -1,7 +1,7 @@
 """Events as bytes: for a browser (`sse`), a program (`ndjson`) or a chat window (`chat`).
 
 And for other people's frontends, each a module that you import: `ai_sdk`, `ag_ui`,
-`langgraph_sse`, `openai_chunks` and `openai_responses`.
+`agent_protocol`, `langgraph_sse`, `openai_chunks` and `openai_responses`.
 
 >>> from streamkit import normalize
 >>> frames = normalize(["Hel", "lo"]).pipe(sse.encoder())
