@@ -207,7 +207,10 @@ class ScriptedChatModel(BaseChatModel):
             yield ChatGenerationChunk(message=chunk)
 
     def _chunks(self, reply: Reply) -> Iterator[AIMessageChunk]:
-        yield from reply.chunks or self._content(reply)
+        # Copies: langchain-core writes the id of the run into the chunk that it is given.
+        yield from (
+            (it.model_copy() for it in reply.chunks) if reply.chunks else self._content(reply)
+        )
         if reply.error:
             raise reply.error
         if not reply.chunks:

@@ -75,6 +75,15 @@ def test_it_sends_chunks_as_they_are():
     ]
 
 
+def test_it_sends_its_chunks_again_under_the_id_of_the_next_run():
+    """langchain-core writes the run's id into a chunk without one."""
+    model = ScriptedChatModel(script=[Reply(chunks=(AIMessageChunk("a"), AIMessageChunk("b")))])
+    for _ in range(2):
+        assert len({chunk.id for chunk in model.stream("Hi")}) == 1
+    first, second = (next(model.stream("Hi")).id for _ in range(2))
+    assert first != second
+
+
 def test_arguments_may_be_broken():
     model = ScriptedChatModel(
         script=[Reply(tool_calls=(Call("f", "oops", "c"),), finish_reason="length")]
