@@ -152,6 +152,7 @@ async def test_a_source_that_never_waits_does_not_stall_the_loop(
 ) -> None:
     """It lets the loop run whenever its turn is over; here a turn takes no time."""
     monkeypatch.setattr("streamkit._drive._streams._TURN", 0)
+    monkeypatch.setattr("streamkit._drive._streams._LOOKS", 1)
 
     async def always_ready() -> AsyncIterator[str]:
         for _ in range(1000):

@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Message", "Outlet"]
 
+_IS_REASONING = {"text": False, "thinking": True, "reasoning": True}
+"""The types of blocks that hold text under the name of their type."""
+
 
 class Outlet(Protocol):
     """The receiver of a message's events, and its clock."""
@@ -88,6 +91,8 @@ class Message:
         self._refusal: Refusal | None = None
         self._refusals: list[str] = []
         self._begun: list[Call] = []
+        self._chunk_class: type[Any] | None = None  # of the last chunk that was read field by field
+        self._chunk_id: str | None = None
         self._marks_last_chunk = False
         self._usage = UsageReports()
         self._metadata: dict[str, Any] = {}
@@ -102,41 +107,95 @@ class Message:
 
     # --- chunks and whole messages
 
-    def try_append_text(self, chunk: Any) -> bool:
-        """Append a chunk that has only more of the same text, and return whether it has.
+    def delta_of(  # noqa: PLR0911  (one test after the other)
+        self, chunk: Any, clock: Callable[[], float] | None = None
+    ) -> Event | None:
+        """Return the delta of a chunk that only continues the open block or call, as most do.
 
-        Most chunks do. The class and the id are those of one that was read field by field, so
-        only the fields that a chunk may have besides its text are looked at.
+        Return None for any other, which `add_chunk` reads. Class and id are those of the last chunk
+        that it read, so only the fields that a chunk may have besides its content are looked at.
+
+        ``clock`` returns the time, unless the outlet has it.
         """
-        block = self._text
         try:
+            fields = (
+                chunk.__dict__
+            )  # one attribute of a pydantic object costs as much as three keys
             if (
-                block is None
-                or chunk.__class__ is not block.chunk_class
-                or chunk.id != block.chunk_id
-                or chunk.tool_call_chunks
-                or chunk.additional_kwargs
-                or chunk.usage_metadata
-                or (self._marks_last_chunk and chunk.chunk_position)
-                or chunk.content.__class__ is not str
-                or (chunk.response_metadata and chunk.response_metadata != self._last_metadata)
+                type(chunk) is not self._chunk_class
+                or fields["id"] != self._chunk_id
+                or fields["additional_kwargs"]
+                or fields["usage_metadata"]
+                or (self._marks_last_chunk and fields["chunk_position"])
+                or ((metadata := fields["response_metadata"]) and metadata != self._last_metadata)
             ):
-                return False
-        except Exception:  # noqa: BLE001  (metadata may hold arrays, which raise when compared)
-            return False
-        if text := chunk.content:  # `try_append`, without the call: most events are made here
-            block.parts.append(text)
-            outlet = self._outlet
-            outlet.events.append(
-                TextDelta(
-                    origin=self.origin,
-                    timestamp=outlet.now,
-                    message_id=self.message_id,
-                    block_id=block.block_id,
-                    text=text,
-                )
-            )
-        return True
+                return None
+            content, block = fields["content"], self._text
+            if fields["tool_call_chunks"]:
+                return self._args_delta(content, fields["tool_call_chunks"], clock)
+            if block is None or not content:
+                return None
+            if type(content) is not str:
+                return self._block_delta(block, content, clock)
+        except Exception:  # noqa: BLE001  (garbage; metadata may hold arrays, which cannot be compared)
+            return None
+        if block.index is not None or block.is_reasoning:
+            return None
+        block.parts.append(content)  # `_delta`, without the call: most events are made here
+        return TextDelta(
+            origin=self.origin,
+            timestamp=clock() if clock else self._outlet.now,
+            message_id=self.message_id,
+            block_id=block.block_id,
+            text=content,
+        )
+
+    def _block_delta(
+        self, open: TextBlock, content: list[Any], clock: Callable[[], float] | None
+    ) -> Event | None:
+        """Return the delta of one block that has an index and text, and nothing beside."""
+        (block,) = content
+        kind, index = block["type"], block["index"]
+        text = block[kind]
+        if (
+            len(block) != 3  # noqa: PLR2004  (type, index and text)
+            or index != open.index
+            or _IS_REASONING[kind] is not open.is_reasoning
+            or type(text) is not str
+            or not text
+        ):
+            return None
+        open.redacted = False
+        return self._delta(open, text, clock)
+
+    def _args_delta(
+        self, content: Any, pieces: list[Any], clock: Callable[[], float] | None
+    ) -> ToolCallDelta | None:
+        """Return the delta of one piece of the call that is being written."""
+        (piece,), call = pieces, self.calls.current
+        args = piece["args"]
+        if (
+            call is None
+            or not call.has_begun
+            or call.is_over
+            or piece["index"] != call.index
+            or piece["id"]
+            or piece["name"]
+            or type(args) is not str
+            or not args
+            or self.finish_reason
+            or (content and (len(content) > 1 or content[0]["type"] != "input_json_delta"))
+        ):
+            return None
+        call.parts.append(args)
+        return ToolCallDelta(
+            origin=self.origin,
+            timestamp=clock() if clock else self._outlet.now,
+            message_id=self.message_id,
+            block_id=call.block_id,
+            tool_call_id=call.id,
+            args=args,
+        )
 
     def add_chunk(self, chunk: object) -> None:
         """Add the content of an AIMessageChunk."""
@@ -146,9 +205,7 @@ class Message:
         if self._marks_last_chunk:
             self.marks_its_end = self._is_models_own
             self.has_last_chunk = fields["chunk_position"] == "last"
-        block = self._text
-        if block and block.index is None and not block.is_reasoning:
-            block.chunk_class, block.chunk_id = chunk.__class__, fields["id"]
+        self._chunk_class, self._chunk_id = type(chunk), fields["id"]
 
     def add_whole(self, fields: Fields) -> None:
         """Add the content of a whole message (as its dict of fields)."""
@@ -171,28 +228,18 @@ class Message:
 
     def text(self, text: str, index: object = None) -> None:
         """Add text."""
-        if text.__class__ is not str:
+        if type(text) is not str:
             text = plain_text(text, "text", self)
-        if text and not self.try_append(text, index):
-            self.try_append(text, self._text_at(index, is_reasoning=False).index)
+        if text:
+            block = self._text_at(index, is_reasoning=False)
+            self._outlet.events.append(self._delta(block, text))
 
-    def try_append(self, text: str, index: object = None) -> bool:
-        """Add text if the block at ``index`` is the one that is open, and return whether it is."""
+    def text_delta(self, text: str, index: object) -> Event | None:
+        """Return the delta of text if the block at ``index`` is the one that is open, else None."""
         block = self._text
         if block is None or block.index is not index or block.is_reasoning:
-            return False
-        block.parts.append(text)
-        outlet = self._outlet
-        outlet.events.append(
-            TextDelta(
-                origin=self.origin,
-                timestamp=outlet.now,
-                message_id=self.message_id,
-                block_id=block.block_id,
-                text=text,
-            )
-        )
-        return True
+            return None
+        return self._delta(block, text)
 
     def reasoning(
         self,
@@ -209,17 +256,7 @@ class Message:
         block.redacted = redacted
         block.signature = signature or block.signature
         if text:
-            block.parts.append(text)
-            outlet = self._outlet
-            outlet.events.append(
-                ReasoningDelta(
-                    origin=self.origin,
-                    timestamp=outlet.now,
-                    message_id=self.message_id,
-                    block_id=block.block_id,
-                    text=text,
-                )
-            )
+            self._outlet.events.append(self._delta(block, text))
 
     def tool_call(
         self,
@@ -381,6 +418,18 @@ class Message:
         self._emit(ReasoningStart if is_reasoning else TextStart, block_id=block.block_id)
         return block
 
+    def _delta(
+        self, block: TextBlock, text: str, clock: Callable[[], float] | None = None
+    ) -> Event:
+        block.parts.append(text)
+        return (ReasoningDelta if block.is_reasoning else TextDelta)(
+            origin=self.origin,
+            timestamp=clock() if clock else self._outlet.now,
+            message_id=self.message_id,
+            block_id=block.block_id,
+            text=text,
+        )
+
     def _end_text(self) -> None:
         """End the open block of text, of reasoning, or of a refusal."""
         block, self._text = self._text, None
@@ -424,17 +473,7 @@ class Message:
             self._add_args(call, args)
 
     def _add_args(self, call: Call, args: str) -> None:
-        outlet = self._outlet
-        outlet.events.append(
-            ToolCallDelta(
-                origin=self.origin,
-                timestamp=outlet.now,
-                message_id=self.message_id,
-                block_id=call.block_id,
-                tool_call_id=call.id,
-                args=args,
-            )
-        )
+        self._emit(ToolCallDelta, block_id=call.block_id, tool_call_id=call.id, args=args)
 
     def _leave_call(self) -> None:
         call = self.calls.leave()

@@ -10,8 +10,6 @@ class TextBlock:
 
     __slots__ = (
         "block_id",
-        "chunk_class",
-        "chunk_id",
         "index",
         "is_reasoning",
         "parts",
@@ -26,9 +24,6 @@ class TextBlock:
         self.parts: list[str] = []
         self.signature: str | None = None
         self.redacted = False
-        # Of the last chunk that was read field by field.
-        self.chunk_class: object = None
-        self.chunk_id: str | None = None
 
     def takes(self, index: object, signature: str | None) -> bool:
         """Return whether a piece with this index and signature belongs to this block."""

@@ -24,6 +24,7 @@ from ._recording import FOLDED, NOTHING, Recording
 __all__ = ["Pipeline", "Stages"]
 
 Feed = Callable[[Any], Iterable[Any]]
+DeltaOf = Callable[[Any], Any]
 
 _LISTED: frozenset[type] = frozenset({list, tuple})
 
@@ -40,6 +41,8 @@ class Stages:
         """The classes of outputs that the driver adds to the recording."""
         self.feed: Feed = self._feed_through
         """Returns what a raw item causes."""
+        self.delta_of: DeltaOf | None = None
+        """Returns the one delta that a raw item is, or None where `feed` must read it."""
         self._stages: list[Stage[Any, Any]] = []
         self._only: Stage[Any, Any] | None = None
         self._events_end: int | None = None  # the number of stages that pass events on
@@ -123,6 +126,10 @@ def _items_of(stage: object, made: Any) -> Iterable[Any]:
     return items
 
 
+def _no_delta(_raw: object) -> None:
+    """Return None: an adapter that is no `Reader` has no short way."""
+
+
 def _and_then_raise(items: Iterable[Any], error: Exception) -> Iterator[Any]:
     yield from items
     raise error
@@ -147,6 +154,7 @@ class Pipeline(Stages):
         self._asked_at: float | None = None
         self._reader: Adapter | None = None
         self._read: Feed = self._read_first
+        self._delta_of: DeltaOf = _no_delta
         self.feed = self._read
         if dialect:
             reader_for(dialect, **self._options)  # or it is refused only when the first item comes
@@ -155,6 +163,7 @@ class Pipeline(Stages):
         """Put a stage behind the others."""
         super().add_stage(stage)
         self.feed = self._read_through
+        self.delta_of = None
 
     def begin(self) -> None:
         """The first item is asked for: this is when the run starts."""
@@ -169,15 +178,20 @@ class Pipeline(Stages):
         return self.through(self._stamped(self._any_reader().fail(error)))
 
     def _read_through(self, raw: object) -> Iterable[Any]:
-        events: Any = self._read(raw)
-        if not self._only or events.__class__ is not list or len(events) != 1:
-            return self.through(events)
-        event = events[0]  # no other item that an error could cost
+        event = self._delta_of(raw)
+        if event is None:
+            events: Any = self._read(raw)
+            if events.__class__ is not list or len(events) != 1:
+                return self.through(events)
+            event = events[0]
+        if not self._only:
+            return self.through((event,))
+        # One item and one stage: no other item that an error could cost.
         if self._events_end == 0:
             if event.__class__ in FOLDED:
                 self.recording.add(event)
         elif self._events_end is None:
-            return self.through(events)
+            return self.through((event,))
         made: Iterable[Any] = self._only(event)
         return made if type(made) in _LISTED else _items_of(self._only, made)
 
@@ -186,8 +200,10 @@ class Pipeline(Stages):
         events = reader.feed(raw)
         if events:
             self._read = reader.feed
+            self._delta_of = getattr(reader, "delta_of", _no_delta)
             if not self._stages:
                 self.feed = self._read
+                self.delta_of = self._delta_of
         return self._stamped(events)
 
     def _reader_of(self, raw: object) -> Adapter:

@@ -22,7 +22,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack
 from math import inf
-from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
@@ -50,6 +49,7 @@ T_co = TypeVar("T_co", covariant=True)
 _LISTED = frozenset({list, tuple})  # and not still to be made
 _SOMEBODY = object()  # who reads where there are no tasks of asyncio
 _TURN = 0.01  # seconds after which a source that never waits lets the loop run
+_LOOKS = 8  # items from one look at the clock for that to the next
 
 
 class EventStream(Stream[T_co], Iterator[T_co]):
@@ -57,15 +57,17 @@ class EventStream(Stream[T_co], Iterator[T_co]):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._reading = Lock()
+        self._free = [True]  # one item while nobody reads; to pop and to append are atomic
 
     def __iter__(self) -> Self:
         self._require_unread()
         return self
 
     def __next__(self) -> T_co:  # noqa: C901  (one loop, read from top to bottom)
-        if not self._reading.acquire(blocking=False):
-            raise concurrent_read()
+        try:
+            self._free.pop()
+        except IndexError:
+            raise concurrent_read() from None
         try:
             while not self._ready:
                 if self._done:
@@ -74,7 +76,12 @@ class EventStream(Stream[T_co], Iterator[T_co]):
                 try:
                     if not self._begun:
                         self._begin()
-                    outputs: Any = self._pipeline.feed(self._pull())
+                    raw = self._pull()
+                    delta_of = self._pipeline.delta_of
+                    delta: T_co | None = delta_of(raw) if delta_of else None
+                    if delta is not None:
+                        return delta
+                    outputs: Any = self._pipeline.feed(raw)
                     if outputs.__class__ in _LISTED and len(outputs) == 1:  # as most items give
                         only: T_co = outputs[0]
                         if only.__class__ in self._pipeline.recorded:
@@ -90,7 +97,7 @@ class EventStream(Stream[T_co], Iterator[T_co]):
                         raise
             return self._ready.popleft()
         finally:
-            self._reading.release()
+            self._free.append(True)
             if self._stopping:
                 self._stop_if_unread()
 
@@ -100,25 +107,33 @@ class EventStream(Stream[T_co], Iterator[T_co]):
         Any thread may call it at any time. While another one waits for the source, that one closes
         it as soon as the source gives something.
         """
-        if self._reading.acquire(blocking=False):
+        if self._is_taken():
             try:
                 self._fail(GeneratorExit())
                 self._close_source()
             finally:
-                self._reading.release()
+                self._free.append(True)
         else:
             self._stopping = True
             self._stop_if_unread()
 
     def _stop_if_unread(self) -> None:
         """Close the stream as requested, unless it is being read: then the reader closes it."""
-        if self._reading.acquire(blocking=False):
+        if self._is_taken():
             self._stopping = False
             try:
                 self._fail(GeneratorExit())
                 self._close_quietly()
             finally:
-                self._reading.release()
+                self._free.append(True)
+
+    def _is_taken(self) -> bool:
+        """Take the stream as a reader does; return whether it was free."""
+        try:
+            self._free.pop()
+        except IndexError:
+            return False
+        return True
 
     def _close_quietly(self, error: BaseException | None = None) -> None:
         try:
@@ -222,6 +237,7 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
         self._reader: object = None  # the task that reads
         self._this_task: Callable[[], Any] | None = None
         self._turn_ends = 0.0
+        self._until_look = 0  # items
         self._cancels: int | None = None  # of the reader, before the stop button cancelled it
         self._cancelled: type[BaseException] = GeneratorExit  # until asyncio is known to run
         self._released: list[asyncio.Future[None]] = []
@@ -240,9 +256,16 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
                     self._raise_error()
                     raise StopAsyncIteration
                 try:
-                    if monotonic() > self._turn_ends:
-                        await self._end_turn()
-                    outputs: Any = self._pipeline.feed(await self._pull())
+                    if self._until_look:
+                        self._until_look -= 1
+                    else:
+                        await self._look_at_clock()
+                    raw = await self._pull()
+                    delta_of = self._pipeline.delta_of
+                    delta: T_co | None = delta_of(raw) if delta_of else None
+                    if delta is not None:
+                        return delta
+                    outputs: Any = self._pipeline.feed(raw)
                     if outputs.__class__ in _LISTED and len(outputs) == 1:  # as most items give
                         only: T_co = outputs[0]
                         if only.__class__ in self._pipeline.recorded:
@@ -257,8 +280,6 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
             if self._stopping:
                 await self._stop_now()
             self._reader = None
-            if self._released:
-                self._release()
 
     async def aclose(self) -> None:
         """Stop: close the source. What is still to be read are the closing events.
@@ -301,7 +322,6 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
             self._end()
         else:
             self._fail_or_end(error)
-        self._stopping = False
         if isinstance(error, GeneratorExit):  # thrown in where nothing may be awaited any more
             return True
         await self._close_quietly(error)
@@ -313,20 +333,19 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
         """Close the stream, as another task or thread has requested of this reader."""
         self._stopping = False
         self._take_back_cancel()
-        self._fail(GeneratorExit())
-        await self._close_quietly()
+        if not self._done:
+            self._fail(GeneratorExit())
+            await self._close_quietly()
+        waiting, self._released = self._released, []
+        for released in waiting:
+            if not released.done():
+                released.set_result(None)
 
     def _take_back_cancel(self) -> bool:
         """Take back the stop button's own cancelling; return whether there is no other."""
         before, self._cancels = self._cancels, None
         reader: Any = self._reader
         return before is not None and reader.uncancel() <= before
-
-    def _release(self) -> None:
-        waiting, self._released = self._released, []
-        for released in waiting:
-            if not released.done():
-                released.set_result(None)
 
     def _find_task(self) -> object:
         """Return the task that reads; without asyncio, such as under trio, anything does."""
@@ -343,15 +362,18 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
         self._this_task = current_task
         return task
 
-    async def _end_turn(self) -> None:
-        """Let other tasks run: a source that is always ready would never let them."""
-        from asyncio import sleep  # noqa: PLC0415  (as above)
-
-        if self._begun:
-            await sleep(0)
-        else:
+    async def _look_at_clock(self) -> None:
+        """Let other tasks run if it is time: a source that is always ready would never let them."""
+        self._until_look = _LOOKS - 1
+        if not self._begun:
             self._begin()
-        self._turn_ends = monotonic() + _TURN
+        elif monotonic() <= self._turn_ends:
+            return
+        else:
+            from asyncio import sleep  # noqa: PLC0415  (as above)
+
+            await sleep(0)
+        self._turn_ends = max(self._turn_ends, monotonic() + _TURN)
 
     async def _close_quietly(self, error: BaseException | None = None) -> None:
         try:

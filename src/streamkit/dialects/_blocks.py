@@ -24,6 +24,7 @@ from .._core.message import Message
 from .._core.metadata import usage_of
 from .._fields import Fields, dict_or_empty, json_text
 from ..errors import MalformedItem
+from ..events import Event
 
 __all__ = ["BlockEvents"]
 
@@ -75,16 +76,18 @@ class BlockEvents:
             case other:
                 raise MalformedItem(f"no protocol event is named {other!r}", event)
 
-    def try_append_text(self, event: Fields) -> bool:
-        """Add a delta that continues the open block's text, and return whether it does."""
+    def delta_of(self, event: Fields) -> Event | None:
+        """Return the delta of an event that continues the open block's text, else None."""
         delta = event.get("delta")
         if delta is None or delta["type"] != "text-delta":
-            return False
+            return None
         block, text = self._blocks.get(event["index"]), delta["text"]
-        if block is None or not self.message.try_append(text, block):
-            return False
-        block.pieces.append(text)
-        return True
+        if block is None or not text or type(text) is not str:
+            return None
+        made = self.message.text_delta(text, block)
+        if made:
+            block.pieces.append(text)
+        return made
 
     def _block(self, index: object) -> _Block:
         block = self._blocks.get(index)

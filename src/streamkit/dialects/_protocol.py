@@ -20,6 +20,7 @@ from .._core.message import Message
 from .._core.origin import checkpoint_ns, is_internal
 from .._fields import Fields, dict_or_empty
 from ..errors import MalformedItem
+from ..events import Event
 from ..values import Origin
 from ._blocks import BlockEvents
 
@@ -65,16 +66,16 @@ class ProtocolMessages:
         else:
             raise MalformedItem(f"expected a message or a protocol event, got {raw!r:.200}", raw)
 
-    def try_append_text(self, raw: Any) -> bool:
-        """Add a delta that continues a text, as most do, and return whether it was one."""
+    def delta_of(self, raw: Any) -> Event | None:
+        """Return the delta of an event that only continues a text, as most do, else None."""
         if raw.__class__ is not tuple:
-            return False
+            return None
         event, metadata = raw
         message = self._by_run.get(metadata.get("run_id"))
         if message is None or message.reader is None or event.__class__ is not dict:
-            return False
-        is_more: bool = message.reader.try_append_text(event)
-        return is_more
+            return None
+        delta: Event | None = message.reader.delta_of(event)
+        return delta
 
     # --- protocol events
 

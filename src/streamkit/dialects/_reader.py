@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from .._core.assembly import Assembly
 from .._core.results import error_info
@@ -51,6 +52,10 @@ class Reader(ABC):
     def final_status(self) -> Status:
         """Return how the run ended, once the source has no more items."""
         return "interrupted" if self.assembly.interrupted else "completed"
+
+    def delta_of(self, raw: Any) -> Event | None:  # noqa: ARG002  (a short way that few dialects need)
+        """Return the delta of an item that only continues what is open, or None: see `feed`."""
+        return None
 
     def feed(self, raw: object) -> Sequence[Event]:
         """Return the events that ``raw`` causes."""

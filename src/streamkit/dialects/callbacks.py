@@ -30,7 +30,7 @@ from msgspec.structs import replace
 from .._core.json_message import JsonMessage
 from .._core.kinds import fields_of, kind_of
 from .._core.writes import channel_writes, messages_in
-from ..events import Custom, StepDelta
+from ..events import Custom, Event, StepDelta
 from ..values import Origin, Status, StepKind
 from ._reader import Reader
 from .chunks import ChunksReader, is_cumulative
@@ -106,6 +106,14 @@ class CallbackReader(RunReader):
         self._unidentified: list[tuple[Path, object]] = []
         self._bare = ChunksReader(assembly=self.assembly, **options)
 
+    def delta_of(self, raw: Any) -> Event | None:
+        """Return the delta of a piece that only continues its message."""
+        message = self._by_run.get(raw.run["run_id"]) if type(raw) is Piece else None
+        if message is None:
+            return None
+        self.assembly.now = raw.timestamp
+        return message.delta_of(raw.chunk)
+
     def read(self, raw: object) -> None:
         """Read one note, or one item of the call, into the assembly."""
         if isinstance(raw, Piece):
@@ -117,9 +125,7 @@ class CallbackReader(RunReader):
 
     def _read_piece(self, piece: Piece) -> None:
         self.assembly.now = piece.timestamp
-        message = self._by_run.get(piece.run["run_id"])
-        if not (message and message.try_append_text(piece.chunk)):
-            self._model_piece(self._known(piece.run), piece.chunk)
+        self._model_piece(self._known(piece.run), piece.chunk)
 
     def _read_note(self, note: dict[str, Any]) -> None:
         self.assembly.now = note.get("timestamp", self.assembly.now)

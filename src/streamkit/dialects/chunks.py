@@ -24,7 +24,7 @@ from typing import Any, cast
 from .._core.kinds import fields_of, kind_of
 from .._core.message import Message
 from .._fields import dict_or_empty
-from ..events import StepDelta
+from ..events import Event, StepDelta
 from ..values import Origin
 from ._reader import Reader
 from ._sums import Sum, is_addable_dict
@@ -70,11 +70,12 @@ class ChunksReader(Reader):
         if self.assembly.output is None:
             self.assembly.output = message.text_so_far if message else self._sum.total()
 
+    def delta_of(self, raw: Any) -> Event | None:
+        """Return the delta of a chunk that only continues the last message."""
+        return self._last.delta_of(raw, self._clock) if self._last else None
+
     def read(self, raw: object) -> None:
         """Read one chunk into the assembly."""
-        last = self._last
-        if last and last.try_append_text(raw):
-            return
         self.assembly.start_run()
         if isinstance(raw, str):  # from langchain-core 1.2 on a subclass, `TextAccessor`
             self._read_text(raw)

@@ -24,13 +24,13 @@ from typing import Any, TypeAlias, cast
 from .._core.kinds import kind_of
 from .._fields import dict_or_empty
 from ..errors import MalformedItem
+from ..events import Event
 from ._reader import Reader
 from .messages import MessagePairs, is_message_pair
 from .stream_modes import MODES, ModePayloads
 
 __all__ = ["GraphReader", "is_graph_item", "why_not_of_mode"]
 
-_PAIR = 2
 _PART_KEYS = frozenset({"type", "ns", "data"})
 
 
@@ -127,25 +127,24 @@ class GraphReader(Reader):
         self._by_metadata = self.assembly.messages.by_metadata if mode in {None, "messages"} else {}
         self._modes = ModePayloads(self.assembly, self._pairs.read, resume=resume)
 
+    def delta_of(self, raw: Any) -> Event | None:
+        """Return the delta of a chunk that only continues its message."""
+        try:
+            if len(raw) == 2:  # noqa: PLR2004  (a message or a label, and what belongs to it)
+                first, second = raw
+            elif raw.__class__ is tuple:
+                _, first, second = raw
+            else:
+                first, second = raw["type"], raw["data"]
+            if second.__class__ is tuple and first != "custom":
+                first, second = second
+            known = self._by_metadata.get(id(second))
+            return known.delta_of(first, self._clock) if known else None
+        except Exception:  # noqa: BLE001  (no such item, or a hostile one: `read` decides)
+            return None
+
     def read(self, raw: Any) -> None:
         """Read one item into the assembly."""
-        message: Any = None
-        metadata: Any = None
-        match raw:  # a label and a payload, or a message and its metadata
-            case (first, second) | (_, first, second) | {"type": first, "data": second}:
-                if second.__class__ is dict:
-                    message, metadata = first, second
-                elif second.__class__ is tuple and len(second) == _PAIR and first != "custom":
-                    message, metadata = second
-            case _:
-                pass
-        known = self._by_metadata.get(id(metadata))
-        if known is None:
-            self._read_anew(raw)
-        elif not known.try_append_text(message):
-            self._pairs.add(message, metadata)
-
-    def _read_anew(self, raw: Any) -> None:
         if is_message_pair(raw) and self._mode in {None, "messages"}:
             self._pairs.add(raw[0], raw[1])
             return

@@ -30,7 +30,7 @@ from .._core.origin import task_ids
 from .._fields import Fields, dict_or_empty
 from .._protocols import RunOver
 from ..errors import MalformedItem, SourceError
-from ..events import Custom
+from ..events import Custom, Event
 from ..values import Origin, Status
 from ._protocol import ProtocolMessages, is_protocol_event
 from ._reader import Reader
@@ -78,6 +78,17 @@ class V3Reader(Reader):
             "input.answered": self._input_answered,
         }
 
+    def delta_of(self, raw: Any) -> Event | None:
+        """Return the delta of an event that only continues a text."""
+        try:
+            params = raw["params"]
+            if raw["method"] != "messages" or not params["timestamp"]:
+                return None
+            self.assembly.now = params["timestamp"] / 1000
+            return self._messages.delta_of(params["data"])
+        except Exception:  # noqa: BLE001  (garbage, or no envelope: `read` decides)
+            return None
+
     def read(self, raw: object) -> None:
         """Read one protocol event into the assembly."""
         item: Any = raw
@@ -86,11 +97,10 @@ class V3Reader(Reader):
             milliseconds = params.get("timestamp")
             if milliseconds:  # the time of the event itself, on its server
                 self.assembly.now = milliseconds / 1000
-            if method != "messages" or not self._messages.try_append_text(params["data"]):
-                # langgraph-api (0.16) gives its events an id, and wraps two of the payloads.
-                if "event_id" in item and method in _WRAPPED:
-                    method, params = _WRAPPED[method](params)
-                self._read_method(method, params)
+            # langgraph-api (0.16) gives its events an id, and wraps two of the payloads.
+            if "event_id" in item and method in _WRAPPED:
+                method, params = _WRAPPED[method](params)
+            self._read_method(method, params)
         elif "event" in dict_or_empty(item):
             self.assembly.start_run()
             self._must_say_end = True

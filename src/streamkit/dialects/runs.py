@@ -30,7 +30,7 @@ from .._core.results import error_info
 from .._core.writes import messages_in, written_in
 from .._fields import dict_or_empty
 from ..errors import MalformedItem
-from ..events import Custom, StepDelta
+from ..events import Custom, Event, StepDelta
 from ..values import ErrorInfo, Origin, Status, StepKind
 from ._interrupts import is_bubble_up, note_waiting, show_interrupts
 from ._reader import Reader
@@ -49,8 +49,6 @@ from .chunks import is_cumulative
 from .stream_modes import error_of, is_cached, writes_in
 
 __all__ = ["RunReader"]
-
-_MORE = "on_chat_model_stream"
 
 
 class _Failure:
@@ -99,12 +97,17 @@ class RunReader(Reader):
             table.setdefault(f"on_{kind}_end", self._step_end)
         return table
 
+    def delta_of(self, raw: Any) -> Event | None:
+        """Return the delta of a chunk that only continues its message."""
+        try:
+            message = self._by_run.get(raw["run_id"])
+            return message.delta_of(raw["data"]["chunk"], self._clock) if message else None
+        except Exception:  # noqa: BLE001  (no chunk, or garbage: `read` decides)
+            return None
+
     def read(self, raw: object) -> None:
         """Read one event into the assembly."""
         event: dict[str, Any] = raw  # type: ignore[assignment]  # or the reader refuses it
-        message = self._by_run.get(event["run_id"])
-        if message and event["event"] == _MORE and message.try_append_text(event["data"]["chunk"]):
-            return
         handler = self._handlers.get(event["event"])
         if handler is None:
             raise MalformedItem(f"no astream_events event is named {event['event']!r}", raw)
