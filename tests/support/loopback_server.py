@@ -1,10 +1,12 @@
-"""A real server on the loopback for one test: uvicorn in the test's own loop."""
+"""A real server on the loopback for one test: uvicorn in the test's own loop; and a line to cut."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from threading import Thread
 from time import monotonic
 from typing import Any
 
@@ -42,6 +44,47 @@ async def served(app: Any, **options: Any) -> AsyncIterator[httpx.AsyncClient]:
     finally:
         server.should_exit = True
         await running
+
+
+class Line:
+    """A line to a server, with an address of its own; `cut` breaks all connections."""
+
+    def __init__(self, port: int) -> None:
+        self._server = port
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._sockets: set[socket.socket] = set()
+        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listening.accept()
+                server = socket.create_connection(("127.0.0.1", self._server))
+                self._sockets |= {client, server}
+                Thread(target=self._carry, args=(client, server), daemon=True).start()
+                Thread(target=self._carry, args=(server, client), daemon=True).start()
+
+    def _carry(self, one: socket.socket, other: socket.socket) -> None:
+        with suppress(OSError):
+            while data := one.recv(1 << 16):
+                other.sendall(data)
+        self._end(one, other)
+
+    def _end(self, *ended: socket.socket) -> None:
+        for it in ended:
+            with suppress(OSError):
+                it.shutdown(socket.SHUT_RDWR)
+            it.close()
+            self._sockets.discard(it)
+
+    def cut(self) -> None:
+        """Break all connections; new ones are carried."""
+        self._end(*self._sockets)
+
+    def close(self) -> None:
+        """Break all connections, and carry no more."""
+        self._end(self._listening, *self._sockets)
 
 
 def other_tasks() -> set[asyncio.Task[Any]]:
