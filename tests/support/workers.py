@@ -121,8 +121,12 @@ def build_app(redis_url: str) -> Any:
 
     async def ask(request: Request) -> Response:  # a chat client's question, and its answer
         asked = request.query_params
-        id = await runs_of(request).start(counting(asked), name=asked["name"])
+        linger = float(asked.get("linger", 60))
+        id = await runs_of(request).start(counting(asked), name=asked["name"], linger=linger)
         return runs_of(request).response(id)
+
+    async def current(request: Request) -> Response:
+        return JSONResponse(await runs_of(request).current(request.path_params["name"]))
 
     async def stop_current(request: Request) -> Response:
         id = await runs_of(request).current(request.path_params["name"])
@@ -149,6 +153,7 @@ def build_app(redis_url: str) -> Any:
         Route("/runs/{id}", stop, methods=["DELETE"]),
         Route("/chats/{name}/stream", resume),
         Route("/chats/{name}/finish", finish, methods=["POST"]),
+        Route("/chats/{name}", current),
         Route("/chats/{name}", stop_current, methods=["DELETE"]),
         Route("/ask", ask, methods=["POST"]),
         Route("/", page),
