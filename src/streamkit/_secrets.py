@@ -38,6 +38,7 @@ _E = TypeVar("_E", bound=Event)
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 _CHECKPOINT_IDS = ("thread_id", "checkpoint_ns", "checkpoint_id", "checkpoint_map")
 _MAX_ORIGINS = 256
+_LONG_TEXT = 2**19  # from here on a text may be more than a payload may hold
 
 _PLACES = ("title", "url", "link", "source", "file_path", "filename")
 """The fields of a document's metadata that say where it is from."""
@@ -198,7 +199,7 @@ class Redactor:
                 plain = self._plain(value)
                 if plain is not value:
                     changes[name] = plain
-            elif cls not in _SCALARS:
+            elif cls not in _SCALARS or (cls is str and len(value) > _LONG_TEXT):
                 changes[name] = self._payload(value)
         return (
             replace(event, origin=origin, **changes) if changes else replace(event, origin=origin)

@@ -11,7 +11,8 @@ while it listens, also where they are invoked.
 Laws of this file:
 
 1. Each call is a run of its own, with a stream of its own; calls at the same time never mix.
-2. The notes on a run are kept until somebody reads it, and no longer.
+2. The notes on a run are kept until somebody reads it, and no longer; of calls that nobody reads,
+   those of the newest thousand.
 3. The call is not held up, and not changed: it raises what it raises. The stream only shows it.
 """
 
@@ -20,7 +21,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from time import time
-from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard
+from typing import TYPE_CHECKING, Any, Never, NoReturn, TypeGuard
 
 from ._call.options import wanted_by
 from ._drive import AsyncEventStream, EventStream, Pipeline
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from ._call.worker import Sleeper
 
 __all__ = ["CallbackSource"]
+
+_MOST_UNREAD = 1000
 
 
 class _Run(Iterator[Any]):
@@ -113,6 +116,9 @@ class CallbackSource:
             `Unrecognized` event.
         clock: gives the events' timestamps, in unix seconds.
 
+    Raises:
+        UsageError: a keyword that it does not take.
+
     >>> from langchain_core.runnables import RunnableLambda
     >>> source = CallbackSource()
     >>> RunnableLambda(len).batch(["four", "eleven"], {"callbacks": [source.handler]})
@@ -126,7 +132,13 @@ class CallbackSource:
         *stages: AnyStage[Event, Event],
         strict: bool = False,
         clock: Callable[[], float] = time,
+        **unknown: Never,
     ) -> None:
+        if unknown:
+            raise UsageError(
+                f"CallbackSource() takes no {', '.join(f'{it}=' for it in unknown)}; what chooses "
+                f"events is a stage: CallbackSource(only(TextDelta))"
+            )
         from ._call.recorder import recorder_for  # noqa: PLC0415  (it imports LangChain)
 
         wanted = wanted_by(stages)
@@ -134,7 +146,7 @@ class CallbackSource:
         self._strict = strict
         self._clock = clock
         self._runs: dict[str, _Run] = {}
-        self._unread: deque[_Run] = deque()
+        self._unread: deque[_Run] = deque(maxlen=_MOST_UNREAD)
         self._sleepers: list[Sleeper] = []
         self._handler: BaseCallbackHandler = recorder_for(self._post, wanted, clock)
 

@@ -116,7 +116,7 @@ def _broken(item: Any, error: Exception, *, passes: bool) -> Sequence[Any]:
     if passes and not isinstance(error, UsageError):  # a call that can never work
         return (item,)
     raise BrokenMapper(
-        f"a mapping function raised {type(error).__name__}: {error}; it was given {shown(item)}; "
+        f"a mapping function raised {shown(error)}; it was given {shown(item)}; "
         f"correct it, or let such items pass as they are: map_events(function).or_pass()",
         item,
     ) from error

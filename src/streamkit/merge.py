@@ -39,6 +39,7 @@ import msgspec
 from ._core.calls import Call, Calls, read_args
 from ._core.content import read_chunk
 from ._core.metadata import UsageReports, finish_reason, usage_of
+from ._fields import shown
 from ._growing import Facts, Items, Record, Text, built
 from .errors import UsageError
 
@@ -237,7 +238,7 @@ def _message_in(item: object) -> AIMessage:
     if isinstance(item, GenerationChunk):
         return AIMessageChunk(content=item.text)
     raise UsageError(
-        f"cannot merge {type(item).__name__} {item!r:.80} into an AI message; "
+        f"cannot merge {type(item).__name__} {shown(item, 80)} into an AI message; "
         "feed the chunks of one message, and nothing else"
     )
 

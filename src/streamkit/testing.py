@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import cast, get_args
 
+from ._fields import shown
 from ._scripted_model import Call, Reply, Script, ScriptedChatModel
 from .errors import UsageError
 from .events import (
@@ -129,7 +130,9 @@ class GrammarChecker:
 
     def _require(self, holds: bool, event: Event, rule: str) -> None:
         if not holds:
-            raise GrammarError(f"event {self._count} breaks the grammar: {rule}: {event!r:.300}")
+            raise GrammarError(
+                f"event {self._count} breaks the grammar: {rule}: {shown(event, 300)}"
+            )
 
     def _check(self, event: Event) -> None:  # noqa: C901, PLR0912  (the grammar, rule by rule)
         match event:

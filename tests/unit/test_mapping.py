@@ -246,7 +246,7 @@ def check_broken(raised: Any, seen: list[Any]) -> None:
     assert isinstance(raised, StreamkitError)
     assert isinstance(raised.item, TextDelta)
     assert isinstance(raised.__cause__, LookupError)
-    assert "LookupError: no such word; it was given TextDelta(" in str(raised)
+    assert "LookupError('no such word'); it was given TextDelta(" in str(raised)
     assert "or_pass()" in str(raised)
     assert seen == OTHERS
 

@@ -12,6 +12,7 @@ from streamkit import (
     CallbackSource,
     Event,
     Mapper,
+    StreamkitError,
     TextDelta,
     ToolEnd,
     UsageError,
@@ -108,6 +109,55 @@ def test_a_stage_in_the_place_of_the_config() -> None:
 def test_a_source_in_the_place_of_its_handler() -> None:
     with refused(r"\[source.handler\]"):
         model().invoke("hi", {"callbacks": [CallbackSource()]})
+
+
+def test_a_callback_source_takes_stages_and_no_keywords_for_events() -> None:
+    with refused(r"takes no include=; .* a stage: CallbackSource\(only\(TextDelta\)\)"):
+        CallbackSource(include={"text"})  # type: ignore[arg-type]
+
+
+def test_a_callback_source_that_nobody_reads_keeps_no_more_than_the_newest_calls() -> None:
+    source = CallbackSource()
+    for number in range(1010):
+        RunnableLambda(str).invoke(number, {"callbacks": [source.handler]})
+    outputs = [run.collect().output for run in source.runs()]
+    assert outputs == [str(number) for number in range(10, 1010)]
+
+
+class Unspeakable:
+    """An object whose ``repr`` never ends."""
+
+    def __repr__(self) -> str:
+        return repr(self)
+
+
+DIALECTS = ("chunks", "graph", "events", "messages", "log", "own", "callbacks", "batch", "v3")
+
+
+@pytest.mark.parametrize("item", [Unspeakable(), ("updates", Unspeakable()), ("?", Unspeakable())])
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_no_error_text_depends_on_a_foreign_repr(dialect: Any, item: Any) -> None:
+    for strict in (False, True):
+        try:
+            list(normalize([item], dialect=dialect, strict=strict))
+        except StreamkitError as error:
+            assert "RecursionError" not in str(error)  # noqa: PT017  (some read it, none fails)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        normalize,
+        lambda it: normalize(["a"]).pipe(it),
+        lambda it: normalize(["a"]).map(it),
+        lambda it: list(normalize(["a"], lambda _: it)),
+        lambda it: list(normalize([it])),
+        lambda it: list(normalize(["a"]).map(lambda _: it.no)),
+    ],
+)
+def test_an_object_that_cannot_be_shown_is_refused_as_any_other(use: Any) -> None:
+    with pytest.raises(StreamkitError):
+        use(Unspeakable())
 
 
 def test_what_no_stage_keeps_is_not_asked_for() -> None:

@@ -48,8 +48,10 @@ from pydantic import (
 
 from random_events import CLASSES, events_of
 from streamkit import Checkpoint, ErrorInfo, Origin, RunEnd, RunStart, TextDelta, Usage
+from streamkit import Custom as CustomEvent
 from streamkit.wire import dumps, jsonable, to_dict
 from streamkit.wire._plain_json import MAX_CHARACTERS, MAX_DEPTH, dump_plain, loads
+from streamkit.wire._redact import Entrance
 from streamkit.wire._writer import Writer
 
 HUSH = "hush"
@@ -333,6 +335,9 @@ def test_messages_take_langchains_stored_form_and_decode_back(message):
         AIMessage("", response_metadata={"headers": HUSH}),
         ChatPromptValue(messages=[HumanMessage(HUSH)]),
         {"role": "system", "content": HUSH},
+        [("system", HUSH), ("user", "hi")],
+        {"messages": [["developer", HUSH]]},
+        ("system", [{"type": "text", "text": HUSH}]),
         {"role": "developer", "content": [{"text": HUSH}]},
         {"type": "system", "data": {"content": HUSH}},
         {"role": "tool", "content": HUSH, "tool_call_id": "c", "status": "error"},
@@ -569,6 +574,15 @@ def test_no_value_raises_runs_away_or_breaks_the_line(name):
     assert data.decode().splitlines() == [data.decode()]
     assert json.loads(data).keys() == {"value"}
     assert HUSH not in data.decode()
+
+
+@pytest.mark.parametrize("around", [lambda it: it, lambda it: {"a": it}, lambda it: [it]])
+def test_a_giant_text_is_cut_wherever_it_is(around):
+    event = CustomEvent(timestamp=0.0, data=around("x" * 50_000_000))
+    (clean,) = Entrance().admit(event)
+    assert clean.data == around({"$cut": "a text of 50000000 characters"})
+    long = CustomEvent(timestamp=0.0, data=around("x" * 1_000_000))
+    assert Entrance().admit(long)[0].data == long.data
 
 
 def test_what_was_cut_says_so():

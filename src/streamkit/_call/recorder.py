@@ -33,7 +33,7 @@ from langchain_core.tracers._streaming import (
 )
 
 from .._core.origin import is_node
-from .._fields import dict_or_empty
+from .._fields import dict_or_empty, shown
 from ..dialects.callbacks import Note, Piece, Yielded
 from ..errors import UsageError
 from ..events import Event, StepDelta, StepStart
@@ -397,7 +397,9 @@ def with_handler(
     elif callbacks is None or isinstance(callbacks, list):
         callbacks = [*(callbacks or ()), handler]
     else:
-        raise UsageError(f"callbacks must be a list or a callback manager, not {callbacks!r:.80}")
+        raise UsageError(
+            f"callbacks must be a list or a callback manager, not {shown(callbacks, 80)}"
+        )
     out: RunnableConfig = {**given, "callbacks": callbacks}
     if "metadata" in given:  # older versions of LangGraph write the thread into the caller's own
         out["metadata"] = {**given["metadata"]}

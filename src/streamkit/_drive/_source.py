@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from gc import get_referents
 from typing import Any, TypeAlias, cast
 
+from .._fields import shown
 from ..errors import UsageError
 
 __all__ = ["Inside", "Stop", "require_stream", "resume_of", "stops"]
@@ -195,7 +196,7 @@ def require_stream(source: object) -> None:
     is_value = isinstance(source, (str, bytes, dict)) or hasattr(type(source), "model_fields")
     if is_value or not is_iterable:
         raise UsageError(
-            f"got {source!r:.80}, a {kind} and not a stream; "
+            f"got {shown(source, 80)}, a {kind} and not a stream; "
             f"pass what .stream(), .astream() or .astream_events() returns"
         )
 

@@ -18,7 +18,7 @@ from .._core.assembly import Assembly
 from .._core.kinds import kind_of
 from .._core.message import Message
 from .._core.origin import checkpoint_ns, is_internal
-from .._fields import Fields, dict_or_empty
+from .._fields import Fields, dict_or_empty, shown
 from ..errors import MalformedItem
 from ..events import Event
 from ..values import Origin
@@ -64,7 +64,9 @@ class ProtocolMessages:
         elif isinstance(payload, dict):
             self._event(cast("Fields", payload), metadata, namespace)
         else:
-            raise MalformedItem(f"expected a message or a protocol event, got {raw!r:.200}", raw)
+            raise MalformedItem(
+                f"expected a message or a protocol event, got {shown(raw, 200)}", raw
+            )
 
     def delta_of(self, raw: Any) -> Event | None:
         """Return the delta of an event that only continues a text, as most do, else None."""

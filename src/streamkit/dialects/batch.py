@@ -15,6 +15,7 @@ from typing import Any
 
 from .._core.kinds import kind_of
 from .._core.results import error_info
+from .._fields import shown
 from ..errors import MalformedItem
 from ..events import BatchItem
 from ..values import Origin
@@ -37,7 +38,7 @@ class BatchReader(Reader):
         """Read one pair into the assembly."""
         pair: Any = raw
         if not is_batch_item(raw):
-            raise MalformedItem(f"expected (index, output), got {pair!r:.200}", raw)
+            raise MalformedItem(f"expected (index, output), got {shown(pair, 200)}", raw)
         self.assembly.start_run()
         self._show(*pair)
 

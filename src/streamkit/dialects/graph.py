@@ -22,7 +22,7 @@ from __future__ import annotations
 from typing import Any, TypeAlias, cast
 
 from .._core.kinds import kind_of
-from .._fields import dict_or_empty
+from .._fields import dict_or_empty, shown
 from ..errors import MalformedItem
 from ..events import Event
 from ._reader import Reader
@@ -167,7 +167,7 @@ class GraphReader(Reader):
             namespace, pair = cast("tuple[tuple[str, ...], object]", raw)
             return namespace, "messages", pair
         if label is None:
-            raise MalformedItem(f"no graph's stream mode yields {raw!r:.200}", raw)
+            raise MalformedItem(f"no graph's stream mode yields {shown(raw, 200)}", raw)
         return label
 
     def _of_named_mode(self, mode: str, raw: object) -> _Labelled:
@@ -177,7 +177,7 @@ class GraphReader(Reader):
             is_wrapped = mode != "custom" and _inner(raw) is not raw
         if is_wrapped:
             if _inner(raw) is raw:
-                raise MalformedItem(f"expected (namespace, payload), got {raw!r:.200}", raw)
+                raise MalformedItem(f"expected (namespace, payload), got {shown(raw, 200)}", raw)
             namespace, payload = cast("tuple[tuple[str, ...], object]", raw)
             return namespace, mode, payload
         return (), mode, raw

@@ -18,6 +18,7 @@ from .._core.assembly import Assembly
 from .._core.kinds import kind_of, kind_of_class, message_in
 from .._core.message import Message
 from .._core.origin import checkpoint_ns, is_models_own
+from .._fields import shown
 from ..errors import MalformedItem
 from ..values import Origin
 
@@ -67,7 +68,7 @@ class MessagePairs:
     def read(self, raw: object) -> None:
         """Read one pair into the assembly."""
         if not is_message_pair(raw):
-            raise MalformedItem(f"expected (message, metadata), got {raw!r:.200}", raw)
+            raise MalformedItem(f"expected (message, metadata), got {shown(raw, 200)}", raw)
         self.add(raw[0], raw[1])
 
     def add(self, message: object, metadata: dict[str, Any]) -> None:

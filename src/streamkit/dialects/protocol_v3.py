@@ -27,7 +27,7 @@ from collections.abc import Callable
 from typing import Any, TypeGuard, cast
 
 from .._core.origin import task_ids
-from .._fields import Fields, dict_or_empty
+from .._fields import Fields, dict_or_empty, shown
 from .._protocols import RunOver
 from ..errors import MalformedItem, SourceError
 from ..events import Custom, Event
@@ -106,7 +106,7 @@ class V3Reader(Reader):
             self._must_say_end = True
             self._messages.read(item)
         else:
-            raise MalformedItem(f"expected a protocol event, got {item!r:.200}", item)
+            raise MalformedItem(f"expected a protocol event, got {shown(item, 200)}", item)
 
     def final_status(self) -> Status:
         """Return how the run ended: incomplete, if something is open when the source ends."""

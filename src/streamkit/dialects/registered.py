@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Container
 from typing import NamedTuple
 
+from .._fields import shown
 from .._protocols import Adapter
 from ..errors import UnknownSource, UsageError
 
@@ -43,7 +44,7 @@ class Registration(NamedTuple):
         except Exception as error:
             raise UsageError(
                 f"detect of dialect {name!r} raised {type(error).__name__}: {error}; "
-                f"it must say True or False of any item, such as {raw!r:.80}"
+                f"it must say True or False of any item, such as {shown(raw, 80)}"
             ) from error
 
 
@@ -61,7 +62,7 @@ def add(name: str, registration: Registration, taken: Container[str]) -> None:
     if not callable(registration.factory):
         raise UsageError(
             f"dialect {name!r} needs a factory, a class or function that makes an Adapter, "
-            f"not {registration.factory!r:.80}"
+            f"not {shown(registration.factory, 80)}"
         )
     if registration.detect is not None and not callable(registration.detect):
         raise UsageError(
@@ -85,6 +86,6 @@ def name_that_detects(raw: object) -> str | None:
     if len(names) > 1:
         known_to = " and ".join(map(repr, names))
         raise UnknownSource(
-            f"{raw!r:.120} is known to {known_to}; say what it is: dialect={names[0]!r}", raw
+            f"{shown(raw, 120)} is known to {known_to}; say what it is: dialect={names[0]!r}", raw
         )
     return names[0] if names else None

@@ -18,7 +18,7 @@ from .._core.json_message import JsonMessage
 from .._core.kinds import fields_of
 from .._core.results import answers_in, error_info
 from .._core.writes import ChannelWrite, channel_writes
-from .._fields import dict_or_empty, required_text
+from .._fields import dict_or_empty, required_text, shown
 from ..errors import MalformedItem
 from ..events import Checkpoint, Custom, StateSnapshot
 from ..values import ErrorInfo, Origin, Status
@@ -117,7 +117,7 @@ class ModePayloads:
     def _updates(self, namespace: Path, payload: object) -> None:
         updates = dict_or_empty(payload)
         if updates is not payload:
-            raise MalformedItem(f"expected an update by node, got {payload!r:.200}", payload)
+            raise MalformedItem(f"expected an update by node, got {shown(payload, 200)}", payload)
         cached = is_cached(updates)
         for node, values in writes_in(updates):
             if node == "__interrupt__":

@@ -26,7 +26,15 @@ import msgspec
 
 from .._secrets import secrets_of
 
-__all__ = ["FAILED", "MAX_VALUES", "cut", "form", "opaque", "without_secrets"]
+__all__ = [
+    "FAILED",
+    "MAX_VALUES",
+    "cut",
+    "form",
+    "is_prompt_pair",
+    "opaque",
+    "without_secrets",
+]
 
 Form: TypeAlias = Callable[[Any, bool], Any]
 
@@ -44,6 +52,7 @@ _EMPTY_BY_DEFAULT = frozenset(
         "tool_calls",
     }
 )
+_PAIR = 2
 _SYSTEM_ROLES = frozenset({"system", "developer"})
 _FRAMEWORKS = ("langchain", "langgraph", "langsmith")
 
@@ -94,6 +103,13 @@ def without_secrets(data: dict[Any, Any]) -> dict[Any, Any]:
     if "additional_kwargs" in data and "response_metadata" in data:
         data = {name: it for name, it in data.items() if name != "response_metadata"}
     return data
+
+
+def is_prompt_pair(items: Sequence[Any]) -> bool:
+    """Return whether a sequence is a system prompt as ``(role, text)``, which LangGraph reads."""
+    if len(items) != _PAIR or type(items[0]) is not str or items[0] not in _SYSTEM_ROLES:
+        return False
+    return isinstance(items[1], (str, list))
 
 
 def _without_prompt(data: dict[Any, Any]) -> dict[str, Any]:

@@ -24,9 +24,19 @@ from uuid import UUID
 import msgspec
 
 from .._fields import dict_or_empty
-from ._forms import MAX_VALUES, cut, form, opaque, without_secrets
+from ._forms import MAX_VALUES, cut, form, is_prompt_pair, opaque, without_secrets
 
-__all__ = ["PLAIN", "dump_plain", "dump_text", "dumps", "is_plain", "jsonable", "loads", "one_line"]
+__all__ = [
+    "PLAIN",
+    "_LONG_TEXT",
+    "dump_plain",
+    "dump_text",
+    "dumps",
+    "is_plain",
+    "jsonable",
+    "loads",
+    "one_line",
+]
 
 MAX_DEPTH = 100
 """How many lists and dicts one value may hold inside each other."""
@@ -45,6 +55,8 @@ unless it is configured otherwise."""
 
 _LITTLE = 64
 """The largest number of values in a payload that `is_plain` checks without a walk."""
+_LONG_TEXT = MAX_CHARACTERS // _LITTLE
+"""The length of a text that counts: so many of this length are the most that a value may hold."""
 _WORD = 64
 """Bits of an integer that costs no more than any value."""
 _CONTAINERS = (dict, list, tuple, set, frozenset)
@@ -75,7 +87,9 @@ def is_plain(value: object) -> bool:
     >>> is_plain({"a": [1, "b"]}), is_plain({"a": {1}}), is_plain([0] * 1000)
     (True, False, False)
     """
-    return type(value) in PLAIN or _budget_after(value, _LITTLE) >= 0
+    if type(value) in PLAIN:
+        return type(value) is not str or len(value) <= _LONG_TEXT
+    return _budget_after(value, _LITTLE) >= 0
 
 
 def _budget_after(value: Any, budget: int) -> int:
@@ -91,9 +105,13 @@ def _budget_after(value: Any, budget: int) -> int:
         for key in value:
             if type(key) is not str:
                 return -1
+    elif is_prompt_pair(value):
+        return -1
     for item in value.values() if is_dict else value:
         if type(item) not in PLAIN:
             budget = _budget_after(item, budget)
+        elif type(item) is str and len(item) > _LONG_TEXT:
+            return -1
     return budget
 
 
@@ -238,6 +256,8 @@ class _Walk:
 
     def _list(self, values: Any, depth: int) -> list[Any]:
         items = _copy_of(values)
+        if not self._private and is_prompt_pair(items):
+            items[1] = ""
         left = len(items)
         out: list[Any] = []
         for item in items:
