@@ -16,7 +16,7 @@ from langgraph.types import Command, Send
 from run_sources import SOURCES, read, result
 from small_graphs import LANGGRAPH, agent, asks, calling, gives, of
 from streamkit import MessageReplaced, ToolEnd, ToolError, ToolStart, normalize
-from streamkit.wire import ai_sdk, chat, langgraph_sse, ndjson, sse
+from streamkit.wire import ai_sdk, chat, langgraph_sse, ndjson, openai_responses, sse
 
 SECRET = "4111-1111"  # noqa: S105  (no password)
 ALL = tuple(SOURCES)
@@ -145,6 +145,7 @@ WIRES = {
     "ndjson": ndjson.encoder,
     "ai_sdk": ai_sdk.encoder,
     "chat": chat.encoder,
+    "openai_responses": openai_responses.encoder,
     "langgraph_sse": lambda **options: langgraph_sse.encoder(thread_id="t", **options),
 }
 

@@ -29,7 +29,18 @@ from loopback_server import other_tasks, served, until
 from streamkit import Event, RunEnd, RunError, TextDelta, UsageError, normalize
 from streamkit.serve import EventResponse, Runs
 from streamkit.testing import check_stream
-from streamkit.wire import ag_ui, ai_sdk, chat, langgraph_sse, ndjson, openai_chunks, sse
+from streamkit.wire import (
+    ag_ui,
+    ai_sdk,
+    chat,
+    langgraph_sse,
+    ndjson,
+    openai_chunks,
+    openai_responses,
+    sse,
+)
+
+WITH_AN_END = [ag_ui, ai_sdk, langgraph_sse, ndjson, openai_chunks, openai_responses, sse]
 
 
 def app(respond: Callable[[Request], Any], **options: Any) -> Starlette:
@@ -343,7 +354,7 @@ async def test_a_server_that_cancels_the_response_stops_the_graph():
     assert asyncio.all_tasks() == before
 
 
-@pytest.mark.parametrize("wire", [ag_ui, ai_sdk, langgraph_sse, ndjson, openai_chunks, sse])
+@pytest.mark.parametrize("wire", WITH_AN_END)
 async def test_a_server_that_shuts_down_still_sends_how_it_ended(wire):
     source = Source("Hel", "lo", pause_after=1)
     server = app(lambda _: EventResponse(source.stream(), wire))
@@ -359,6 +370,7 @@ async def test_a_server_that_shuts_down_still_sends_how_it_ended(wire):
         langgraph_sse: b"event: end",
         ndjson: b"cancelled",
         openai_chunks: b"[DONE]",
+        openai_responses: b'"usage":null',
         sse: b"cancelled",
     }
     assert ends[wire] in body[-300:]

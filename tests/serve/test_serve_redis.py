@@ -30,7 +30,7 @@ from redis_server import BINARY, RedisServer, redis_server  # noqa: F401  (a fix
 from streamkit import BadRequest, Event
 from streamkit.serve import Redis, Runs
 from streamkit.testing import check_stream
-from streamkit.wire import ag_ui, ai_sdk, langgraph_sse, sse
+from streamkit.wire import ag_ui, ai_sdk, langgraph_sse, openai_chunks, openai_responses, sse
 from workers import Worker, Workers
 
 KILLS = int(os.environ.get("STREAMKIT_KILLS", "3"))
@@ -156,7 +156,10 @@ async def test_the_name_of_a_dead_run_is_free_and_its_page_gets_what_was_stored(
         assert answer.status_code == 200
 
 
-@pytest.mark.parametrize("wire", [ai_sdk, ag_ui, langgraph_sse])
+CUT_OFF = [ai_sdk, ag_ui, langgraph_sse, openai_chunks, openai_responses]
+
+
+@pytest.mark.parametrize("wire", CUT_OFF)
 async def test_each_format_has_an_end_for_a_run_that_was_cut_off(wire, workers, survivor):
     name = wire.__name__.rpartition(".")[2]
     owner = workers.spawn()
@@ -169,6 +172,8 @@ async def test_each_format_has_an_end_for_a_run_that_was_cut_off(wire, workers, 
         ai_sdk: [b'"text-end"', b'"finish-step"', b'"errorText":"incomplete"', b"data: [DONE]"],
         ag_ui: [b'"TEXT_MESSAGE_END"', b'"RUN_ERROR"'],
         langgraph_sse: [b"event: error"],
+        openai_chunks: [b'"message":"incomplete"', b"data: [DONE]"],
+        openai_responses: [b"event: response.failed"],
     }[wire]
     frames = reader.body.split(b"\n\n")[:-1]
     for expected, frame in zip(reversed(last), reversed(frames), strict=False):

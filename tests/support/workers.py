@@ -78,10 +78,10 @@ def build_app(redis_url: str) -> Any:
 
     from streamkit import BadRequest
     from streamkit.serve import Redis, Runs, bad_request
-    from streamkit.wire import ag_ui, ai_sdk, langgraph_sse, sse
+    from streamkit.wire import ag_ui, ai_sdk, langgraph_sse, openai_chunks, openai_responses, sse
 
     flags = Client.from_url(redis_url)
-    wires: list[Any] = [sse, ai_sdk, ag_ui, langgraph_sse]
+    wires: list[Any] = [sse, ai_sdk, ag_ui, langgraph_sse, openai_chunks, openai_responses]
     store = Redis(redis_url, lease=LEASE)
     runs = {
         wire.__name__.rpartition(".")[2]: Runs(wire, store=store, heartbeat=HEARTBEAT)

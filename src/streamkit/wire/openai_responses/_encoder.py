@@ -293,9 +293,9 @@ def _json(value: object) -> str:
     return dump_plain(value or {}).decode()
 
 
-def _text_form(output: object) -> str:
+def _text_form(output: object) -> str | None:
     """Return a tool's result as text, which is all that the protocol has for it."""
-    if isinstance(output, str):
+    if output is None or isinstance(output, str):
         return output
     blocks = as_list(output)
     if blocks and all(dict_or_empty(it).get("type") == "text" for it in blocks):
