@@ -115,6 +115,20 @@ def test_responses_streamed_and_not(client: Any) -> None:
     assert later.output_text == streamed.output_text
 
 
+def test_a_client_that_lost_the_connection_reads_the_rest(client: Any) -> None:
+    asked = {"model": "trip-planner", "input": "Two days in Bologna", "stream": True}
+    with client.responses.create(**asked) as stream:
+        seen = [next(stream) for _ in range(20)]
+    id = seen[0].response.id
+    rest = list(client.responses.retrieve(id, stream=True, starting_after=20))
+    numbers = [it.sequence_number for it in (*seen, *rest)]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert rest[-1].type == "response.completed"
+    with client.responses.stream(response_id=id, starting_after=20) as stream:
+        assert [it.sequence_number for it in stream] == numbers[20:]
+        assert stream.get_final_response().output_text == rest[-1].response.output_text
+
+
 @pytest.mark.parametrize("api", ["chat", "responses"])
 @pytest.mark.parametrize("whole", [True, False])
 def test_the_node_client(clients: Clients, url: str, api: str, whole: bool) -> None:  # noqa: F811

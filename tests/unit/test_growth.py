@@ -21,7 +21,7 @@ from streamkit import RunFold, normalize
 from streamkit.dialects import reader_for
 from streamkit.merge import merge_chunks
 from streamkit.partial_json import PartialJSON
-from streamkit.wire import ag_ui, ai_sdk, ndjson, sse
+from streamkit.wire import ag_ui, ai_sdk, ndjson, openai_chunks, openai_responses, sse
 
 METADATA = {"langgraph_node": "agent", "ls_model_type": "chat", "langgraph_step": 1}
 Make = Callable[[int], Any]
@@ -133,6 +133,8 @@ WORK: dict[str, tuple[Make, Callable[[Any], object]]] = {
     "ndjson": (pairs(text), written_by(ndjson.encoder)),
     "ag_ui": (pairs(text), written_by(ag_ui.encoder)),
     "ai_sdk": (pairs(text), written_by(ai_sdk.encoder)),
+    "openai_chunks": (pairs(text), written_by(openai_chunks.encoder)),
+    "openai_responses": (pairs(text), written_by(openai_responses.encoder)),
     "merging text": (text, merge_chunks),
     "merging blocks": (blocks, merge_chunks),
     "merging arguments": (arguments, merge_chunks),
@@ -205,6 +207,8 @@ CALLS = {
     "ndjson": 6,
     "ag_ui": 9,
     "ai_sdk": 9,
+    "openai_chunks": 14,
+    "openai_responses": 10,
 }
 
 

@@ -97,6 +97,15 @@ def test_what_cannot_be_read_is_refused_with_the_remedy(ask: Any, item: Any, why
         wire.graph_input(ask(item))
 
 
+def test_a_conversation_has_a_limit() -> None:
+    with pytest.raises(BadRequest, match="more than 1000 messages") as found:
+        chat(*[user("")] * 1001)
+    assert found.value.status == 413
+    with pytest.raises(BadRequest, match="more than 2 messages"):
+        openai_responses.read_request({"input": [user("")] * 3}, max_items=2)
+    openai_chunks.read_request({"messages": [user("")] * 1001}, max_messages=2000)
+
+
 def test_an_id_from_the_client_replaces_no_stored_message() -> None:
     for item in (user("Hi"), {"role": "assistant", "content": "Hi"}):
         [message] = openai_chunks.graph_input(chat({**item, "id": "m1"}))["messages"]

@@ -7,9 +7,9 @@ item only the fields that are needed are read, and no id, which could replace a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from mimetypes import guess_type
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
@@ -21,7 +21,10 @@ from ._request_body import call_lists, content_of_blocks, file_block
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, AnyMessage
 
-__all__ = ["settings_in", "to_messages"]
+__all__ = ["MAX_MESSAGES", "check_count", "settings_in", "to_messages"]
+
+MAX_MESSAGES: Final = 1000
+"""The most messages or items in a body, by default: each becomes an object of LangChain's."""
 
 _Fields = dict[str, Any]
 
@@ -136,6 +139,16 @@ def _file(file: _Fields) -> _Fields:
             return file_block(data, media_type, filename)
         case _:
             raise BadRequest("no files are kept here, so no 'file_id' is known; send 'file_data'")
+
+
+def check_count(items: Sized, limit: int) -> None:
+    """Refuse a conversation that is too long.
+
+    Raises:
+        BadRequest: it has more items than the limit.
+    """
+    if len(items) > limit:
+        raise BadRequest(f"there are more than {limit} messages", 413)
 
 
 def settings_in(fields: Mapping[str, Any], body: type[msgspec.Struct]) -> _Fields:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ...errors import BadRequest
-from .._openai_messages import settings_in, to_messages
+from .._openai_messages import MAX_MESSAGES, check_count, settings_in, to_messages
 from .._request_body import json_object
 
 __all__ = ["Request", "graph_input", "read_request"]
@@ -43,11 +43,18 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Further fields from the client, such as ``temperature``: check them before you use them."""
 
 
-def read_request(body: bytes | str | Mapping[str, Any]) -> Request:
+def read_request(
+    body: bytes | str | Mapping[str, Any], *, max_messages: int = MAX_MESSAGES
+) -> Request:
     """Return what a client asks for in the body of its POST to ``/v1/chat/completions``.
 
+    Args:
+        body: as it came, or as the framework parsed it.
+        max_messages: how many messages it may hold.
+
     Raises:
-        BadRequest: it is no such body, or holds no message, or asks for more than one completion.
+        BadRequest: it is no such body, holds no message or too many, or asks for more than one
+            completion.
 
     >>> asked = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
     >>> read_request(asked).stream
@@ -60,6 +67,7 @@ def read_request(body: bytes | str | Mapping[str, Any]) -> Request:
         raise BadRequest(f"no request for a chat completion: {error}") from None
     if not given.messages:
         raise BadRequest("there are no messages")
+    check_count(given.messages, max_messages)
     if given.n not in {None, 1}:
         raise BadRequest("one completion is written for a request; leave 'n' out")
     stream = bool(given.stream)

@@ -16,7 +16,7 @@ import msgspec
 from ..._fields import dict_or_empty
 from ...errors import BadRequest, UsageError
 from .._approvals import Approval, questions_in, resume_value
-from .._openai_messages import settings_in, to_messages
+from .._openai_messages import MAX_MESSAGES, check_count, settings_in, to_messages
 from .._request_body import json_object
 
 if TYPE_CHECKING:
@@ -64,14 +64,21 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Further fields from the client, such as ``temperature``: check them before you use them."""
 
 
-def read_request(body: bytes | str | Mapping[str, Any]) -> Request:
+def read_request(
+    body: bytes | str | Mapping[str, Any], *, max_items: int = MAX_MESSAGES
+) -> Request:
     """Return what a client asks for in the body of its POST to ``/v1/responses``.
 
     The thread is the one of ``previous_response_id``; or else of ``conversation``, or of
     ``metadata.thread_id``; or else a new one, with an id that nobody can guess.
 
+    Args:
+        body: as it came, or as the framework parsed it.
+        max_items: how many items its input may hold.
+
     Raises:
-        BadRequest: it is no such body, holds no input, or names what cannot be a thread.
+        BadRequest: it is no such body, holds no input or too much, or names what cannot be a
+            thread.
 
     >>> read_request({"model": "m", "input": "Hi"}).input
     ({'role': 'user', 'content': 'Hi'},)
@@ -84,6 +91,7 @@ def read_request(body: bytes | str | Mapping[str, Any]) -> Request:
     if not given.input:
         raise BadRequest("there is no input")
     said = given.input
+    check_count(said if isinstance(said, list) else (), max_items)
     thread_id = _thread_of(given)
     return Request(
         response_id=f"resp_{uuid4().hex}_{thread_id}",
