@@ -248,11 +248,14 @@ def test_a_message_that_a_node_changes_is_written_again():
     assert start == {"event": "message-start", "role": "ai", "id": "m1"}
     assert [it["content"]["type"] for it in blocks] == ["text"] * 2 + ["tool_call"] * 2
     assert blocks[1]["content"]["text"] == "[gone]"
-    assert end == {"event": "message-finish"}
+    assert end == {"event": "message-finish", "usage": None}
     replaced = MessageReplaced(**{**AT, "message_id": "t1"}, message=result, tool_call_id="c1")
     start, *blocks, _ = data(replaced)
     assert start == {"event": "message-start", "role": "tool", "id": "t1", "tool_call_id": "c1"}
     assert blocks[0] == block("start", 0, content={"type": "text", "text": "[gone]"})
+    # The state gives it an id: then the state is enough.
+    unnamed = ToolMessage("[gone]", tool_call_id="c1")
+    assert data(MessageReplaced(**{**AT, "message_id": "c1"}, message=unnamed)) == []
 
 
 def test_tools():

@@ -153,11 +153,9 @@ class Encoder(BaseEncoder):
             about = dict_or_empty(item.metadata)
             names = ("source",) if self._is_fork else ("step", "source")
             self._about = {name: about[name] for name in names if name in about}
-            return super().feed(item)
-        if self._snapshot is None:
-            return super().feed(item)
-        state = tuple(self._waiting_state())
-        return (*state, *super().feed(item))
+        elif self._snapshot:
+            return (*self._waiting_state(), *super().feed(item))
+        return super().feed(item)
 
     # --- the run
 
@@ -165,20 +163,18 @@ class Encoder(BaseEncoder):
         return self._lifecycle(event, (), "running")
 
     def run_end(self, event: RunEnd) -> Frames:
-        yield from self._take_back()
         status = _ENDS.get(event.status, "failed")
-        more = {"error": _CUT_OFF} if status == "failed" else {}
-        yield from self._lifecycle(event, (), status, **more)
+        return self._end(event, status, **({"error": _CUT_OFF} if status == "failed" else {}))
 
     def run_error(self, event: RunError) -> Frames:
-        yield from self._take_back()
-        yield from self._lifecycle(event, (), "failed", error=error_text(event.error))
+        return self._end(event, "failed", error=error_text(event.error))
 
-    def _take_back(self) -> Frames:
-        """Remove what a run that did not complete has left half written."""
+    def _end(self, event: RunEnd | RunError, status: str, **more: str) -> Frames:
+        """End the run; remove first what it has left half written."""
         if self._unstored and self._state:
             self._snapshot = self._state
             yield from self._waiting_state()
+        yield from self._lifecycle(event, (), status, **more)
 
     def step_start(self, event: StepStart) -> Frames:
         if event.kind == "node":
@@ -276,10 +272,8 @@ class Encoder(BaseEncoder):
         yield from self._block(event, "finish", content=block)
 
     def message_end(self, event: MessageEnd) -> Frames:
-        message = self._messages.pop(event.message_id, None)
+        message = self._close(event.message_id)
         if message:
-            if message.is_of_root:
-                self._unstored[event.message_id] = None
             usage = {"usage": msgspec.to_builtins(event.usage)} if event.usage else {}
             reason = {"reason": event.finish_reason} if event.finish_reason else {}
             yield self._data(message, event, "message-finish", **usage, **reason)
@@ -287,6 +281,8 @@ class Encoder(BaseEncoder):
     def message_replaced(self, event: MessageReplaced) -> Frames:
         """Write the message again: the client prefers what was streamed to what the state has."""
         fields = dict_or_empty(event.message)
+        if not fields.get("id"):  # (a result that gets its id from the state)
+            return
         role = _ROLES.get(str(fields.get("type")), "ai")
         message = self._open(event, event.message_id)
         call = {"tool_call_id": event.tool_call_id} if event.tool_call_id else {}
@@ -295,8 +291,14 @@ class Encoder(BaseEncoder):
             for edge in ("start", "finish"):
                 name = f"content-block-{edge}"
                 yield self._data(message, event, name, index=index, content=block)
-        yield self._data(message, event, "message-finish")
-        del self._messages[event.message_id]
+        yield self._data(message, event, "message-finish", usage=fields.get("usage_metadata"))
+        self._close(event.message_id)
+
+    def _close(self, id: str) -> _OpenMessage | None:
+        message = self._messages.pop(id, None)
+        if message and message.is_of_root:
+            self._unstored[id] = None
+        return message
 
     def _piece(self, event: TextDelta | ReasoningDelta, delta: bytes) -> Frames:
         message = self._messages.get(event.message_id)
