@@ -61,8 +61,10 @@ def read(frames: Any) -> list[dict[str, Any]]:
         name, data, *rest = frame.decode().split("\n")
         assert rest == ["", ""]
         event = json.loads(data.removeprefix("data: "))
-        channel, *at = name.removeprefix("event: ").split("|")
-        assert at == [" ".join(it.split()) for it in event["params"]["namespace"]]
+        head = name.removeprefix("event: ")
+        channel = head.partition("|")[0]
+        path = "|".join([channel, *event["params"]["namespace"]])
+        assert head == " ".join(path.split())
         assert event["method"].startswith(channel.partition(":")[0])
         found.append(event)
     return found

@@ -447,9 +447,7 @@ def _head(channel: str, at: tuple[str, ...], node: str | None = None) -> bytes:
 
 
 def gap(missed: int) -> bytes:
-    """Return the frame that counts the frames which are no longer kept for a client.
-
-    It is a ``custom`` event. The end of a block has all of its text, and a state all messages.
+    """Return the ``custom`` event that counts the frames which are no longer kept for a client.
 
     >>> gap(3).startswith(b"event: custom:streamkit.gap")
     True
