@@ -298,7 +298,7 @@ async def test_a_run_is_started_from_an_endpoint_that_is_no_coroutine():
         id = (await client.post("/")).json()
         refused = await client.post("/")
         assert refused.status_code == 409
-        assert refused.json() == {"error": f"a run of that name is going on: {id}"}
+        assert refused.json() == {"error": f"a run of that name is going on: {id}", "id": id}
         words.say("Hi", None)
         events = sse.Decoder().feed((await client.get(f"/{id}")).content)
         check_stream(events)

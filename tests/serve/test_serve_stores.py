@@ -226,6 +226,7 @@ async def test_a_page_that_is_reloaded_gets_what_is_going_on_and_never_what_is_o
             assert (await ended(runs.resume(id))).status == 204
             assert (await ended(runs.resume(name="chat"))).status == 204
             assert (await ended(runs.response(id))).body == reloaded.body
+        assert (await ended(a.resume(uuid4().hex))).status == 204
     with pytest.raises(UsageError, match="pass a run's id, or name="):
         a.resume()
 
@@ -390,10 +391,16 @@ async def test_only_who_is_allowed_reads_or_stops_a_run(stores):
         words = Words("Hel")
         id = await a.start(words.stream(), owner="ann", name="ann's chat")
         for runs in (a, b):
-            for response in (runs.response(id), runs.resume(id), runs.resume(name="ann's chat")):
-                with pytest.raises(BadRequest) as caught:
-                    await Client(response, user="bob").read()
-                assert caught.value.status == 404
+            with pytest.raises(BadRequest) as caught:
+                await Client(runs.response(id), user="bob").read()
+            assert caught.value.status == 404
+            for response in (
+                runs.resume(id),
+                runs.resume(name="ann's chat"),
+            ):  # as where there is none
+                client = Client(response, user="bob")
+                await client.task
+                assert (client.status, client.body) == (204, b"")
             client = Client(runs.response(id), user="ann")
             await client.until("Hel")
             with pytest.raises(UsageError, match="needs the request"):

@@ -140,7 +140,7 @@ class LocalRun:
                 try:
                     return self.replay.place(said)
                 except BadRequest:
-                    if not (may_come and said.isdigit()):
+                    if not (may_come and said.isascii() and said.isdigit()):
                         raise
             await asyncio.sleep(0.05)
 

@@ -35,7 +35,7 @@ from ..wire.resume import Resume
 from ._bodies import Events, Pump, Wire
 from ._local import Gap, LocalRun, NameTaken, Reader, StoreAway
 from ._responses import HEARTBEAT_EVERY, BodyResponse, Document, document_of
-from .stores import RunInfo, Store
+from .stores import Found, RunInfo, Store
 from .stores.memory import Memory
 
 if TYPE_CHECKING:
@@ -193,7 +193,8 @@ class Runs:
 
         It sends the run from its beginning, unless the request has a ``Last-Event-ID``. Where the
         run is over it is 204, because the page has the answer in its history; also where there is
-        none. A run whose owner has died is sent as far as it was stored, and ends as incomplete.
+        none that the request may read. A run whose owner has died is sent as far as it was stored,
+        and ends as incomplete.
 
         Args:
             id: the run.
@@ -229,8 +230,8 @@ class Runs:
         Raises:
             BadRequest: there is no such run (404), or the store cannot be reached (503).
         """
-        info, _ = await self._find(id)
-        await self._check(info, request)
+        if not await self._find(id, request):
+            raise _no_such_run()
         run = self._runs.get(id)
         if run and run.is_own:
             await run.stop()
@@ -252,12 +253,13 @@ class Runs:
         self, id: str, request: Request, last_event_id: str | None, *, only_unfinished: bool
     ) -> AsyncGenerator[Reader | None]:
         """Yield a reader of a run, or None if there is nothing to read for it."""
-        info, is_over = await self._find(id)
-        await self._check(info, request)
-        if is_over and only_unfinished:
+        found = await self._find(id, request)
+        if only_unfinished and (not found or found.is_over):
             yield None
             return
-        run = self._runs.get(id) or self._followed(info)
+        if not found:
+            raise _no_such_run()
+        run = self._runs.get(id) or self._followed(found.info)
         with run.in_use():
             seen = await run.place(last_event_id)
             rest = run.replay.after(seen)
@@ -274,27 +276,28 @@ class Runs:
         except Exception as error:
             raise StoreAway from error
 
-    async def _find(self, id: str) -> tuple[RunInfo, bool]:
-        """Return a run, and whether it is over."""
+    async def _find(self, id: str, request: Request | None) -> Found | None:
+        """Return a run, if there is one that the request may read."""
         run = self._runs.get(id)
         if run:
-            return run.info, run.is_over
-        try:
-            found = await self._store.find(id)
-        except Exception as error:
-            raise StoreAway from error
-        if not found or found.info.format != self.format:
-            raise _no_such_run()
-        return found.info, found.is_over
+            found = Found(run.info, run.is_over, not run.is_over)
+        else:
+            try:
+                stored = await self._store.find(id)
+            except Exception as error:
+                raise StoreAway from error
+            if not stored or stored.info.format != self.format:
+                return None
+            found = stored
+        return found if await self._is_allowed(found.info, request) else None
 
-    async def _check(self, info: RunInfo, request: Request | None) -> None:
+    async def _is_allowed(self, info: RunInfo, request: Request | None) -> bool:
         if not self._authorize:
-            return
+            return True
         if request is None:
             raise UsageError("authorize= needs the request: call stop(id, request)")
         allowed = self._authorize(request, info)
-        if not (allowed if isinstance(allowed, bool) else await allowed):
-            raise _no_such_run()
+        return allowed if isinstance(allowed, bool) else await allowed
 
     # --- runs of this process
 
