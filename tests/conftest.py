@@ -9,6 +9,7 @@ import os
 from collections import Counter
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 from js_clients import clients, reader
@@ -20,6 +21,14 @@ QUIET = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 settings.register_profile("short", max_examples=20, deadline=None, suppress_health_check=QUIET)
 settings.register_profile("fuzz", max_examples=2000, deadline=None, suppress_health_check=QUIET)
 settings.load_profile("fuzz" if os.environ.get("STREAMKIT_FUZZ") else "short")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a browser: the plain run leaves it out, and `.ci/run` has a step for it."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.browser)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -7,7 +7,6 @@ tab, stopped from another tab, after its network was cut, and after ``kill -9`` 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -25,13 +24,12 @@ pytest.importorskip("playwright", reason="playwright is not installed")
 import httpx
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from chromium import BROWSER, FLAGS
 from js_clients import FOLDER
 from loopback_server import Line
 from redis_server import RedisServer, redis_server  # noqa: F401  (a fixture)
 from workers import one_port
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run".split()
 ESBUILD = FOLDER / "node_modules" / ".bin" / "esbuild"
 WIRES = ["sse", "ai_sdk", "ag_ui", "langgraph_sse"]
 ENDS = {"completed", "success", "ready"}

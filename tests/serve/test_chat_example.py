@@ -10,7 +10,6 @@ import asyncio
 import importlib.util
 import json
 import re
-import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -36,17 +35,13 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from chromium import BROWSER, FLAGS
 from loopback_server import other_tasks, served, until
 from redis_server import redis_server  # noqa: F401  (a fixture)
 from streamkit.demo import build_graph
 from streamkit.testing import Reply, ScriptedChatModel
 
 ROOT = Path(__file__).parents[2] / "examples" / "chat"
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync"
-).split()
 REQUEST = "Plan me two days in Bologna, Monday and Tuesday."
 PLAN = (
     "On Monday take the 9:05 train and walk the porticoes in the sun. "

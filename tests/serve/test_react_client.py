@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -31,6 +30,7 @@ from starlette.applications import Starlette
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route
 
+from chromium import BROWSER, FLAGS
 from loopback_server import served
 from streamkit.serve import Runs, agent_protocol_routes
 from streamkit.testing import Call, Reply, ScriptedChatModel
@@ -38,8 +38,6 @@ from streamkit.wire import agent_protocol
 
 JS = Path(__file__).parents[1] / "js"
 PAGE = Path(__file__).parents[2] / "docs" / "wire-langgraph.md"
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking"
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -268,7 +266,7 @@ async def browser() -> AsyncIterator[Any]:
     all_runs: list[Runs] = []
     app = application(server, bundle(component), all_runs)
     async with served(app) as client, async_playwright() as playwright:
-        yield await playwright.chromium.launch(executable_path=BROWSER, args=FLAGS.split()), client
+        yield await playwright.chromium.launch(executable_path=BROWSER, args=FLAGS), client
         await asyncio.gather(*(runs.aclose() for runs in all_runs))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,17 +14,13 @@ import pytest
 from langchain_core.messages import AIMessage, ToolMessage
 from test_metrics import PRICES, ROOT, a_run, inside, model_call
 
+from chromium import BROWSER, FLAGS
 from streamkit import Origin, Usage, normalize
 from streamkit import events as ev
 from streamkit.folds import Result
 from streamkit.html import run_html, to_html
 from streamkit.record import Recording, record
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync"
-).split()
 HOSTILE = (
     "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=2>\u202e\x1b[2J"
 )
