@@ -20,7 +20,7 @@ Laws of this file:
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack, ExitStack, suppress
 from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
@@ -445,4 +445,5 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
 async def _awaited(stop: Stop) -> None:
     stopping = stop()
     if hasattr(stopping, "__await__"):
-        await stopping
+        with suppress(StopAsyncIteration):  # of a generator that ignored its first closing
+            await stopping
