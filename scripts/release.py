@@ -55,10 +55,6 @@ def not_a_release(root: Path) -> Iterator[str]:
         yield f"the tree is not clean: commit or remove {len(changed.splitlines())} files"
     if not re.fullmatch(r"\d+\.\d+\.\d+((a|b|rc)\d+)?", version):
         yield f"{version} is no version of a release: change it in pyproject.toml"
-    tags = git("tag", "--points-at", "HEAD", root=root).split()
-    if f"v{version}" not in tags:
-        found = f"only {', '.join(tags)}" if tags else "no tag"
-        yield f"the commit has {found}: write  git tag -a v{version} -m 'streamkit {version}'"
     sections = re.findall(r"^## (.+)$", (root / "CHANGELOG.md").read_text(), re.MULTILINE)
     if not sections or not re.fullmatch(
         rf"{re.escape(version)} \(\d{{4}}-\d\d-\d\d\)", sections[0]
@@ -67,6 +63,10 @@ def not_a_release(root: Path) -> Iterator[str]:
             f"CHANGELOG.md begins with {'## ' + sections[0] if sections else 'no section'!r}: "
             f"name the section  ## {version} (YYYY-MM-DD)"
         )
+    tags = git("tag", "--points-at", "HEAD", root=root).split()
+    if f"v{version}" not in tags:
+        found = f"only {', '.join(tags)}" if tags else "no tag"
+        yield f"the commit has {found}: write  git tag -a v{version} -m 'streamkit {version}'"
 
 
 # --- the files
