@@ -81,16 +81,26 @@ def stage_of(stage: AnyStage[T, U]) -> Stage[T, U]:
             f"{_name(stage)} is async, and stages do not await; on an async stream write "
             f".map(function), which awaits it, and on a sync one pass a plain function"
         )
-    if not callable(made):
-        raise UsageError(
-            f"{shown(stage, 80)} is no stage; pass a callable from one item to any number of items"
-        )
+    if not callable(made) or (isinstance(made, type) and made in EVENT_CLASSES):
+        raise UsageError(f"{shown(stage, 80)} is no stage; {_remedy(stage)}")
     if not _takes_one(made):
         raise UsageError(
             f"{_name(stage)} cannot be called with one item; it makes the stage: "
             f"pass {_name(stage)}(), with its options"
         )
     return cast("Stage[T, U]", made)
+
+
+def _remedy(stage: object) -> str:
+    match stage:
+        case list() | tuple():
+            return "pass the stages one after the other, separated by commas"
+        case str():
+            return f"import it, as in: from streamkit.presets import {stage}"
+        case type():
+            return f"to keep these events, pass streamkit.filters.only({stage.__name__})"
+        case _:
+            return "pass a callable from one item to any number of items"
 
 
 def is_async(function: object) -> bool:

@@ -191,6 +191,9 @@ async def test_any_format_and_its_options_will_do():
         assert (await client.get("/?chat")).text.startswith('{"type":"token","content":"Hi",')
     with pytest.raises(TypeError):
         EventResponse(Source("Hi").stream(), ndjson, first_id=5)
+    for call in (lambda: EventResponse(["a"], "ndjson"), lambda: Runs("ndjson")):  # type: ignore[arg-type]
+        with pytest.raises(UsageError, match=r"from streamkit\.wire import ndjson"):
+            call()
     with pytest.raises(UsageError, match="not a stream"):
         EventResponse("Hi")
 

@@ -99,6 +99,14 @@ def test_tests_in_pages_pass(
         assert pytester.runpytest_inprocess("-q", *plugins, *options, str(path)).ret == 0
 
 
+def test_pages_for_newcomers_are_short() -> None:
+    readme, *_ = PROGRAMS
+    assert len(readme.code.splitlines()) <= 10
+    assert len(readme.page.read_text("utf-8").split()) <= 900
+    long = [it for it in PROGRAMS if it.page.parent.name == "how-to" if it.code.count("\n") > 40]
+    assert not long
+
+
 def test_few_blocks_are_no_programs() -> None:
     """Python that is no program carries the mark ``py``, and is rare."""
     fragments = sum(page.read_text("utf-8").count("\n```py\n") for page in pages())

@@ -254,6 +254,9 @@ async def awaits(item: Any) -> list[Any]:
         (awaits, r"awaits is async.*write \.map\(function\)"),
         (lambda it: awaits([it]), "returned an awaitable"),
         (3, "is no stage"),
+        ([tokens, tools], "separated by commas"),
+        ("tokens", "from streamkit.presets import tokens"),
+        (TextDelta, r"only\(TextDelta\)"),
     ],
 )
 def test_stages_that_are_none(stage: Any, says: str) -> None:

@@ -18,17 +18,29 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mappin
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 from anyio import CancelScope
 
 from .._drive import AsyncEventStream, EventStream, normalize
 from .._protocols import AnyStage
+from ..errors import UsageError
 
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = ["AHEAD", "THREADS", "Body", "Events", "Pump", "Signal", "StreamBody", "Wire", "stopped"]
+__all__ = [
+    "AHEAD",
+    "THREADS",
+    "Body",
+    "Events",
+    "Pump",
+    "Signal",
+    "StreamBody",
+    "Wire",
+    "headers_of",
+    "stopped",
+]
 
 AHEAD = 16
 """The most pieces that are read ahead of a client; those that are ready are sent at once."""
@@ -63,6 +75,19 @@ class Wire(Protocol):
     def encoder(self) -> Callable[..., AnyStage[Any, bytes]]:
         """Return a stage from events to bytes; the options are the format's own."""
         ...
+
+
+def headers_of(wire: Wire) -> Mapping[str, str]:
+    """Return the headers of a format.
+
+    Raises:
+        UsageError: it is no format, but the name of one, say.
+    """
+    headers = getattr(wire, "HEADERS", None)
+    if headers is None:
+        name = wire if isinstance(wire, str) else "ndjson"
+        raise UsageError(f"{wire!r:.80} is no format; write: from streamkit.wire import {name}")
+    return cast("Mapping[str, str]", headers)
 
 
 class Body(Protocol):

@@ -22,7 +22,7 @@ from typing_extensions import override
 from ..errors import UsageError
 from ..wire import sse
 from ..wire._plain_json import dumps
-from ._bodies import Body, Events, StreamBody, Wire, stopped
+from ._bodies import Body, Events, StreamBody, Wire, headers_of, stopped
 
 if TYPE_CHECKING:
     from starlette.background import BackgroundTask
@@ -56,7 +56,7 @@ class BodyResponse(Response):
         self._kept: list[bytes] = []
         self.status_code = 200
         self.background: BackgroundTask | None = None
-        self.init_headers(wire.HEADERS)
+        self.init_headers(headers_of(wire))
         if document:
             self.headers["content-type"] = "application/json"
 

@@ -32,7 +32,7 @@ from ..errors import BadRequest, UsageError
 from ..wire import sse
 from ..wire.replay import Replay
 from ..wire.resume import Resume
-from ._bodies import Events, Pump, Wire
+from ._bodies import Events, Pump, Wire, headers_of
 from ._local import Gap, LocalRun, NameTaken, Reader, StoreAway
 from ._responses import HEARTBEAT_EVERY, BodyResponse, Document, document_of
 from .stores import Found, RunInfo, Store
@@ -105,7 +105,7 @@ class Runs:
         heartbeat: float | None = HEARTBEAT_EVERY,
         **options: Any,
     ) -> None:
-        if not wire.HEADERS["content-type"].startswith("text/event-stream"):
+        if not headers_of(wire)["content-type"].startswith("text/event-stream"):
             raise UsageError("only server-sent events have ids to come back by; pass wire=sse")
         self._wire = wire
         self.format: str = getattr(wire, "__name__", type(wire).__name__)
