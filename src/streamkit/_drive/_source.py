@@ -196,7 +196,7 @@ def require_stream(source: object) -> None:
     is_value = isinstance(source, (str, bytes, dict)) or hasattr(type(source), "model_fields")
     if is_value or not is_iterable:
         raise UsageError(
-            f"got {shown(source, 80)}, a {kind} and not a stream; "
+            f"got {shown(cast('object', source), 80)}, a {kind} and not a stream; "
             f"pass what .stream(), .astream() or .astream_events() returns"
         )
 

@@ -5,7 +5,7 @@
     for event in stream(graph, inputs, config): ...
 """
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 
@@ -14,11 +14,6 @@ from streamkit._extras import extra
 with extra("langgraph", "streamkit.demo"):
     from streamkit.demo._graph import RESUME, build_graph, demo_input
 from streamkit.testing import Call, Reply, ScriptedChatModel
-
-if TYPE_CHECKING:
-    from langgraph.graph.state import CompiledStateGraph
-
-    AnyGraph: TypeAlias = CompiledStateGraph[Any, Any, Any, Any]
 
 __all__ = [
     "RESUME",
@@ -33,7 +28,7 @@ __all__ = [
     "model",
 ]
 
-graph: "AnyGraph" = build_graph(pace=0)
+graph: Any = build_graph(pace=0)
 """The trip planner, without pauses."""
 inputs: dict[str, Any] = demo_input()
 """The request that starts a run of `graph`."""

@@ -54,7 +54,7 @@ class BodyResponse(Response):
         self._patience = heartbeat if self._heartbeat else None
         self._document = document
         self._kept: list[bytes] = []
-        self.status_code = 200
+        self.status_code: int = 200
         self.background: BackgroundTask | None = None
         self.init_headers(headers_of(wire))
         if document:
