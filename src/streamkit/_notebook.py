@@ -13,7 +13,7 @@ from typing import Any, cast
 from ._core.content import text_in
 from ._printable import clean
 
-__all__ = ["MAX_ROWS", "folded", "name_cell", "result_table"]
+__all__ = ["MAX_ROWS", "folded", "name_cell", "result_table", "short_name"]
 
 MAX_ROWS = 40
 """Rows of a table; further ones are left out."""
@@ -42,9 +42,14 @@ def _message_row(message: object) -> str:
     return f"<tr><td>{name_cell(kind)}</td><td style='text-align:left'>{cell}</td></tr>"
 
 
+def short_name(text: str) -> str:
+    """Return a name in one line, without control characters, cut where it is long."""
+    return clean(text)[:_MAX_NAME]
+
+
 def name_cell(text: str) -> str:
-    """Return a name as HTML: in one line, without control characters, cut where it is long."""
-    return escape(clean(text)[:_MAX_NAME])
+    """Return a short name as HTML."""
+    return escape(short_name(text))
 
 
 def folded(summary: str, body: str) -> str:

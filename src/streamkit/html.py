@@ -20,7 +20,7 @@ from typing import Any, TypeAlias, cast
 
 import msgspec
 
-from ._notebook import MAX_ROWS, folded, name_cell
+from ._notebook import MAX_ROWS, folded, name_cell, short_name
 from ._printable import clean
 from ._spans import Span, SpanFold
 from .events import Event, Interrupt, MessageReplaced, ReasoningEnd
@@ -32,7 +32,6 @@ __all__ = ["to_html"]
 
 _MAX_TEXT = 50_000
 """Characters of one text, such as a model's answer or a tool's result."""
-_MAX_NAME = 200
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
@@ -291,7 +290,7 @@ class _Picture:
                 texts.append(["reasoning", _cut(reasoning)])
             if isinstance(span.output, str) and span.output:
                 texts.append(["text", _cut(span.output)])
-            texts += [[f"call {_name(it.name)}", _arguments(it)] for it in span.tool_calls]
+            texts += [[f"call {short_name(it.name)}", _arguments(it)] for it in span.tool_calls]
             return texts
         if span.input is not None and (private or span.kind in {"tool", "retrieval"}):
             name = "arguments" if span.kind == "tool" else "input"
@@ -309,7 +308,7 @@ def _fields(  # noqa: PLR0913, PLR0917  (what a row of the page has)
 ) -> dict[str, Any]:
     return {
         "kind": kind,
-        "name": _name(name),
+        "name": short_name(name),
         "start": round(start, 6),
         "end": round(max(start, end), 6),
         "first": None,
@@ -338,13 +337,13 @@ def _facts(span: Span) -> dict[str, str]:
     if span.usage and span.kind == "model":
         details = {**span.usage.input_token_details, **span.usage.output_token_details}
         facts |= {name: f"{count:,} tokens" for name, count in details.items() if count}
-    return {clean(name): clean(str(fact))[:_MAX_NAME] for name, fact in facts.items() if fact}
+    return {clean(name): short_name(str(fact)) for name, fact in facts.items() if fact}
 
 
 def _lane_name(lane: Lane) -> str:
     agent, namespace = lane
     path = " / ".join(part.partition(":")[0] for part in namespace)
-    return _name(" · ".join(filter(None, (agent, path))) or "run")
+    return short_name(" · ".join(filter(None, (agent, path))) or "run")
 
 
 def _numbered(name: str, names: dict[str, int]) -> str:
@@ -359,10 +358,6 @@ def _sums(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "output": sum(row["output"] for row in rows),
         "cost": sum(costs) if costs else None,
     }
-
-
-def _name(text: str) -> str:
-    return clean(text)[:_MAX_NAME]
 
 
 def _cut(text: str) -> str:

@@ -26,6 +26,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import IO, Any, TypeAlias, TypeVar, cast, overload
 
+from typing_extensions import override
+
 from . import _raw_json
 from ._drive import AsyncEventStream, EventStream, normalize
 from ._drive._source import require_stream, stops
@@ -82,12 +84,10 @@ def _recorder(path: PathLike, *, private: bool, flush: bool) -> Stage[Event, Eve
     file = _open_to_write(path, flush=flush)
     encode = Writer(private=private, internal=True, after=b"\n").feed
     write = file.write
-    finish = file.flush if flush and _is_gzip(path) else None
 
     def stage(event: Event) -> Iterable[Event]:
-        write(b"".join(encode(event)))
-        if finish:
-            finish()
+        for line in encode(event):
+            write(line)
         if event.__class__ in _ENDS:
             file.close()
         return (event,)
@@ -117,9 +117,7 @@ def replay(
         MalformedItem: While reading: a line is no event; the message has its number.
     """
     _require(path, speed)
-    events = read_events(path)
-    timed = events if speed is None else _timed(events, speed)
-    return normalize(timed, dialect="own", on_error=on_error)
+    return normalize(timed(read_events(path), speed), dialect="own", on_error=on_error)
 
 
 def areplay(
@@ -199,33 +197,42 @@ def _require(path: PathLike, speed: float | None) -> None:
         raise UsageError(f"speed must be positive, or None for as fast as possible, not {speed!r}")
 
 
-def _delays(speed: float) -> Callable[[Event], float]:
-    """Return a function from an event to the seconds until it is due."""
-    began: float | None = None
-    first = 0.0
+def _pauses(speed: float | None, first: float | None = None) -> Callable[[float], float]:
+    """Return a function from a moment of a recording to the seconds until it is due.
 
-    def delay(event: Event) -> float:
+    ``first`` is the moment that is now; by default the first one that is asked for.
+    """
+    began = time.monotonic()
+
+    def pause(moment: float) -> float:
         nonlocal began, first
-        if began is None:
-            began, first = time.monotonic(), event.timestamp
-        due = began + (event.timestamp - first) / speed
-        return max(0.0, due - time.monotonic())
+        if speed is None:
+            return 0.0
+        if first is None:
+            first, began = moment, time.monotonic()
+        return max(0.0, began + (moment - first) / speed - time.monotonic())
 
-    return delay
+    return pause
 
 
-def _timed(events: Iterator[Event], speed: float) -> Iterator[Event]:
-    delay = _delays(speed)
+def timed(events: Iterator[Event], speed: float | None) -> Iterator[Event]:
+    """Return the events, each when it is due."""
+    pause = _pauses(speed)
     for event in events:
-        time.sleep(delay(event))
+        _sleep(pause(event.timestamp))
         yield event
 
 
 async def _async_timed(events: Iterator[Event], speed: float | None) -> AsyncIterator[Event]:
-    delay = _delays(speed) if speed else None
+    pause = _pauses(speed)
     for event in events:
-        await asyncio.sleep(delay(event) if delay else 0)
+        await asyncio.sleep(pause(event.timestamp))
         yield event
+
+
+def _sleep(seconds: float) -> None:
+    if seconds:
+        time.sleep(seconds)
 
 
 # --- raw items
@@ -268,7 +275,6 @@ class _RawWriter:
 
     def __init__(self, path: PathLike, *, flush: bool) -> None:
         self._file = _open_to_write(path, flush=flush)
-        self._finish = self._file.flush if flush and _is_gzip(path) else None
         self._began = time.monotonic()
         self._write({"streamkit_raw": _RAW_VERSION, "versions": _versions()})
 
@@ -285,8 +291,6 @@ class _RawWriter:
     def _write(self, line: object) -> None:
         if not self._file.closed:
             self._file.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
-            if self._finish:
-                self._finish()
 
 
 class _RawItems(Iterator[Any]):
@@ -377,15 +381,14 @@ def _raw_items_in(path: PathLike, speed: float | None) -> Iterator[Any]:
 
 def raw_items(lines: Iterable[tuple[int, bytes]], speed: float | None = None) -> Iterator[Any]:
     """Return the raw items of numbered lines, and raise what their source raised."""
-    began = time.monotonic()
+    pause = _pauses(speed, 0.0)
     for number, line in lines:
         try:
             read = json.loads(line)
             at, item = read["at"], _raw_json.from_json(read.get("raised", read.get("item")))
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise MalformedItem(f"line {number}: no raw item: {error}", line) from error
-        if speed is not None:
-            time.sleep(max(0.0, began + at / speed - time.monotonic()))
+        _sleep(pause(at))
         if "raised" in read:
             raise item
         yield item
@@ -415,8 +418,18 @@ def _is_gzip(path: PathLike) -> bool:
 
 def _open_to_write(path: PathLike, *, flush: bool) -> Any:
     if _is_gzip(path):
-        return gzip.open(path, "wb", compresslevel=6)
+        return (_FlushedGzip if flush else gzip.GzipFile)(path, "wb", compresslevel=6)
     return Path(path).open("wb", buffering=0 if flush else _BATCH)
+
+
+class _FlushedGzip(gzip.GzipFile):
+    """A compressed file that holds all that was written, at any time."""
+
+    @override
+    def write(self, data: Any) -> int:
+        written = super().write(data)
+        self.flush()
+        return written
 
 
 def open_to_read(path: PathLike) -> IO[bytes]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from importlib import import_module
@@ -21,6 +20,7 @@ from ..errors import MalformedItem, UsageError
 from ..events import Event, RunStart
 from ..html import to_html
 from ..metrics import Metrics, Prices, RunMetrics, Spending, Timing
+from ..record import timed
 from ..transcript import Transcript
 from .reading import add_file, events_of, numbered_events
 
@@ -81,7 +81,7 @@ def _speed(text: str) -> float:
 
 
 def _replay(arguments: argparse.Namespace) -> int:
-    events = _timed(events_of(arguments), arguments.speed)
+    events = timed(events_of(arguments), arguments.speed or None)
     if arguments.lines:
         lines = Transcript()
         for event in events:
@@ -94,16 +94,6 @@ def _replay(arguments: argparse.Namespace) -> int:
         for event in events:
             view.feed(event)
     return 0
-
-
-def _timed(events: Iterator[Event], speed: float) -> Iterator[Event]:
-    began: float | None = None
-    for event in events:
-        if speed:
-            if began is None:
-                began = time.monotonic() - event.timestamp / speed
-            time.sleep(max(0.0, began + event.timestamp / speed - time.monotonic()))
-        yield event
 
 
 # --- convert

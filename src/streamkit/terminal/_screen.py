@@ -19,19 +19,24 @@ Laws of this file:
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from threading import Event as ThreadEvent
 from threading import Lock, Thread
 from time import monotonic
-from typing import Any, Final, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TextIO
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-__all__ = ["INTERVAL", "Look", "Paragraph", "Region", "Screen", "console_on"]
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+__all__ = ["INTERVAL", "Look", "Paragraph", "Region", "Screen", "View", "console_on"]
 
 _GAP: Final = "\n"  # no label: the first row after a gap has its label again
 _NOBODY: Final = "-"  # or the row would seem to belong to the label above it
@@ -44,6 +49,32 @@ INTERVAL: Final = 0.05
 _PAUSE: Final = 0.125  # seconds until the last change is drawn
 _WAITING: Final = 24  # rows that may wait behind an open paragraph
 _LONG: Final = 4_000  # characters of an open paragraph that are drawn again and again
+
+
+class View(ABC):
+    """A view that a ``with`` statement closes."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Print what is left, and leave the terminal as it was."""
+
+    @abstractmethod
+    def _stop(self) -> None:
+        """Leave the terminal as it was."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(exc, OSError):  # nobody reads a closed pipe
+            self._stop()
+        else:
+            self.close()
 
 
 class Look(NamedTuple):

@@ -14,21 +14,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from time import monotonic
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 import msgspec
 from rich.console import Group
 from rich.text import Text
+from typing_extensions import override
 
 from .._brief import brief
 from .._printable import clean
 from .._spans import Span, SpanFold
 from ..events import Event, Interrupt, RunEnd, RunError, TextDelta
-from ._screen import INTERVAL, Region, console_on
-
-if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
+from ._screen import INTERVAL, Region, View, console_on
 
 __all__ = ["TreeView"]
 
@@ -45,7 +42,7 @@ class _Row(msgspec.Struct, kw_only=True, eq=False):
     inside: list[_Row] = msgspec.field(default_factory=list["_Row"])
 
 
-class TreeView:
+class TreeView(View):
     r"""A view of the events given to `feed`, as a tree of runs.
 
     Args:
@@ -115,26 +112,17 @@ class TreeView:
             self._region.draw()
             self._drawn_at = self._clock()
 
+    @override
     def close(self) -> None:
         """Print the tree of a run that has not ended, and leave the terminal as it was."""
         try:
             self._print()
         finally:
-            if self._region:
-                self._region.stop()
+            self._stop()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if not isinstance(exc, OSError):  # nobody reads a closed pipe
-            self.close()
-        elif self._region:
+    @override
+    def _stop(self) -> None:
+        if self._region:
             self._region.stop()
 
     # --- the tree

@@ -19,7 +19,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
+from typing import Any, TextIO, TypeAlias
+
+from typing_extensions import override
 
 from .._brief import brief
 from .._printable import clean
@@ -49,11 +51,7 @@ from ..events import (
 )
 from ..values import Usage
 from ._paragraphs import BUSY, CALL, NOTE, THOUGHT, TROUBLE, one_line, payload, speaker, whole
-from ._screen import Look, Paragraph, Screen
-
-if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
+from ._screen import Look, Paragraph, Screen, View
 
 __all__ = ["TerminalView"]
 
@@ -61,7 +59,7 @@ Prose: TypeAlias = TextStart | TextDelta | TextEnd | ReasoningStart | ReasoningD
 Part: TypeAlias = Prose | ToolCallStart | ToolCallDelta | ToolCallEnd
 
 
-class TerminalView:
+class TerminalView(View):
     r"""A view of the events given to `feed`.
 
     Args:
@@ -143,6 +141,7 @@ class TerminalView:
         self._screen.add_gap()
         self._screen.draw()
 
+    @override
     def close(self) -> None:
         """Show the totals, and leave the terminal as it was."""
         self._close_all()
@@ -151,19 +150,9 @@ class TerminalView:
             self._screen.add(Paragraph(None, self._total(), NOTE))
         self._screen.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if isinstance(exc, OSError):  # nobody reads a closed pipe
-            self._screen.stop()
-        else:
-            self.close()
+    @override
+    def _stop(self) -> None:
+        self._screen.stop()
 
     def _total(self) -> str:
         count = f"{self._messages} message{'s' * (self._messages != 1)}"
