@@ -12,6 +12,7 @@ redis://localhost`` the runs in a server; then a second process with ``--port 80
 """
 
 import asyncio
+import logging
 from argparse import ArgumentParser, Namespace
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -135,5 +136,6 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--redis", help="keep runs in this server, such as redis://localhost")
     parser.add_argument("--threads", help="keep conversations in this file")
+    logging.basicConfig()  # the console shows the runs that fail
     with suppress(KeyboardInterrupt):
         asyncio.run(serve(parser.parse_args()))
