@@ -137,6 +137,26 @@ def test_the_node_client(clients: Clients, url: str, api: str, whole: bool) -> N
     assert LAST in str(text)
 
 
+@pytest.mark.parametrize("api", ["chat", "responses"])
+def test_langchains_own_client(url: str, api: str) -> None:
+    pytest.importorskip("langchain_openai", reason="langchain-openai is not installed")
+    from langchain_openai import ChatOpenAI
+
+    options: Any = {"use_responses_api": True} if api == "responses" else {"stream_usage": True}
+    model = ChatOpenAI(model="trip-planner", base_url=url, api_key="none", **options)
+    whole = model.invoke("Two days in Bologna")
+    streamed = None
+    for chunk in model.stream("Two days in Bologna"):
+        streamed = chunk if streamed is None else streamed + chunk
+    assert streamed
+    assert LAST in whole.text
+    assert sorted(streamed.text) == sorted(whole.text)  # (parallel models: whoever was first)
+    assert streamed.usage_metadata == whole.usage_metadata
+    ran = [it["type"] for it in whole.content_blocks if it["type"].startswith("server_tool")]
+    assert len(ran) == (8 if api == "responses" else 0)
+    assert whole.tool_calls == []
+
+
 def test_a_conversation_goes_on_where_it_was_left(client: Any) -> None:
     asked = client.responses.create(model="pays", input="Hi", instructions="Be nice")
     [request] = asked.output

@@ -208,7 +208,7 @@ CALLS = {
     "ag_ui": 9,
     "ai_sdk": 9,
     "openai_chunks": 14,
-    "openai_responses": 10,
+    "openai_responses": 14,
 }
 
 

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 pytest.importorskip("langgraph", reason="langgraph is not installed")
 
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, Interrupt, PregelTask, StateSnapshot
 
 from random_events import EVENTS
 from streamkit import BadRequest, RunEnd, Usage, UsageError, normalize
+from streamkit.demo import Call, Reply, ScriptedChatModel
 from streamkit.wire import openai_chunks, openai_responses
 from streamkit.wire.resume import payloads
 
@@ -334,6 +336,47 @@ def test_approvals_resume_the_interrupts() -> None:
 def test_answers_that_fit_no_question_are_refused(answers: Any) -> None:
     with pytest.raises(BadRequest, match=r"all questions|must have an 'approval_request_id'"):
         openai_responses.graph_input(responses(*answers), state=snapshot(Interrupt(TWO, id="i1")))
+
+
+async def test_the_middlewares_questions_are_answered() -> None:
+    pytest.importorskip("langchain.agents.middleware", reason="langchain is not installed")
+    from langchain.agents import create_agent
+    from langchain.agents.middleware import HumanInTheLoopMiddleware
+
+    def pay(sum: int) -> str:
+        """Pay."""
+        return f"paid {sum}"
+
+    def look() -> str:
+        """Look."""
+        return "seen"
+
+    script = [
+        Reply(tool_calls=(Call("pay", {"sum": 7}, "c1"), Call("look", {}, "c2"))),
+        Reply("Done."),
+    ]
+    agent: Any = create_agent(
+        ScriptedChatModel(script=script),
+        [pay, look],
+        middleware=[HumanInTheLoopMiddleware(interrupt_on={"pay": True})],
+        checkpointer=InMemorySaver(),
+    )
+
+    async def output(body: Any) -> Any:
+        asked = openai_responses.read_request(body)
+        config = {"configurable": {"thread_id": asked.thread_id}}
+        given = openai_responses.graph_input(asked, state=await agent.aget_state(config))
+        source = agent.astream_events(given, config, version="v2")
+        frames = [it async for it in normalize(source).pipe(openai_responses.encoder(asked))]
+        return openai_responses.document(b"".join(frames))[1]
+
+    asks = await output({"input": "Pay 7"})
+    [request] = asks["output"]
+    assert (request["type"], request["arguments"]) == ("mcp_approval_request", '{"sum":7}')
+    done = await output({"previous_response_id": asks["id"], "input": [answer(request["id"])]})
+    *ran, said = done["output"]
+    assert sorted(it["output"] for it in ran) == ["paid 7", "seen"]
+    assert said["content"][0]["text"] == "Done."
 
 
 def test_answers_need_the_state() -> None:

@@ -1,7 +1,11 @@
 """The parts that both of OpenAI's protocols share: calls, tokens and the headers of a response.
 
-Law of this file: a call that was run here, or that an interrupt asks about, is not written as a
-call of the client's: a client would run it.
+Laws of this file:
+
+1. A call that was run here, or that an interrupt asks about, is not written as a call of the
+   client's: a client would run it.
+2. Models that write at the same time come one after the other. The Responses API could have them at
+   once, but OpenAI never does, and clients such as ``langchain-openai`` 1.7.4 mix their texts then.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 from ..events import MessageEnd, ToolCallEnd, ToolCallStart, ToolStart
+from ..stages import sequential
 from ..values import Usage
 from . import sse
 from .protocol import BaseEncoder, Frames
@@ -41,6 +46,14 @@ class OpenAIEncoder(BaseEncoder):
         self._writes_calls = calls == "all"
         self._unanswered: dict[str, ToolCallEnd | None] = {}
         self._finish_reason = "stop"
+        self._in_turn = sequential.stage()
+
+    def feed(self, item: Any) -> tuple[bytes, ...]:
+        """Return the frames of an event: those of a message that has its turn."""
+        frames: list[bytes] = []
+        for it in self._in_turn(item):
+            frames += super().feed(it)
+        return tuple(frames)
 
     def begin_call(self, event: ToolCallStart) -> Frames:  # noqa: ARG002
         """Write the start of a call, where all calls are the client's."""

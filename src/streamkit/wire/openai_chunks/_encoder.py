@@ -18,7 +18,6 @@ from ...events import (
     ToolCallDelta,
     ToolCallStart,
 )
-from ...stages import sequential
 from ...values import Usage
 from .._blocks import refusal_of, source_of
 from .._openai import Calls, OpenAIEncoder, usage_form
@@ -49,18 +48,10 @@ class Encoder(OpenAIEncoder):
         self._chunks = _Chunks(model or (request.model if request else None))
         asks_usage = request is None or request.include_usage
         self._writes_usage = asks_usage if usage is None else usage
-        self._in_turn = sequential.stage()
         self._speaker: str | None = None
         self._thinker: str | None = None
         self._shown = 0
         self._indexes: dict[str, int] = {}
-
-    def feed(self, item: Any) -> tuple[bytes, ...]:
-        """Return the frames of an event: those of a message that has its turn."""
-        frames: list[bytes] = []
-        for it in self._in_turn(item):
-            frames += super().feed(it)
-        return tuple(frames)
 
     # --- messages
 

@@ -3,10 +3,10 @@
     event: response.output_text.delta
     data: {"type":"response.output_text.delta","output_index":0,…,"sequence_number":5,"delta":"Hel"}
 
-Each block of text or reasoning is an item of its own, so that models that write at the same time
-never mix. A tool that ran here is an ``mcp_call``: the protocol's word for a call that the server
-ran, with its result, which no client runs again. The questions of an interrupt about calls are
-``mcp_approval_request`` items. Events without a form in the protocol are left out.
+Each block of text or reasoning is an item of its own. Models that write at the same time come one
+after the other. A tool that ran here is an ``mcp_call``: the protocol's word for a call that the
+server ran, with its result, which no client runs again. The questions of an interrupt about calls
+are ``mcp_approval_request`` items. Events without a form in the protocol are left out.
 
 Laws of this package:
 
