@@ -25,7 +25,7 @@ from starlette.applications import Starlette
 from loopback_server import served
 from streamkit import UsageError
 from streamkit.serve import Memory, Runs, _thread_streams, agent_protocol_routes
-from streamkit.testing import ScriptedChatModel
+from streamkit.testing import Call, Reply, ScriptedChatModel
 from streamkit.wire import agent_protocol, sse
 
 ALL = ["values", "checkpoints", "lifecycle", "input", "messages", "tools", "custom", "updates"]
@@ -324,6 +324,36 @@ async def test_one_of_two_questions_is_answered():
         assert asked(await thread.state()).keys() == {"Right?"}
 
 
+async def test_the_decisions_of_langchains_middleware():
+    """As the client sends them: an edit has its action under two names."""
+    from langchain.agents.middleware import HumanInTheLoopMiddleware
+    from langchain_core.tools import tool
+
+    @tool
+    def pay(euros: int) -> str:
+        """Pay."""
+        return f"paid {euros}"
+
+    call = Reply(tool_calls=(Call("pay", {"euros": 9}, "c1"),))
+    middleware: Any = [HumanInTheLoopMiddleware(interrupt_on={"pay": True})]
+    graph = create_agent(
+        model(call, "Done."), [pay], middleware=middleware, checkpointer=InMemorySaver()
+    )
+    async with thread_of(graph) as thread:
+        await thread.start()
+        await thread.events()
+        [question] = [it for task in (await thread.state())["tasks"] for it in task["interrupts"]]
+        [request] = question["value"]["action_requests"]
+        assert (request["name"], request["args"]) == ("pay", {"euros": 9})
+        edited = {"name": "pay", "args": {"euros": 3}}
+        decision = {"type": "edit", "edited_action": edited, "editedAction": edited}
+        await thread.respond(question["id"], {"decisions": [decision]})
+        await thread.events()
+        *_, result, answer = await thread.texts()
+        assert "paid 3" in result
+        assert answer == "Done."
+
+
 async def test_an_answer_may_only_resume():
     async with thread_of(asker()) as thread:
         await thread.start()
@@ -509,6 +539,8 @@ HOSTILE: list[tuple[str, Any, int]] = [
     ("stream/events", b'{"channels":["' + b"x" * 70_000 + b'"]}', 413),
     ("history", b'{"limit":"all"}', 400),
     ("history", b'{"checkpoint":7}', 400),
+    ("history", b'{"checkpoint":{"checkpoint_ns":"a\\u0001"}}', 400),
+    ("history", b'{"before":{"configurable":{"checkpoint_id":"' + b"x" * 300 + b'"}}}', 400),
 ]
 
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 from .._core.assembly import Assembly
 from ..values import Origin
 
-__all__ = ["is_bubble_up", "note_waiting", "show_interrupts"]
+__all__ = ["interrupt_id", "is_bubble_up", "note_waiting", "show_interrupts"]
 
 
 def show_interrupts(assembly: Assembly, origin: Origin, interrupts: Sequence[object]) -> None:
@@ -20,7 +20,7 @@ def show_interrupts(assembly: Assembly, origin: Origin, interrupts: Sequence[obj
         fields = _fields(item)
         assembly.interrupt(
             origin,
-            _interrupt_id(item),
+            interrupt_id(item),
             fields.get("value"),
             response_schema=fields.get("response_schema"),
         )
@@ -33,10 +33,10 @@ def note_waiting(assembly: Assembly, error: object, tool_call_id: str | None) ->
     if isinstance(interrupts, (list, tuple)) and tool_call_id:
         for item in cast("list[object]", interrupts):
             value = getattr(item, "value", None)
-            assembly.seen.note_waiting(_interrupt_id(item), value, tool_call_id)
+            assembly.seen.note_waiting(interrupt_id(item), value, tool_call_id)
 
 
-def _interrupt_id(item: object) -> str:
+def interrupt_id(item: object) -> str:
     """Return the id that resumes this interrupt."""
     # No field before langgraph 0.6: 0.3 has only the namespace `ns`, 0.4 a property `interrupt_id`.
     fields = _fields(item)

@@ -30,6 +30,7 @@ from starlette.routing import Route
 
 from .._call import astream
 from .._fields import dict_or_empty
+from ..dialects._interrupts import interrupt_id
 from ..errors import BadRequest, UsageError
 from ..events import StateSnapshot
 from ..wire import agent_protocol
@@ -54,10 +55,13 @@ SETTLE = 0.3
 """Seconds to wait for a run that may be about to end: clients may act on its last event at once."""
 
 MAX_ID = 256
-"""The most characters in the id of a thread."""
+"""The most characters in the id of a thread or a checkpoint."""
 
 MAX_HISTORY = 100
 """The most states of a thread's history in one response."""
+
+_OLD_ID = "interrupt_id"
+"""The name of an interrupt's id in LangGraph 0.4 and 0.5; versions before know answers by no id."""
 
 _CODES = {403: "permission_denied", 404: "no_such_run", 501: "not_supported"}
 
@@ -183,8 +187,7 @@ class _Threads:
             return JSONResponse(about, error.status)
 
     async def _check(self, request: Request, thread: str) -> None:
-        if not (thread.isprintable() and len(thread) <= MAX_ID):
-            raise BadRequest("no id of a thread")
+        _require_id(thread)
         allowed = self._authorize(request, thread) if self._authorize else True
         if not (await allowed if isawaitable(allowed) else allowed):
             raise BadRequest("no such thread", 404)
@@ -273,19 +276,20 @@ class _Threads:
         return await self._run(request, thread, asked.input, asked.config, checkpoint)
 
     async def _respond(self, request: Request, thread: str, asked: _Answers) -> dict[str, Any]:
-        from langgraph.types import Command  # noqa: PLC0415  (only who has it gets here)
+        from langgraph.types import Command, Interrupt  # noqa: PLC0415  (only who has it gets here)
 
         if asked.update is not None or asked.goto is not None:
             raise BadRequest("an answer may only resume, not update or goto", 403)
         if not await self._has_ended(thread, WAIT_FOR_END):
             raise BadRequest("a run of this thread is going on", 409)
         state = await self._graph.aget_state(_config(thread))
-        pending = {_interrupt_id(it) for task in state.tasks for it in task.interrupts}
+        pending = {interrupt_id(it) for task in state.tasks for it in task.interrupts}
         answers = {it.interrupt_id: it.response for it in asked.responses}
         if not answers or answers.keys() - pending:
             raise BadRequest("the graph does not ask that", 404)
-        # LangGraph before 0.4 takes no answers by id.
         resume = asked.responses[0].response if len(pending) == 1 else answers
+        if resume is answers and not (hasattr(Interrupt, "id") or hasattr(Interrupt, _OLD_ID)):
+            raise BadRequest("answers to several questions need langgraph 0.4", 501)
         return await self._run(request, thread, Command(resume=resume), asked.config)
 
     async def _run(
@@ -297,7 +301,7 @@ class _Threads:
         checkpoint: str | None = None,
     ) -> dict[str, Any]:
         made: Any = self._configure(request, sent or {}) if self._configure else {}
-        config: dict[str, Any] = {**(await made if isawaitable(made) else made)}
+        config: dict[str, Any] = {**((await made if isawaitable(made) else made) or {})}
         ids: dict[str, str] = {} if checkpoint is None else {"checkpoint_id": checkpoint}
         chosen = dict_or_empty(config.get("configurable"))
         config["configurable"] = {**chosen, **_config(thread, **ids)["configurable"]}
@@ -339,7 +343,7 @@ class _Threads:
             "name": task.name,
             "path": self._plain(task.path),
             "interrupts": [
-                {"id": _interrupt_id(it), "value": self._plain(it.value)} for it in asked
+                {"id": interrupt_id(it), "value": self._plain(it.value)} for it in asked
             ],
             "checkpoint": _ids(task.state),
             "result": self._plain(getattr(task, "result", None)),
@@ -350,7 +354,15 @@ class _Threads:
         return redact(StateSnapshot(timestamp=0.0, values=value)).values
 
 
+def _require_id(id: str) -> None:
+    """Refuse what no checkpointer should be asked for, such as an id with a NUL."""
+    if not (id.isprintable() and len(id) <= MAX_ID):
+        raise BadRequest("an id has unprintable characters or is too long")
+
+
 def _config(thread: str, **ids: str) -> dict[str, Any]:
+    for id in ids.values():
+        _require_id(id)
     return {"configurable": {"thread_id": thread, **ids}}
 
 
@@ -359,11 +371,6 @@ def _ids(config: object) -> dict[str, Any] | None:
     ids = dict_or_empty(dict_or_empty(config).get("configurable"))
     names = ("thread_id", "checkpoint_ns", "checkpoint_id")
     return {name: ids[name] for name in names if name in ids} or None
-
-
-def _interrupt_id(interrupt: Any) -> str:
-    """Return the id of an interrupt: ``interrupt_id`` in LangGraph before 1.0."""
-    return str(getattr(interrupt, "id", None) or getattr(interrupt, "interrupt_id", ""))
 
 
 async def _read(request: Request, kind: Any, max_bytes: int = MAX_BODY) -> Any:

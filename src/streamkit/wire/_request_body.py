@@ -37,7 +37,7 @@ def json_object(body: object) -> Mapping[str, Any]:
         raise BadRequest(f"the body is no JSON object, but a {type(body).__name__}")
     try:
         return msgspec.convert(loads(body), dict[str, Any])
-    except (ValueError, RecursionError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise BadRequest(f"the body is no JSON object: {error}") from None
 
 
