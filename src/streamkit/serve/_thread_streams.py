@@ -36,6 +36,11 @@ __all__ = ["Filter", "ThreadStreams"]
 LOOK_EVERY = 0.5
 """Seconds after which an idle stream looks for a run that another process has started."""
 
+MAX_KNOWN = 1000
+"""The most ``event`` lines that a stream remembers."""
+
+_EVENT = b"event: "
+
 
 class Filter(msgspec.Struct):
     """The events that a stream asks for."""
@@ -45,13 +50,10 @@ class Filter(msgspec.Struct):
     depth: int | None = None
     since: int = 0
 
-    def wants(self, frame: bytes) -> bool:
-        """Return whether a frame passes, by its ``event`` line and its number."""
-        head, _, data = frame.partition(b"\ndata: ")
-        channel, *at = head.rpartition(b"event: ")[2].decode(errors="replace").split("|")
+    def wants(self, event: str) -> bool:
+        """Return whether frames with this ``event`` line pass: a channel, and the namespace."""
+        channel, *at = event.split("|")
         if not {channel, channel.partition(":")[0]} & set(self.channels):
-            return False
-        if self.since and _number_in(data) <= self.since:
             return False
         return not self.namespaces or any(self._is_below(at, it) for it in self.namespaces)
 
@@ -66,9 +68,9 @@ class Filter(msgspec.Struct):
         return all(name in {it, it.partition(":")[0]} for name, it in pairs)
 
 
-def _number_in(data: bytes) -> int:
+def _number_of(frame: bytes) -> int:
     """Return the number at the end of an event; 0 where it has none."""
-    digits = data.rpartition(b'"event_id":"')[2].removesuffix(b'"}')
+    digits = frame.rpartition(b'"event_id":"')[2].removesuffix(b'"}')
     return int(digits) if digits.isdigit() else 0
 
 
@@ -111,6 +113,8 @@ class _ThreadBody:
         self._streams = streams
         self._thread = thread
         self._wanted = wanted
+        self._known: dict[bytes, bool] = {}
+        """Whether frames pass, by their ``event`` lines: most frames of a run have one of few."""
         self._request = request
         self._more = Signal()
         self._seen: str | None = None
@@ -144,10 +148,21 @@ class _ThreadBody:
                 self._reader = None
                 await self._run.aclose()
                 continue
-            found = [it for it in frames.split(b"\n\n") if it and self._wanted.wants(it)]
+            found = [it for it in frames.split(b"\n\n") if it and self._wants(it)]
             if found:
                 return b"\n\n".join([*found, b""])
         return None
+
+    def _wants(self, frame: bytes) -> bool:
+        start = frame.find(_EVENT) + len(_EVENT)
+        event = frame[start : frame.find(b"\n", start)]
+        wanted = self._known.get(event)
+        if wanted is None:
+            if len(self._known) == MAX_KNOWN:
+                self._known.clear()
+            wanted = self._known[event] = self._wanted.wants(event.decode(errors="replace"))
+        since = self._wanted.since
+        return wanted and (not since or _number_of(frame) > since)
 
     async def _next_run(self) -> bool:
         """Open the last run of the thread; return whether it is one that was not read yet."""
