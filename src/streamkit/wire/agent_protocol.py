@@ -64,7 +64,7 @@ from ._blocks import as_list, text_of
 from .protocol import BaseEncoder, Frames, InnerText, dump_plain, dump_text, error_text
 from .resume import Delta, Resume, json_frame, payloads
 
-__all__ = ["HEADERS", "HEARTBEAT", "RESUME", "Encoder", "encoder", "gap"]
+__all__ = ["HEADERS", "HEARTBEAT", "RESUME", "Encoder", "encoder"]
 
 HEADERS: Final[Mapping[str, str]] = sse.HEADERS
 """The headers of a response that streams such frames and is not to be held up on its way."""
