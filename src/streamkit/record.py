@@ -62,7 +62,8 @@ def record(path: PathLike, *, private: bool = True, flush: bool = True) -> PerRu
     Args:
         path: the file, which is written anew for each run; ``.gz`` at its end compresses it.
         private: whether to keep what a wire leaves out by default: prompts, inputs, exception
-            texts and metadata. Set it to False before you hand the file on.
+            texts and metadata. Set it to False before you hand the file on. What internal models
+            wrote is kept in any case.
         flush: whether each line is written at once, so that another process can follow it and a
             crash costs nothing; otherwise lines are written in batches and at the run's end.
 

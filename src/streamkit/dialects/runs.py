@@ -397,7 +397,10 @@ class RunReader(Reader):
         name, caller = event["name"], caller_of_tool(self._runs, event)
         run = self._enter(event, "tool")
         id, given = self._call_of(run, event)
-        run.is_in_node = id != event["run_id"] and caller is not None and caller.kind == "node"
+        # Without parents (version 1, the log) a tool beside this one looks like its caller.
+        is_certain = bool(event.get("parent_ids"))
+        is_in_node = caller is not None and (caller.kind == "node" or not is_certain)
+        run.is_in_node = is_in_node and id != event["run_id"]
         run.answers(self.assembly.start_tool(event["run_id"], run.origin, id, name, given))
 
     def _call_of(self, run: Run, event: dict[str, Any]) -> tuple[str, object]:
