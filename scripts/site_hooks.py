@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,10 @@ class Doctests(Extension, Preprocessor):
 
 
 def on_config(config: Any) -> None:
-    """Add the extension for examples."""
+    """Add the extension for examples, and the page of each module to the navigation."""
     config.markdown_extensions.append(Doctests())
+    [section] = (it["Reference"] for it in config.nav if "Reference" in it)
+    section.append({"Modules": [{name: f"reference/{name}.md"} for name in _references()]})
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -55,6 +58,7 @@ def on_files(files: Files, config: Any) -> Files:
     return files
 
 
+@cache
 def _references() -> dict[str, str]:
     """Return a page of directives for each public module: mkdocstrings reads the docstrings."""
     sys.path[:0] = [str(ROOT / "src"), str(ROOT / "scripts")]
