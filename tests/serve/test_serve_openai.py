@@ -18,6 +18,7 @@ pytest.importorskip("openai", reason="openai is not installed")
 
 import openai
 import uvicorn
+from fastapi import FastAPI
 from langchain_core.messages import AIMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
@@ -27,7 +28,7 @@ from js_clients import Clients, clients  # noqa: F401  (a fixture)
 from loopback_server import served, until
 from page_programs import ROOT, programs
 from streamkit import BadRequest, UsageError
-from streamkit.serve import EventResponse, Runs
+from streamkit.serve import EventResponse, Runs, bad_request
 from streamkit.wire import ai_sdk, openai_chunks, openai_responses, sse
 
 HI: Any = [{"role": "user", "content": "Two days in Bologna"}]
@@ -289,4 +290,27 @@ async def test_an_id_that_is_taken_is_refused() -> None:
     with pytest.raises(BadRequest, match="resp_1") as found:
         runs.start(Slow().stream(), id="resp_1")
     assert found.value.status == 409
+    await runs.aclose()
+
+
+@pytest.mark.parametrize("wire", [openai_chunks, openai_responses])
+async def test_a_long_run_is_read_from_its_beginning_in_few_frames(wire: Any) -> None:
+    async def words() -> AsyncIterator[str]:
+        for n in range(200):
+            yield f"{n} "
+
+    runs = Runs(wire, max_frames=8)
+    id = await runs.start(words())
+
+    app = FastAPI(exception_handlers={BadRequest: bad_request})
+    app.get("/")(lambda: runs.response(id))
+    app.get("/whole")(lambda: runs.response(id, stream=False))
+    async with served(app) as http:
+        document = (await http.get("/whole")).json()  # waits for the end
+        whole = (await http.get("/")).content
+        lost = await http.get("/", headers={"last-event-id": "5"})
+    assert whole.count(b"\n\n") < 20
+    assert wire.document(whole) == (200, document)
+    assert "199 " in json.dumps(document)
+    assert lost.status_code == 410
     await runs.aclose()
