@@ -108,9 +108,11 @@ BARS: dict[str, Bar] = {
     "serve.sends": _at_most(1),
     # Runs in Redis, beside runs in memory; a follower in another process.
     "runs.redis": _at_most(1.6),
+    "runs.redis.many": _at_most(2.0),
     "runs.delay": _at_most(6),
     "runs.delay.ms": _at_most(5),
     "runs.followers": _at_most(1.2),
+    "runs.followers.one": _at_most(1.0),
     # Flat, forever.
     "flat.tasks": _at_most(0),
     "flat.generators": _at_most(0),

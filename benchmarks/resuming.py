@@ -1,8 +1,9 @@
 """Runs in Redis, beside runs in memory: what a token costs, and when a follower elsewhere has it.
 
 The server is a real one on the loopback. The source says its words as fast as it is read, with one
-turn of the event loop between two, as a model does at its fastest; ``paced`` is one
-word in two milliseconds, so that hardly two of them share a request.
+turn of the event loop between two, as a model does at its fastest; ``paced`` is one run of one word
+in two milliseconds, and ``many`` are fifty runs at once, each of one word in twenty: what a worker
+does all day.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from .bars import Effort, Row, Rows
 from .timing import Figure, median
 
 WORDS = 2_000
+RUNS = 50
 MANY = 10_000
 """Enough that the requests a run begins and ends with do not count."""
 
@@ -40,14 +42,19 @@ def rows(effort: Effort) -> Rows:
         )
         paced = _share(url, WORDS, 0.002, max(rounds // 5, 2))
         yield Row("runs.redis.paced", "CPU of a token in Redis / in memory", paced, note="paced")
+        many_runs = _share(url, 100, 0.02, max(rounds // 5, 2), RUNS)
+        yield Row(
+            "runs.redis.many", "CPU of a token in Redis / in memory", many_runs, note="50 runs"
+        )
         bare = [_of(_run, Memory, MANY) / _of(_bare, MANY) for _ in range(rounds)]
         yield Row("runs.bare", "CPU of a token in memory / StreamingResponse", median(bare))
         trips, delays = asyncio.run(_delays(url, 60 * rounds))
         yield Row("runs.delay", "append to follower's byte / round trip", _ratio(delays, trips))
         yield Row("runs.delay.ms", "append to follower's byte", Figure(middle(delays) * 1e3), "ms")
         yield Row("runs.trip.ms", "one round trip to Redis", Figure(middle(trips) * 1e3), "ms")
-        few, many = _follower(url, 20), _follower(url, 200)
+        one, few, many = (_follower(url, readers) for readers in (1, 20, 200))
         yield Row("runs.followers", "CPU of a follower's token, 200 / 20", Figure(many / few))
+        yield Row("runs.followers.one", "CPU of a follower's token, 200 / 1", Figure(many / one))
         yield Row("runs.followers.us", "CPU of a follower's token", Figure(many * 1e6), "us")
         size = asyncio.run(_stored(url))
         yield Row("runs.stored", "Redis' memory for a token", Figure(size), "B")
@@ -90,12 +97,16 @@ async def _send(message: Any) -> None:
 SCOPE = {"type": "http", "method": "GET", "headers": []}
 
 
-async def _run(make: Any, number: int, pace: float = 0.0) -> None:
-    """One run with one reader of its own process."""
+async def _run(make: Any, number: int, pace: float = 0.0, at_once: int = 1) -> None:
+    """Runs with one reader each, of their own process."""
     store: Store = make()
     runs = Runs(store=store)
-    id = await runs.start(_words(number, pace))
-    await runs.response(id)(SCOPE, _receive, _send)
+
+    async def one() -> None:
+        id = await runs.start(_words(number, pace))
+        await runs.response(id)(SCOPE, _receive, _send)
+
+    await asyncio.gather(*(one() for _ in range(at_once)))
     await runs.aclose()
 
 
@@ -115,13 +126,11 @@ def _of(function: Any, *args: Any) -> float:
     return time.process_time() - begin
 
 
-def _share(url: str, number: int, pace: float, rounds: int) -> Figure:
-    return median(
-        [
-            _of(_run, lambda: Redis(url), number, pace) / _of(_run, Memory, number, pace)
-            for _ in range(rounds)
-        ]
-    )
+def _share(url: str, number: int, pace: float, rounds: int, at_once: int = 1) -> Figure:
+    def cost(make: Any) -> float:
+        return _of(_run, make, number, pace, at_once)
+
+    return median([cost(lambda: Redis(url)) / cost(Memory) for _ in range(rounds)])
 
 
 def _ratio(these: list[float], those: list[float]) -> Figure:
