@@ -98,7 +98,7 @@ class OpenBrackets:
     def has_tool_around(self, event: Event) -> bool:
         """Return whether ``event`` happens inside a tool, as far as its source has that fact."""
         inner = event.origin
-        if inner.tool_call_id is not None or _is_below_tools(inner):
+        if inner.tool_call_id is not None or is_below_tools(inner):
             return True
         if isinstance(event, (ToolStart, ToolDelta)):
             return False
@@ -135,7 +135,7 @@ def _is_of_tool(event: Event) -> bool:
     return isinstance(event, (ToolStart, ToolDelta, ToolEnd, ToolError))
 
 
-def _is_below_tools(origin: Origin) -> bool:
+def is_below_tools(origin: Origin) -> bool:
     """Return whether a node is one of a graph that a tool runs, such as an agent of its own."""
     around = (part.partition(":")[0] for part in origin.namespace)
     return origin.node is not None and _TOOLS in around

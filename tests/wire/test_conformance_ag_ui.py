@@ -54,6 +54,8 @@ def shown(messages: list[dict[str, Any]]) -> tuple[dict[str, Said], dict[str, An
     said: dict[str, Said] = {}
     answers: dict[str, Any] = {}
     for message in messages:
+        if message["role"] == "user":
+            continue
         if message["role"] == "reasoning":
             owner, _, _ = message["id"].rpartition(":")
             said.setdefault(owner, Said()).reasoning.append(message["content"])

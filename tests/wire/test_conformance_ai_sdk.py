@@ -26,6 +26,9 @@ from streamkit import (
     ErrorInfo,
     Event,
     MessageEnd,
+    MessageRemoved,
+    MessageReplaced,
+    MessageStart,
     Origin,
     ReasoningEnd,
     ReasoningStart,
@@ -44,6 +47,7 @@ from streamkit import (
 )
 from streamkit.testing import check_stream
 from streamkit.wire import ai_sdk, jsonable
+from streamkit.wire._blocks import text_of
 
 
 def read(source: Iterable[Any], **options: Any) -> list[Event]:
@@ -121,17 +125,48 @@ def data(message: Any, name: str) -> list[Any]:
 def spoken_in(events: list[Event], *, resets: bool) -> list[str]:
     """The texts of all blocks in the order they began, refusals among them.
 
-    Those of an abandoned attempt are taken back, where the client can.
+    Where the client can, those of an abandoned attempt are taken back, and so is what the state
+    replaces or removes, as long as the step goes on: until a message starts while nothing is open.
     """
-    ends = [it for it in events if isinstance(it, MessageEnd)]
-    gone = {it.message_id for it in ends if it.status == "abandoned"} if resets else set()
     whole = {(it.message_id, it.block_id): it.text for it in events if isinstance(it, TextEnd)}
-    return [
-        it.block["refusal"] if isinstance(it, Content) else whole[it.message_id, it.block_id]
-        for it in events
-        if isinstance(it, TextStart) or (isinstance(it, Content) and "refusal" in it.block)
-        if it.message_id not in gone
-    ]
+    shown: list[tuple[str, str]] = []
+    open_now, step = set[str](), set[str]()
+    for it in events:
+        id = getattr(it, "message_id", "")
+        if isinstance(it, MessageStart) and not open_now:
+            step = set()
+        if isinstance(it, (MessageStart, ToolStart)):
+            open_now.add(id or it.tool_call_id)
+        if isinstance(it, (MessageEnd, ToolEnd, ToolError)):
+            open_now.discard(id or it.tool_call_id)
+        if isinstance(it, MessageStart):
+            step.add(id)
+        if isinstance(it, TextStart):
+            shown.append((id, whole[id, it.block_id]))
+        elif isinstance(it, Content) and "refusal" in it.block:
+            shown.append((id, it.block["refusal"]))
+        elif resets and id in step and is_rewritten(it):
+            places = [at for at, (owner, _) in enumerate(shown) if owner == id]
+            text = new_text(it)
+            if text:
+                shown.insert(places[0] if places else len(shown), (id, text))
+                places = [at + 1 for at in places]
+            shown = [it for at, it in enumerate(shown) if at not in places]
+    return [text for _, text in shown]
+
+
+def is_rewritten(event: Event) -> bool:
+    """Whether a message is taken back or changed, and not the result of a call."""
+    if isinstance(event, MessageReplaced):
+        return event.tool_call_id is None
+    is_abandoned = isinstance(event, MessageEnd) and event.status == "abandoned"
+    return is_abandoned or isinstance(event, MessageRemoved)
+
+
+def new_text(event: Event) -> str:
+    if not isinstance(event, MessageReplaced):
+        return ""
+    return text_of(jsonable(event.message, flat=True).get("content"))
 
 
 def blocks(events: list[Event], start: Any, end: Any) -> list[str]:

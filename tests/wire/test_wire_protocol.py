@@ -135,22 +135,31 @@ def message(origin: Origin, id: str = "m") -> list[Event]:
 ALL = "begin message.start text.start text_words text.end tool_call.start tool_call.end message.end"
 
 
+INNER = "begin " + " ".join(
+    f"inside:{it}"
+    for it in "message.start text.start text.end tool_call.start tool_call.end message.end".split()
+)
+
+
 @pytest.mark.parametrize(
     ("inner", "origin", "shown"),
     [
         ("always", INSIDE, ALL),
         ("subgraphs", INSIDE, ALL),
-        ("subgraphs", Origin(tool_call_id="c1"), "begin tool_call.start tool_call.end"),
-        ("never", INSIDE, "begin tool_call.start tool_call.end"),
+        ("subgraphs", Origin(tool_call_id="c1"), INNER),
+        ("never", INSIDE, INNER),
         ("never", Origin(), ALL),
         ("always", Origin(internal=True), "begin"),
     ],
 )
-def test_text_inside_tools_is_shown_where_it_can_be_attributed(
+def test_what_happens_inside_tools_is_written_where_it_can_be_attributed(
     inner: Any, origin: Origin, shown: str
 ) -> None:
     class Inner(Names):
         inner_text = inner
+
+        def inside(self, event: Any) -> Iterator[bytes]:
+            yield f"inside:{event.type}".encode()
 
     told = " ".join(it.replace(" ", "_") for it in written(*message(origin), encoder=Inner()))
     assert told == shown

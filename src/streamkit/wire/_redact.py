@@ -7,8 +7,10 @@ Behind it an encoder knows nothing but its protocol:
    all of it but exception objects.
 3. Payloads are JSON data: see `jsonable`. Messages in them have one spelling.
 4. Calls have ids of their own, also where models repeat them: see `CallIds`.
-5. Where the protocol asks for it, the text of models that tools call does not pass, and a refusal
-   is text.
+5. A refusal is text where the protocol has no field for it.
+
+It also knows which events happen inside a tool, such as those of an agent that a tool runs: an
+encoder writes them where its protocol can attribute them to the call, and else leaves them out.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 from msgspec.structs import replace
 
-from .._bracket_filter import OpenBrackets
+from .._bracket_filter import OpenBrackets, is_below_tools
 from .._secrets import Redactor
 from ..events import (
     Content,
@@ -34,9 +36,7 @@ from ..events import (
     TextDelta,
     TextEnd,
     TextStart,
-    ToolCallDelta,
-    ToolCallEnd,
-    ToolCallStart,
+    ToolDelta,
     ToolEnd,
     ToolError,
     ToolStart,
@@ -49,14 +49,14 @@ from ._plain_json import is_plain, jsonable
 __all__ = ["Entrance", "InnerText", "redactor"]
 
 InnerText: TypeAlias = Literal["always", "subgraphs", "never"]
-"""Where an encoder writes the text of models inside tools: everywhere, in subgraphs, or nowhere."""
+"""Which events inside tools are written like any other: all, those of subgraphs, or none."""
 
 _D = TypeVar("_D", bound=TextDelta | ReasoningDelta)
 
 _RUN = frozenset({RunStart, RunEnd, RunError})
 _STARTS = frozenset({StepStart, MessageStart, ToolStart})
 _ENDS = frozenset({StepEnd, MessageEnd, ToolEnd, ToolError})
-_CALLS = frozenset({ToolCallStart, ToolCallDelta, ToolCallEnd})
+_TOOLS = frozenset({ToolStart, ToolDelta, ToolEnd, ToolError})
 
 
 def redactor(*, private: bool = False, flat: bool = False, task_path: bool = False) -> Redactor:
@@ -86,8 +86,7 @@ class Entrance:
         flat: how LangChain's messages inside payloads are spelled: see `jsonable`.
         internal: let events of internal model calls pass.
         calls: makes the ids of calls unique; None keeps them as they are.
-        inner_text: let the text of models that tools call pass: always, never, or where it comes
-            out of a subgraph, so that the protocol can attribute it.
+        inner_text: which events inside tools count as inside: see `is_inside`.
         refusals: let a refusal pass as a block of its own, instead of as text.
     """
 
@@ -123,8 +122,6 @@ class Entrance:
         cls = event.__class__
         if event.origin.internal and not self._internal and cls not in _RUN:
             return ()
-        if self._inner_text != "always" and not self._passes(event):
-            return ()
         event = self.redact(event)
         if self._calls:
             event = self._calls.renamed(event)
@@ -132,28 +129,36 @@ class Entrance:
             return _refusal_as_text(cast("Content", event))
         return (event,)
 
-    def _passes(self, event: Event) -> bool:
-        """Return whether an event passes: not the text of a hidden message."""
+    def is_inside(self, event: Event) -> bool:
+        """Return whether an event is one inside a tool, which is written in another way or not.
+
+        It is the messages of models that tools call, with all their parts, and the tools that
+        those models call. Call it for every event but pieces of text.
+        """
+        if self._inner_text == "always":
+            return False
         cls = event.__class__
-        if not (cls in _STARTS or cls in _ENDS or self._hidden):
-            return True
         if cls in _STARTS:
             if cls is MessageStart and self._is_hidden(event):
                 self._hidden.add(cast("MessageStart", event).message_id)
             self._open.begin(event)
         elif cls in _ENDS:
             self._open.end(event)
+        if cls in _TOOLS:
+            origin = event.origin
+            is_inner = origin.tool_call_id is not None or is_below_tools(origin)
+            return is_inner and not self._is_attributed(event)
         id = getattr(event, "message_id", None)
-        if id not in self._hidden:
-            return True
-        if cls is MessageEnd:
+        if cls is MessageEnd and id in self._hidden:
             self._hidden.discard(id)
-        return cls in _CALLS
+            return True
+        return id in self._hidden
+
+    def _is_attributed(self, event: Event) -> bool:
+        return self._inner_text == "subgraphs" and bool(event.origin.namespace)
 
     def _is_hidden(self, event: Event) -> bool:
-        if self._inner_text == "always":
-            return False
-        if self._inner_text == "subgraphs" and event.origin.namespace:
+        if self._is_attributed(event):
             return False
         return event.origin.tool_call_id is not None or inside_tools.keeps(event, self._open)
 

@@ -77,8 +77,9 @@ class BaseEncoder:
     renames_calls: ClassVar[bool] = True
     """Whether repeated ids of calls are made unique. Not where the graph's state is sent too."""
     inner_text: InnerText = "never"
-    """Whether the text of models that tools call is written: ``never``, ``always``, or where it
-    comes out of a subgraph (``subgraphs``), so that the protocol can attribute it."""
+    """Whether what models say and call inside tools is written like all else: ``never``,
+    ``always``, or where it comes out of a subgraph (``subgraphs``), so that the protocol can
+    attribute it. Other events inside tools go to `inside`."""
     refusals: ClassVar[bool] = False
     """Whether the protocol has a field for a refusal; else it is written as text."""
 
@@ -109,6 +110,10 @@ class BaseEncoder:
 
     def other(self, event: Any) -> Frames:  # noqa: ARG002
         """Write an event that has no method of its own."""
+        return ()
+
+    def inside(self, event: Any) -> Frames:  # noqa: ARG002
+        """Write an event inside the tool of the call ``origin.tool_call_id``; no piece of text."""
         return ()
 
     def own(self, data: Any) -> Frames:  # noqa: ARG002
@@ -164,8 +169,9 @@ class BaseEncoder:
         if not is_event(item):
             yield from self.own(own_form(item, private=self._private, flat=self.flat))
             return
+        is_inside = self._entrance.is_inside(item)
         for event in self._entrance.admit(item):
-            yield from self._rule_of(event)(event)
+            yield from self.inside(event) if is_inside else self._rule_of(event)(event)
 
     def _rule_of(self, event: Event) -> Callable[[Any], Frames]:
         """Return what writes an event, whose class may be made of one of ours."""

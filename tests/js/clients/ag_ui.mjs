@@ -1,10 +1,10 @@
 // What an AG-UI agent holds after its runs: its messages, its state, and what it told on the way.
-// options: `messages` to begin with, and `then`, the parameters of each run after the first.
-
-import { HttpAgent } from "@ag-ui/client";
+// options: `package`, by its name here; `messages` to begin with, and `then`, the parameters of each run
+// after the first. `messages` among those are a function body that makes the agent's new messages of its old.
 
 export default async function read({ fetch, options }) {
-  const { messages = [{ id: "u1", role: "user", content: "Hi" }], then = [] } = options;
+  const { package: name = "@ag-ui/client", messages = [{ id: "u1", role: "user", content: "Hi" }], then = [] } = options;
+  const { HttpAgent } = await import(name);
   const seen = { custom: [], steps: [], subagents: [], ends: [], errors: [], warnings: [] };
   const agent = new HttpAgent({
     url: "http://agent.test/",
@@ -27,7 +27,8 @@ export default async function read({ fetch, options }) {
   const { warn } = console;
   console.warn = (...words) => seen.warnings.push(words.join(" "));
   try {
-    for (const [at, run] of [{}, ...then].entries()) {
+    for (const [at, { messages: change, ...run }] of [{}, ...then].entries()) {
+      if (change) agent.setMessages(new Function("old", change)(agent.messages));
       await agent.runAgent({ runId: `r${at + 1}`, ...run }).catch((error) => {
         seen.errors.push(error.message);
       });
@@ -36,6 +37,7 @@ export default async function read({ fetch, options }) {
     console.warn = warn;
   }
   return {
+    all: agent.messages,
     messages: agent.messages.slice(messages.length),
     state: agent.state,
     interrupts: agent.pendingInterrupts,

@@ -1,6 +1,6 @@
 // What useChat shows: the chat class under every AI SDK hook, over the real transport.
-// options: `package`, by its name here; `messages` to begin with; `then`, what the user does after the
-// answer, as [method, ...arguments], such as ["addToolApprovalResponse", {...}]; and when to send by
+// options: `package`, by its name here; `messages` to begin with; `said`, the user's first message, or
+// null for none; `then`, what the user does after the answer, as [method, ...arguments], such as ["addToolApprovalResponse", {...}]; and when to send by
 // itself: `auto`, the name of the package's own function, or `page`, code that calls useChat(options).
 
 class State {
@@ -16,7 +16,7 @@ class State {
 }
 
 export default async function read({ fetch, options }) {
-  const { package: name, messages = [], then = [], auto, page = "" } = options;
+  const { package: name, messages = [], said = { text: "Hi" }, then = [], auto, page = "" } = options;
   const { AbstractChat, DefaultChatTransport, [auto]: named } = await import(name);
   let sendAutomaticallyWhen = named;
   new Function("useChat", page)((given) => { sendAutomaticallyWhen = given.sendAutomaticallyWhen; });
@@ -33,8 +33,8 @@ export default async function read({ fetch, options }) {
     onFinish: ({ isAbort, isError, isDisconnect, finishReason }) =>
       seen.finishes.push({ isAbort, isError, isDisconnect, finishReason }),
   });
-  await chat.sendMessage({ text: "Hi" });
-  for (const [method, ...args] of then) await chat[method](...args);
+  if (said) await chat.sendMessage(said);
+  for (const [method, ...args] of then) await chat[method](...args.map((it) => it ?? undefined));
   while (chat.status !== "ready" && chat.status !== "error") await new Promise((go) => setTimeout(go));
   return { messages: chat.messages, status: chat.status, error: chat.error?.message, ...seen };
 }

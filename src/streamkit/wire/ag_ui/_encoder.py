@@ -10,6 +10,7 @@ from ...events import (
     Custom,
     Event,
     Interrupt,
+    MessageAdded,
     MessageEnd,
     MessageRemoved,
     MessageReplaced,
@@ -35,7 +36,7 @@ from ...events import (
     ToolStart,
 )
 from ...values import Status
-from .._blocks import text_of
+from .._blocks import fields_of_message, text_of
 from .._forms import FAILED
 from .._patch import patch
 from ..protocol import (
@@ -215,6 +216,16 @@ class Encoder(BaseEncoder):
         self._roles.pop(event.message_id, None)
         if event.status == "abandoned":
             self._needs_snapshot |= self.conversation.remove(event.message_id)
+        return ()
+
+    def message_added(self, event: MessageAdded) -> Frames:
+        """Show a message that a node wrote for the user, such as a summary. No prompt is one."""
+        message = fields_of_message(event.message)
+        if message.get("type") != "human" or not isinstance(message.get("id"), str):
+            return ()
+        user = self.conversation.begin(message["id"], "user", self._tag(event))
+        user["content"] = result_content(message.get("content"))
+        self._needs_snapshot = True
         return ()
 
     def message_removed(self, event: MessageRemoved) -> Frames:

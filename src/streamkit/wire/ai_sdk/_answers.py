@@ -33,7 +33,11 @@ def answers_in(message: UIMessage) -> dict[str, Any]:
     """
     tools = tools_in(message.parts)
     given = sorted(_approvals(tools), key=_place)
-    outputs = {it.tool_call_id: it.output for it in tools if it.state == "output-available"}
+    outputs = {
+        it.tool_call_id: it.output
+        for it in tools
+        if it.state == "output-available" and not it.preliminary
+    }
     answers: dict[str, Any] = {}
     for part in _asked_in(message):
         asked = _read(part)

@@ -33,6 +33,7 @@ from ..protocol import (
     questions_in,
 )
 from ._chunks import Target, chunk, data, metadata_of, rules_of
+from ._inner import InnerMessages
 
 __all__ = ["CallEncoder", "Continuation"]
 
@@ -62,6 +63,7 @@ class CallEncoder(BaseEncoder):
         """The calls that a model writes, each with the bytes that its deltas begin with."""
         self._unanswered: dict[str, Call] = {}
         """The calls without a result."""
+        self._inner = InnerMessages(self.calls)
 
     def _of_call(
         self, type: str, call: Call, payload: dict[str, Any] | None = None, **fields: Any
@@ -114,13 +116,17 @@ class CallEncoder(BaseEncoder):
         self._running.add(event.tool_call_id)
         return self._shown(event, event.input)
 
-    def _shown(self, event: ToolStart | ToolEnd | ToolError, input: object) -> Iterator[bytes]:
+    def _shown(self, event: ToolStart | ToolEnd | ToolError, input: object) -> Iterable[bytes]:
         """Write a call that no model wrote: the client fails on a result of an unknown call."""
         call = self.calls.get(event.tool_call_id)
-        if call and not call.is_shown:
+        return self._show(call, input, event.origin) if call else ()
+
+    def _show(self, call: Call, input: object, origin: Origin) -> Iterator[bytes]:
+        """Write a call that the client does not have."""
+        if not call.is_shown:
             call.is_shown = True
             self._unanswered[call.id] = call
-            yield self._input(call, input, event.origin)
+            yield self._input(call, input, origin)
 
     def tool_delta(self, event: ToolDelta) -> Iterator[bytes]:
         piece = {"toolCallId": event.tool_call_id, "delta": event.delta}
@@ -147,7 +153,21 @@ class CallEncoder(BaseEncoder):
         else:
             yield self._failed(call, error_text(event.error))
 
-    def message_replaced(self, event: MessageReplaced) -> Iterator[bytes]:
+    def inside(self, event: Any) -> Iterable[bytes]:
+        """Write what happens inside a call as its preliminary output.
+
+        A call inside that is shown itself, since the user was asked about it, gets its own result.
+        """
+        own = self.calls.get(getattr(event, "tool_call_id", None))
+        if own and own.is_shown and isinstance(event, (ToolStart, ToolEnd, ToolError)):
+            yield from self._rule_of(event)(event)
+        outer = self._inner.outer_call(event)
+        message = self._inner.add(outer, event) if outer and outer.id in self._running else None
+        if outer and message:
+            output = {"output": message}
+            yield self._of_call("tool-output-available", outer, output, preliminary=True)
+
+    def message_replaced(self, event: MessageReplaced) -> Iterable[bytes]:
         """Write the result by which a node replaced a tool's own."""
         call = self.calls.get(event.tool_call_id)
         if call and call.is_shown:
@@ -178,6 +198,9 @@ class CallEncoder(BaseEncoder):
     # --- interrupts
 
     def interrupt(self, event: Interrupt) -> Iterator[bytes]:
+        asking = self.calls.get(event.tool_call_id)
+        if asking:
+            yield from self._show(asking, asking.args, event.origin)
         yield data("interrupt", self._asked(event), id=event.interrupt_id)
         if self._target.approvals:
             for n, question in enumerate(questions_in(event.value, event.tool_call_id)):
@@ -195,8 +218,6 @@ class CallEncoder(BaseEncoder):
 
     def _request(self, id: str, question: Question, origin: Origin) -> Iterator[bytes]:
         call = self.calls.find(question)
-        if call is None:
-            call = self.calls.begin(question.tool_call_id or id, question.name)
-            call.is_shown = True
-            yield self._input(call, question.args, origin)
+        call = call or self.calls.begin(question.tool_call_id or id, question.name)
+        yield from self._show(call, question.args, origin)
         yield chunk("tool-approval-request", approvalId=id, toolCallId=call.id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, NamedTuple, get_args
 
 from ..._fields import dict_or_empty
@@ -14,6 +14,8 @@ from ...events import (
     Event,
     EventType,
     MessageEnd,
+    MessageRemoved,
+    MessageReplaced,
     MessageStart,
     ReasoningDelta,
     ReasoningEnd,
@@ -27,7 +29,16 @@ from ...events import (
     TextStart,
 )
 from ...values import Usage
-from .._blocks import Source, file_of, result_of, source_of, sources_in
+from .._blocks import (
+    Source,
+    fields_of_message,
+    file_of,
+    result_of,
+    source_of,
+    sources_in,
+    text_of,
+)
+from .._plain_json import loads
 from ..protocol import DELTA_END, DONE, Frames, delta_head, dump_text, error_text
 from ._calls import CallEncoder, Continuation
 from ._chunks import Target, chunk, data, metadata_of, usage_form
@@ -38,6 +49,9 @@ __all__ = ["Encoder"]
 _EVENTS: tuple[type[Event], ...] = get_args(Event)
 _REASONS = {"refusal": "content-filter"}
 _STEPS = (chunk("start-step"), chunk("finish-step"))
+_RESET = chunk("reset-step")
+_TEXT = b'data: {"type":"text-'
+_CALL = b'data: {"type":"tool-input-start"'
 
 
 class _Part(NamedTuple):
@@ -78,12 +92,14 @@ class Encoder(CallEncoder):
         self._in_step = self._is_step_empty = False
         self._step: list[tuple[str | None, bytes]] = []
         """The frames of the step, each with its message, where a message may be taken back."""
+        self._members: set[str] = set()
+        """The messages that began in the step."""
         self._sources = 0
         self._finish_reason: str | None = None
 
     def framed(self, item: Any, frames: tuple[bytes, ...]) -> tuple[bytes, ...]:
         """Return the chunks of an item, the first of all behind the start."""
-        if frames and self._target.resets and item.__class__ is not MessageEnd:
+        if frames and self._target.resets and frames[0] != _RESET:
             id = getattr(item, "message_id", None)
             self._step += [(id, it) for it in frames]
         if frames and not self._is_started:
@@ -153,7 +169,9 @@ class Encoder(CallEncoder):
             yield chunk("start-step")
             self._in_step = True
             self._step.clear()
+            self._members.clear()
         self._is_step_empty = False
+        self._members.add(event.message_id)
         self._speaking.add(event.message_id)
 
     def message_end(self, event: MessageEnd) -> Frames:
@@ -166,23 +184,51 @@ class Encoder(CallEncoder):
         return ()
 
     def _take_back(self, event: MessageEnd) -> Iterator[bytes]:
-        """Reset the step, and repeat the frames of other messages and tools in it.
-
-        Clients before 7.0.70 have no such chunk: they keep the text, and its calls fail.
-        """
-        if not self._target.resets:
-            for call in event.tool_calls:
-                if call.id in self._unanswered:
-                    yield self._failed(self.calls[call.id], event.status)
+        """Remove an attempt. Clients before 7.0.70 keep its text, and its calls fail."""
+        if self._target.resets:
+            yield from self._rewrite(event.message_id)
             return
         for call in event.tool_calls:
-            self._unanswered.pop(call.id, None)
-        if all(id != event.message_id for id, _ in self._step):
+            if call.id in self._unanswered:
+                yield self._failed(self.calls[call.id], event.status)
+
+    def message_replaced(self, event: MessageReplaced) -> Iterable[bytes]:
+        """Write what a node put in the place of a result, or of a message of the current step."""
+        if event.tool_call_id is not None:
+            return super().message_replaced(event)
+        text = text_of(fields_of_message(event.message).get("content"))
+        return self._rewrite(event.message_id, text) if self._target.resets else ()
+
+    def message_removed(self, event: MessageRemoved) -> Iterable[bytes]:
+        return self._rewrite(event.message_id) if self._target.resets else ()
+
+    def _rewrite(self, message_id: str, text: str | None = None) -> Iterator[bytes]:
+        """Reset the step, and repeat what is in it without a message, or with another text of it.
+
+        Whatever stands in an earlier step cannot be changed.
+        """
+        is_written = any(id == message_id and frame not in _STEPS for id, frame in self._step)
+        if message_id not in self._members or not (is_written or text):
             return
-        self._step = [it for it in self._step if it[0] != event.message_id and _is_kept(it[1])]
-        self._is_step_empty = not self._step
-        yield chunk("reset-step")
-        yield from (frame for _, frame in self._step)
+        kept: list[tuple[str | None, bytes]] = []
+        for id, frame in self._step:
+            is_text = frame.startswith(_TEXT)
+            if id != message_id or (text is not None and not is_text):
+                kept += [(id, frame)] if _is_kept(frame) else []
+            elif text and is_text:
+                kept += [(id, it) for it in _text_part(f"{id}:0", text)]
+                text = ""
+            elif frame.startswith(_CALL):
+                self._unanswered.pop(loads(frame[6:])["toolCallId"], None)
+        if text:  # it had none
+            kept += [(message_id, it) for it in _text_part(f"{message_id}:0", text)]
+        for key, part in [*self._parts.items()]:
+            if key[0] == message_id and (text is None or part.kind == "text"):
+                del self._parts[key]
+        self._step = kept
+        self._is_step_empty = not kept
+        yield _RESET
+        yield from (frame for _, frame in kept)
 
     def text_start(self, event: TextStart) -> Frames:
         return self._part_start("text", event)
@@ -263,6 +309,12 @@ class Encoder(CallEncoder):
         """Write what the run itself streams that is no text, and nothing of the steps inside it."""
         if event.step_id is None:
             yield data("output", event.value, id="output" if event.cumulative else None)
+
+
+def _text_part(id: str, text: str) -> Iterator[bytes]:
+    yield chunk("text-start", id=id)
+    yield chunk("text-delta", id=id, delta=text)
+    yield chunk("text-end", id=id)
 
 
 def _is_kept(frame: bytes) -> bool:
