@@ -135,10 +135,13 @@ def _is_of_tool(event: Event) -> bool:
     return isinstance(event, (ToolStart, ToolDelta, ToolEnd, ToolError))
 
 
-def is_below_tools(origin: Origin) -> bool:
-    """Return whether a node is one of a graph that a tool runs, such as an agent of its own."""
+def is_below_tools(origin: Origin, *, of_tool: bool = False) -> bool:
+    """Return whether a node, or a tool, is one of a graph that a tool runs, such as an agent.
+
+    Version 3 (langgraph 1.2) has the node of a model, and none of a tool.
+    """
     around = (part.partition(":")[0] for part in origin.namespace)
-    return origin.node is not None and _TOOLS in around
+    return (of_tool or origin.node is not None) and _TOOLS in around
 
 
 class _Message:

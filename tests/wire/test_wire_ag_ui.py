@@ -23,6 +23,7 @@ from streamkit import (
     ErrorInfo,
     Event,
     Interrupt,
+    MessageAdded,
     MessageEnd,
     MessageRemoved,
     MessageReplaced,
@@ -566,6 +567,16 @@ def test_a_client_that_names_no_version_gets_texts_and_no_subagents() -> None:
     told = [json.loads(it[6:]) for event in events for it in write.feed(event)]
     assert told[-1]["content"] == "See"
     assert not any("subagentRunId" in it for it in told)
+
+
+def test_a_message_that_a_node_writes_for_the_user_is_in_the_next_snapshot() -> None:
+    at: dict[str, Any] = {"origin": Origin(), "timestamp": 0.5}
+    write = ag_ui.Encoder()
+    assert write.feed(MessageAdded(**at, message=SystemMessage("Be kind.", id="s1"))) == ()
+    [frame] = write.feed(MessageAdded(**at, message=HumanMessage("Go on.", id="h1")))
+    told = json.loads(frame[6:])
+    assert told["type"] == "MESSAGES_SNAPSHOT"
+    assert told["messages"] == [{"id": "h1", "role": "user", "content": "Go on."}]
 
 
 def test_stored_messages_are_those_of_a_live_run() -> None:

@@ -14,8 +14,12 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, Tool
 from random_events import EVENTS
 from random_streams import SOURCES
 from streamkit import (
+    BadRequest,
     Event,
+    Interrupt,
     MessageEnd,
+    MessageRemoved,
+    MessageReplaced,
     MessageStart,
     Origin,
     RunEnd,
@@ -24,6 +28,8 @@ from streamkit import (
     TextStart,
     ToolCallEnd,
     ToolCallStart,
+    ToolEnd,
+    ToolStart,
     normalize,
 )
 from streamkit.wire import ai_sdk
@@ -168,6 +174,87 @@ def test_what_others_wrote_in_the_step_stays() -> None:
     chunks = chunks_of(events, target=7)
     check(chunks)
     assert shown_texts(chunks) == ["second"]
+
+
+INNER = Origin(node="agent", namespace=("tools:1",), tool_call_id="c1")
+
+
+def inside(event: type[Event], **fields: Any) -> Any:
+    return event(origin=INNER, timestamp=0.5, **fields)
+
+
+def in_a_tool(n: int) -> list[Event]:
+    """A tool whose agent says ``n`` texts, and then calls a tool of its own."""
+    called: dict[str, Any] = {"tool_call_id": "i1", "name": "look"}
+    events: list[Event] = [ToolStart(**AT, tool_call_id="c1", name="ask", input={})]
+    for at in range(n):
+        whole: dict[str, Any] = {"message_id": f"m{at}"}
+        part = {**whole, "block_id": 0}
+        events += [inside(MessageStart, **whole), inside(TextStart, **part)]
+        events += [inside(TextDelta, **part, text="psst")]
+        events += [inside(TextEnd, **part, text=f"psst {at}")]
+        if at == n - 1:
+            call = {**part, "block_id": 1, **called}
+            events.append(inside(ToolCallStart, **call))
+            events.append(inside(ToolCallEnd, **call, args={}, text="{}"))
+        events.append(inside(MessageEnd, **whole, status="completed", text=f"psst {at}"))
+    events.append(inside(ToolStart, **called, input={}))
+    events.append(inside(ToolEnd, **called, status="completed", output="sunny"))
+    end = ToolEnd(**AT, tool_call_id="c1", name="ask", status="completed", output="done")
+    return [*events, end, RunEnd(**AT, status="completed")]
+
+
+@pytest.mark.parametrize("target", [5, 6, 7])
+def test_an_agent_in_a_tool_is_its_preliminary_output(target: Any) -> None:
+    chunks = chunks_of(in_a_tool(1), target=target)
+    check(chunks)
+    outputs = [it for it in chunks if it["type"] == "tool-output-available"]
+    assert {it["toolCallId"] for it in outputs} == {"c1"}
+    assert [it.get("preliminary") for it in outputs] == [True, True, True, None]
+    text = {"type": "text", "text": "psst 0", "state": "done"}
+    call = {"type": "dynamic-tool", "toolCallId": "i1", "toolName": "look", "input": {}}
+    assert [it["output"]["parts"] for it in outputs[:3]] == [
+        [text],
+        [text, {**call, "state": "input-available"}],
+        [text, {**call, "state": "output-available", "output": "sunny"}],
+    ]
+    assert outputs[3]["output"] == "done"
+    assert [it["type"] for it in chunks if "text" in it["type"]] == []
+
+
+def test_a_long_talk_in_a_tool_costs_no_more_for_each_part() -> None:
+    sizes = [sum(len(str(it)) for it in chunks_of(in_a_tool(n))) for n in (100, 200, 300)]
+    assert abs((sizes[2] - sizes[1]) / (sizes[1] - sizes[0]) - 1) < 0.05
+
+
+def test_a_call_in_a_tool_is_shown_once_the_user_is_asked_about_it() -> None:
+    *events, _, _, _ = in_a_tool(1)
+    asked = Interrupt(origin=INNER, timestamp=0.5, interrupt_id="0", value=1, tool_call_id="i1")
+    chunks = chunks_of([*events, asked, RunEnd(**AT, status="interrupted")])
+    check(chunks)
+    kinds = [(it["type"], it.get("toolCallId")) for it in chunks]
+    assert ("tool-input-available", "i1") in kinds
+    question = next(it for it in chunks if it["type"] == "data-interrupt")
+    assert question["data"]["toolCallId"] == "i1"
+
+    part = {"type": "dynamic-tool", "toolName": "ask", "toolCallId": "c1", "input": {}}
+    half = {**part, "state": "output-available", "output": {"parts": []}, "preliminary": True}
+    told = {"id": "a", "role": "assistant", "parts": [half, question]}
+    with pytest.raises(BadRequest, match="nothing in it was answered"):
+        ai_sdk.read_request({"id": "chat", "messages": [told]})
+
+
+def replaced(id: str, text: str) -> Event:
+    return MessageReplaced(**AT, message_id=id, message=AIMessage(text, id=id))
+
+
+def test_a_text_that_the_state_changes_is_changed_within_its_step() -> None:
+    events = [*speaking("a", "first"), replaced("a", "other"), *speaking("b", "second")]
+    events += [replaced("a", "too late"), MessageRemoved(**AT, message_id="b")]
+    for target, shown in ((6, ["first", "second"]), (7, ["other"])):
+        chunks = chunks_of([*events, RunEnd(**AT, status="completed")], target=target)
+        check(chunks)
+        assert shown_texts(chunks) == shown
 
 
 @pytest.mark.parametrize("status", ["completed", "interrupted", "cancelled", "incomplete"])

@@ -146,7 +146,7 @@ class Entrance:
             self._open.end(event)
         if cls in _TOOLS:
             origin = event.origin
-            is_inner = origin.tool_call_id is not None or is_below_tools(origin)
+            is_inner = origin.tool_call_id is not None or is_below_tools(origin, of_tool=True)
             return is_inner and not self._is_attributed(event)
         id = getattr(event, "message_id", None)
         if cls is MessageEnd and id in self._hidden:

@@ -2,6 +2,7 @@
 // options: `package`, by its name here; `messages` to begin with; `said`, the user's first message, or
 // null for none; `then`, what the user does after the answer, as [method, ...arguments], such as ["addToolApprovalResponse", {...}]; and when to send by
 // itself: `auto`, the name of the package's own function, or `page`, code that calls useChat(options).
+// `transport` is code that makes a DefaultChatTransport, whose options are used.
 
 class State {
   constructor(messages) {
@@ -20,12 +21,17 @@ export default async function read({ fetch, options }) {
   const { AbstractChat, DefaultChatTransport, [auto]: named } = await import(name);
   let sendAutomaticallyWhen = named;
   new Function("useChat", page)((given) => { sendAutomaticallyWhen = given.sendAutomaticallyWhen; });
+  let how = {};
+  class Options {
+    constructor(given) { how = given; }
+  }
+  new Function("DefaultChatTransport", options.transport ?? "")(Options);
   const seen = { data: [], toolCalls: [], finishes: [] };
   class Chat extends AbstractChat {}
   const chat = new Chat({
     id: "chat",
     generateId: (() => { let n = 0; return () => `generated-${n++}`; })(),
-    transport: new DefaultChatTransport({ api: "http://chat.test/", fetch }),
+    transport: new DefaultChatTransport({ ...how, api: "http://chat.test/", fetch }),
     state: new State(messages),
     sendAutomaticallyWhen,
     onData: (part) => seen.data.push(part),

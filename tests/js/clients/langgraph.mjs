@@ -1,5 +1,6 @@
 // What `useStream` shows: the orchestrator under every framework's hook, over its own transport.
-// options: `input` to begin with, and `then`, the arguments of each `submit` after the first.
+// options: `input` to begin with, null for none; `then`, the arguments of each `submit` after the first;
+// and `values`, the state that the page was opened with.
 
 import {
   CustomStreamOrchestrator,
@@ -14,6 +15,7 @@ export default async function read({ fetch, options }) {
   const within = (list) => (data, { namespace }) => list.push([namespace ?? [], data]);
   const hook = new CustomStreamOrchestrator({
     threadId: "t1",
+    initialValues: options.values,
     toMessage: toMessageDict,
     transport: new FetchStreamTransport({ apiUrl: "http://graph.test/", fetch }),
     onMetadataEvent: (data) => seen.metadata.push(data),
@@ -26,7 +28,7 @@ export default async function read({ fetch, options }) {
   console.warn = (...words) => seen.warnings.push(words.join(" "));
   const interrupts = [];
   try {
-    for (const submitted of [[input], ...then]) {
+    for (const submitted of input ? [[input], ...then] : then) {
       await hook.submit(...submitted);
       interrupts.push(hook.interrupts);
     }
@@ -34,7 +36,7 @@ export default async function read({ fetch, options }) {
     console.warn = warn;
   }
   return {
-    messages: ensureMessageInstances(hook.values.messages ?? []).map(toMessageDict),
+    messages: ensureMessageInstances(hook.values.messages ?? options.values?.messages ?? []).map(toMessageDict),
     metadataOfMessages: (hook.values.messages ?? []).map((it) => hook.getMessagesMetadata(it)),
     values: hook.values,
     interrupts,
