@@ -1,9 +1,10 @@
-"""What happens inside calls, such as an agent that a tool runs, as a UI message for each call.
+"""Messages of agents inside tools: a UI message for each call, as the call's output so far.
 
-The message is the call's output until its own comes: a preliminary one, as the AI SDK has it for
-sub-agents. It is written once for each part, with the last `PARTS` of them, so that the bytes grow
-with the number of parts alone.
+It is a preliminary output, as the AI SDK has it for sub-agents, until the tool's own comes. It is
+written once for each part, with the last `PARTS` of them, so that the bytes grow with the number of
+parts alone.
 """
+
 
 from __future__ import annotations
 
