@@ -5,7 +5,6 @@ written once for each part, with the last `PARTS` of them, so that the bytes gro
 parts alone.
 """
 
-
 from __future__ import annotations
 
 from typing import Any, Final
