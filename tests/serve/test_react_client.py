@@ -334,6 +334,7 @@ async def test_tools_at_once_and_reasoning_before_and_after_a_reload(open_chat):
     ]
     await chat.reload()
     assert messages(await chat.ended()) == await chat.state()
+    await expect(chat.page.locator(".ai i")).to_have_text("They want sums.")
 
 
 async def test_a_reload_in_the_middle_of_an_answer(open_chat):

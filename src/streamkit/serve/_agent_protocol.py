@@ -34,8 +34,11 @@ from ..dialects._interrupts import interrupt_id
 from ..errors import BadRequest, UsageError
 from ..events import StateSnapshot
 from ..wire import agent_protocol
+from ..wire._blocks import as_list
 from ..wire._redact import redactor
 from ..wire._request_body import json_object
+from ..wire._thread import events_of_message
+from ..wire.resume import payloads
 from ._thread_streams import Filter, ThreadStreams
 from .requests import MAX_BODY, read_body
 from .runs import Runs
@@ -109,7 +112,7 @@ def agent_protocol_routes(
         threads.route("POST", "stream/events", threads.stream),
         threads.route("GET", "state", threads.state),
         threads.route("POST", "history", threads.history),
-        threads.route("GET", "runs", threads.list),
+        threads.route("GET", "runs", threads.running),
         threads.route("POST", "runs/{run_id}/cancel", threads.cancel),
     ]
 
@@ -243,7 +246,7 @@ class _Threads:
         except ValueError:  # (the graph has no subgraph of that name)
             return JSONResponse([])
 
-    async def list(self, request: Request, thread: str) -> Response:  # noqa: ARG002
+    async def running(self, request: Request, thread: str) -> Response:  # noqa: ARG002
         """Return the run that goes on: after a reload the client does not know its id."""
         id = await self._runs.current(thread)
         about = {"run_id": id, "thread_id": thread, "status": "running"}
@@ -324,10 +327,14 @@ class _Threads:
     # --- states
 
     def _form(self, state: Any, *, is_running: bool = False) -> dict[str, Any]:
-        """Return a state as JSON data, without what stays in the process."""
+        """Return a state as JSON data, without what stays in the process.
+
+        Its answers have the blocks that a live run writes, since the client shows reasoning only as
+        a block.
+        """
         metadata = dict_or_empty(state.metadata)
         return {
-            "values": self._plain(state.values),
+            "values": self._values(state.values),
             "next": list(state.next) or (["__start__"] if is_running else []),
             "tasks": [self._task(it, is_running=is_running) for it in state.tasks],
             "metadata": {name: metadata[name] for name in ("step", "source") if name in metadata},
@@ -348,6 +355,23 @@ class _Threads:
             "checkpoint": _ids(task.state),
             "result": self._plain(getattr(task, "result", None)),
         }
+
+    def _values(self, values: Any) -> Any:
+        plain = self._plain(values)
+        pairs = zip(
+            *(as_list(dict_or_empty(it).get("messages")) for it in (values, plain)), strict=False
+        )
+        for message, form in pairs:
+            if getattr(message, "type", None) == "ai":
+                form["content"] = self._blocks(message)
+                form["response_metadata"] = {"output_version": "v1"}  # (of these blocks)
+        return plain
+
+    def _blocks(self, answer: Any) -> list[Any]:
+        write = agent_protocol.Encoder(private=self._private)
+        frames = [it for event in events_of_message(answer) for it in write.feed(event)]
+        found = [it["params"]["data"] for it in payloads(frames)]
+        return [it["content"] for it in found if it["event"] == "content-block-finish"]
 
     def _plain(self, value: Any) -> Any:
         redact = redactor(private=self._private, flat=True)
