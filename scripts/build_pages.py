@@ -19,6 +19,7 @@ PAGES = (
     "scripts/look_page.py",
     "scripts/api_page.py",
     "scripts/structure.py",
+    "scripts/reliability_page.py",
 )
 
 

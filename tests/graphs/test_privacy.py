@@ -15,11 +15,11 @@ pytest.importorskip("langgraph")
 from langchain_core.messages import SystemMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig, RunnableLambda
 from langchain_core.tools import tool
-from langgraph.graph import START, StateGraph
+from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
 
 from run_sources import SOURCES
-from small_graphs import IGNORE_V1, MessagesState, asks, call, finish, piece, says
+from small_graphs import IGNORE_V1, asks, call, finish, piece, says
 from streamkit import Event, astream, normalize, stream
 from streamkit.html import to_html
 from streamkit.record import record
@@ -145,7 +145,8 @@ def _written(events: list[Event], **options: Any) -> Iterator[tuple[str, str]]:
 def ways_out(events: list[Event], path: Path) -> Iterator[tuple[str, str]]:
     """Yield each way out of the process, and what leaves by it."""
     yield from _written(events)
-    yield "chat lines", b"".join(normalize(events, on_error="event").pipe(chat_lines)).decode()
+    stream: Any = normalize(events, on_error="event")
+    yield "chat lines", b"".join(stream.pipe(chat_lines)).decode()
     shown = [event for event in events if not event.origin.internal]
     yield "dicts", json.dumps([to_dict(event) for event in shown])
     yield "page", to_html(events)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,19 @@ def test_every_public_name_is_documented() -> None:
 def test_the_layers_are_drawn() -> None:
     structure = script("structure")
     assert structure.PAGE.read_text() == structure.page(), "run: python scripts/build_pages.py"
+
+
+def test_the_table_of_what_leaves_is_current() -> None:
+    reliability = script("reliability_page")
+    page = reliability.page(counted=False)
+    assert reliability.PAGE.read_text() == page, "run: python scripts/build_pages.py"
+
+
+def test_every_test_that_a_promise_names_exists() -> None:
+    text = script("reliability_page").PAGE.read_text()
+    named = set(re.findall(r"`(tests/[a-z_/]+\.py)`", text))
+    assert len(named) > 10
+    assert [it for it in named if not (ROOT / it).is_file()] == []
 
 
 def test_words_are_plain() -> None:
