@@ -6,6 +6,8 @@ one costs more is divided by the items it has more. Nobody else on the machine c
 Callgrind is switched on once the process has imported and recorded everything, which takes minutes
 otherwise. From then on it writes its counters down, and starts anew, before each ``getppid``: that
 is how the process says where a run begins and ends.
+
+The code of an earlier commit is counted by this file, too, so what that lacks is imported late.
 """
 
 from __future__ import annotations
@@ -16,17 +18,14 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from streamkit import normalize
-from streamkit.metrics import Metrics
-from streamkit.otel import spans
-from streamkit.wire import sse
 
-from .floor import floor
+from .floor import least, sync_least
 from .timing import Contender, Figure, run
 from .workloads import GRAPHS, Api, question, recorded, replay
 from .workloads import live as started
@@ -34,6 +33,9 @@ from .workloads import live as started
 SMALL, LARGE = 200, 600
 REPLAYED = ("text", "tool arguments", "blocks with thinking")
 APIS: tuple[Api, ...] = ("events", "messages")
+RUNNABLES = ("agent", "graph", "chain")
+CALLS = ("events", "limit", "own", "tokens limit", "tokens")
+WRITTEN = ("text", "tool arguments")
 
 Case = Callable[[int], tuple[Contender, int]]
 """Makes a run of so many tokens, and says how many items that is."""
@@ -44,14 +46,38 @@ async def drain(stream: Any) -> None:
         pass
 
 
+def _each(stream: Iterable[Any]) -> None:
+    for _ in stream:
+        pass
+
+
+# --- what was recorded
+
+
 def _replayed(workload: str, api: Api, tokens: int) -> tuple[Contender, int]:
     items = recorded(workload, api, tokens)
     return lambda: run(drain(normalize(replay(items), strict=True))), len(items)
 
 
-def _floor(workload: str, api: Api, tokens: int) -> tuple[Contender, int]:
+def _sync(workload: str, api: Api, tokens: int) -> tuple[Contender, int]:
     items = recorded(workload, api, tokens)
-    return lambda: floor(api, items), len(items)
+    return lambda: _each(normalize(iter(items), strict=True)), len(items)
+
+
+def _floor(
+    floor: Callable[[list[Any]], None], workload: str, api: Api, tokens: int
+) -> tuple[Contender, int]:
+    items = recorded(workload, api, tokens)
+    return partial(floor, items), len(items)
+
+
+def _bytes(name: str, workload: str, tokens: int) -> tuple[Contender, int]:
+    from . import browser
+
+    return browser.case(name, workload, tokens)
+
+
+# --- live graphs
 
 
 def _live(api: Api, wrap: Callable[[Any], Any], tokens: int) -> tuple[Contender, int]:
@@ -59,15 +85,27 @@ def _live(api: Api, wrap: Callable[[Any], Any], tokens: int) -> tuple[Contender,
     return lambda: run(drain(wrap(started(graph, api, question("text"))))), tokens
 
 
+def _called(runnable: str, call: str, tokens: int) -> tuple[Contender, int]:
+    from . import live
+
+    return live.case(runnable, call, tokens), tokens
+
+
 def _as_sse(source: Any) -> Any:
+    from streamkit.wire import sse
+
     return normalize(source).pipe(sse.encoder())
 
 
 def _measured(source: Any) -> Any:
+    from streamkit.metrics import Metrics
+
     return normalize(source).pipe(Metrics())
 
 
 def _traced(source: Any) -> Any:
+    from streamkit.otel import spans
+
     return normalize(source).pipe(spans(_tracer()))
 
 
@@ -91,25 +129,43 @@ def cases() -> dict[str, Case]:
     found: dict[str, Case] = {}
     for api in APIS:
         for workload in REPLAYED:
-            found[f"{api} floor {workload}"] = partial(_floor, workload, api)
+            found[f"{api} least {workload}"] = partial(_floor, least, workload, api)
             found[f"{api} ours {workload}"] = partial(_replayed, workload, api)
+        found[f"{api} sync least text"] = partial(_floor, sync_least, "text", api)
+        found[f"{api} sync ours text"] = partial(_sync, "text", api)
         for name, wrap in LIVE.items():
             found[f"live {api} {name}"] = partial(_live, api, wrap)
+    for name in RUNNABLES:
+        for call in CALLS:
+            found[f"call {name} {call}"] = partial(_called, name, call)
+    for workload in WRITTEN:
+        for name in ("ours", "by hand"):
+            found[f"bytes {name} {workload}"] = partial(_bytes, name, workload)
     return found
 
 
-def replayed() -> dict[str, float]:
-    """Instructions per recorded item, ours and the floor's."""
-    return _instructions([name for name in cases() if not name.startswith("live")])
+def counted(beginning: str, source: str | None = None) -> dict[str, float]:
+    """Return the instructions per item of each case whose name begins so.
+
+    ``source`` is where an earlier streamkit is.
+    """
+    names = [name for name in cases() if name.startswith(beginning)]
+    return _instructions(names, source)
+
+
+def earlier(source: str) -> dict[str, float]:
+    """Return the instructions that an earlier streamkit takes for an item."""
+    kinds = ("ours text", "sync ours text")
+    return _instructions([f"{api} {kind}" for api in APIS for kind in kinds], source)
 
 
 def live() -> dict[str, float]:
-    """Instructions per token of a live graph, bare and normalized."""
+    """Return the instructions per token of a live graph, bare and normalized."""
     return _live_counts("bare", "ours", "sse")
 
 
 def looking() -> dict[str, float]:
-    """Instructions per token of a live graph, bare, normalized, measured and traced."""
+    """Return the instructions per token of a live graph, bare, normalized, measured and traced."""
     return _live_counts("bare", "ours", "metrics", "spans")
 
 
@@ -121,24 +177,27 @@ def exact(value: float) -> Figure:
     return Figure(value)
 
 
-def _instructions(names: list[str]) -> dict[str, float]:
+def _instructions(names: list[str], source: str | None = None) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as directory:
         out = Path(directory) / "counts"
-        _count(names, out)
+        _count(names, out, source)
         dumps = [Path(f"{out}.{number}") for number in range(2, 4 * len(names) + 1, 2)]
         counts = iter([_total(it) for it in dumps])
     return {name: _slope(name, next(counts), next(counts)) for name in names}
 
 
-def _count(names: list[str], out: Path) -> None:
+def _count(names: list[str], out: Path, source: str | None) -> None:
     callgrind = ["valgrind", "--tool=callgrind", "--instr-atstart=no", "--dump-before=os_getppid"]
     python = [sys.executable, "-m", "benchmarks.counting", *names]
+    environment = {**os.environ, "PYTHONHASHSEED": "0"}
+    if source:
+        environment["PYTHONPATH"] = source
     with subprocess.Popen(  # noqa: S603  (this very file)
         [*callgrind, f"--callgrind-out-file={out}", *python],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONHASHSEED": "0"},
+        env=environment,
     ) as child:
         assert child.stdin
         assert child.stdout

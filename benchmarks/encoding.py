@@ -15,6 +15,7 @@ from streamkit import (
     MessageEnd,
     MessageStart,
     Origin,
+    StateSnapshot,
     StateUpdate,
     StepEnd,
     StepStart,
@@ -105,8 +106,27 @@ def rows(effort: Effort) -> Rows:
         if not is_text:
             worst.append((ratio, event.type))
     figure, kind = max(worst)
+    yield from _state(effort)
     yield Row("encode.others", "the slowest of the others", figure, "x orjson", kind)
     yield from _beside_others(effort)
+
+
+def _state(effort: Effort) -> Rows:
+    """A state of one megabyte, beside msgspec on the same plain data."""
+    import msgspec
+
+    documents = [{"id": n, "title": f"No. {n}", "text": "word " * 180} for n in range(1_000)]
+    state = {"question": "what?", "documents": documents, "scores": [0.5] * 1_000}
+    event = StateSnapshot(origin=ORIGIN, timestamp=1767225600.5, values=state)
+    write = sse.encoder().stage()
+    contenders: dict[str, Contender] = {
+        "ours": lambda: write(event),
+        "msgspec": lambda: msgspec.json.encode(state),
+    }
+    times = side_by_side(contenders, effort.rounds)
+    note = f"{times.of('ours').scaled(1e-3).value:.1f} ms"
+    ratio = times.ratio("ours", "msgspec")
+    yield Row("encode.state", "a state of 1 MB to an SSE frame", ratio, "x msgspec", note)
 
 
 def _beside_others(effort: Effort) -> Rows:

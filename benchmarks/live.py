@@ -1,12 +1,11 @@
 """Live graphs: what normalizing adds to them, and what our own calls save.
 
 What is added is a few percent, which no clock on a shared machine resolves, so instructions are
-counted. What is saved is told in processor time per token, from the call to the last event. Its
-bars are for models that never wait, as all others are; ``waits`` tells the same of a model that
-gives the loop a turn before every token, as a network does, so that a reader is woken for each.
+counted, from the call to the last event. The limit is the same call with a handler that only makes
+models stream and does nothing else: no library can save that.
 
-Beside them stands what no library can save: calls without anything of ours, and with a handler that
-only makes models stream and does nothing else, read at once or in a task that each token wakes.
+The processor time of all calls stands beside it: of models that never wait, and of a model that
+gives the loop a turn before every token, as a network does, so that a reader is woken for each.
 """
 
 from __future__ import annotations
@@ -15,17 +14,17 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.tracers._streaming import _StreamingCallbackHandler
 
-from streamkit import CallbackSource, TextDelta, ToolStart, astream
-from streamkit.filters import only
+from streamkit import CallbackSource, astream
+from streamkit.presets import tokens
 
 from . import counting
 from .bars import Effort, Row, Rows
-from .timing import run, side_by_side
+from .timing import Contender, run, side_by_side
 from .workloads import Says, agent, chain, one_node, question, text
 
 
@@ -40,14 +39,19 @@ async def owning(runnable: Any, input: Any, *stages: Any) -> None:
             pass
 
 
-async def _owning_some(runnable: Any, input: Any) -> None:
-    await owning(runnable, input, only(TextDelta, ToolStart))
+async def owning_tokens(runnable: Any, input: Any) -> None:
+    await owning(runnable, input, tokens)
 
 
 async def callbacks(runnable: Any, input: Any) -> None:
     source = CallbackSource(strict=True)
     await runnable.ainvoke(input, {"callbacks": [source.handler]})
     for _ in source.events():
+        pass
+
+
+async def idle_streamed(runnable: Any, input: Any) -> None:
+    async for _ in runnable.astream(input, {"callbacks": [_Idle()]}):
         pass
 
 
@@ -98,39 +102,74 @@ async def idle_woken(runnable: Any, input: Any) -> None:
         await handler.reader
 
 
-class _Call(NamedTuple):
-    id: str
-    what: str
-    runnable: str
-    run: Callable[..., Awaitable[None]]
+LIMITS: dict[str, Callable[..., Awaitable[None]]] = {
+    "agent": idle,
+    "graph": idle,
+    "chain": idle_streamed,  # its own output is streamed, too, unless a filter leaves it out
+}
 
 
-CALLS = [
-    _Call("own.agent", "agent: astream()", "agent", owning),
-    _Call(
-        "own.agent texts",
-        "agent: astream(…, only(TextDelta, ToolStart))",
-        "agent",
-        _owning_some,
-    ),
-    _Call("own.agent callbacks", "agent: ainvoke + CallbackSource", "agent", callbacks),
-    _Call("own.graph callbacks", "graph: ainvoke + CallbackSource", "graph", callbacks),
-    _Call("bare.graph idle", "graph: ainvoke, an idle handler makes it stream", "graph", idle),
-    _Call("bare.agent ainvoke", "agent: bare ainvoke, nothing streams", "agent", bare),
-    _Call("bare.agent idle", "agent: ainvoke, an idle handler makes it stream", "agent", idle),
-    _Call("bare.agent woken", "agent: bare astream, a token wakes a reader", "agent", idle_woken),
-    _Call("bare.agent messages", "agent: bare astream(stream_mode='messages')", "agent", messages),
-    _Call("own.chain", "chain: astream()", "chain", owning),
-    _Call("own.chain callbacks", "chain: ainvoke + CallbackSource", "chain", callbacks),
-    _Call("bare.chain idle", "chain: ainvoke, an idle handler makes it stream", "chain", idle),
-]
+def case(runnable: str, call: str, tokens: int) -> Contender:
+    """Return a run of one call."""
+    return partial(_run, _calls(runnable)[call], *_runnable(runnable, tokens))
+
+
+def _calls(runnable: str) -> dict[str, Callable[..., Any]]:
+    calls: dict[str, Callable[..., Any]] = {
+        "events": events_2,
+        "limit": LIMITS[runnable],
+        "own": owning,
+        "tokens limit": idle,
+        "tokens": owning_tokens,
+        "callbacks": callbacks,
+        "bare": bare,
+    }
+    return calls if runnable == "chain" else {**calls, "messages": messages, "woken": idle_woken}
+
+
+def _runnable(name: str, tokens: int, *, waits: bool = False) -> tuple[Any, Any]:
+    model = Says(says=text, tokens=tokens, waits=waits)
+    match name:
+        case "agent":
+            return agent(model), question("ReAct agent")
+        case "graph":
+            return one_node(model), question("text")
+        case _:
+            return chain(model), {"messages": "go"}
+
+
+TITLES = {
+    "limit": "bare, an idle handler makes it stream",
+    "own": "astream()",
+    "tokens limit": "bare ainvoke, an idle handler",
+    "tokens": "astream(…, tokens)",
+    "callbacks": "ainvoke + CallbackSource",
+    "bare": "bare ainvoke, nothing streams",
+    "messages": "bare astream(stream_mode='messages')",
+    "woken": "bare astream, a token wakes a reader",
+}
 
 
 def rows(effort: Effort) -> Rows:
     if effort.counts:
         yield from _added()
+        yield from _beside_limit()
     for waits in (False, True):
         yield from _saved(effort, waits=waits)
+
+
+def _beside_limit() -> Rows:
+    counts = counting.counted("call")
+    for name in counting.RUNNABLES:
+        of = {call: counts[f"call {name} {call}"] for call in counting.CALLS}
+        for call, limit in (("own", "limit"), ("tokens", "tokens limit")):
+            ratio, note = of[call] / of[limit], f"{of[call]:,.0f} instructions a token"
+            what = f"{name}: {TITLES[call]}"
+            yield Row(f"own.{name}.{call}", what, counting.exact(ratio), "x bare limit", note)
+        ratio = of["tokens"] / of["events"]
+        note = f"of {of['events']:,.0f} instructions a token"
+        what = f"{name}: astream(…, tokens), beside events v2"
+        yield Row(f"own.{name}.tokens.events", what, counting.exact(ratio), "x events v2", note)
 
 
 def _added() -> Rows:
@@ -146,25 +185,19 @@ def _added() -> Rows:
 
 def _saved(effort: Effort, *, waits: bool) -> Rows:
     tokens = max(1_000, effort.tokens // 2)
-    model = Says(says=text, tokens=tokens, waits=waits)
-    runnables = {
-        "agent": (agent(model), question("ReAct agent")),
-        "graph": (one_node(model), question("text")),
-        "chain": (chain(model), {"messages": "go"}),
-    }
-    for name, given in runnables.items():
-        calls = [call for call in CALLS if call.runnable == name]
-        contenders = {call.id: partial(_run, call.run, *given) for call in calls}
+    for name in counting.RUNNABLES:
+        given = _runnable(name, tokens, waits=waits)
         times = side_by_side(
-            {"events": partial(_run, events_2, *given), **contenders},
+            {call: partial(_run, function, *given) for call, function in _calls(name).items()},
             max(9, effort.rounds // 2),
             time.process_time,
         )
         cost = f"of {times.of('events', tokens).value:.0f} us a token"
-        id_end, end = (" waits", ", a turn before each token") if waits else ("", "")
-        for call in calls:
-            ratio = times.ratio(call.id, "events")
-            yield Row(call.id + id_end, call.what + end, ratio, "x events v2", cost)
+        for call in (it for it in TITLES if it in _calls(name)):
+            end = ", a turn before each token" * waits
+            what = f"{name}: {TITLES[call]}{end}"
+            ratio = times.ratio(call, "events")
+            yield Row(f"time.{name}.{call}.{waits}", what, ratio, "x events v2", cost)
 
 
 def _run(call: Callable[..., Any], runnable: Any, input: Any) -> None:

@@ -1,4 +1,4 @@
-"""Normalizing what was recorded: beside the floor, and beside others."""
+"""Normalizing what was recorded: beside the least, beside an earlier commit, beside others."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 from streamkit import normalize
 from streamkit.wire import ag_ui
 
-from . import counting, peers
+from . import counting, floor, peers
 from .bars import Effort, Row, Rows
-from .floor import floor, sync_floor
+from .floor import least, sync_least
 from .timing import Contender, run, side_by_side
 from .workloads import GRAPHS, Api, chunk, recorded, replay, text
 
@@ -45,20 +45,20 @@ def _beside_floor(api: Api, workload: str, effort: Effort) -> Rows:
     items = recorded(workload, api, effort.tokens)
     times = side_by_side(
         {
-            "floor": partial(floor, api, items),
+            "least": partial(least, items),
             "ours": ours(items),
-            "sync floor": partial(sync_floor, api, items),
+            "sync least": partial(sync_least, items),
             "sync": partial(ours_sync, items),
         },
         effort.rounds,
     )
     name = f"{workload}, {api}"
     cost = f"{times.of('ours', len(items)).value:.1f} us an item"
-    yield Row(f"replay.{api}.{workload}", name, times.ratio("ours", "floor"), "x floor", cost)
+    yield Row(f"replay.{api}.{workload}", name, times.ratio("ours", "least"), "x least", cost)
     if workload == "text":
-        cost = f"{times.of('sync', len(items)).value:.1f} us an item, beside a bare `for`"
-        ratio = times.ratio("sync", "sync floor")
-        yield Row(f"replay.sync.{api}", f"{name}, sync", ratio, "x floor", cost)
+        cost = f"{times.of('sync', len(items)).value:.1f} us an item"
+        ratio = times.ratio("sync", "sync least")
+        yield Row(f"replay.sync.{api}", f"{name}, sync", ratio, "x least", cost)
 
 
 def _beside_peers(effort: Effort) -> Rows:
@@ -89,10 +89,20 @@ def _beside_peers(effort: Effort) -> Rows:
 
 
 def _in_instructions() -> Rows:
-    counts = counting.replayed()
+    counts = {name: it for api in counting.APIS for name, it in counting.counted(api).items()}
     for api in counting.APIS:
-        for workload in counting.REPLAYED:
-            mine, base = counts[f"{api} ours {workload}"], counts[f"{api} floor {workload}"]
-            name = f"{workload}, {api}, instructions"
-            note = f"{mine:,.0f} an item"
-            yield Row(f"count.{api}.{workload}", name, counting.exact(mine / base), "x floor", note)
+        for kind in (*counting.REPLAYED, "sync text"):
+            way, workload = ("sync ", "text") if kind == "sync text" else ("", kind)
+            mine = counts[f"{api} {way}ours {workload}"]
+            ratio = counting.exact(mine / counts[f"{api} {way}least {workload}"])
+            name = f"{workload}, {api}{', sync' if way else ''}, instructions"
+            yield Row(f"count.{api}.{kind}", name, ratio, "x least", f"{mine:,.0f} an item")
+    with floor.earlier() as source:
+        before = counting.earlier(source) if source else {}
+    for api in counting.APIS:
+        for way in ("", "sync "):
+            name = f"{api} {way}ours text"
+            what = f"text, {api}{', sync' if way else ''}, instructions, beside {floor.EARLIER}"
+            figure = counting.exact(counts[name] / before[name]) if before else None
+            note = f"{before[name]:,.0f} an item there" if before else "no git"
+            yield Row(f"earlier.{api}{'.sync' if way else ''}", what, figure, "x", note)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import re
 from collections.abc import Mapping, Sequence
@@ -30,58 +31,79 @@ _PACKAGES = (
 )
 
 
-def table(rows: Sequence[Row]) -> str:
-    """The rows with a bar first, in the bars' order; then the others."""
-    by_id = {row.id: row for row in rows}
-    missing = [Row(id, id, None, note="not measured in this run") for id in BARS if id not in by_id]
-    barred = [by_id[id] for id in BARS if id in by_id] + missing
-    others = [row for row in rows if row.id not in BARS]
+def table(measured: Sequence[Sequence[Row]], names: Sequence[str]) -> str:
+    """Return the rows with a bar first, in the bars' order; then the others.
+
+    Each Python has a column. A bar that only holds on one is missed.
+    """
+    by_id = [{row.id: row for row in rows} for rows in measured]
+    others = {row.id: row for rows in reversed(measured) for row in rows if row.id not in BARS}
+    columns = " | ".join(names)
     return "\n".join(
         [
-            "| what | measured | quartiles | bar | |",
-            "|---|---|---|---|---|",
-            *(line(row) for row in barred),
+            f"| what | {columns} | bar | |",
+            f"|---|{'---|' * len(names)}---|---|",
+            *(_line(id, by_id, _bar(id, by_id)) for id in BARS),
             "",
             "Without a bar:",
             "",
-            "| what | measured | quartiles | |",
-            "|---|---|---|---|",
-            *(line(row, barless=True) for row in others),
+            f"| what | {columns} | |",
+            f"|---|{'---|' * len(names)}---|",
+            *(_line(id, by_id) for id in others),
         ]
     )
 
 
-def line(row: Row, *, barless: bool = False) -> str:
-    bar = "" if barless else f" {_bar(row)} |"
-    return f"| {row.what} | {_value(row)} | {_spread(row.figure)} |{bar} {row.note} |"
+def _line(id: str, by_id: Sequence[Mapping[str, Row]], *bar: str) -> str:
+    rows = [it.get(id) or Row(id, id, None, note="not measured in this run") for it in by_id]
+    values = [_value(row) for row in rows]
+    return f"| {' | '.join([rows[0].what, *values, *bar, rows[0].note])} |"
 
 
 def _value(row: Row) -> str:
-    return f"{_number(row.figure.value)} {row.unit}".strip() if row.figure else ""
-
-
-def _spread(figure: Figure | None) -> str:
-    if figure is None or figure.low is None or figure.high is None:
+    figure = row.figure
+    if figure is None:
         return ""
-    return f"{_number(figure.low)} to {_number(figure.high)}"
+    quartiles = ""
+    if figure.low is not None and figure.high is not None:
+        quartiles = f" ({_number(figure.low)} to {_number(figure.high)})"
+    return f"{_number(figure.value)} {row.unit}".strip() + quartiles
 
 
-def _bar(row: Row) -> str:
-    bar = BARS[row.id]
+def misses(id: str, by_id: Sequence[Mapping[str, Row]]) -> bool:
+    """Return whether a bar does not hold, on one of the Pythons."""
+    figures = [it[id].figure for it in by_id if id in it]
+    return any(not BARS[id].holds(it.value) for it in figures if it)
+
+
+def _bar(id: str, by_id: Sequence[Mapping[str, Row]]) -> str:
+    bar = BARS[id]
     limit = f"{'at most' if bar.at_most else 'at least'} {_number(bar.limit)}"
-    if row.figure is None:
+    if not any(id in it and it[id].figure for it in by_id):
         return f"{limit}: ?"
-    return f"{limit}: {'holds' if bar.holds(row.figure.value) else '**missed**'}"
+    return f"{limit}: {'**missed**' if misses(id, by_id) else 'holds'}"
 
 
 def _number(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) or abs(value) >= 100 else f"{value:.2f}"
 
 
-def machine() -> str:
+def machine() -> dict[str, str]:
+    """Return the Python, the packages, and the load of the last quarter of an hour."""
     build = "with" if "--enable-optimizations" in _config() else "without"
-    python = f"{platform.python_implementation()} {platform.python_version()}, {build} PGO"
-    return f"{python}; {', '.join(_installed())}"
+    load = os.getloadavg()[2] if hasattr(os, "getloadavg") else 0.0
+    return {
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "build": f"{build} PGO",
+        "packages": ", ".join(_installed()),
+        "load": f"{load:.1f} on {os.cpu_count()} cores",
+    }
+
+
+def heading(machines: Sequence[Mapping[str, str]]) -> str:
+    """Return what the table was measured on."""
+    pythons = " and ".join(f"{it['python']} ({it['build']}, load {it['load']})" for it in machines)
+    return f"{pythons}; {machines[0]['packages']}"
 
 
 def _config() -> str:
@@ -117,11 +139,17 @@ def _as_dict(row: Row) -> dict[str, Any]:
 
 
 def earlier(path: Path) -> dict[str, list[Row]]:
-    """Read what an earlier run wrote."""
+    """Return the rows that an earlier run wrote."""
     if not path.exists():
         return {}
     rows = json.loads(path.read_text())["rows"]
     return {name: [_as_row(fields) for fields in its] for name, its in rows.items()}
+
+
+def earlier_machine(path: Path) -> dict[str, str]:
+    """Return what an earlier run was on."""
+    found: dict[str, str] = json.loads(path.read_text())["machine"]
+    return found
 
 
 def _as_row(fields: dict[str, Any]) -> Row:

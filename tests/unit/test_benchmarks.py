@@ -25,5 +25,5 @@ def test_the_command_prints_its_table_and_writes_it_as_json(tmp_path: Path) -> N
         [*command, "--json", str(out)], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode in {0, 1}, done.stderr  # 1 where a bar is missed
-    assert "| values lost where an escape was cut | 0 |  | at most 0: holds |" in done.stdout
+    assert "| values lost where an escape was cut | 0 | at most 0: holds |" in done.stdout
     assert "arguments.slowest" in json.dumps(json.loads(out.read_text()))
