@@ -72,7 +72,7 @@ def _measure_beside(python: str, path: Path, *, quick: bool, only: str | None) -
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer tokens and rounds")
+    parser.add_argument("--quick", action="store_true", help="less of everything")
     parser.add_argument("--only", help="some modules; the others' rows are those of the JSON file")
     parser.add_argument("--json", type=Path, default=Path("benchmarks.json"), help="where to")
     parser.add_argument("--beside", help="another Python that has the same installed")

@@ -19,10 +19,12 @@ class Effort(NamedTuple):
     long: int
     counts: bool
     """Whether to count instructions."""
+    times: bool = True
+    """Whether to measure the time, too, of what is counted."""
 
 
 FULL = Effort(rounds=25, tokens=2_000, long=100_000, counts=True)
-QUICK = Effort(rounds=7, tokens=1_000, long=100_000, counts=True)
+QUICK = Effort(rounds=7, tokens=1_000, long=100_000, counts=True, times=False)
 
 
 class Row(NamedTuple):

@@ -154,7 +154,7 @@ def rows(effort: Effort) -> Rows:
     if effort.counts:
         yield from _added()
         yield from _beside_limit()
-    for waits in (False, True):
+    for waits in (False, True) if effort.times else ():
         yield from _saved(effort, waits=waits)
 
 

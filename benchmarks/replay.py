@@ -32,7 +32,7 @@ def ours_sync(items: list[Any]) -> None:
 
 def rows(effort: Effort) -> Rows:
     for api in ("events", "messages"):
-        for workload in GRAPHS:
+        for workload in GRAPHS if effort.times else ("text",):
             is_nested = workload.startswith("depth") and workload != "depth 1"
             source: Api = "subgraphs" if api == "messages" and is_nested else api
             yield from _beside_floor(source, workload, effort)

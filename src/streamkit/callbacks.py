@@ -19,12 +19,12 @@ Laws of this file:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from time import time
 from typing import TYPE_CHECKING, Any, Never, NoReturn, TypeGuard
 
 from ._call.options import wanted_by
-from ._drive import AsyncEventStream, EventStream, Pipeline
+from ._drive import AsyncEventStream, Buffered, EventStream, Pipeline
 from ._protocols import AnyStage
 from .dialects.callbacks import Note
 from .errors import UsageError
@@ -65,7 +65,7 @@ class _Run(Iterator[Any]):
             raise error
 
 
-class _LiveRun(AsyncIterator[Any]):
+class _LiveRun(Buffered):
     """The next call, as it goes on: a source."""
 
     def __init__(self, unread: deque[_Run], sleepers: list[Sleeper]) -> None:
@@ -73,6 +73,9 @@ class _LiveRun(AsyncIterator[Any]):
         self._sleepers = sleepers
         self._sleeper: Sleeper | None = None
         self._run: _Run | None = None
+
+    def take(self) -> Any:
+        return self._run.notes.popleft() if self._run and self._run.notes else None
 
     async def __anext__(self) -> Any:
         while not (self._run and self._run.notes):

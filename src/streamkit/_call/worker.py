@@ -18,7 +18,7 @@ from contextlib import suppress
 from threading import get_ident
 from typing import Any
 
-from .._drive import Inside
+from .._drive import Buffered, Inside
 from .source import CallQueue
 
 __all__ = ["AsyncCallSource", "Sleeper"]
@@ -125,13 +125,17 @@ class _Worker:
         self.reader.wake()
 
 
-class AsyncCallSource(AsyncIterator[Any]):
+class AsyncCallSource(Buffered):
     """An async call as a source."""
 
     def __init__(self, call: Callable[[], AsyncIterator[Any]], queue: CallQueue) -> None:
         self._call = call
         self._queue = queue
         self._worker: _Worker | None = None
+
+    def take(self) -> Any:
+        """Return the next item, or None where the call has not made it yet."""
+        return self._queue.take()
 
     async def __anext__(self) -> Any:
         if self._worker is None:

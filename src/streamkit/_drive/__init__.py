@@ -5,13 +5,14 @@ from __future__ import annotations
 from ._normalize import normalize
 from ._pipeline import Pipeline, Stages
 from ._relays import AsyncRelay, Relay
-from ._source import Inside
+from ._source import Buffered, Inside
 from ._stream import OnError
 from ._streams import AsyncEventStream, EventStream
 
 __all__ = [
     "AsyncEventStream",
     "AsyncRelay",
+    "Buffered",
     "EventStream",
     "Inside",
     "OnError",

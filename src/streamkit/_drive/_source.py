@@ -12,17 +12,26 @@ version 1 even let the run go on. So what LangChain's own frames refer to is sto
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from gc import get_referents
 from typing import Any, TypeAlias, cast
 
 from .._fields import shown
 from ..errors import UsageError
 
-__all__ = ["Inside", "Stop", "require_stream", "resume_of", "stops"]
+__all__ = ["Buffered", "Inside", "Stop", "require_stream", "resume_of", "stops"]
 
 Stop: TypeAlias = Callable[[], Any]
+
+
+class Buffered(AsyncIterator[Any]):
+    """An async source that may have items at hand, which are taken without waiting."""
+
+    @abstractmethod
+    def take(self) -> Any:
+        """Return the next item, or None where it has to be waited for."""
 
 
 def _unplug(source: Any) -> None:

@@ -30,7 +30,7 @@ from .._protocols import AnyStage, AsyncStageMaker, StageMaker
 from ..events import Event
 from ..folds import Result
 from ..mapping import mapped
-from ._source import Inside, Stop
+from ._source import Buffered, Inside, Stop
 from ._stream import Stream, concurrent_read
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ U = TypeVar("U")
 T_co = TypeVar("T_co", covariant=True)
 
 _LISTED = frozenset({list, tuple})  # and not still to be made
-_SOMEBODY = object()  # who reads where there are no tasks of asyncio
+_SOMEBODY = object()  # who reads and does not wait, or where there are no tasks of asyncio
 _TURN = 0.01  # seconds after which a source that never waits lets the loop run
 _LOOKS = 8  # items from one look at the clock for that to the next
 
@@ -234,7 +234,8 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._reader: object = None  # the task that reads
+        self._take = self._iterator.take if isinstance(self._iterator, Buffered) else None
+        self._reader: object = None  # the task that reads, once it waits
         self._this_task: Callable[[], Any] | None = None
         self._turn_ends = 0.0
         self._until_look = 0  # items
@@ -246,10 +247,10 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
         self._require_unread()
         return self
 
-    async def __anext__(self) -> T_co:  # noqa: C901  (one loop, read from top to bottom)
+    async def __anext__(self) -> T_co:  # noqa: C901, PLR0912  (one loop, read from top to bottom)
         if self._reader is not None:
             raise concurrent_read()
-        self._reader = self._this_task() if self._this_task else self._find_task()
+        self._reader = _SOMEBODY
         try:
             while not self._ready:
                 if self._done:
@@ -260,7 +261,10 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
                         self._until_look -= 1
                     else:
                         await self._look_at_clock()
-                    raw = await self._pull()
+                    raw = self._take() if self._take else None
+                    if raw is None:
+                        self._reader = self._this_task() if self._this_task else self._find_task()
+                        raw = await self._pull()
                     delta_of = self._pipeline.delta_of
                     delta: T_co | None = delta_of(raw) if delta_of else None
                     if delta is not None:
@@ -318,6 +322,7 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
 
     async def _is_raised_now(self, error: BaseException) -> bool:
         """End the stream and close its source; return whether to raise what ended it at once."""
+        self._reader = self._find_task()
         if isinstance(error, StopAsyncIteration):
             self._end()
         else:
@@ -372,6 +377,7 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
         else:
             from asyncio import sleep  # noqa: PLC0415  (as above)
 
+            self._reader = self._find_task()
             await sleep(0)
         self._turn_ends = max(self._turn_ends, monotonic() + _TURN)
 
