@@ -23,6 +23,7 @@ pytest.importorskip("redis", reason="redis-py is not installed")
 
 import httpx
 import redis.asyncio
+from redis.asyncio import RedisCluster
 from test_serve_stores import Client, Words, text_of
 
 from loopback_server import until
@@ -312,34 +313,43 @@ async def test_all_keys_expire_and_share_a_node_of_a_cluster(redis_server):  # n
     await other.aclose()
 
 
-async def test_a_cluster_takes_all_commands(tmp_path):
+async def test_runs_are_kept_in_a_cluster(tmp_path_factory):
     if BINARY is None:
         pytest.skip("redis-server is not installed")
-    server = RedisServer(tmp_path, "--cluster-enabled", "yes")
-    server.start()
+    nodes = [RedisServer(tmp_path_factory.mktemp("n"), "--cluster-enabled", "yes") for _ in "ab"]
+    for node in nodes:
+        node.start()
     try:
-        client = redis.asyncio.Redis.from_url(server.url)
-        await client.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16383)
-        for _ in range(200):
-            info = await client.execute_command("CLUSTER INFO")
-            if info["cluster_state"] == "ok":
-                break
-            await asyncio.sleep(0.05)
-        await client.aclose()
-        a, b = (Runs(store=Redis(server.url), max_frames=20) for _ in range(2))
-        all_words = [Words(*"abcdefghij" * 10) for _ in range(4)]
+        clients = [redis.asyncio.Redis.from_url(node.url) for node in nodes]
+        slots = [(0, 8191), (8192, 16383)]
+        for client, (first, last) in zip(clients, slots, strict=True):
+            await client.execute_command("CLUSTER ADDSLOTSRANGE", first, last)
+        await clients[1].execute_command("CLUSTER MEET", "127.0.0.1", nodes[0].port)
+        async with asyncio.timeout(20):
+            for client in clients:
+                while "cluster_known_nodes': '2'" not in str(await client.cluster("INFO")):
+                    pass
+                while (await client.cluster("INFO"))["cluster_state"] != "ok":
+                    pass
+            await asyncio.gather(*(client.aclose() for client in clients))
+        a, b = (
+            Runs(store=Redis(RedisCluster(host="127.0.0.1", port=nodes[0].port)), max_frames=20)
+            for _ in range(2)
+        )
+        all_words = [Words(*"abcdefghij" * 10) for _ in range(6)]
         ids = [await a.start(it.stream(), name=f"n{n}") for n, it in enumerate(all_words)]
         readers = [Client(b.response(id)) for id in ids]
         for reader in readers:
             await reader.until("j")
-        assert [await b.current(f"n{n}") for n in range(4)] == ids
+        assert [await b.current(f"n{n}") for n in range(6)] == ids
         for id in ids:
             await b.stop(id)
-        assert [(await it.read())[-1].status for it in readers] == ["cancelled"] * 4
+        assert [(await it.read())[-1].status for it in readers] == ["cancelled"] * 6
         await a.aclose()
         await b.aclose()
     finally:
-        server.stop()
+        for node in nodes:
+            node.stop()
 
 
 async def test_all_that_is_appended_at_a_time_shares_a_request(redis_server):  # noqa: F811

@@ -110,7 +110,7 @@ class Redis:
 
     Args:
         server: its address, such as ``"redis://localhost:6379/0"``, or a client of redis-py's
-            ``redis.asyncio``, which must not decode responses.
+            ``redis.asyncio``, which must not decode responses: a ``Redis``, or a ``RedisCluster``.
         prefix: what all keys begin with.
         lease: after how many seconds without a sign of its owner a run counts as cut off. An event
             loop must never stand still for that long.
@@ -123,7 +123,7 @@ class Redis:
 
     def __init__(
         self,
-        server: str | redis.asyncio.Redis,
+        server: str | redis.asyncio.Redis | redis.asyncio.RedisCluster,
         *,
         prefix: str = "streamkit",
         lease: float = 6.0,
@@ -161,7 +161,7 @@ class Redis:
         keys = [self._key(run.id, it).encode() for it in names]
         channel = self._key(run.id, "changes")
         same = _json((self._process, channel, self._lease, self._ttl))
-        command = (b"EVAL", _APPEND, b"%d" % len(keys), *keys, same, _pack(run))
+        command = ("EVAL", _APPEND, len(keys), *keys, same, _pack(run))
         owned = _Owned(run, stop, command)
         await self._batches.execute(*self._append_command(owned, Part(1, [], is_whole=True)))
         self._owned[run.id] = owned
