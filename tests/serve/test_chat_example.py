@@ -600,9 +600,14 @@ def test_vendored_files_are_those_of_the_package_list():
 
 
 async def test_ctrl_c_stops_at_once_with_a_page_open(tmp_path):
-    """The real program, in a process of its own: its open stream ends as its format does."""
+    """The real program, in a process of its own: its open stream ends as its format does.
+
+    The conversation is in the file that it was given.
+    """
+    saver = pytest.importorskip("langgraph.checkpoint.sqlite", reason="it keeps conversations")
+    threads = str(tmp_path / "chat.db")
     port = 20_000 + hash(str(tmp_path)) % 20_000
-    command = (sys.executable, str(ROOT / "app.py"), "--port", str(port))
+    command = (sys.executable, str(ROOT / "app.py"), "--port", str(port), "--threads", threads)
     quiet = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*command, stdout=quiet, stderr=quiet)
     url = f"http://127.0.0.1:{port}"
@@ -626,3 +631,6 @@ async def test_ctrl_c_stops_at_once_with_a_page_open(tmp_path):
     assert process.returncode in {0, -signal.SIGINT}
     assert b"Traceback" not in errors, errors.decode()
     assert '"type":"run.end"' in "".join(sent)
+    with saver.SqliteSaver.from_conn_string(threads) as stored:
+        state = stored.get({"configurable": {"thread_id": "t1"}})
+    assert [it.text for it in state["channel_values"]["messages"]][:1] == [REQUEST]
