@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import streamlit as st
 from langchain.agents import create_agent
+from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 
 from streamkit import TextDelta, ToolEnd, ToolStart, stream
@@ -34,7 +35,8 @@ def agent() -> Any:
 
 def words(question: str) -> Iterator[str]:
     """Yield the words of the answer; show the tools beside them."""
-    config = {"configurable": {"thread_id": st.session_state.setdefault("thread", str(uuid4()))}}
+    thread = st.session_state.setdefault("thread", str(uuid4()))
+    config: RunnableConfig = {"configurable": {"thread_id": thread}}
     for event in stream(agent(), {"messages": [("human", question)]}, config, chat):
         match event:
             case TextDelta(text=text):

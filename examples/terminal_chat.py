@@ -3,12 +3,13 @@
     pip install 'langchain-streamkit[langgraph]' langchain
     python examples/terminal_chat.py
 
-You see the answer word by word and each tool in brackets, and the agent asks before it books. An
-empty line ends the chat. It runs offline: put your own model in place of `MODEL`.
+You see the answer word by word and each tool in brackets. It asks before it books; an empty line
+ends it. It runs offline: put your own model in place of `MODEL`.
 """
 
 from langchain.agents import create_agent
 from langchain.agents.middleware import HumanInTheLoopMiddleware
+from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
@@ -37,8 +38,8 @@ AGENT = create_agent(MODEL, [find_table, book], middleware=[ASK], checkpointer=I
 
 def turn(given: object) -> Command | None:
     """Show one run of the agent; return the person's answer where it waits for one."""
-    answer, thread = None, {"configurable": {"thread_id": "1"}}
-    for event in stream(AGENT, given, thread, chat):
+    answer = None
+    for event in stream(AGENT, given, RunnableConfig(configurable={"thread_id": "1"}), chat):
         match event:
             case TextDelta(text=text):
                 print(text, end="", flush=True)
@@ -54,6 +55,6 @@ def turn(given: object) -> Command | None:
 
 if __name__ == "__main__":
     while question := input("\nyou: "):
-        waiting = turn({"messages": [("human", question)]})
-        while waiting:
-            waiting = turn(waiting)
+        given: object = {"messages": [("human", question)]}
+        while given:
+            given = turn(given)
