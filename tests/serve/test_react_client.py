@@ -208,11 +208,38 @@ def application(server: str, script: bytes, all_runs: list[Runs]) -> Starlette:
     return Starlette(routes=routes)
 
 
+class Cuts:
+    """An application whose open responses a test can end, as a proxy or a network does."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self._cut = asyncio.Event()
+
+    def end_all(self) -> None:
+        cut, self._cut = self._cut, asyncio.Event()
+        cut.set()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        cut = self._cut
+
+        async def receive_or_end() -> Any:
+            given, ended = asyncio.ensure_future(receive()), asyncio.ensure_future(cut.wait())
+            await asyncio.wait({given, ended}, return_when=asyncio.FIRST_COMPLETED)
+            ended.cancel()
+            if given.done():
+                return given.result()
+            given.cancel()
+            return {"type": "http.disconnect"}
+
+        await self._app(scope, receive_or_end, send)
+
+
 class Chat:
     """The page, as a person uses it."""
 
-    def __init__(self, page: Page, base: str, name: str) -> None:
+    def __init__(self, page: Page, base: str, name: str, cuts: Cuts) -> None:
         self.page = page
+        self.cuts = cuts
         self.name = name
         self.thread = str(uuid4())
         self.url = f"{base}/{name}/?thread={self.thread}"
@@ -264,16 +291,17 @@ class Chat:
 async def browser() -> AsyncIterator[Any]:
     server, component = programs()
     all_runs: list[Runs] = []
-    app = application(server, bundle(component), all_runs)
-    async with served(app) as client, async_playwright() as playwright:
-        yield await playwright.chromium.launch(executable_path=BROWSER, args=FLAGS), client
+    cuts = Cuts(application(server, bundle(component), all_runs))
+    async with served(cuts) as client, async_playwright() as playwright:
+        running = await playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
+        yield running, str(client.base_url).rstrip("/"), cuts
         await asyncio.gather(*(runs.aclose() for runs in all_runs))
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def open_chat(browser: Any) -> AsyncIterator[Any]:
     """A function that opens the page of a graph; what the browser complains of fails the test."""
-    running, client = browser
+    running, base, cuts = browser
     heard: list[str] = []
     page = await running.new_page()
     page.set_default_timeout(20_000)
@@ -284,7 +312,7 @@ async def open_chat(browser: Any) -> AsyncIterator[Any]:
     page.on("console", lambda it: heard.append(it.text) if it.type == "error" else None)
 
     async def open_chat(name: str) -> Chat:
-        chat = Chat(page, str(client.base_url).rstrip("/"), name)
+        chat = Chat(page, base, name, cuts)
         await page.goto(chat.url)
         await page.wait_for_function("() => window.stream && !stream.isThreadLoading")
         return chat
@@ -351,6 +379,17 @@ async def test_a_reload_in_the_middle_of_an_answer(open_chat):
     assert messages(await chat.held())[:3] == (await chat.state())[:3]
     GATES["words"].set()
     await chat.shows("second: one two three four five six seven eight.")
+    assert messages(await chat.ended()) == await chat.state()
+
+
+async def test_a_lost_connection_in_the_middle_of_an_answer(open_chat):
+    chat = await open_chat("agent")
+    GATES["words"].clear()
+    await chat.ask("first")
+    await chat.shows("You said first: one")
+    chat.cuts.end_all()
+    GATES["words"].set()
+    await chat.shows("You said first: one two three four five six seven eight.")
     assert messages(await chat.ended()) == await chat.state()
 
 
