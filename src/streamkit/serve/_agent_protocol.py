@@ -25,7 +25,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from .._call import astream
@@ -35,6 +35,7 @@ from ..errors import BadRequest, UsageError
 from ..events import StateSnapshot
 from ..wire import agent_protocol
 from ..wire._blocks import as_list
+from ..wire._plain_json import dump_plain
 from ..wire._redact import redactor
 from ..wire._request_body import json_object
 from ..wire._thread import events_of_message
@@ -187,7 +188,7 @@ class _Threads:
         except BadRequest as error:
             code = _CODES.get(error.status, "invalid_argument")
             about = {"type": "error", "id": None, "error": code, "message": str(error)}
-            return JSONResponse(about, error.status)
+            return _json(about, error.status)
 
     async def _check(self, request: Request, thread: str) -> None:
         _require_id(thread)
@@ -208,7 +209,7 @@ class _Threads:
             result = await self._respond(request, thread, _as(answers, _Answers))
         else:
             raise BadRequest(f"no command {command.method[:40]!r} here", 501)
-        return JSONResponse({"type": "success", "id": command.id, **result})
+        return _json({"type": "success", "id": command.id, **result})
 
     async def stream(self, request: Request, thread: str) -> Response:
         """Return the events of a thread: of the last run, and then of the next ones."""
@@ -228,7 +229,7 @@ class _Threads:
             found = await self._graph.aget_state(_config(thread))
         if not (found.created_at or is_running):
             raise BadRequest("no such thread", 404)
-        return JSONResponse(self._form(found, is_running=is_running))
+        return _json(self._form(found, is_running=is_running))
 
     async def history(self, request: Request, thread: str) -> Response:
         """Return the states of a thread or of one of its subgraphs, the newest first."""
@@ -242,15 +243,15 @@ class _Threads:
             limit=limit,
         )
         try:
-            return JSONResponse([self._form(it) async for it in states])
+            return _json([self._form(it) async for it in states])
         except ValueError:  # (the graph has no subgraph of that name)
-            return JSONResponse([])
+            return _json([])
 
     async def running(self, request: Request, thread: str) -> Response:  # noqa: ARG002
         """Return the run that goes on: after a reload the client does not know its id."""
         id = await self._runs.current(thread)
         about = {"run_id": id, "thread_id": thread, "status": "running"}
-        return JSONResponse([about] if id else [])
+        return _json([about] if id else [])
 
     async def cancel(self, request: Request, thread: str) -> Response:
         """Stop a run of a thread."""
@@ -329,8 +330,8 @@ class _Threads:
     def _form(self, state: Any, *, is_running: bool = False) -> dict[str, Any]:
         """Return a state as JSON data, without what stays in the process.
 
-        Its answers have the blocks that a live run writes, since the client shows reasoning only as
-        a block.
+        Answers that are more than a text have the blocks that a live run writes: the client knows
+        reasoning only as a block.
         """
         metadata = dict_or_empty(state.metadata)
         return {
@@ -362,9 +363,10 @@ class _Threads:
             *(as_list(dict_or_empty(it).get("messages")) for it in (values, plain)), strict=False
         )
         for message, form in pairs:
-            if getattr(message, "type", None) == "ai":
-                form["content"] = self._blocks(message)
-                form["response_metadata"] = {"output_version": "v1"}  # (of these blocks)
+            if getattr(message, "type", None) == "ai" and not _is_text_alone(message):
+                fields = dict_or_empty(form)
+                fields["content"] = self._blocks(message)
+                fields["response_metadata"] = {"output_version": "v1"}  # (of these blocks)
         return plain
 
     def _blocks(self, answer: Any) -> list[Any]:
@@ -376,6 +378,14 @@ class _Threads:
     def _plain(self, value: Any) -> Any:
         redact = redactor(private=self._private, flat=True)
         return redact(StateSnapshot(timestamp=0.0, values=value)).values
+
+
+def _is_text_alone(answer: Any) -> bool:
+    return isinstance(answer.content, str) and not answer.additional_kwargs
+
+
+def _json(data: Any, status: int = 200) -> Response:
+    return Response(dump_plain(data), status, media_type="application/json")
 
 
 def _require_id(id: str) -> None:
