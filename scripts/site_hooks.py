@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import sys
 from functools import cache
@@ -18,7 +19,12 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parent.parent
 
-PROJECT = ("CHANGELOG.md", "CONTRIBUTING.md")
+AT_ROOT = {
+    "README.md": "index.md",
+    "CHANGELOG.md": "project/CHANGELOG.md",
+    "CONTRIBUTING.md": "project/CONTRIBUTING.md",
+}
+"""Files at the root of the repository, and where the site has them."""
 EXAMPLES = ("*.py", "*.html", "*.md")
 LINK = re.compile(r"(?<=\]\()([^)#:\s]+)(#[^)\s]*)?(?=\))")
 DOCTEST = re.compile(r"^(>>> .*\n(?:.+\n)*)", re.MULTILINE)
@@ -49,9 +55,9 @@ def on_files(files: Files, config: Any) -> Files:
     """Add a page for each public module, the project's own pages, and the examples as files."""
     for name, text in _references().items():
         files.append(File.generated(config, f"reference/{name}.md", content=text))
-    for name in PROJECT:
+    for name, target in AT_ROOT.items():
         content = (ROOT / name).read_text("utf-8")
-        files.append(File.generated(config, f"project/{name}", content=content))
+        files.append(File.generated(config, target, content=content))
     for path in (it for kind in EXAMPLES for it in (ROOT / "examples").rglob(kind)):
         target = str(path.relative_to(ROOT)).replace(".md", ".txt")
         files.append(File.generated(config, target, content=path.read_bytes()))
@@ -74,12 +80,20 @@ def _references() -> dict[str, str]:
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Change links so that they hold in the site as they do in the repository."""
-    here = Path(page.file.src_uri)
-    if here.name == "api.md":
+    here = page.file.src_uri
+    if here == "api.md":
         return _linked(markdown)
-    if here.parts[0] == "project":
-        return LINK.sub(lambda it: _from_root(it[1]) + (it[2] or ""), markdown)
-    return LINK.sub(lambda it: it[1].replace("../examples/", "examples/") + (it[2] or ""), markdown)
+    origin = next((name for name, it in AT_ROOT.items() if it == here), f"docs/{here}")
+    return LINK.sub(lambda it: _in_site(it[1], origin, here) + (it[2] or ""), markdown)
+
+
+def _in_site(link: str, origin: str, here: str) -> str:
+    """Return a link in the file `origin` of the repository as the page `here` must have it."""
+    path = posixpath.normpath(posixpath.join(posixpath.dirname(origin), link))
+    target = AT_ROOT.get(path, path.removeprefix("docs/"))
+    if target.startswith("examples/"):
+        target = target.replace(".md", ".txt")
+    return posixpath.relpath(target, posixpath.dirname(here) or ".")
 
 
 def on_post_build(config: Any) -> None:
@@ -87,11 +101,6 @@ def on_post_build(config: Any) -> None:
     for path in Path(config.site_dir).rglob("*.html"):
         for element in LOADS.findall(path.read_text("utf-8")):
             raise PluginError(f"{path.name} loads a file from the web: {element}")
-
-
-def _from_root(link: str) -> str:
-    """Return the link of a file at the root of the repository, as it is in the site's project/."""
-    return "../" + link.removeprefix("docs/") if link.startswith("docs/") else link
 
 
 def _linked(markdown: str) -> str:
