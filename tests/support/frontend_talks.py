@@ -228,6 +228,25 @@ def a_whole_message_of_a_node(steps: Any = (HI, MORE)) -> Any:
 
 
 @talk
+def sources_a_file_and_an_artifact() -> Any:
+    @tool(response_format="content_and_artifact")
+    def look_up(q: str) -> tuple[str, dict[str, int]]:
+        """Look it up."""
+        return "found", {"pages": 2}
+
+    link = {"type": "citation", "url": "https://a.test/b", "title": "A page"}
+    document = {"type": "citation", "title": "A book", "cited_text": "so it is"}
+    text = {"type": "text", "text": "Here.", "annotations": [link, document], "index": 0}
+    picture = {"type": "image", "base64": "aGk=", "mime_type": "image/png", "index": 1}
+    first = [call(0, "c1", "look_up", '{"q": "x"}'), finish("tool_calls")]
+    return agent(
+        says(first, [piece([text]), piece([picture]), finish("stop")]),
+        [look_up],
+        checkpointer=InMemorySaver(),
+    )
+
+
+@talk
 def a_system_message_in_the_state(steps: Any = (HI, MORE)) -> Any:
     return saved([gives(SystemMessage("PSST be kind")), asks(_replies("One", "Two"))])
 

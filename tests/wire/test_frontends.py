@@ -475,6 +475,31 @@ def test_a_client_that_sends_its_last_message_alone(
     assert [len(it["body"]["messages"]) for it in clients.requests] == [1] * len(talk.steps)
 
 
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("package", ["ai5-first", "ai7"])
+def test_sources_files_and_artifacts_are_there_after_a_reload(
+    clients: Clients, package: str, source: str
+) -> None:
+    talk = TALKS["sources_a_file_and_an_artifact"]()
+    page = AiSdk(clients, package, [])
+    messages = play(talk, source, page)
+    live, loaded = (attached(it) for it in (page.read()["messages"], ai_sdk.ui_messages(messages)))
+    assert live == loaded
+    assert live == [
+        ("data-artifact", {"toolCallId": "c1", "artifact": {"pages": 2}}, None),
+        ("source-url", "https://a.test/b", "A page"),
+        ("source-document", None, "A book"),
+        ("file", "data:image/png;base64,aGk=", None),
+    ]
+
+
+def attached(messages: list[Any]) -> list[Row]:
+    """What is beside the text and the calls."""
+    kinds = ("data-artifact", "source-url", "source-document", "file")
+    parts = [part for it in messages for part in it["parts"] if part["type"] in kinds]
+    return [(it["type"], it.get("url", it.get("data")), it.get("title")) for it in parts]
+
+
 def test_there_are_forty_conversations_and_more() -> None:
     assert len(TALKS) >= 80
     assert len(SOURCES) * len(CLIENTS) >= 36
