@@ -60,7 +60,11 @@ class RunFailed(SourceError):
 
 
 class UsageError(StreamkitError):
-    """streamkit was called in a way that cannot work."""
+    """streamkit was called in a way that cannot work.
+
+    Where the package of an extra is missing, the error is a ModuleNotFoundError, too, and its
+    message has the command that installs the extra.
+    """
 
 
 class BadRequest(UsageError):
