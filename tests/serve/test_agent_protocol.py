@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 pytest.importorskip("uvicorn", reason="uvicorn is not installed")
 pytest.importorskip("langchain", reason="langchain is not installed")
@@ -23,6 +25,7 @@ from langgraph.types import interrupt
 from starlette.applications import Starlette
 
 from loopback_server import served
+from random_events import JSON
 from streamkit import UsageError
 from streamkit.serve import Memory, Runs, _thread_streams, agent_protocol_routes
 from streamkit.testing import Call, Reply, ScriptedChatModel
@@ -516,8 +519,8 @@ async def test_the_config_of_a_run_is_the_servers():
     graph = StateGraph(MessagesState).add_node("reply", reply).add_edge(START, "reply")
     graph = graph.compile(checkpointer=InMemorySaver())
     sent = {"configurable": {"model": "large", "user": "bob", "thread_id": "t2"}}
-    for given in ({}, {"configure": configure}):
-        async with thread_of(graph, **given) as thread:
+    for options in ({}, {"configure": configure}):
+        async with thread_of(graph, **options) as thread:
             await thread.start(config=sent)
             await thread.events()
     assert seen == [
@@ -579,6 +582,39 @@ async def test_hostile_requests_are_refused():
         for id in ("%00", "x" * 300, "%F0%9F%99%82%0A"):
             assert (await thread.http.get(f"/threads/{id}/state")).status_code == 400
         assert await thread.state() == 404
+
+
+NAMES = (
+    "id method params input config configurable checkpoint_id responses interrupt_id response limit "
+    "before checkpoint checkpoint_ns messages"
+)
+FIELDS = st.sampled_from(NAMES.split())
+VALUES = st.recursive(
+    JSON | st.sampled_from(["run.start", "input.respond", "reject"]),
+    lambda inner: st.dictionaries(FIELDS, inner, max_size=4) | st.lists(inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(st.lists(st.dictionaries(FIELDS, VALUES, max_size=5), min_size=5, max_size=5))
+async def test_no_request_breaks_the_server(bodies: list[Any]):
+    """Whatever is asked, the answer is the protocol's own."""
+    commands = [
+        {"id": 1, "method": it, "params": bodies[-1]} for it in ("run.start", "input.respond")
+    ]
+    runs = Runs(agent_protocol)
+    app = Starlette(routes=agent_protocol_routes(talker(), runs))
+    transport = httpx.ASGITransport(app)  # (which raises what the application raises)
+    async with httpx.AsyncClient(transport=transport, base_url="http://graph.test") as http:
+        for body in (*bodies, *commands):
+            for path in ("commands", "history"):
+                headers = {"content-type": "application/json"}
+                data = json.dumps(body).encode()
+                answer = await http.post(f"/threads/t1/{path}", content=data, headers=headers)
+                assert answer.status_code in {200, 400, 403, 404, 409, 501}
+                assert isinstance(answer.json(), (dict, list))
+        assert (await http.get("/threads/t1/state")).status_code in {200, 404}
+    await runs.aclose()
 
 
 def test_what_the_routes_need():
