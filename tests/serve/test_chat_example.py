@@ -67,7 +67,9 @@ A **bold** _word_, `code`, and [a link](https://a.test/b).
 ```
 
 <img src=x onerror="document.title='broken into'"><script>document.title='broken into'</script>
-<form><input name=a></form>[bad](javascript:alert(1)) ![spy](https://a.test/spy.png)
+<form><input name=a></form>
+
+[bad](javascript:alert(1)) and ![spy](https://a.test/spy.png "x")
 """
 CITED = [
     AIMessageChunk(content=[{"type": "text", "text": MARKDOWN, "index": 0}]),
@@ -467,6 +469,7 @@ async def test_markdown_and_sources_are_shown_and_nothing_runs(browser, site):
             ]
             assert await page.locator("img, form form, .text input, .text script").count() == 0
             await expect(answer).to_contain_text("<img src=x onerror=")
+            await expect(answer.locator("p").last).to_have_text("bad and spy")
             chips = page.locator(".sources .chip")
             assert await chips.evaluate_all("all => all.map(it => [it.innerText, it.href])") == [
                 ["A page", "https://a.test/page"],
