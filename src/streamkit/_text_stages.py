@@ -238,15 +238,21 @@ class HeldText:
     def _message_end(self, event: MessageEnd) -> Event:
         texts = self._texts.pop(event.message_id, None)
         calls = self._calls.pop(event.message_id, [])
-        if texts is not None:
-            event = replace(event, text="".join(texts))
-        if len(calls) == len(event.tool_calls) and calls:
+        for key in [key for key in self._blocks if key[0] == event.message_id]:
+            del self._blocks[key]
+        # A stage in front may have dropped the ends of blocks: then the whole is rewritten here.
+        text = self._whole(event.text) if texts is None else "".join(texts)
+        if self._clean and len(calls) != len(event.tool_calls):
+            calls = [(self._whole(it.text), self._clean(it.args)) for it in event.tool_calls]
+        if calls:
             made = zip(event.tool_calls, calls, strict=True)
-            event = replace(
-                event,
-                tool_calls=tuple(replace(it, text=text, args=args) for it, (text, args) in made),
-            )
-        return event
+            cleaned = tuple(replace(it, text=text, args=args) for it, (text, args) in made)
+            event = replace(event, tool_calls=cleaned)
+        return replace(event, text=text)
+
+    def _whole(self, text: str) -> str:
+        rewriter = self._make()
+        return rewriter.feed(text) + rewriter.end()
 
     def _other(self, event: Event) -> Iterator[Event]:
         if self._clean is None:

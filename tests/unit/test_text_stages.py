@@ -282,3 +282,21 @@ def test_typed_objects_from_a_parser_and_a_state() -> None:
     [whole] = normalize([update], mode="updates").pipe(typed(Trip))
     assert whole == Trip.model_validate(TRIP)
     assert list(normalize(["no JSON at all"]).pipe(typed(Trip))) == []
+
+
+@pytest.mark.parametrize("stage", [redact("secret"), guard(lambda text: "secret" not in text)])
+def test_a_message_whose_blocks_have_no_ends_is_rewritten_whole(stage: Any) -> None:
+    def without_ends(event: Event) -> list[Event]:
+        return [] if isinstance(event, (TextEnd, ToolCallEnd)) else [event]
+
+    call: Any = {"name": "f", "id": "c", "args": '{"a": "secret"}', "index": 0}
+    items = [AIMessageChunk("a secret here", id="m"), AIMessageChunk("", id="m")]
+    items[1].tool_call_chunks = [call]
+    (end,) = [it for it in normalize(items, without_ends, stage) if isinstance(it, MessageEnd)]
+    assert "secret" not in end.text
+    if "redact" in repr(stage):
+        assert end.text == "a [redacted] here"
+        assert (end.tool_calls[0].args, end.tool_calls[0].text) == (
+            {"a": "[redacted]"},
+            '{"a": "[redacted]"}',
+        )

@@ -185,7 +185,7 @@ def _flat(values: Iterable[object], depth: int = 2) -> Iterable[object]:
 
 def require_stream(source: object) -> None:
     """Raise a `UsageError` for what is no stream, with what to write instead."""
-    kind = type(source).__name__
+    given, kind = source, type(source).__name__
     is_iterable = hasattr(source, "__iter__") or hasattr(source, "__aiter__")
     if hasattr(source, "__await__") and not is_iterable:
         close = getattr(source, "close", None)
@@ -205,7 +205,7 @@ def require_stream(source: object) -> None:
     is_value = isinstance(source, (str, bytes, dict)) or hasattr(type(source), "model_fields")
     if is_value or not is_iterable:
         raise UsageError(
-            f"got {shown(cast('object', source), 80)}, a {kind} and not a stream; "
+            f"got {shown(given, 80)}, a {kind} and not a stream; "
             f"pass what .stream(), .astream() or .astream_events() returns"
         )
 
