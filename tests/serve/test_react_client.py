@@ -21,6 +21,7 @@ pytest.importorskip("playwright", reason="playwright is not installed")
 pytest.importorskip("uvicorn", reason="uvicorn is not installed")
 
 from langchain.agents import create_agent
+from langchain_core.callbacks import adispatch_custom_event
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
@@ -50,10 +51,11 @@ pytestmark = [
 
 # What the test puts into the component, to read what it holds.
 INSTRUMENTS = {
-    "  const send =": "window.stream = stream; window.parts ??= {};",
+    "  const send =": "window.stream = stream; window.parts ??= {};"
+    "window.progress = useExtension(stream, 'progress');",
     "{stream.error": "{[...stream.subgraphs.values(), ...stream.subagents.values()].map((it) => "
     "<Part key={it.id} stream={stream} part={it} />)}",
-    "function Message(": """import { useMessages } from "@langchain/react";
+    "function Message(": """import { useExtension, useMessages } from "@langchain/react";
     function Part({ stream, part }) {
       const messages = useMessages(stream, part);
       parts[part.id] = messages.map((it) => `${it.type}: ${it.text}`);
@@ -70,6 +72,7 @@ HELD = """() => ({
   calls: stream.toolCalls.map((it) => [it.name, it.status, it.input, it.output]),
   questions: stream.interrupts.map((it) => it.value),
   subgraphs: [...stream.subgraphs.values()].map((it) => [it.nodeName, it.status]),
+  progress: window.progress,
   subagents: [...stream.subagents.values()].map((it) => [it.name, it.status]),
   loading: stream.isLoading || stream.isThreadLoading,
 })"""
@@ -120,8 +123,9 @@ def asker() -> Any:
     def ask(_: MessagesState) -> Any:
         return {"messages": [("ai", f"{interrupt('One?')} {interrupt('Two?')}")]}
 
-    def title(_: MessagesState) -> Any:
-        ScriptedChatModel(script=["A title"]).invoke("Hi")
+    async def title(_: MessagesState) -> Any:
+        await ScriptedChatModel(script=["A title"]).ainvoke("Hi")
+        await adispatch_custom_event("progress", {"done": 1})
         return {}
 
     builder = StateGraph(MessagesState)
@@ -400,6 +404,7 @@ async def test_questions_are_answered_before_and_after_a_reload(open_chat):
     assert messages(held) == await chat.state()
     assert [it["text"] for it in messages(held)] == ["Hi", "Hello there"]
     assert held["subgraphs"] == [["inner", "complete"]]
+    assert held["progress"] == {"done": 1}
     await chat.parts(["human: Hi", "ai: Hello there"])
     await chat.reload()
     await chat.ended("One?")
