@@ -3,7 +3,8 @@
 // The address has `wire`, `name` and `pace`. The page resumes the answer that is going on in its chat;
 // `ask()` begins one, `stop()` stops it. `shown` is what its user sees.
 
-import { AbstractChat, DefaultChatTransport } from "ai7";
+import * as ai5 from "ai5";
+import * as ai7 from "ai7";
 import { HttpAgent } from "@ag-ui/client";
 import { Client } from "@langchain/langgraph-sdk";
 
@@ -43,8 +44,10 @@ const clients = {
     };
   },
 
-  // A chat that lost its stream drops the half of the answer that it has: resuming sends all of it.
+  // A chat that lost its stream drops the half of the answer that it has: resuming sends all of it,
+  // and versions before 7 append that to the half.
   ai_sdk() {
+    const { AbstractChat, DefaultChatTransport } = { ai5, ai7 }[asked.get("package") ?? "ai7"];
     const state = {
       messages: [],
       status: "ready",
@@ -57,26 +60,20 @@ const clients = {
     class Chat extends AbstractChat {}
     const prepareReconnectToStreamRequest = () => ({ api: resume });
     const transport = new DefaultChatTransport({ api: begin, prepareReconnectToStreamRequest });
-    const it = new Chat({ id: chat, transport, state });
+    const onFinish = ({ isDisconnect }) => isDisconnect && setTimeout(goOn, 50);
+    const it = new Chat({ id: chat, transport, state, onFinish });
+    const goOn = () => {
+      shown.cuts += 1;
+      it.messages = it.messages.filter((message) => message.role !== "assistant");
+      it.resumeStream();
+    };
     setInterval(() => {
       const parts = state.messages.findLast((message) => message.role === "assistant")?.parts ?? [];
       shown.text = parts.map((part) => part.text ?? "").join("");
       const isCut = it.status === "error" && it.error.message !== "incomplete";
       shown.status = isCut ? "streaming" : (it.error?.message ?? it.status);
     }, 5);
-    const whole = async (read) => {
-      await read();
-      while (it.status === "error" && it.error.message !== "incomplete") {
-        shown.cuts += 1;
-        await soon();
-        it.messages = it.messages.filter((message) => message.role !== "assistant");
-        await it.resumeStream();
-      }
-    };
-    return {
-      ask: () => whole(() => it.sendMessage({ text: "Count" })),
-      resume: () => whole(() => it.resumeStream()),
-    };
+    return { ask: () => it.sendMessage({ text: "Count" }), resume: () => it.resumeStream() };
   },
 
   ag_ui() {

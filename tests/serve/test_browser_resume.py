@@ -169,7 +169,7 @@ def test_an_answer_is_stopped_from_another_tab(wire, chat):
     assert is_whole(first.text)
 
 
-@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("wire", [*WIRES, "ai_sdk&package=ai5"])
 def test_an_answer_goes_on_after_the_network_was_cut(wire, chat):
     running = chat(wire)
     line = Line(httpx.URL(running.address).port or 0)
