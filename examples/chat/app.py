@@ -73,7 +73,8 @@ def build_app(graph: Any, store: Store | None = None) -> FastAPI:
     async def history(thread: str) -> dict[str, Any]:
         """Return the conversation so far, as the events of a run, and the run that is going on."""
         state = await graph.aget_state(config_of(thread))
-        said = [to_dict(event) for event in normalize(state.values.get("messages", []))]
+        messages: list[Any] = state.values.get("messages", [])
+        said = [to_dict(event) for event in normalize(messages)]
         asked = [it.value for task in state.tasks for it in task.interrupts]
         return {"events": said, "interrupts": asked, "run": await runs.current(thread)}
 
@@ -109,7 +110,8 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: Any = None) -> None:
         """Close all connections."""
-        await self.config.app.state.runs.aclose()
+        app: Any = self.config.app
+        await app.state.runs.aclose()
         await super().shutdown(sockets)
 
 
