@@ -147,6 +147,30 @@ def test_a_stage_that_reads_its_own_stream_is_refused() -> None:
     assert events == []
 
 
+async def test_a_stage_may_close_a_call_of_ours_and_may_not_read_it() -> None:
+    """Most of what it reads is at hand, and taken without asking which task reads."""
+    pytest.importorskip("langchain_core")
+    from streamkit import astream
+    from streamkit.testing import Reply, ScriptedChatModel
+
+    refused: list[ConcurrentRead] = []
+
+    def stage(event: Event) -> list[Event]:
+        if isinstance(event, TextDelta):
+            with pytest.raises(ConcurrentRead) as caught:
+                stream.__anext__().send(None)
+            refused.append(caught.value)
+            with pytest.raises(StopIteration):
+                stream.aclose().__await__().__next__()  # it does not wait for itself
+        return [event]
+
+    model = ScriptedChatModel(script=[Reply("one two three four")])
+    stream = astream(model, "hi", None).pipe(stage)
+    events = [event async for event in stream]
+    assert len(refused) == 1
+    assert status(events) == "cancelled"
+
+
 async def test_a_source_that_never_waits_does_not_stall_the_loop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -11,7 +11,6 @@ Laws of this file:
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -91,7 +90,7 @@ class Brackets:
         self._run: Origin | None = None
         self._ended = False
         self._usage: dict[str, Usage] = {}
-        self._reported: deque[BaseException] = deque(maxlen=_REMEMBERED_ERRORS)
+        self._reported: list[BaseException] = []
 
     # --- between items
 
@@ -172,7 +171,7 @@ class Brackets:
             return error
         if any(error.exception is it for it in self._reported):
             return None
-        self._reported.append(error.exception)
+        self._reported = [*self._reported[1 - _REMEMBERED_ERRORS :], error.exception]
         return error
 
     # --- brackets
