@@ -30,6 +30,7 @@ from loopback_server import until
 from redis_server import BINARY, RedisServer, redis_server  # noqa: F401  (a fixture)
 from streamkit import BadRequest, Event
 from streamkit.serve import Redis, Runs
+from streamkit.serve.stores import redis as redis_store
 from streamkit.testing import check_stream
 from streamkit.wire import ag_ui, ai_sdk, langgraph_sse, openai_chunks, openai_responses, sse
 from workers import Worker, Workers
@@ -277,6 +278,30 @@ async def own_text(runs: Runs, id: str) -> int:
     await client.until("2999 ")
     await client.leave()
     return len(text_of(client.events).split())
+
+
+async def test_a_redis_that_hangs_is_as_one_that_is_away(tmp_path, monkeypatch):
+    monkeypatch.setattr(redis_store, "ANSWER_WITHIN", 0.4)
+    async with restarting(tmp_path) as (server, a, b):
+        words = Words("0 ")
+        id = await a.start(words.stream(), name="chat")
+        own, other = Client(a.response(id)), Client(b.response(id))
+        await other.until('"0 "')
+        with server.hung():
+            words.say(*[f"{n} " for n in range(1, 50)])
+            await own.until('"49 "')
+            with pytest.raises(BadRequest) as caught:
+                await a.start(Words().stream())
+            assert caught.value.status == 503
+            with pytest.raises(BadRequest) as caught:
+                await b.current("chat")
+            assert caught.value.status == 503
+        await other.until('"49 "')
+        words.say("50 ", None)
+        for reader in (own, other, Client(b.response(id))):
+            events = await reader.read()
+            check_stream(events)
+            assert numbers(events) == list(range(51))
 
 
 # --- what is in the server

@@ -47,6 +47,9 @@ MAX_PUBLISHED = 2**16
 CONNECTIONS = 16
 """How many connections a process writes and reads with, beside the one that follows."""
 
+ANSWER_WITHIN = 5.0
+"""Seconds after which a server that does not answer counts as unavailable."""
+
 _APPEND = b"""
 local about, frames, joined, lease, stop, read = unpack(KEYS)
 local process, channel, lease_ms, ttl = unpack(cjson.decode(ARGV[1]))
@@ -110,7 +113,8 @@ class Redis:
 
     Args:
         server: its address, such as ``"redis://localhost:6379/0"``, or a client of redis-py's
-            ``redis.asyncio``, which must not decode responses: a ``Redis``, or a ``RedisCluster``.
+            ``redis.asyncio``, which must not decode responses, and has timeouts of its own: a
+            ``Redis``, or a ``RedisCluster``.
         prefix: what all keys begin with.
         lease: after how many seconds without a sign of its owner a run counts as cut off. An event
             loop must never stand still for that long.
@@ -337,6 +341,8 @@ def _client(url: str) -> Any:
         url,
         max_connections=CONNECTIONS,
         retry=Retry(NoBackoff(), 0),
+        socket_timeout=ANSWER_WITHIN,
+        socket_connect_timeout=ANSWER_WITHIN,
         health_check_interval=HEALTH_CHECK_EVERY,
     )
     return engine.Redis.from_pool(pool)
