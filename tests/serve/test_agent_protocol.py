@@ -26,7 +26,7 @@ from starlette.applications import Starlette
 
 from loopback_server import served
 from random_events import JSON
-from streamkit import UsageError
+from streamkit import Custom, Origin, UsageError
 from streamkit.serve import Memory, Runs, _thread_streams, agent_protocol_routes
 from streamkit.testing import Call, Reply, ScriptedChatModel
 from streamkit.wire import agent_protocol, sse
@@ -244,6 +244,15 @@ async def _first(thread: Thread, n: int, channels: Any, namespaces: Any) -> Asyn
         n -= 1
         if not n:
             return
+
+
+def test_a_name_with_the_separator_of_namespaces_is_found():
+    event = Custom(timestamp=0.5, origin=Origin(namespace=("n:1",)), name="a| b", data=1)
+    [frame] = agent_protocol.Encoder().feed(event)
+    line = frame.partition(b"\n")[0].decode().removeprefix("event: ")
+    for channels, is_wanted in ((["custom:a| b"], True), (["custom"], True), (["custom:a"], False)):
+        wanted = _thread_streams.Filter(channels=channels, namespaces=[["n:1"]])
+        assert wanted.wants(line) == is_wanted
 
 
 async def test_a_silent_stream_has_heartbeats(monkeypatch: pytest.MonkeyPatch):
@@ -611,10 +620,21 @@ async def test_no_request_breaks_the_server(bodies: list[Any]):
                 headers = {"content-type": "application/json"}
                 data = json.dumps(body).encode()
                 answer = await http.post(f"/threads/t1/{path}", content=data, headers=headers)
-                assert answer.status_code in {200, 400, 403, 404, 409, 501}
+                assert answer.status_code in {200, 400, 403, 404, 409, 422, 501}
                 assert isinstance(answer.json(), (dict, list))
-        assert (await http.get("/threads/t1/state")).status_code in {200, 404}
+        assert (await http.get("/threads/t1/state")).status_code in {200, 404, 422}
     await runs.aclose()
+
+
+async def test_an_input_that_the_graph_refuses_does_not_break_its_thread():
+    async with thread_of(talker("Hello")) as thread:
+        for bad in ({}, {"type": "remove", "id": "unknown", "content": ""}):
+            await thread.start({"messages": [bad]})
+            assert (await thread.events())[-1]["params"]["data"]["event"] == "failed"
+            assert await thread.state() == 422
+        await thread.start()
+        assert (await thread.events())[-1]["params"]["data"]["event"] == "completed"
+        assert await thread.texts() == ["Hi", "Hello"]
 
 
 def test_what_the_routes_need():

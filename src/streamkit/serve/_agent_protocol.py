@@ -223,10 +223,10 @@ class _Threads:
         what the graph asked before that run is answered.
         """
         is_running = await self._runs.current(thread) is not None
-        found = await self._graph.aget_state(_config(thread))
+        found = await self._state_of(_config(thread))
         if is_running and (not found.next or any(it.interrupts for it in found.tasks)):
             is_running = not await self._has_ended(thread, SETTLE)
-            found = await self._graph.aget_state(_config(thread))
+            found = await self._state_of(_config(thread))
         if not (found.created_at or is_running):
             raise BadRequest("no such thread", 404)
         return _json(self._form(found, is_running=is_running))
@@ -268,7 +268,7 @@ class _Threads:
         given = dict_or_empty(dict_or_empty(asked.config).get("configurable"))
         checkpoint = _as(given, _Configurable).checkpoint_id
         if checkpoint is not None:
-            found = await self._graph.aget_state(_config(thread, checkpoint_id=checkpoint))
+            found = await self._state_of(_config(thread, checkpoint_id=checkpoint))
             if not found.created_at:
                 raise BadRequest("no such checkpoint in this thread", 404)
         running = await self._runs.current(thread)
@@ -286,7 +286,7 @@ class _Threads:
             raise BadRequest("an answer may only resume, not update or goto", 403)
         if not await self._has_ended(thread, WAIT_FOR_END):
             raise BadRequest("a run of this thread is going on", 409)
-        state = await self._graph.aget_state(_config(thread))
+        state = await self._state_of(_config(thread))
         pending = {interrupt_id(it) for task in state.tasks for it in task.interrupts}
         answers = {it.interrupt_id: it.response for it in asked.responses}
         if not answers or answers.keys() - pending:
@@ -326,6 +326,17 @@ class _Threads:
         return True
 
     # --- states
+
+    async def _state_of(self, config: dict[str, Any]) -> Any:
+        """Return a state.
+
+        LangGraph 1.2 keeps an input that its reducers refuse, such as a message without content,
+        and raises the same error whenever the state is read, until the next input.
+        """
+        try:
+            return await self._graph.aget_state(config)
+        except (ValueError, TypeError, NotImplementedError):
+            raise BadRequest("the last input of this thread cannot be read", 422) from None
 
     def _form(self, state: Any, *, is_running: bool = False) -> dict[str, Any]:
         """Return a state as JSON data, without what stays in the process.

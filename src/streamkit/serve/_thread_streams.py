@@ -53,7 +53,8 @@ class Filter(msgspec.Struct):
     def wants(self, event: str) -> bool:
         """Return whether frames with this ``event`` line pass: a channel, and the namespace."""
         channel, *at = event.split("|")
-        if not {channel, channel.partition(":")[0]} & set(self.channels):
+        asked = {" ".join(it.replace("|", " ").split()) for it in self.channels}
+        if not {channel, channel.partition(":")[0]} & asked:
             return False
         return not self.namespaces or any(self._is_below(at, it) for it in self.namespaces)
 

@@ -441,7 +441,7 @@ def _head(channel: str, at: tuple[str, ...], node: str | None = None) -> bytes:
     """Return the bytes of a frame before its timestamp. No name breaks the first line."""
     method = "input.requested" if channel == "input" else channel.partition(":")[0]
     params = {"namespace": list(at), **({"node": node} if node else {})}
-    event = " ".join("|".join((channel, *at)).split()).encode(errors="replace")
+    event = " ".join("|".join((channel.replace("|", " "), *at)).split()).encode(errors="replace")
     about = dump_plain({"type": "event", "method": method, "params": params})[:-2]
     return b"event: %b\ndata: %b" % (event, about)
 
