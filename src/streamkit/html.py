@@ -366,8 +366,8 @@ def _cut(text: str) -> str:
 
 
 def _text(value: object, *, private: bool) -> str:
-    if isinstance(value, str):
-        return _cut(value)
+    if issubclass(type(value), str):  # an object may raise when it is asked for its class
+        return _cut(cast("str", value))
     return _cut(json.dumps(jsonable(value, private=private), indent=1, ensure_ascii=False))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +147,11 @@ def ways_out(events: list[Event], path: Path) -> Iterator[tuple[str, str]]:
     """Yield each way out of the process, and what leaves by it."""
     yield from _written(events)
     stream: Any = normalize(events, on_error="event")
-    yield "chat lines", b"".join(stream.pipe(chat_lines)).decode()
+    lines: list[bytes] = []
+    with suppress(RuntimeError):  # the run's own: chat lines are a source that raises it
+        lines.extend(chat_lines(stream))
+    assert lines
+    yield "chat lines", b"".join(lines).decode()
     shown = [event for event in events if not event.origin.internal]
     yield "dicts", json.dumps([to_dict(event) for event in shown])
     yield "page", to_html(events)

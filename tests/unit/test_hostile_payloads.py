@@ -1,0 +1,138 @@
+"""Hostile payloads by every way out: none raises, takes long, grows, or reaches what shows it.
+
+``STREAMKIT_FUZZ=1`` makes them a million values wide.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streamkit import (
+    Custom,
+    Event,
+    Origin,
+    RunEnd,
+    RunStart,
+    StateSnapshot,
+    ToolEnd,
+    ToolStart,
+    normalize,
+)
+from streamkit.html import to_html
+from streamkit.metrics import Metrics
+from streamkit.record import record
+from streamkit.transcript import describe, transcript
+from streamkit.wire import ag_ui, ai_sdk, chat_lines, langgraph_sse, ndjson, openai_responses, sse
+
+IS_LONG = bool(os.environ.get("STREAMKIT_FUZZ"))
+WIDTH = 1_000_000 if IS_LONG else 10_000
+SECONDS = 6.0 if IS_LONG else 2.0
+"""Of processor time for five events with one payload: a second for each, and room."""
+MOST = 5 * 3 * 2**25
+"""Bytes: five events, of whose payloads none is more than 32 Mi characters with its commas."""
+
+SHOWN = "\x1b]0;title\x07 \u202e \U000e0041 </script><script>window.hacked=1</script>"
+
+
+class Hostile:
+    """An object that raises at everything."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+    def __repr__(self) -> str:
+        raise RuntimeError("repr")
+
+    __str__ = __repr__
+
+
+def deep() -> Any:
+    value: Any = []
+    for _ in range(100_000):
+        value = [value]
+    return value
+
+
+def cycle() -> Any:
+    value: dict[str, Any] = {}
+    value["itself"] = [value] * 10
+    return value
+
+
+PAYLOADS: dict[str, Callable[[], Any]] = {
+    "giant text": lambda: "x" * 100_000_000,
+    "giant bytes": lambda: {"a": b"x" * 20_000_000},
+    "many keys": lambda: {str(key): key for key in range(WIDTH)},
+    "many levels": deep,
+    "a cycle": cycle,
+    "an object that raises": Hostile,
+    "shared often": lambda: [[[1] * 100] * 100] * (WIDTH // 10_000),
+    "text for what shows it": lambda: {SHOWN: SHOWN},
+}
+
+
+def events_with(payload: Any) -> list[Event]:
+    at: Any = {"origin": Origin(), "timestamp": 0.0}
+    return [
+        RunStart(**at, input=payload),
+        ToolStart(**at, tool_call_id="c", name=SHOWN, input=payload),
+        ToolEnd(**at, tool_call_id="c", name=SHOWN, status="completed", output=payload),
+        Custom(**at, data=payload),
+        StateSnapshot(**at, values=payload),
+        RunEnd(**at, status="completed", output=payload),
+    ]
+
+
+def encoded(stage: Any) -> Callable[[list[Event], Path], str]:
+    return lambda events, _: b"".join(normalize(events).pipe(stage)).decode()
+
+
+def recorded(events: list[Event], path: Path) -> str:
+    list(normalize(events).pipe(record(path)))
+    return path.read_text()
+
+
+def measured(events: list[Event], _: Path) -> str:
+    metrics = Metrics()
+    for event in events:
+        metrics.feed(event)
+    return ""
+
+
+WAYS: dict[str, Callable[[list[Event], Path], str]] = {
+    "sse": encoded(sse.encoder()),
+    "ndjson": encoded(ndjson.encoder()),
+    "private": encoded(ndjson.encoder(private=True)),
+    "AG-UI": encoded(ag_ui.encoder()),
+    "AI SDK": encoded(ai_sdk.encoder()),
+    "LangGraph SSE": encoded(langgraph_sse.encoder()),
+    "OpenAI Responses": encoded(openai_responses.encoder()),
+    "chat lines": lambda events, _: b"".join(chat_lines(normalize(events))).decode(),
+    "recording": recorded,
+    "page": lambda events, _: to_html(events, private=True),
+    "describe": lambda events, _: "\n".join(describe(event) or "" for event in events),
+    "transcript": lambda events, _: "\n".join(transcript(events)),
+    "metrics": measured,
+}
+PERSONS = {"describe", "transcript"}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", PAYLOADS)
+def test_a_hostile_payload_costs_little_and_harms_nobody(
+    name: str, way: str, tmp_path: Path
+) -> None:
+    events = events_with(PAYLOADS[name]())
+    begin = time.process_time()
+    text = WAYS[way](events, tmp_path / "run.jsonl")
+    assert time.process_time() - begin < SECONDS
+    assert len(text) < MOST
+    if way in PERSONS:
+        assert not set(text) & {"\x1b", "\x07", "\u202e", "\U000e0041"}
+    assert "</script><script>window" not in text or way != "page"
