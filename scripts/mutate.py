@@ -33,7 +33,9 @@ AREAS = {  # the quickest that may notice come first
     "_drive": "unit/test_drive.py unit/test_drive_stop.py unit/test_faults.py",
     "wire": "wire/test_wire_json.py wire/test_wire_codec.py wire/test_wire_own.py "
     "wire/test_wire_sse.py wire/test_wire_ag_ui.py wire/test_wire_ai_sdk.py "
-    "wire/test_wire_langgraph.py wire/test_wire_resume.py wire/test_wire_replay.py",
+    "wire/test_wire_langgraph.py wire/test_wire_resume.py wire/test_wire_replay.py "
+    "wire/test_wire_ai_sdk_request.py wire/test_wire_requests.py wire/test_wire_chat.py "
+    "serve/test_serve_openai.py serve/test_agent_protocol.py",
 }
 PATIENCE = 240
 OTHER: dict[type, type] = {
