@@ -131,10 +131,16 @@ def of_parts(message: Any) -> Iterator[Row]:
             yield ("step",)
         elif kind in {"text", "reasoning"} and part["text"]:
             yield ("user" if message["role"] == "user" else kind, part["text"])
-        elif kind == "dynamic-tool":
+        elif kind == "dynamic-tool" and not is_inside(part):
             state = part["state"].removeprefix("output-")
             result = plain(part.get("output")) if state == "available" else "failed"
             yield ("call", part["toolName"], part["input"], None if "input" in state else result)
+
+
+def is_inside(part: Any) -> bool:
+    """Whether an agent inside a tool made the call, which the state does not have."""
+    about = part.get("callProviderMetadata") or {}
+    return "toolCallId" in about.get("streamkit", {})
 
 
 def merged(rows: Iterator[Row]) -> list[Row]:

@@ -37,6 +37,11 @@ from ._inner import InnerMessages
 
 __all__ = ["CallEncoder", "Continuation"]
 
+_OF_CALLS = (
+    *(ToolCallStart, ToolCallDelta, ToolCallEnd),
+    *(ToolStart, ToolDelta, ToolEnd, ToolError),
+)
+
 
 class Continuation(NamedTuple):
     """The parts that a client already shows of the message that a run continues."""
@@ -154,13 +159,10 @@ class CallEncoder(BaseEncoder):
             yield self._failed(call, error_text(event.error))
 
     def inside(self, event: Any) -> Iterable[bytes]:
-        """Write what happens inside a call as its preliminary output.
-
-        A call inside that is shown itself, since the user was asked about it, gets its own result.
-        """
-        own = self.calls.get(getattr(event, "tool_call_id", None))
-        if own and own.is_shown and isinstance(event, (ToolStart, ToolEnd, ToolError)):
+        """Write the words inside a tool as its preliminary output; a call there is a part."""
+        if isinstance(event, _OF_CALLS):
             yield from self._rule_of(event)(event)
+            return
         outer = self._inner.outer_call(event)
         message = self._inner.add(outer, event) if outer and outer.id in self._running else None
         if outer and message:

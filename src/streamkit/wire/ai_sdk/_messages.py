@@ -66,6 +66,13 @@ class Tool(_Part):
     approval: _Approval | None = None
     provider_executed: bool | None = None
     preliminary: bool | None = None
+    call_provider_metadata: Any = None
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether an agent inside a tool made the call: it is no part of the conversation."""
+        about = dict_or_empty(self.call_provider_metadata).get("streamkit")
+        return bool(dict_or_empty(about).get("toolCallId"))
 
     @property
     def name(self) -> str:
@@ -98,7 +105,7 @@ def has_results(message: UIMessage) -> bool:
         BadRequest: one of its calls is not as it must be.
     """
     *_, step = _steps(message.parts)
-    return any(it.result is not None for it in tools_in(step))
+    return any(it.result is not None for it in tools_in(step) if not it.is_inside)
 
 
 def _is_tool(part: dict[str, Any]) -> bool:
@@ -169,7 +176,8 @@ def _answer(step: Sequence[dict[str, Any]]) -> Iterator[AnyMessage]:
     from langchain_core.messages import AIMessage, ToolMessage  # noqa: PLC0415  (as above)
 
     texts = [_text_block(part) for part in step if part.get("type") == "text"]
-    tools = [it for it in tools_in(step) if not it.provider_executed and it.result is not None]
+    answered = [it for it in tools_in(step) if it.result is not None]
+    tools = [it for it in answered if not (it.provider_executed or it.is_inside)]
     calls: list[Any] = [
         {
             "id": it.tool_call_id,
