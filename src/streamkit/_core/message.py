@@ -118,9 +118,8 @@ class Message:
         ``clock`` returns the time, unless the outlet has it.
         """
         try:
-            fields = (
-                chunk.__dict__
-            )  # one attribute of a pydantic object costs as much as three keys
+            # One attribute of a pydantic object costs as much as three keys (CPython 3.11).
+            fields = chunk.__dict__
             if (
                 type(chunk) is not self._chunk_class
                 or fields["id"] != self._chunk_id
@@ -402,11 +401,7 @@ class Message:
     ) -> TextBlock:
         """Return the block that text at ``index`` belongs to, which it may begin."""
         block = self._text
-        if (
-            block is None
-            or block.is_reasoning is not is_reasoning
-            or not block.takes(index, signature)
-        ):
+        if not (block and block.is_reasoning is is_reasoning and block.takes(index, signature)):
             block = self._begin_text(is_reasoning=is_reasoning)
         if index is not None:
             block.index = index
