@@ -37,7 +37,7 @@ from streamkit.folds import RunFold, text_of
 from streamkit.presets import tokens
 from streamkit.testing import check_stream
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.long]
 
 Run: TypeAlias = Callable[[Any, Any, Any], Any]
 """Starts a run of a graph with an input and a config, and returns its events."""

@@ -25,6 +25,8 @@ from streamkit.testing import check_stream
 from streamkit.wire import sse
 from workers import HEARTBEAT, Workers
 
+pytestmark = pytest.mark.long
+
 NGINX = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
 PAGE = Path(__file__).parents[2] / "docs" / "deploy.md"
 TIMEOUT = 2

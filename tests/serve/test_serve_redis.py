@@ -35,6 +35,8 @@ from streamkit.testing import check_stream
 from streamkit.wire import ag_ui, ai_sdk, langgraph_sse, openai_chunks, openai_responses, sse
 from workers import Worker, Workers
 
+pytestmark = pytest.mark.long
+
 KILLS = int(os.environ.get("STREAMKIT_KILLS", "3"))
 RESTARTS = int(os.environ.get("STREAMKIT_RESTARTS", "2"))
 
