@@ -17,6 +17,7 @@ import pytest
 import events_page
 import look_page
 import streamkit
+from inner_pytest import run_pytest
 from page_programs import Program, pages, programs
 from streamkit.dialects.registered import REGISTERED
 
@@ -85,18 +86,8 @@ def test_tests_in_pages_pass(
 ) -> None:
     """A block that holds tests runs under pytest."""
     path = written(program, pytester.path)
-    plugins = (
-        "-p",
-        "no:streamkit",
-        "-p",
-        "streamkit.pytest_plugin",
-        "-p",
-        "no:xdist",
-        "-p",
-        "no:asyncio",
-    )
     for options in (["--streamkit-update"], []):
-        assert pytester.runpytest_inprocess("-q", *plugins, *options, str(path)).ret == 0
+        assert run_pytest(pytester, *options, str(path)).ret == 0
 
 
 def test_pages_for_newcomers_are_short() -> None:

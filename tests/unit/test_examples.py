@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from inner_pytest import run_pytest
+
 pytest_plugins = ["pytester"]
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -70,9 +72,7 @@ def test_the_batch_goes_on_after_a_failure(run: Run) -> None:
 def test_the_tests_of_an_agent_pass(pytester: pytest.Pytester) -> None:
     pytest.importorskip("langchain.agents", reason="the example needs langchain")
     pytester.makepyfile(test_agent=(EXAMPLES / "test_agent.py").read_text())
-    # Where the package runs from its source, pytest does not know its plugin.
-    plugins = ("no:streamkit", "streamkit.pytest_plugin", "no:xdist", "no:asyncio")
-    outcome = pytester.runpytest_inprocess("-q", *(it for name in plugins for it in ("-p", name)))
+    outcome = run_pytest(pytester, in_process=False)
     outcome.assert_outcomes(passed=3)
 
 

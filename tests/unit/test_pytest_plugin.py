@@ -2,6 +2,7 @@
 
 import pytest
 
+from inner_pytest import run_pytest
 from streamkit import normalize
 from streamkit.record import replay
 from streamkit.transcript import transcript
@@ -22,17 +23,7 @@ def test_greeting(stream_recorder, assert_transcript):
 def session(pytester):
     def run(words=("Hel", "lo"), wanted="Hello", *options):
         pytester.makepyfile(test_it=TEST.format(words=list(words), wanted=wanted))
-        plugin = (
-            "-p",
-            "no:streamkit",
-            "-p",
-            "streamkit.pytest_plugin",
-            "-p",
-            "no:xdist",
-            "-p",
-            "no:asyncio",
-        )
-        return pytester.runpytest_inprocess("-q", *plugin, *options)
+        return run_pytest(pytester, *options)
 
     return run
 
@@ -83,16 +74,6 @@ def test_the_grammar_is_checked_at_the_end(pytester):
                 stream_recorder(event)
         """
     )
-    plugin = (
-        "-p",
-        "no:streamkit",
-        "-p",
-        "streamkit.pytest_plugin",
-        "-p",
-        "no:xdist",
-        "-p",
-        "no:asyncio",
-    )
-    outcome = pytester.runpytest_inprocess("-q", *plugin)
+    outcome = run_pytest(pytester)
     outcome.assert_outcomes(passed=1, errors=1)
     outcome.stdout.fnmatch_lines(["*GrammarError*run.start comes first*"])
