@@ -107,7 +107,7 @@ class EventStream(Stream[T_co], Iterator[T_co]):
         Any thread may call it at any time. While another one waits for the source, that one closes
         it as soon as the source gives something.
         """
-        if self._is_taken():
+        if self._try_take():
             try:
                 self._fail(GeneratorExit())
                 self._close_source()
@@ -119,7 +119,7 @@ class EventStream(Stream[T_co], Iterator[T_co]):
 
     def _stop_if_unread(self) -> None:
         """Close the stream as requested, unless it is being read: then the reader closes it."""
-        if self._is_taken():
+        if self._try_take():
             self._stopping = False
             try:
                 self._fail(GeneratorExit())
@@ -127,7 +127,7 @@ class EventStream(Stream[T_co], Iterator[T_co]):
             finally:
                 self._free.append(True)
 
-    def _is_taken(self) -> bool:
+    def _try_take(self) -> bool:
         """Take the stream as a reader does; return whether it was free."""
         try:
             self._free.pop()

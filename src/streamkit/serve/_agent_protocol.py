@@ -37,7 +37,7 @@ from ..wire import agent_protocol
 from ..wire._blocks import as_list
 from ..wire._plain_json import dump_plain
 from ..wire._redact import redactor
-from ..wire._request_body import json_object
+from ..wire._request_body import converted, json_object
 from ..wire._thread import events_of_message
 from ..wire.resume import payloads
 from ._thread_streams import Filter, ThreadStreams
@@ -423,7 +423,4 @@ async def _read(request: Request, kind: Any, max_bytes: int = MAX_BODY) -> Any:
 
 
 def _as(data: object, kind: Any) -> Any:
-    try:
-        return msgspec.convert(data, kind)
-    except msgspec.ValidationError as error:
-        raise BadRequest(f"the request does not fit: {error}") from None
+    return converted(data, kind, "the request does not fit")

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 
 from ..errors import BadRequest
 from ._plain_json import jsonable, loads
 
-__all__ = ["call_lists", "content_of_blocks", "file_block", "json_object"]
+__all__ = ["call_lists", "content_of_blocks", "converted", "file_block", "json_object"]
+
+T = TypeVar("T")
 
 _DATA_URL: Final = re.compile(r"data:[^,]*;base64,(.*)", re.DOTALL)
 
@@ -39,6 +41,21 @@ def json_object(body: object) -> Mapping[str, Any]:
         return msgspec.convert(loads(body), dict[str, Any])
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise BadRequest(f"the body is no JSON object: {error}") from None
+
+
+def converted(data: object, cls: type[T], wrong: str) -> T:
+    """Return JSON data as an object of ``cls``.
+
+    Raises:
+        BadRequest: it does not fit; the message begins with ``wrong``.
+
+    >>> converted({"id": 1}, dict[str, int], "no request")
+    {'id': 1}
+    """
+    try:
+        return msgspec.convert(data, cls)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise BadRequest(f"{wrong}: {error}") from None
 
 
 def file_block(url: str, media_type: str, filename: str | None = None) -> dict[str, Any]:

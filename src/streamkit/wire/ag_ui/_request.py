@@ -11,7 +11,7 @@ from ..._extras import extra
 from ..._fields import dict_or_empty
 from ...errors import BadRequest
 from .._blocks import as_list
-from .._request_body import call_lists, json_object
+from .._request_body import call_lists, converted, json_object
 from .._thread import no_longer_shown
 
 if TYPE_CHECKING:
@@ -79,10 +79,7 @@ def read_request(body: bytes | str | Mapping[str, Any]) -> Request:
     >>> read_request('{"threadId": "t", "runId": "r", "messages": []}').thread_id
     't'
     """
-    try:
-        request = msgspec.convert(json_object(body), Request)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise BadRequest(f"no AG-UI request: {error}") from error
+    request = converted(json_object(body), Request, "no AG-UI request")
     if not request.thread_id:
         raise BadRequest("no AG-UI request: its 'threadId' is empty")
     return request

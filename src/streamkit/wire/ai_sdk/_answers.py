@@ -10,6 +10,7 @@ import msgspec
 from ..._fields import dict_or_empty
 from ...errors import BadRequest
 from .._approvals import Approval, questions_in, resume_value
+from .._request_body import converted
 from ._calls import Continuation
 from ._messages import Tool, UIMessage, tools_in
 
@@ -81,10 +82,7 @@ def _asked_in(message: UIMessage) -> Iterator[dict[str, Any]]:
 
 
 def _read(data: dict[str, Any]) -> _Asked:
-    try:
-        return msgspec.convert(data, _Asked)
-    except msgspec.ValidationError as error:
-        raise BadRequest(f"a 'data-interrupt' part is broken: {error}") from None
+    return converted(data, _Asked, "a 'data-interrupt' part is broken")
 
 
 def continuation_of(message: UIMessage, resume: Mapping[str, Any]) -> Continuation:

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 from ...events import (
     Interrupt,
     MessageReplaced,
+    ReasoningEnd,
+    TextEnd,
     ToolCallDelta,
     ToolCallEnd,
     ToolCallStart,
@@ -68,7 +70,7 @@ class CallEncoder(BaseEncoder):
         """The calls that a model writes, each with the bytes that its deltas begin with."""
         self._unanswered: dict[str, Call] = {}
         """The calls without a result."""
-        self._inner = InnerMessages(self.calls)
+        self._inner = InnerMessages()
 
     def _of_call(
         self, type: str, call: Call, payload: dict[str, Any] | None = None, **fields: Any
@@ -162,12 +164,11 @@ class CallEncoder(BaseEncoder):
         """Write the words inside a tool as its preliminary output; a call there is a part."""
         if isinstance(event, _OF_CALLS):
             yield from self._rule_of(event)(event)
-            return
-        outer = self._inner.outer_call(event)
-        message = self._inner.add(outer, event) if outer and outer.id in self._running else None
-        if outer and message:
-            output = {"output": message}
-            yield self._of_call("tool-output-available", outer, output, preliminary=True)
+        elif isinstance(event, (TextEnd, ReasoningEnd)) and event.text:
+            call = self.calls.current(event.origin.tool_call_id)  # None where the source has none
+            if call and call.id in self._running:
+                output = {"output": self._inner.with_text(call.id, event)}
+                yield self._of_call("tool-output-available", call, output, preliminary=True)
 
     def message_replaced(self, event: MessageReplaced) -> Iterable[bytes]:
         """Write the result by which a node replaced a tool's own."""

@@ -7,10 +7,10 @@ texts alone. Calls of such an agent are parts of the answer, like any other.
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from typing import Any, Final
 
 from ...events import ReasoningEnd, TextEnd
-from ..protocol import Call, CallIds
 
 __all__ = ["InnerMessages"]
 
@@ -21,19 +21,14 @@ PARTS: Final = 20
 class InnerMessages:
     """The messages of one run's calls."""
 
-    def __init__(self, calls: CallIds) -> None:
-        self._calls = calls
-        self._parts: dict[str, list[dict[str, Any]]] = {}
+    def __init__(self) -> None:
+        self._parts: defaultdict[str, deque[dict[str, Any]]] = defaultdict(
+            lambda: deque(maxlen=PARTS)
+        )
 
-    def outer_call(self, event: Any) -> Call | None:
-        """Return the call inside which an event happens, if the source has it."""
-        return self._calls.current(event.origin.tool_call_id)
-
-    def add(self, call: Call, event: object) -> dict[str, Any] | None:
-        """Return the message of a call with an event in it; None where it adds no part."""
+    def with_text(self, call_id: str, event: TextEnd | ReasoningEnd) -> dict[str, Any]:
+        """Return the message of a call with one more text in it."""
         kind = "text" if isinstance(event, TextEnd) else "reasoning"
-        if not isinstance(event, (TextEnd, ReasoningEnd)) or not event.text:
-            return None
-        parts = self._parts.setdefault(call.id, [])
+        parts = self._parts[call_id]
         parts.append({"type": kind, "text": event.text, "state": "done"})
-        return {"id": f"{call.id}:inner", "role": "assistant", "parts": parts[-PARTS:]}
+        return {"id": f"{call_id}:inner", "role": "assistant", "parts": [*parts]}

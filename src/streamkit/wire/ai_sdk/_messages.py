@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import msgspec
 
 from ..._fields import dict_or_empty
-from ...errors import BadRequest
 from .._plain_json import dumps
-from .._request_body import content_of_blocks, file_block
+from .._request_body import content_of_blocks, converted, file_block
 
 if TYPE_CHECKING:
     from langchain_core.messages import AnyMessage
@@ -114,10 +113,7 @@ def _is_tool(part: dict[str, Any]) -> bool:
 
 
 def _converted(part: dict[str, Any], cls: type[P]) -> P:
-    try:
-        return msgspec.convert(part, cls)
-    except msgspec.ValidationError as error:
-        raise BadRequest(f"a {part['type']!r} part is broken: {error}") from None
+    return converted(part, cls, f"a {part['type']!r} part is broken")
 
 
 def to_messages(messages: Iterable[UIMessage]) -> list[AnyMessage]:

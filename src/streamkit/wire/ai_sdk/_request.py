@@ -27,7 +27,7 @@ import msgspec
 
 from ..._extras import extra
 from ...errors import BadRequest
-from .._request_body import json_object
+from .._request_body import converted, json_object
 from .._thread import no_longer_shown
 from ._answers import answers_in, continuation_of
 from ._calls import Continuation
@@ -94,7 +94,7 @@ def read_request(
     >>> read_request({"id": "chat-1", "messages": [{"role": "user", "parts": [part]}]}).chat_id
     'chat-1'
     """
-    given = _converted(_parsed(body, max_bytes), _Body)
+    given = converted(_parsed(body, max_bytes), _Body, "the body is no chat request")
     if not given.id:
         raise BadRequest("the body names no chat: its 'id' is missing or empty")
     if not given.messages:
@@ -169,10 +169,3 @@ def _parsed(body: object, max_bytes: int) -> Mapping[str, Any]:
     if isinstance(body, (bytes, str)) and len(body) > max_bytes:
         raise BadRequest(f"the body has more than {max_bytes} bytes", 413)
     return json_object(body)
-
-
-def _converted(value: object, cls: type[Any]) -> Any:
-    try:
-        return msgspec.convert(value, cls)
-    except (msgspec.ValidationError, RecursionError) as error:
-        raise BadRequest(f"the body is no chat request: {error}") from None

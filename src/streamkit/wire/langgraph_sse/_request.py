@@ -10,7 +10,7 @@ import msgspec
 from ..._extras import extra
 from ..._fields import dict_or_empty
 from ...errors import BadRequest
-from .._request_body import json_object
+from .._request_body import converted, json_object
 
 __all__ = ["Mode", "Request", "graph_input", "read_request", "thread_named_by"]
 
@@ -73,11 +73,8 @@ def read_request(body: bytes | str | Mapping[str, Any]) -> Request:
     >>> read_request('{"input": null, "config": {"configurable": {"thread_id": "t"}}}').thread_id
     't'
     """
-    try:
-        fields = {_SPELLINGS.get(name, name): it for name, it in json_object(body).items()}
-        return msgspec.convert(fields, Request)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise BadRequest(f"no request for a run: {error}") from error
+    fields = {_SPELLINGS.get(name, name): it for name, it in json_object(body).items()}
+    return converted(fields, Request, "no request for a run")
 
 
 def graph_input(request: Request) -> Any:

@@ -9,7 +9,7 @@ import msgspec
 
 from ...errors import BadRequest
 from .._openai_messages import MAX_MESSAGES, check_count, settings_in, to_messages
-from .._request_body import json_object
+from .._request_body import converted, json_object
 
 __all__ = ["Request", "graph_input", "read_request"]
 
@@ -61,10 +61,7 @@ def read_request(
     False
     """
     fields = json_object(body)
-    try:
-        given = msgspec.convert(fields, _Body)
-    except (msgspec.ValidationError, RecursionError) as error:
-        raise BadRequest(f"no request for a chat completion: {error}") from None
+    given = converted(fields, _Body, "no request for a chat completion")
     if not given.messages:
         raise BadRequest("there are no messages")
     check_count(given.messages, max_messages)

@@ -17,7 +17,7 @@ from ..._fields import dict_or_empty
 from ...errors import BadRequest, UsageError
 from .._approvals import Approval, questions_in, resume_value
 from .._openai_messages import MAX_MESSAGES, check_count, settings_in, to_messages
-from .._request_body import json_object
+from .._request_body import converted, json_object
 
 if TYPE_CHECKING:
     from langgraph.types import Command
@@ -84,10 +84,7 @@ def read_request(
     ({'role': 'user', 'content': 'Hi'},)
     """
     fields = json_object(body)
-    try:
-        given = msgspec.convert(fields, _Body)
-    except (msgspec.ValidationError, RecursionError) as error:
-        raise BadRequest(f"no request for a response: {error}") from None
+    given = converted(fields, _Body, "no request for a response")
     if not given.input:
         raise BadRequest("there is no input")
     said = given.input
