@@ -18,34 +18,13 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from test_serve_stores import Words
 
 from loopback_server import other_tasks, served, until
 from streamkit import BadRequest, Custom, Event, RunEnd, TextDelta, UsageError, normalize
 from streamkit.serve import Runs, bad_request
 from streamkit.testing import check_stream
 from streamkit.wire import ndjson, sse
-
-
-class Words:
-    """Chunks that come when they are told to."""
-
-    def __init__(self) -> None:
-        self.words: asyncio.Queue[str | None] = asyncio.Queue()
-        self.is_closed = False
-
-    def say(self, *words: str | None) -> None:
-        for word in words:
-            self.words.put_nowait(word)
-
-    async def __aiter__(self) -> AsyncIterator[str]:
-        try:
-            while (word := await self.words.get()) is not None:
-                yield word
-        finally:
-            self.is_closed = True
-
-    def stream(self) -> Any:
-        return self.__aiter__()
 
 
 def app(runs: Runs) -> Starlette:
