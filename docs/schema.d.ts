@@ -392,7 +392,7 @@ export interface ToolDelta {
   delta: unknown;
 }
 
-/** A tool returned. */
+/** A tool returned. One that failed ends with `tool.error` instead. */
 export interface ToolEnd {
   type: "tool.end";
   /** Where it comes from. */
@@ -413,7 +413,7 @@ export interface ToolEnd {
   confirmed?: boolean;
 }
 
-/** A tool failed, whether or not the graph went on. */
+/** A tool failed, whether or not the graph went on; or a person did not let it run. */
 export interface ToolError {
   type: "tool.error";
   /** Where it comes from. */

@@ -348,7 +348,7 @@ class ToolDelta(EventBase, frozen=True, kw_only=True):
 
 
 class ToolEnd(_Tool, frozen=True, kw_only=True):
-    """A tool returned."""
+    """A tool returned. One that failed ends with `tool.error` instead."""
 
     type: ClassVar[Literal["tool.end"]] = "tool.end"
     status: Status
@@ -363,7 +363,7 @@ class ToolEnd(_Tool, frozen=True, kw_only=True):
 
 
 class ToolError(_Tool, frozen=True, kw_only=True):
-    """A tool failed, whether or not the graph went on."""
+    """A tool failed, whether or not the graph went on; or a person did not let it run."""
 
     type: ClassVar[Literal["tool.error"]] = "tool.error"
     error: ErrorInfo
