@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 pytest.importorskip("langgraph")
@@ -209,6 +209,7 @@ def _put(builder: Any, node: Any, name: str, last: list[str]) -> str:
 
 
 @given(STEPS)
+@example([("subgraph", ["tool", "pause"])])
 def test_every_api_tells_the_same(steps: Any) -> None:
     told = {api: story(steps, api) for api in APIS}
     assert told == dict.fromkeys(APIS, told[OWN])
@@ -227,6 +228,7 @@ def story(steps: Any, api: str) -> list[Facts]:
         if result.status == "interrupted":  # what a subgraph wrote is in no outer state yet
             added = [it.message for it in of(events, MessageAdded)]
             heard += map(said, [*result.side_messages, *added])
+            heard += [("tool", it.output, [], it.tool_call_id) for it in result.tools]
         told.append(in_any_order(facts(events)))
         given = Command(resume="yes")
     state = [said(it) for it in graph.get_state(THREAD).values["messages"]]
