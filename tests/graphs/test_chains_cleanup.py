@@ -123,18 +123,21 @@ async def test_leaving_a_chain_closes_its_models(endless: Endless, api: str, for
     assert asyncio.all_tasks() == before
 
 
-@pytest.mark.parametrize("api", ["astream()", "astream"])
-async def test_a_cancelled_reader_closes_the_models_of_a_chain(endless: Endless, api: str) -> None:
-    # Not version 2: LangChain cancels its task by itself, and drops what that has left. Nor version
-    # 1 and the log: there it waits for the end of the run, whatever the reader's task does.
-    events = APIS[api](chain_of(endless, "in a row"))
+@pytest.mark.parametrize("turns", range(190, 204))
+async def test_a_cancelled_reader_closes_the_models_of_a_chain(
+    endless: Endless, turns: int
+) -> None:
+    # Not the chain's own astream and version 2: LangChain closes the generator that it reads from,
+    # and drops what that one has read from. Nor version 1 and the log: there it waits for the end
+    # of the run, whatever the reader's task does.
+    events = astream(chain_of(endless, "in a row"), ASK)
 
     async def read() -> None:
         async for _ in events:
             pass
 
     reader = asyncio.create_task(read())
-    for _ in range(200):
+    for _ in range(turns):
         await asyncio.sleep(0)
     assert endless.opened
     reader.cancel()
