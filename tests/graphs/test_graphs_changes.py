@@ -31,7 +31,14 @@ from small_graphs import (
     of,
     says,
 )
-from streamkit import MessageAdded, MessageEnd, MessageRemoved, MessageReplaced, StateUpdate
+from streamkit import (
+    MessageAdded,
+    MessageEnd,
+    MessageRemoved,
+    MessageReplaced,
+    StateUpdate,
+    ToolEnd,
+)
 
 RUNNING = [it for it in STATES if it not in {"updates", "log"}]
 """Those that say what is removed by the side of others."""
@@ -109,6 +116,23 @@ def test_an_edited_result_names_its_call(source: str) -> None:
     told = result(events)
     assert rows(told.messages)[1:] == [("tool", "[hidden]", "look")]
     assert [it.output for it in told.tools] == ["[hidden]"]
+
+
+@pytest.mark.parametrize("source", STATES)
+def test_an_edited_result_names_its_call_where_two_have_the_same_id(source: str) -> None:
+    calls = [{"name": name, "args": {}, "id": "c1"} for name in ("look", "read")]
+    found = [
+        ToolMessage("found", tool_call_id="c1", id=name, name=name) for name in ("look", "read")
+    ]
+    hidden = ToolMessage("[hidden]", tool_call_id="c1", id="read", name="read")
+    asked = gives(AIMessage("", id="m1", tool_calls=calls))
+    events = read(source, chain(asked, gives(*found), gives(hidden)))
+    (change,), ids = (
+        of(events, MessageReplaced),
+        {it.name: it.tool_call_id for it in of(events, ToolEnd)},
+    )
+    assert ids["look"] != ids["read"]
+    assert (change.message_id, change.tool_call_id) == ("read", ids["read"])
 
 
 @pytest.mark.parametrize("source", INFORMED)

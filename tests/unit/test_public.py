@@ -185,3 +185,15 @@ def test_importing_is_light() -> None:
     heavy = ("langchain", "langgraph", "pydantic", "asyncio", "starlette", "anyio")
     loaded = [name for name in run.stdout.split() if name.split(".")[0].startswith(heavy)]
     assert loaded == []
+
+
+def test_nothing_is_private_unless_asked_for() -> None:
+    """Whatever writes for a client keeps private fields by default."""
+    defaults: list[Any] = []
+    for path in (*SOURCE.glob("wire/**/*.py"), *SOURCE.glob("serve/**/*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.arguments):
+                given = zip(node.kwonlyargs, node.kw_defaults, strict=True)
+                defaults += [default for arg, default in given if arg.arg == "private"]
+    assert len(defaults) > 20
+    assert {ast.unparse(it) for it in defaults if it} == {"...", "False"}

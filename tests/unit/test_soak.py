@@ -95,7 +95,9 @@ async def test_many_streams_leave_nothing_behind(streams: Any) -> None:
         if not memory and past > SECONDS / 10:
             memory, files = resident(), open_files()
     grown = resident() - memory
-    sys.stdout.write(f"{total:,} items in {SECONDS:.0f} s, {grown / 1e6:+.1f} MB\n")
+    left = len(asyncio.all_tasks() - tasks), open_files() - files
+    about = "{:,} items in {:.0f} s: {:+.1f} MB, {:+} tasks, {:+} files\n"
+    sys.stdout.write(about.format(total, SECONDS, grown / 1e6, *left))
     assert asyncio.all_tasks() == tasks
     assert open_files() <= files
     assert grown < MOST_GROWTH
@@ -121,4 +123,6 @@ def test_a_long_stream_keeps_nothing_of_its_middle() -> None:
     for stage in (chat, sse.encoder()):
         stream = stream.pipe(stage)
     assert sum(1 for _ in stream) > number / 200
-    assert resident() - begun[0] < (80 if SECONDS > 10 else 12) * 1_000_000
+    grown = resident() - begun[0]
+    sys.stdout.write(f"{number:,} chunks in one stream: {grown / 1e6:+.1f} MB\n")
+    assert grown < (80 if SECONDS > 10 else 12) * 1_000_000

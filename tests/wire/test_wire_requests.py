@@ -60,3 +60,13 @@ def test_what_is_json_is_read_in_every_form(wire):
     wire.read_request(body)
     wire.read_request(json.dumps(GOOD[wire]))
     wire.read_request(json.dumps(GOOD[wire]).encode())
+
+
+@pytest.mark.parametrize("wire", GOOD)
+def test_a_request_is_made_by_keywords_and_cannot_be_changed(wire):
+    request = wire.read_request(GOOD[wire])
+    field = wire.Request.__struct_fields__[0]
+    with pytest.raises(AttributeError, match="immutable"):
+        setattr(request, field, getattr(request, field))
+    with pytest.raises(TypeError, match="positional"):
+        wire.Request(getattr(request, field))

@@ -28,7 +28,7 @@ class Relay(EventStream[T_co]):
     """A sync stream over ``source``, which has a ``close`` that keeps the laws."""
 
     def __init__(self, source: Iterator[T_co]) -> None:
-        super().__init__(source, source.__next__, Stages(), "raise")
+        super().__init__(source, source.__next__, Stages(), "raise", source)
 
     def _fail(self, error: BaseException) -> None:
         self._error = self._error or _only_exception(error)
@@ -38,7 +38,7 @@ class AsyncRelay(AsyncEventStream[T_co]):
     """An async stream over ``source``, which has an ``aclose`` that keeps the laws."""
 
     def __init__(self, source: AsyncIterator[Any]) -> None:
-        super().__init__(source, source.__anext__, Stages(), "raise")
+        super().__init__(source, source.__anext__, Stages(), "raise", source)
 
     def _fail(self, error: BaseException) -> None:
         self._error = self._error or _only_exception(error)

@@ -31,12 +31,12 @@ class Stream(Generic[T_co]):
         pull: Callable[[], Any],
         pipeline: Stages,
         on_error: OnError,
-        source: object = None,
+        source: object,
     ) -> None:
         if on_error not in {"raise", "event"}:
             raise UsageError(f"on_error must be 'raise' or 'event', not {on_error!r}")
         self._iterator = iterator
-        self._source = iterator if source is None else source
+        self._source = source
         self._pull = pull
         self._begun = False  # the first item was asked for
         self._pipeline = pipeline
