@@ -9,36 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .events import (
-    Citation,
-    Content,
-    Event,
-    MessageEnd,
-    MessageStart,
-    ReasoningDelta,
-    ReasoningEnd,
-    ReasoningStart,
-    RunEnd,
-    RunError,
-    RunStart,
-    TextDelta,
-    TextEnd,
-    TextStart,
-    ToolCallStart,
-)
+from . import events as ev
 from .filters import conversation, only, roles
 
 __all__ = ["ASKS", "HeldAnswer", "OptimisticAnswer"]
 
-_PARTS = only(TextDelta, ReasoningDelta, ToolCallStart, Content, Citation)
-_MESSAGES = (only(MessageStart) | _PARTS) & roles("assistant") & conversation
+_PARTS = only(ev.TextDelta, ev.ReasoningDelta, ev.ToolCallStart, ev.Content, ev.Citation)
+_MESSAGES = (only(ev.MessageStart) | _PARTS) & roles("assistant") & conversation
 
-ASKS: frozenset[type[Event]] = _MESSAGES.asks
+ASKS: frozenset[type[ev.Event]] = _MESSAGES.asks
 
 
-def _is_call(event: Event) -> bool:
+def _is_call(event: ev.Event) -> bool:
     """Return whether the application has to run a tool for this call."""
-    return isinstance(event, ToolCallStart) and not event.provider_executed
+    return isinstance(event, ev.ToolCallStart) and not event.provider_executed
 
 
 class HeldAnswer:
@@ -46,21 +30,21 @@ class HeldAnswer:
 
     def __init__(self) -> None:
         self._keep = _MESSAGES.stage()
-        self._held: dict[str, list[Event]] = {}
+        self._held: dict[str, list[ev.Event]] = {}
         self._calling: set[str] = set()
 
-    def __call__(self, event: Event) -> Iterator[Event]:
+    def __call__(self, event: ev.Event) -> Iterator[ev.Event]:
         for kept in self._keep(event):
             yield from self._decided(kept)
 
-    def _decided(self, event: Any) -> Iterable[Event]:
-        if isinstance(event, (RunStart, RunEnd, RunError)):
+    def _decided(self, event: Any) -> Iterable[ev.Event]:
+        if isinstance(event, (ev.RunStart, ev.RunEnd, ev.RunError)):
             return (event,)
         id: str = event.message_id
         if _is_call(event):
             self._calling.add(id)
         self._held.setdefault(id, []).append(event)
-        if not isinstance(event, MessageEnd):
+        if not isinstance(event, ev.MessageEnd):
             return ()
         held = self._held.pop(id)
         is_answer = id not in self._calling and event.status != "abandoned"
@@ -73,20 +57,20 @@ class OptimisticAnswer:
 
     def __init__(self) -> None:
         self._keep = _MESSAGES.stage()
-        self._starts: dict[str, Event] = {}
+        self._starts: dict[str, ev.Event] = {}
         self._shown: dict[str, _Shown] = {}
         self._calling: set[str] = set()
 
-    def __call__(self, event: Event) -> Iterator[Event]:
+    def __call__(self, event: ev.Event) -> Iterator[ev.Event]:
         for kept in self._keep(event):
             yield from self._passed(kept)
 
-    def _passed(self, event: Any) -> Iterator[Event]:
-        if isinstance(event, (RunStart, RunEnd, RunError)):
+    def _passed(self, event: Any) -> Iterator[ev.Event]:
+        if isinstance(event, (ev.RunStart, ev.RunEnd, ev.RunError)):
             yield event
             return
         id: str = event.message_id
-        if isinstance(event, MessageStart):
+        if isinstance(event, ev.MessageStart):
             self._starts[id] = event
         elif _is_call(event):
             self._calling.add(id)
@@ -94,7 +78,7 @@ class OptimisticAnswer:
             if id in self._shown:
                 yield from self._shown.pop(id).taken_back(event)
         elif id in self._calling:
-            if isinstance(event, MessageEnd):
+            if isinstance(event, ev.MessageEnd):
                 self._calling.discard(id)
         else:
             start = self._starts.pop(id, None)
@@ -103,7 +87,7 @@ class OptimisticAnswer:
                 yield start
             self._shown[id].add(event)
             yield event
-            if isinstance(event, MessageEnd):
+            if isinstance(event, ev.MessageEnd):
                 del self._shown[id]
 
 
@@ -117,21 +101,21 @@ class _Shown:
 
     def add(self, event: Any) -> None:
         match event:
-            case TextStart() | ReasoningStart():
+            case ev.TextStart() | ev.ReasoningStart():
                 self._open[event.block_id] = []
                 self._kinds[event.block_id] = (
-                    TextEnd if isinstance(event, TextStart) else ReasoningEnd
+                    ev.TextEnd if isinstance(event, ev.TextStart) else ev.ReasoningEnd
                 )
-            case TextDelta() | ReasoningDelta() if event.block_id in self._open:
+            case ev.TextDelta() | ev.ReasoningDelta() if event.block_id in self._open:
                 self._open[event.block_id].append(event.text)
-                if isinstance(event, TextDelta):
+                if isinstance(event, ev.TextDelta):
                     self._text.append(event.text)
-            case TextEnd() | ReasoningEnd():
+            case ev.TextEnd() | ev.ReasoningEnd():
                 self._open.pop(event.block_id, None)
             case _:
                 pass
 
-    def taken_back(self, event: Any) -> Iterator[Event]:
+    def taken_back(self, event: Any) -> Iterator[ev.Event]:
         """Return the ends of what is open, and that of the message, which takes it back."""
         about = {
             "origin": event.origin,
@@ -140,4 +124,4 @@ class _Shown:
         }
         for block_id, pieces in self._open.items():
             yield self._kinds[block_id](block_id=block_id, text="".join(pieces), **about)
-        yield MessageEnd(status="abandoned", text="".join(self._text), **about)
+        yield ev.MessageEnd(status="abandoned", text="".join(self._text), **about)

@@ -14,38 +14,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn, TypeAlias
 
+from . import events as ev
 from ._core.origin import is_models_own
 from ._fields import shown
 from ._protocols import EVENT_CLASSES
 from .errors import UsageError
-from .events import (
-    Citation,
-    Content,
-    Event,
-    MessageEnd,
-    MessageStart,
-    ReasoningDelta,
-    ReasoningEnd,
-    ReasoningStart,
-    RetrievalEnd,
-    RetrievalStart,
-    RunEnd,
-    RunError,
-    RunStart,
-    StepDelta,
-    StepEnd,
-    StepStart,
-    TextDelta,
-    TextEnd,
-    TextStart,
-    ToolCallDelta,
-    ToolCallEnd,
-    ToolCallStart,
-    ToolDelta,
-    ToolEnd,
-    ToolError,
-    ToolStart,
-)
 from .values import Origin
 
 __all__ = [
@@ -59,7 +32,7 @@ __all__ = [
     "of_classes",
 ]
 
-Test: TypeAlias = "Callable[[Event, OpenBrackets], bool]"
+Test: TypeAlias = "Callable[[ev.Event, OpenBrackets], bool]"
 """Returns whether to keep a start, or an event without a length, given what is open."""
 
 
@@ -69,44 +42,44 @@ class OpenBrackets:
     def __init__(self) -> None:
         self.kinds: dict[str, str] = {}
         self.roles: dict[str, str] = {}
-        self.tools: dict[str, ToolStart] = {}
+        self.tools: dict[str, ev.ToolStart] = {}
 
-    def begin(self, event: Event) -> None:
+    def begin(self, event: ev.Event) -> None:
         """Add a start."""
         match event:
-            case StepStart(step_id=id, kind=kind):
+            case ev.StepStart(step_id=id, kind=kind):
                 self.kinds[id] = kind
-            case MessageStart(message_id=id, role=role):
+            case ev.MessageStart(message_id=id, role=role):
                 self.roles[id] = role
-            case ToolStart(tool_call_id=id):
+            case ev.ToolStart(tool_call_id=id):
                 self.tools[id] = event
             case _:
                 pass
 
-    def end(self, event: Event) -> None:
+    def end(self, event: ev.Event) -> None:
         """Remove what has ended."""
         match event:
-            case StepEnd(step_id=id):
+            case ev.StepEnd(step_id=id):
                 self.kinds.pop(id, None)
-            case MessageEnd(message_id=id):
+            case ev.MessageEnd(message_id=id):
                 self.roles.pop(id, None)
-            case ToolEnd(tool_call_id=id) | ToolError(tool_call_id=id):
+            case ev.ToolEnd(tool_call_id=id) | ev.ToolError(tool_call_id=id):
                 self.tools.pop(id, None)
             case _:
                 pass
 
-    def has_tool_around(self, event: Event) -> bool:
+    def has_tool_around(self, event: ev.Event) -> bool:
         """Return whether ``event`` happens inside a tool, as far as its source has that fact."""
         inner = event.origin
         if inner.tool_call_id is not None or is_below_tools(inner):
             return True
-        if isinstance(event, (ToolStart, ToolDelta)):
+        if isinstance(event, (ev.ToolStart, ev.ToolDelta)):
             return False
         if hasattr(event, "message_id") and inner.node == _TOOLS and is_models_own(inner.metadata):
             return True  # a model's message; not one that the node itself puts into the state
         return any(self._is_beside(inner, tool.origin) for tool in self.tools.values())
 
-    def is_under(self, event: Event, tool_call_id: str) -> bool:
+    def is_under(self, event: ev.Event, tool_call_id: str) -> bool:
         """Return whether ``event`` belongs to this call, or to one that was made inside it."""
         if _is_of_tool(event) and getattr(event, "tool_call_id", None) == tool_call_id:
             return True
@@ -131,8 +104,8 @@ _TOOLS = "tools"
 """The name that ToolNode and every prebuilt agent give to the node that runs tools."""
 
 
-def _is_of_tool(event: Event) -> bool:
-    return isinstance(event, (ToolStart, ToolDelta, ToolEnd, ToolError))
+def _is_of_tool(event: ev.Event) -> bool:
+    return isinstance(event, (ev.ToolStart, ev.ToolDelta, ev.ToolEnd, ev.ToolError))
 
 
 def is_below_tools(origin: Origin, *, of_tool: bool = False) -> bool:
@@ -149,8 +122,8 @@ class _Message:
 
     __slots__ = ("blocks", "held")
 
-    def __init__(self, start: MessageStart) -> None:
-        self.held: MessageStart | None = start
+    def __init__(self, start: ev.MessageStart) -> None:
+        self.held: ev.MessageStart | None = start
         self.blocks: set[int] = set()
 
 
@@ -163,7 +136,7 @@ class BracketFilter:
         self._kept: set[_Key] = set()
         self._messages: dict[str, _Message] = {}
 
-    def __call__(self, event: Event) -> Iterable[Event]:
+    def __call__(self, event: ev.Event) -> Iterable[ev.Event]:
         rule = _RULES.get(event.__class__)
         if rule:
             return rule(self, event)
@@ -174,24 +147,24 @@ class BracketFilter:
             )
         return (event,) if self._keeps(event, self._open) else ()
 
-    def always(self, event: Event) -> Iterable[Event]:
+    def always(self, event: ev.Event) -> Iterable[ev.Event]:
         return (event,)
 
     # --- brackets of their own
 
-    def start(self, event: Any) -> Iterable[Event]:
+    def start(self, event: Any) -> Iterable[ev.Event]:
         self._open.begin(event)
         if not self._keeps(event, self._open):
             return ()
         self._kept.add(_key(event))
         return (event,)
 
-    def delta(self, event: Any) -> Iterable[Event]:
+    def delta(self, event: Any) -> Iterable[ev.Event]:
         key = _key(event)
         is_inside = key in self._kept or key == ("step_id", None)  # of the root, which is no step
         return (event,) if is_inside and self._keeps(event, self._open) else ()
 
-    def end(self, event: Any) -> Iterable[Event]:
+    def end(self, event: Any) -> Iterable[ev.Event]:
         self._open.end(event)
         key = _key(event)
         if key not in self._kept:
@@ -201,17 +174,17 @@ class BracketFilter:
 
     # --- messages
 
-    def message_start(self, event: MessageStart) -> Iterable[Event]:
+    def message_start(self, event: ev.MessageStart) -> Iterable[ev.Event]:
         self._open.begin(event)
         message = self._messages[event.message_id] = _Message(event)
         return _shown(message) if self._keeps(event, self._open) else ()
 
-    def message_end(self, event: MessageEnd) -> Iterable[Event]:
+    def message_end(self, event: ev.MessageEnd) -> Iterable[ev.Event]:
         self._open.end(event)
         message = self._messages.pop(event.message_id, None)
         return (event,) if message and not message.held else ()
 
-    def block(self, event: Any) -> Iterable[Event]:
+    def block(self, event: Any) -> Iterable[ev.Event]:
         """The start of a block, or a block that arrives whole."""
         message = self._messages.get(event.message_id)
         if message is None or not self._keeps(event, self._open):
@@ -219,15 +192,15 @@ class BracketFilter:
         message.blocks.add(event.block_id)
         return (*_shown(message), event)
 
-    def in_block(self, event: Any) -> Iterable[Event]:
+    def in_block(self, event: Any) -> Iterable[ev.Event]:
         message = self._messages.get(event.message_id)
         return (event,) if message and event.block_id in message.blocks else ()
 
-    def citation(self, event: Citation) -> Iterable[Event]:
+    def citation(self, event: ev.Citation) -> Iterable[ev.Event]:
         return self.in_block(event) if self._keeps(event, self._open) else ()
 
 
-def _shown(message: _Message) -> tuple[Event, ...]:
+def _shown(message: _Message) -> tuple[ev.Event, ...]:
     start, message.held = message.held, None
     return (start,) if start else ()
 
@@ -244,41 +217,45 @@ def _key(event: Any) -> _Key:
 
 
 _IDS: Mapping[type, str] = {
-    **dict.fromkeys((StepStart, StepDelta, StepEnd), "step_id"),
-    **dict.fromkeys((ToolStart, ToolDelta, ToolEnd, ToolError), "tool_call_id"),
-    **dict.fromkeys((RetrievalStart, RetrievalEnd), "retrieval_id"),
+    **dict.fromkeys((ev.StepStart, ev.StepDelta, ev.StepEnd), "step_id"),
+    **dict.fromkeys((ev.ToolStart, ev.ToolDelta, ev.ToolEnd, ev.ToolError), "tool_call_id"),
+    **dict.fromkeys((ev.RetrievalStart, ev.RetrievalEnd), "retrieval_id"),
 }
 
-_RULES: Mapping[type, Callable[[BracketFilter, Any], Iterable[Event]]] = {
-    **dict.fromkeys((RunStart, RunEnd, RunError), BracketFilter.always),
-    **dict.fromkeys((StepStart, ToolStart, RetrievalStart), BracketFilter.start),
-    **dict.fromkeys((StepDelta, ToolDelta), BracketFilter.delta),
-    **dict.fromkeys((StepEnd, ToolEnd, ToolError, RetrievalEnd), BracketFilter.end),
-    **dict.fromkeys((TextStart, ReasoningStart, ToolCallStart, Content), BracketFilter.block),
-    **dict.fromkeys((TextDelta, ReasoningDelta, ToolCallDelta), BracketFilter.in_block),
-    **dict.fromkeys((TextEnd, ReasoningEnd, ToolCallEnd), BracketFilter.in_block),
-    MessageStart: BracketFilter.message_start,
-    MessageEnd: BracketFilter.message_end,
-    Citation: BracketFilter.citation,
+_RULES: Mapping[type, Callable[[BracketFilter, Any], Iterable[ev.Event]]] = {
+    **dict.fromkeys((ev.RunStart, ev.RunEnd, ev.RunError), BracketFilter.always),
+    **dict.fromkeys((ev.StepStart, ev.ToolStart, ev.RetrievalStart), BracketFilter.start),
+    **dict.fromkeys((ev.StepDelta, ev.ToolDelta), BracketFilter.delta),
+    **dict.fromkeys((ev.StepEnd, ev.ToolEnd, ev.ToolError, ev.RetrievalEnd), BracketFilter.end),
+    **dict.fromkeys(
+        (ev.TextStart, ev.ReasoningStart, ev.ToolCallStart, ev.Content), BracketFilter.block
+    ),
+    **dict.fromkeys((ev.TextDelta, ev.ReasoningDelta, ev.ToolCallDelta), BracketFilter.in_block),
+    **dict.fromkeys((ev.TextEnd, ev.ReasoningEnd, ev.ToolCallEnd), BracketFilter.in_block),
+    ev.MessageStart: BracketFilter.message_start,
+    ev.MessageEnd: BracketFilter.message_end,
+    ev.Citation: BracketFilter.citation,
 }
 
 
 # --- filters, which make one for each run
 
-DECIDED_BY: Mapping[type[Event], tuple[type[Event], ...]] = {
-    **dict.fromkeys((StepStart, StepDelta, StepEnd), (StepStart, StepDelta)),
-    **dict.fromkeys((ToolStart, ToolDelta, ToolEnd, ToolError), (ToolStart, ToolDelta)),
-    RetrievalEnd: (RetrievalStart,),
-    MessageEnd: (MessageStart,),
-    **dict.fromkeys((TextDelta, TextEnd), (TextStart,)),
-    **dict.fromkeys((ReasoningDelta, ReasoningEnd), (ReasoningStart,)),
-    **dict.fromkeys((ToolCallDelta, ToolCallEnd), (ToolCallStart,)),
-    Citation: (TextStart, Citation),
+DECIDED_BY: Mapping[type[ev.Event], tuple[type[ev.Event], ...]] = {
+    **dict.fromkeys((ev.StepStart, ev.StepDelta, ev.StepEnd), (ev.StepStart, ev.StepDelta)),
+    **dict.fromkeys(
+        (ev.ToolStart, ev.ToolDelta, ev.ToolEnd, ev.ToolError), (ev.ToolStart, ev.ToolDelta)
+    ),
+    ev.RetrievalEnd: (ev.RetrievalStart,),
+    ev.MessageEnd: (ev.MessageStart,),
+    **dict.fromkeys((ev.TextDelta, ev.TextEnd), (ev.TextStart,)),
+    **dict.fromkeys((ev.ReasoningDelta, ev.ReasoningEnd), (ev.ReasoningStart,)),
+    **dict.fromkeys((ev.ToolCallDelta, ev.ToolCallEnd), (ev.ToolCallStart,)),
+    ev.Citation: (ev.TextStart, ev.Citation),
 }
 """The classes that a filter decides about to keep a class, where that is not the class itself."""
 
-DECIDED: frozenset[type[Event]] = EVENT_CLASSES - {
-    *(RunStart, RunEnd, RunError),
+DECIDED: frozenset[type[ev.Event]] = EVENT_CLASSES - {
+    *(ev.RunStart, ev.RunEnd, ev.RunError),
     *(cls for cls, deciding in DECIDED_BY.items() if cls not in deciding),
 }
 """Every class that a filter decides about."""
@@ -313,11 +290,11 @@ class Filter:
         keeps: Test,
         expression: str,
         *,
-        asks: frozenset[type[Event]] = DECIDED,
-        always: frozenset[type[Event]] = frozenset(),
+        asks: frozenset[type[ev.Event]] = DECIDED,
+        always: frozenset[type[ev.Event]] = frozenset(),
     ) -> None:
         self.keeps: Test = keeps
-        self.asks: frozenset[type[Event]] = asks
+        self.asks: frozenset[type[ev.Event]] = asks
         self._always = always
         self._expression = expression
 
@@ -357,7 +334,7 @@ class Filter:
     def __repr__(self) -> str:
         return self._expression
 
-    def stage(self) -> Callable[[Event], Iterable[Event]]:
+    def stage(self) -> Callable[[ev.Event], Iterable[ev.Event]]:
         """Return the stage that filters one run."""
         return BracketFilter(self.keeps)
 
@@ -388,7 +365,7 @@ def _filter(other: Any, operator: str) -> Filter:
     )
 
 
-def of_classes(*classes: type[Event], expression: str = "") -> Filter:
+def of_classes(*classes: type[ev.Event], expression: str = "") -> Filter:
     """Return the filter that keeps these classes, each by itself, of those it decides about."""
     asked = frozenset(classes)
     return Filter(

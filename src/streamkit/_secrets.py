@@ -12,20 +12,8 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 import msgspec
 from msgspec.structs import replace
 
+from . import events as ev
 from ._fields import dict_or_empty
-from .events import (
-    NO_ORIGIN,
-    Checkpoint,
-    Event,
-    MessageEnd,
-    RetrievalEnd,
-    RunEnd,
-    RunStart,
-    StepEnd,
-    StepStart,
-    ToolEnd,
-    Unrecognized,
-)
 from .values import ErrorInfo, Origin, ToolCall
 
 __all__ = ["NEVER", "OUTPUTS", "PRIVATE", "Redactor", "Table", "secrets_of"]
@@ -33,7 +21,7 @@ __all__ = ["NEVER", "OUTPUTS", "PRIVATE", "Redactor", "Table", "secrets_of"]
 Table: TypeAlias = Mapping[type, Mapping[str, Callable[[Any], Any]]]
 """For each class its fields, each with a function from the struct to what may leave instead."""
 
-_E = TypeVar("_E", bound=Event)
+_E = TypeVar("_E", bound=ev.Event)
 
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 _CHECKPOINT_IDS = ("thread_id", "checkpoint_ns", "checkpoint_id", "checkpoint_map")
@@ -56,7 +44,7 @@ def _no_text(_: object) -> str:
     return ""
 
 
-def _unless_prompt(step: StepEnd) -> Any:
+def _unless_prompt(step: ev.StepEnd) -> Any:
     return None if step.kind == "prompt" else step.output
 
 
@@ -92,29 +80,29 @@ NEVER: Table = {ErrorInfo: {"exception": _none}}
 """The fields that no format writes."""
 
 PRIVATE: Table = {
-    RunStart: {"input": _none},
-    StepStart: {"input": _none},
-    StepEnd: {"output": _unless_prompt},
-    MessageEnd: {"response_metadata": _no_fields},
-    ToolEnd: {  # nobody has checked what a tool returned that its node put into no message
+    ev.RunStart: {"input": _none},
+    ev.StepStart: {"input": _none},
+    ev.StepEnd: {"output": _unless_prompt},
+    ev.MessageEnd: {"response_metadata": _no_fields},
+    ev.ToolEnd: {  # nobody has checked what a tool returned that its node put into no message
         "output": lambda it: it.output if it.confirmed else None,
         "artifact": lambda it: it.artifact if it.confirmed else None,
     },
-    Checkpoint: {
+    ev.Checkpoint: {
         "config": lambda it: _ids_of(it.config),
         "parent_config": lambda it: _ids_of(it.parent_config),
         "metadata": _none,
     },
-    Unrecognized: {"raw": _none, "reason": _no_text},
+    ev.Unrecognized: {"raw": _none, "reason": _no_text},
     Origin: {"metadata": _no_fields},
     ErrorInfo: {"message": _no_text},
 }
 """The fields that a format writes only with ``private=True``."""
 
 OUTPUTS: Table = {
-    RunEnd: {"output": _none},
-    StepEnd: {"output": _none},
-    RetrievalEnd: {"documents": lambda it: tuple(map(_place_of, it.documents))},
+    ev.RunEnd: {"output": _none},
+    ev.StepEnd: {"output": _none},
+    ev.RetrievalEnd: {"documents": lambda it: tuple(map(_place_of, it.documents))},
 }
 """The fields that the preset `ui` removes besides: results of runs and nodes (the state), and of
 documents all but where they are from."""
@@ -239,8 +227,8 @@ class Redactor:
         if self._plain:
             metadata = self._plain(metadata)
         clean = replace(origin, metadata=metadata)
-        if clean == NO_ORIGIN:
-            clean = NO_ORIGIN
+        if clean == ev.NO_ORIGIN:
+            clean = ev.NO_ORIGIN
         # The entry holds the origin itself, so that no other can get its id.
         self._origins[id(origin)] = (origin, clean)
         return clean

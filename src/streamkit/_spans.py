@@ -18,25 +18,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from .events import (
-    Event,
-    MessageEnd,
-    MessageStart,
-    ReasoningDelta,
-    RetrievalEnd,
-    RetrievalStart,
-    RunEnd,
-    RunError,
-    RunStart,
-    StepEnd,
-    StepStart,
-    TextDelta,
-    ToolCallDelta,
-    ToolCallStart,
-    ToolEnd,
-    ToolError,
-    ToolStart,
-)
+from . import events as ev
 from .values import ErrorInfo, Origin, ToolCall, Usage
 
 __all__ = ["DELTAS", "Span", "SpanFold", "SpanKind"]
@@ -51,7 +33,7 @@ _KINDS: dict[str, SpanKind] = {
 }
 
 
-DELTAS = frozenset({TextDelta, ReasoningDelta, ToolCallDelta})
+DELTAS = frozenset({ev.TextDelta, ev.ReasoningDelta, ev.ToolCallDelta})
 """Most events of a stream: they change a span only while a message waits for its first text."""
 
 
@@ -138,36 +120,36 @@ class SpanFold:
         self._tools: dict[str, Span] = {}
         self._retrievals: dict[str, Span] = {}
         self._readers: dict[type, Callable[[Any], Span | None]] = {
-            RunStart: self._run_start,
-            RunEnd: self._run_end,
-            RunError: self._run_end,
-            StepStart: self._step_start,
-            StepEnd: self._step_end,
-            MessageStart: self._message_start,
-            TextDelta: self._text_delta,
-            ReasoningDelta: self._token,
-            ToolCallStart: self._token,
-            ToolCallDelta: self._token,
-            MessageEnd: self._message_end,
-            ToolStart: self._tool_start,
-            ToolEnd: self._tool_end,
-            ToolError: self._tool_end,
-            RetrievalStart: self._retrieval_start,
-            RetrievalEnd: self._retrieval_end,
+            ev.RunStart: self._run_start,
+            ev.RunEnd: self._run_end,
+            ev.RunError: self._run_end,
+            ev.StepStart: self._step_start,
+            ev.StepEnd: self._step_end,
+            ev.MessageStart: self._message_start,
+            ev.TextDelta: self._text_delta,
+            ev.ReasoningDelta: self._token,
+            ev.ToolCallStart: self._token,
+            ev.ToolCallDelta: self._token,
+            ev.MessageEnd: self._message_end,
+            ev.ToolStart: self._tool_start,
+            ev.ToolEnd: self._tool_end,
+            ev.ToolError: self._tool_end,
+            ev.RetrievalStart: self._retrieval_start,
+            ev.RetrievalEnd: self._retrieval_end,
         }
 
-    def feed(self, event: Event) -> Span | None:
+    def feed(self, event: ev.Event) -> Span | None:
         """Read one more event; return the span that it starts or ends, if it does."""
         read = self._readers.get(type(event))
         return read(event) if read else None
 
-    def span_of(self, event: Event) -> Span | None:
+    def span_of(self, event: ev.Event) -> Span | None:
         """Return the innermost open span that an event happens in."""
         return self._around(event.origin)
 
     # --- the run and its steps
 
-    def _run_start(self, event: RunStart) -> Span:
+    def _run_start(self, event: ev.RunStart) -> Span:
         origin = event.origin
         name = origin.agent or origin.name or "run"
         self.run = Span(
@@ -181,23 +163,23 @@ class SpanFold:
         )
         return self.run
 
-    def _run_end(self, event: RunEnd | RunError) -> Span | None:
+    def _run_end(self, event: ev.RunEnd | ev.RunError) -> Span | None:
         run = self.run
         if run is None:
             return None
         run.usage = event.usage
-        if isinstance(event, RunError):
+        if isinstance(event, ev.RunError):
             return _ended(run, event.timestamp, "failed", error=event.error)
         return _ended(run, event.timestamp, event.status, output=event.output)
 
-    def _step_start(self, event: StepStart) -> Span:
+    def _step_start(self, event: ev.StepStart) -> Span:
         kind = _KINDS.get(event.kind, "step")
         span = self._started(kind, event.step_id, event.origin.name or event.kind, event)
         span.input, span.has_request = event.input, kind == "model"
         self._by_run[event.step_id] = span
         return span
 
-    def _step_end(self, event: StepEnd) -> Span | None:
+    def _step_end(self, event: ev.StepEnd) -> Span | None:
         span = self._by_run.pop(event.step_id, None)
         if span is None:
             return None
@@ -208,7 +190,7 @@ class SpanFold:
 
     # --- model calls
 
-    def _message_start(self, event: MessageStart) -> Span | None:
+    def _message_start(self, event: ev.MessageStart) -> Span | None:
         span = self._by_run.get(event.origin.run_id or "")
         is_new = span is None or span.kind != "model" or span.message_id is not None
         if span is None or is_new:
@@ -220,19 +202,21 @@ class SpanFold:
         self.waiting.add(event.message_id)
         return span if is_new else None
 
-    def _text_delta(self, event: TextDelta) -> None:
+    def _text_delta(self, event: ev.TextDelta) -> None:
         span = self._messages.get(event.message_id)
         if span and span.first_text is None:
             span.first_text = event.timestamp
             self.waiting.discard(event.message_id)
             self._token(event)
 
-    def _token(self, event: TextDelta | ReasoningDelta | ToolCallStart | ToolCallDelta) -> None:
+    def _token(
+        self, event: ev.TextDelta | ev.ReasoningDelta | ev.ToolCallStart | ev.ToolCallDelta
+    ) -> None:
         span = self._messages.get(event.message_id)
         if span and span.first_token is None:
             span.first_token = event.timestamp
 
-    def _message_end(self, event: MessageEnd) -> Span | None:
+    def _message_end(self, event: ev.MessageEnd) -> Span | None:
         span = self._messages.pop(event.message_id, None)
         self.waiting.discard(event.message_id)
         if span is None:
@@ -247,7 +231,7 @@ class SpanFold:
 
     # --- tools and retrievers
 
-    def _tool_start(self, event: ToolStart) -> Span:
+    def _tool_start(self, event: ev.ToolStart) -> Span:
         span = self._started("tool", event.tool_call_id, event.name, event)
         span.input = event.input
         self._tools[event.tool_call_id] = span
@@ -255,22 +239,22 @@ class SpanFold:
             self._by_run[event.origin.run_id] = span
         return span
 
-    def _tool_end(self, event: ToolEnd | ToolError) -> Span | None:
+    def _tool_end(self, event: ev.ToolEnd | ev.ToolError) -> Span | None:
         span = self._tools.pop(event.tool_call_id, None)
         if span is None:
             return None
         self._by_run.pop(span.origin.run_id or "", None)
-        if isinstance(event, ToolError):
+        if isinstance(event, ev.ToolError):
             return _ended(span, event.timestamp, "failed", error=event.error)
         return _ended(span, event.timestamp, event.status, output=event.output)
 
-    def _retrieval_start(self, event: RetrievalStart) -> Span:
+    def _retrieval_start(self, event: ev.RetrievalStart) -> Span:
         span = self._started("retrieval", event.retrieval_id, event.name, event)
         span.input = event.query
         self._retrievals[event.retrieval_id] = span
         return span
 
-    def _retrieval_end(self, event: RetrievalEnd) -> Span | None:
+    def _retrieval_end(self, event: ev.RetrievalEnd) -> Span | None:
         span = self._retrievals.pop(event.retrieval_id, None)
         if span is None:
             return None
@@ -279,7 +263,7 @@ class SpanFold:
 
     # --- where a span is
 
-    def _started(self, kind: SpanKind, id: str, name: str, event: Event) -> Span:
+    def _started(self, kind: SpanKind, id: str, name: str, event: ev.Event) -> Span:
         parent = self._around(event.origin)
         return Span(
             kind=kind,

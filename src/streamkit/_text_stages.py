@@ -17,19 +17,7 @@ from typing import Any, Protocol, cast
 
 from msgspec.structs import replace
 
-from .events import (
-    Custom,
-    Event,
-    MessageEnd,
-    ReasoningDelta,
-    ReasoningEnd,
-    ReasoningStart,
-    TextDelta,
-    TextEnd,
-    TextStart,
-    ToolCallDelta,
-    ToolCallEnd,
-)
+from . import events as ev
 from .values import ErrorInfo, ToolCall
 
 __all__ = ["Guarded", "HeldText", "Redacted", "ThinkTags", "cleaner"]
@@ -161,23 +149,23 @@ class HeldText:
         self._reported: set[str] = set()
         self._has_reported = False
 
-    def __call__(self, event: Event) -> Iterable[Event]:
+    def __call__(self, event: ev.Event) -> Iterable[ev.Event]:
         match event:
-            case TextDelta() | ReasoningDelta():
+            case ev.TextDelta() | ev.ReasoningDelta():
                 out = self._fed(event, event.text)
                 yield from self._reports(event)
                 if out:
                     yield replace(event, text=out)
-            case TextEnd() | ReasoningEnd():
+            case ev.TextEnd() | ev.ReasoningEnd():
                 yield from self._text_end(event)
-            case ToolCallDelta() if self._clean:
+            case ev.ToolCallDelta() if self._clean:
                 out = self._fed(event, event.args)
                 yield from self._reports(event)
                 if out:
                     yield replace(event, args=out)
-            case ToolCallEnd() if self._clean:
+            case ev.ToolCallEnd() if self._clean:
                 yield from self._call_end(event, self._clean)
-            case MessageEnd():
+            case ev.MessageEnd():
                 self._reported.discard(event.message_id)
                 yield self._message_end(event)
             case _:
@@ -201,12 +189,12 @@ class HeldText:
         rest = rewriter.end()
         return rest, "".join((*pieces, rest))
 
-    def _text_end(self, event: TextEnd | ReasoningEnd) -> Iterator[Event]:
+    def _text_end(self, event: ev.TextEnd | ev.ReasoningEnd) -> Iterator[ev.Event]:
         rest, text = self._rest(event)
         yield from self._reports(event)
         self._blocks.pop((event.message_id, event.block_id), None)
         if rest:
-            delta = TextDelta if isinstance(event, TextEnd) else ReasoningDelta
+            delta = ev.TextDelta if isinstance(event, ev.TextEnd) else ev.ReasoningDelta
             yield delta(
                 origin=event.origin,
                 timestamp=event.timestamp,
@@ -214,16 +202,16 @@ class HeldText:
                 block_id=event.block_id,
                 text=rest,
             )
-        if isinstance(event, TextEnd):
+        if isinstance(event, ev.TextEnd):
             self._texts.setdefault(event.message_id, []).append(text)
         yield replace(event, text=text)
 
-    def _call_end(self, event: ToolCallEnd, clean: Callable[[Any], Any]) -> Iterator[Event]:
+    def _call_end(self, event: ev.ToolCallEnd, clean: Callable[[Any], Any]) -> Iterator[ev.Event]:
         rest, text = self._rest(event)
         yield from self._reports(event)
         self._blocks.pop((event.message_id, event.block_id), None)
         if rest:
-            yield ToolCallDelta(
+            yield ev.ToolCallDelta(
                 origin=event.origin,
                 timestamp=event.timestamp,
                 message_id=event.message_id,
@@ -235,7 +223,7 @@ class HeldText:
         self._calls.setdefault(event.message_id, []).append((text, args))
         yield replace(event, text=text, args=args)
 
-    def _message_end(self, event: MessageEnd) -> Event:
+    def _message_end(self, event: ev.MessageEnd) -> ev.Event:
         texts = self._texts.pop(event.message_id, None)
         calls = self._calls.pop(event.message_id, [])
         for key in [key for key in self._blocks if key[0] == event.message_id]:
@@ -254,7 +242,7 @@ class HeldText:
         rewriter = self._make()
         return rewriter.feed(text) + rewriter.end()
 
-    def _other(self, event: Event) -> Iterator[Event]:
+    def _other(self, event: ev.Event) -> Iterator[ev.Event]:
         if self._clean is None:
             yield event
             return
@@ -268,17 +256,17 @@ class HeldText:
             yield self._report(event)
         yield replace(event, **changes) if changes else event
 
-    def _reports(self, event: Any) -> Iterator[Event]:
+    def _reports(self, event: Any) -> Iterator[ev.Event]:
         """Return the one event that says that something of a message was withheld."""
         block = self._blocks.get((event.message_id, event.block_id))
         if block and block[0].withheld and event.message_id not in self._reported:
             self._reported.add(event.message_id)
             yield self._report(event)
 
-    def _report(self, event: Event) -> Event:
+    def _report(self, event: ev.Event) -> ev.Event:
         self._has_reported = True
         data = {"by": self._name, "message_id": getattr(event, "message_id", None)}
-        return Custom(origin=event.origin, timestamp=event.timestamp, name="withheld", data=data)
+        return ev.Custom(origin=event.origin, timestamp=event.timestamp, name="withheld", data=data)
 
 
 _VALUES = (
@@ -338,22 +326,24 @@ class ThinkTags:
         self._tags = (opening, closing)
         self._messages: dict[str, _Blocks] = {}
 
-    def __call__(self, event: Any) -> Iterable[Event]:
+    def __call__(self, event: Any) -> Iterable[ev.Event]:
         message_id = getattr(event, "message_id", None)
-        if message_id is None or not (hasattr(event, "block_id") or isinstance(event, MessageEnd)):
+        if message_id is None or not (
+            hasattr(event, "block_id") or isinstance(event, ev.MessageEnd)
+        ):
             return (event,)
         if message_id not in self._messages:
             self._messages[message_id] = _Blocks(self._tags)
         blocks = self._messages[message_id]
         match event:
-            case TextStart():
+            case ev.TextStart():
                 blocks.split[event.block_id] = _Split()
                 return ()
-            case TextDelta():
+            case ev.TextDelta():
                 return list(blocks.fed(event, event.text))
-            case TextEnd():
+            case ev.TextEnd():
                 return list(blocks.ended(event))
-            case MessageEnd():
+            case ev.MessageEnd():
                 del self._messages[message_id]
                 return (replace(event, text="".join(blocks.text)),)
             case _:
@@ -380,7 +370,7 @@ class _Blocks:
         self._count = 0
         self._numbers: dict[int, int] = {}
 
-    def moved(self, event: Any) -> Iterator[Event]:
+    def moved(self, event: Any) -> Iterator[ev.Event]:
         """Return an event of another block, with the number that the block has now."""
         split = self.split.get(event.block_id)
         if split:  # a citation, which stands in its text
@@ -391,7 +381,7 @@ class _Blocks:
             self._numbers[event.block_id] = self._next()
         yield replace(event, block_id=self._numbers[event.block_id])
 
-    def fed(self, event: Any, text: str) -> Iterator[Event]:
+    def fed(self, event: Any, text: str) -> Iterator[ev.Event]:
         split = self.split.setdefault(event.block_id, _Split())
         text = split.rest + text
         split.rest = ""
@@ -408,7 +398,7 @@ class _Blocks:
             split.is_thinking = not split.is_thinking
             text = after
 
-    def ended(self, event: TextEnd) -> Iterator[Event]:
+    def ended(self, event: ev.TextEnd) -> Iterator[ev.Event]:
         split = self.split.setdefault(event.block_id, _Split())
         yield from self._written(event, split, split.rest)
         yield from self._closed(event, split)
@@ -418,31 +408,33 @@ class _Blocks:
         self._count += 1
         return self._count - 1
 
-    def _opened(self, event: Any, split: _Split) -> Iterator[Event]:
+    def _opened(self, event: Any, split: _Split) -> Iterator[ev.Event]:
         if split.open is None:
             split.open = self._next()
-            yield self._made(ReasoningStart if split.is_thinking else TextStart, event, split)
+            yield self._made(ev.ReasoningStart if split.is_thinking else ev.TextStart, event, split)
 
-    def _written(self, event: Any, split: _Split, text: str) -> Iterator[Event]:
+    def _written(self, event: Any, split: _Split, text: str) -> Iterator[ev.Event]:
         if not text:
             return
         yield from self._opened(event, split)
         split.pieces.append(text)
         if not split.is_thinking:
             self.text.append(text)
-        delta = ReasoningDelta if split.is_thinking else TextDelta
+        delta = ev.ReasoningDelta if split.is_thinking else ev.TextDelta
         yield self._made(delta, event, split, text=text)
 
-    def _closed(self, event: Any, split: _Split) -> Iterator[Event]:
+    def _closed(self, event: Any, split: _Split) -> Iterator[ev.Event]:
         if split.open is not None:
-            end = ReasoningEnd if split.is_thinking else TextEnd
+            end = ev.ReasoningEnd if split.is_thinking else ev.TextEnd
             yield self._made(end, event, split, text="".join(split.pieces))
             split.open = None
             split.pieces.clear()
 
-    def _made(self, cls: Any, event: Any, split: _Split, **fields: Any) -> Event:
+    def _made(self, cls: Any, event: Any, split: _Split, **fields: Any) -> ev.Event:
         about = {"message_id": event.message_id, "block_id": split.open}
-        return cast("Event", cls(origin=event.origin, timestamp=event.timestamp, **about, **fields))
+        return cast(
+            "ev.Event", cls(origin=event.origin, timestamp=event.timestamp, **about, **fields)
+        )
 
 
 def _begun(text: str, tag: str) -> int:

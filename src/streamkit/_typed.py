@@ -12,22 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Union, cast, get_args, get_origin
 
+from . import events as ev
 from ._fields import dict_or_empty
 from ._reading import is_pydantic, reader_of
 from .errors import SourceError
-from .events import (
-    BatchItem,
-    Event,
-    MessageEnd,
-    RunEnd,
-    StateUpdate,
-    StepDelta,
-    StepEnd,
-    TextDelta,
-    ToolCallDelta,
-    ToolCallEnd,
-    ToolCallStart,
-)
 from .partial_json import PartialJSON
 
 __all__ = ["Partial", "Typed"]
@@ -89,21 +77,23 @@ class Typed:
         self._data: Any = None
         self._last: Any = None
 
-    def __call__(self, event: Event) -> Iterable[Any]:  # noqa: PLR0911  (a case an event)
+    def __call__(self, event: ev.Event) -> Iterable[Any]:  # noqa: PLR0911  (a case an event)
         match event:
-            case TextDelta(message_id=id):
+            case ev.TextDelta(message_id=id):
                 return list(self._written(id, event.text))
-            case ToolCallStart(message_id=id, block_id=block) if event.name == self._partial.name:
+            case ev.ToolCallStart(message_id=id, block_id=block) if (
+                event.name == self._partial.name
+            ):
                 self._drafts[id, block] = PartialJSON(strict=False)
-            case ToolCallDelta(message_id=id, block_id=block) if (id, block) in self._drafts:
+            case ev.ToolCallDelta(message_id=id, block_id=block) if (id, block) in self._drafts:
                 return list(self._written((id, block), event.args))
-            case ToolCallEnd(message_id=id, block_id=block) if (id, block) in self._drafts:
+            case ev.ToolCallEnd(message_id=id, block_id=block) if (id, block) in self._drafts:
                 return self._end((id, block))
-            case MessageEnd(message_id=id):
+            case ev.MessageEnd(message_id=id):
                 return self._end(id)
-            case StepDelta(value=value) | BatchItem(output=value):
+            case ev.StepDelta(value=value) | ev.BatchItem(output=value):
                 return self._given(value, is_whole=False)
-            case StepEnd(output=value) | RunEnd(output=value) | StateUpdate(values=value):
+            case ev.StepEnd(output=value) | ev.RunEnd(output=value) | ev.StateUpdate(values=value):
                 return self._given(value, is_whole=True)
             case _:
                 pass

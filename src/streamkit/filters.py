@@ -15,25 +15,11 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, cast
 
+from . import events as ev
 from ._bracket_filter import DECIDED_BY, Filter, OpenBrackets, listed, of_classes
 from ._fields import dict_or_empty, shown
 from ._protocols import EVENT_CLASSES
 from .errors import UsageError
-from .events import (
-    Citation,
-    Content,
-    Custom,
-    Event,
-    MessageAdded,
-    MessageReplaced,
-    MessageStart,
-    ReasoningStart,
-    RetrievalStart,
-    TextStart,
-    ToolCallStart,
-    ToolDelta,
-    ToolStart,
-)
 from .values import ErrorInfo, Origin
 
 __all__ = [
@@ -56,7 +42,7 @@ __all__ = [
 # --- by class, and by anything
 
 
-def only(*classes: type[Event]) -> Filter:
+def only(*classes: type[ev.Event]) -> Filter:
     """Keep what has one of these classes; any class of a bracket names the whole bracket.
 
     So ``only(ToolEnd)`` keeps ``tool.start``, ``tool.delta`` and ``tool.error`` as well. A message
@@ -80,7 +66,7 @@ def only(*classes: type[Event]) -> Filter:
     return of_classes(*asked, expression=f"only({listed(classes)})")
 
 
-def where(predicate: Callable[[Event], bool]) -> Filter:
+def where(predicate: Callable[[ev.Event], bool]) -> Filter:
     """Keep what ``predicate`` returns True for: it decides about starts, and what has no length.
 
     It is tried once on sample events: one that accepts a ``text.delta`` but no ``text.start``
@@ -113,7 +99,7 @@ def where(predicate: Callable[[Event], bool]) -> Filter:
     )
 
 
-def _accepts(predicate: Callable[[Event], bool], cls: type[Event]) -> bool:
+def _accepts(predicate: Callable[[ev.Event], bool], cls: type[ev.Event]) -> bool:
     try:
         return bool(predicate(_sample(cls)))
     except Exception:  # noqa: BLE001  (it may need what a sample lacks)
@@ -121,7 +107,7 @@ def _accepts(predicate: Callable[[Event], bool], cls: type[Event]) -> bool:
 
 
 @lru_cache
-def _sample(cls: Any) -> Event:
+def _sample(cls: Any) -> ev.Event:
     values: dict[str, Any] = {
         "block_id": 0,
         "error": ErrorInfo(name="ValueError", message="sample"),
@@ -131,7 +117,7 @@ def _sample(cls: Any) -> Event:
         "timestamp": 0.0,
     }
     fields = {name: values.get(name, "sample") for name in cls.__struct_fields__}
-    return cast("Event", cls(**fields))
+    return cast("ev.Event", cls(**fields))
 
 
 # --- as astream_events filters
@@ -183,7 +169,7 @@ def runs(  # noqa: PLR0913  (the six arguments of upstream)
     # As langchain-core's `_RootEventFilter` (0.3 to 1.8): any include list, and no exclude list.
     takes_all = all(words is None for words in include)
 
-    def keeps(event: Event, now: OpenBrackets) -> bool:
+    def keeps(event: ev.Event, now: OpenBrackets) -> bool:
         named = ((_name(event),), (_type(event, now),), event.origin.tags)
         if not takes_all and not _any_of(named, include):
             return False
@@ -210,23 +196,23 @@ def _any_of(named: Sequence[Sequence[str | None]], lists: Sequence[frozenset[str
     )
 
 
-def _name(event: Event) -> str | None:
+def _name(event: ev.Event) -> str | None:
     match event:
-        case ToolStart(name=name) | RetrievalStart(name=name) | Custom(name=str(name)):
+        case ev.ToolStart(name=name) | ev.RetrievalStart(name=name) | ev.Custom(name=str(name)):
             return name
         case _:
             return event.origin.name
 
 
-def _type(event: Event, now: OpenBrackets) -> str:
+def _type(event: ev.Event, now: OpenBrackets) -> str:
     """Return upstream's type of the run that an event belongs to."""
     # langchain-core has no types for graphs and nodes, and compares a custom event's name instead.
     match event:
-        case ToolStart() | ToolDelta():
+        case ev.ToolStart() | ev.ToolDelta():
             return "tool"
-        case RetrievalStart():
+        case ev.RetrievalStart():
             return "retriever"
-        case Custom(name=str(name)):
+        case ev.Custom(name=str(name)):
             return name
         case _:
             is_message = hasattr(event, "message_id")
@@ -279,7 +265,7 @@ def within(*path: str) -> Filter:
     ['run.start', 'run.end']
     """
 
-    def keeps(event: Event, _: OpenBrackets) -> bool:
+    def keeps(event: ev.Event, _: OpenBrackets) -> bool:
         namespace = event.origin.namespace[: len(path)]
         return len(namespace) == len(path) and all(
             name in {part, part.partition(":")[0]}
@@ -358,16 +344,16 @@ def roles(*names: str) -> Filter:
 
 
 _ROLES = {"human": "user", "ai": "assistant"}
-_MESSAGE_CLASSES: frozenset[type[Event]] = frozenset(
+_MESSAGE_CLASSES: frozenset[type[ev.Event]] = frozenset(
     {
-        *(MessageStart, TextStart, ReasoningStart, ToolCallStart, Content, Citation),
-        *(MessageAdded, MessageReplaced),
+        *(ev.MessageStart, ev.TextStart, ev.ReasoningStart, ev.ToolCallStart),
+        *(ev.Content, ev.Citation, ev.MessageAdded, ev.MessageReplaced),
     }
 )
 
 
-def _role(event: Event, now: OpenBrackets) -> str | None:
-    if isinstance(event, (MessageAdded, MessageReplaced)):
+def _role(event: ev.Event, now: OpenBrackets) -> str | None:
+    if isinstance(event, (ev.MessageAdded, ev.MessageReplaced)):
         fields = dict_or_empty(event.message)
         kind = fields.get("role") or fields.get("type") or getattr(event.message, "type", None)
         return _ROLES.get(cast("str", kind), cast("str", kind))
@@ -384,16 +370,16 @@ def tool_names(*names: str) -> Filter:
     >>> [event.type for event in normalize(["Hel", "lo"], tool_names("get_weather"))]
     ['run.start', 'run.end']
     """
-    asks = frozenset[type[Event]]({ToolStart, ToolDelta, ToolCallStart})
+    asks = frozenset[type[ev.Event]]({ev.ToolStart, ev.ToolDelta, ev.ToolCallStart})
     expression = _named("tool_names", names)
     return Filter(lambda event, now: _tool_name(event, now) in names, expression, asks=asks)
 
 
-def _tool_name(event: Event, now: OpenBrackets) -> str | None:
+def _tool_name(event: ev.Event, now: OpenBrackets) -> str | None:
     match event:
-        case ToolStart(name=name) | ToolCallStart(name=name):
+        case ev.ToolStart(name=name) | ev.ToolCallStart(name=name):
             return name
-        case ToolDelta(tool_call_id=id):
+        case ev.ToolDelta(tool_call_id=id):
             tool = now.tools.get(id)
             return tool.name if tool else None
         case _:

@@ -11,46 +11,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
+from . import events as ev
 from ._base import Base
 from ._bracket_filter import OpenBrackets
 from ._core.kinds import fields_of, kind_of
 from ._fields import dict_or_empty
 from ._notebook import result_table
 from ._run_messages import RunMessages, words_of
-from .events import (
-    Checkpoint,
-    Citation,
-    Content,
-    Custom,
-    Event,
-    Interrupt,
-    MessageAdded,
-    MessageEnd,
-    MessageRemoved,
-    MessageReplaced,
-    MessageStart,
-    ReasoningDelta,
-    ReasoningEnd,
-    ReasoningStart,
-    RetrievalEnd,
-    RetrievalStart,
-    RunEnd,
-    RunError,
-    RunStart,
-    StateSnapshot,
-    StateUpdate,
-    StepDelta,
-    TextDelta,
-    TextEnd,
-    TextStart,
-    ToolCallDelta,
-    ToolCallEnd,
-    ToolCallStart,
-    ToolDelta,
-    ToolEnd,
-    ToolError,
-    ToolStart,
-)
 from .values import ErrorInfo, Status, ToolCall, Usage
 
 if TYPE_CHECKING:
@@ -58,23 +25,23 @@ if TYPE_CHECKING:
 
 __all__ = ["MessageFold", "Result", "Retrieval", "RunFold", "ToolRun", "text_of"]
 
-UNFOLDED: frozenset[type[Event]] = frozenset(
-    {ReasoningDelta, StepDelta, TextDelta, ToolCallDelta, ToolDelta}
+UNFOLDED: frozenset[type[ev.Event]] = frozenset(
+    {ev.ReasoningDelta, ev.StepDelta, ev.TextDelta, ev.ToolCallDelta, ev.ToolDelta}
 )
 """The classes that `RunFold` does not use, so that a stream need not feed it each delta."""
 
 
-def text_of(event: Event) -> Iterable[str]:
+def text_of(event: ev.Event) -> Iterable[str]:
     """Return the text an event adds, a refusal's included: a stage from events to strings.
 
-    >>> from streamkit import Origin
+    >>> from streamkit import Origin, TextDelta
     >>> delta = TextDelta(origin=Origin(), timestamp=0.0, message_id="m", block_id=0, text="Hi")
     >>> list(text_of(delta))
     ['Hi']
     """
-    if isinstance(event, TextDelta):
+    if isinstance(event, ev.TextDelta):
         return (event.text,)
-    block = dict_or_empty(event.block) if isinstance(event, Content) else {}
+    block = dict_or_empty(event.block) if isinstance(event, ev.Content) else {}
     words = block.get("refusal") if block.get("type") == "refusal" else None
     return (words,) if isinstance(words, str) else ()
 
@@ -134,9 +101,9 @@ class Result(Base, msgspec.Struct, kw_only=True):
     """Every tool that ran, with its result."""
     retrievals: list[Retrieval] = msgspec.field(default_factory=list[Retrieval])
     """Every search, with its documents."""
-    interrupts: list[Interrupt] = msgspec.field(default_factory=list[Interrupt])
+    interrupts: list[ev.Interrupt] = msgspec.field(default_factory=list[ev.Interrupt])
     """The interrupts that the run waits for."""
-    custom: list[Custom] = msgspec.field(default_factory=list[Custom])
+    custom: list[ev.Custom] = msgspec.field(default_factory=list[ev.Custom])
     """The application's own events."""
     text: str = ""
     """The answer: the last text (or refusal) of a model in ``messages``."""
@@ -181,18 +148,18 @@ class MessageFold:
         self._drafts: dict[str, _Draft] = {}
         self._names: dict[str, str] = {}
 
-    def __call__(self, event: Event) -> Iterable[AIMessage | ToolMessage]:
+    def __call__(self, event: ev.Event) -> Iterable[AIMessage | ToolMessage]:
         """Return the message that ``event`` completes, if it does."""
         match event:
-            case TextEnd() | ReasoningEnd() | Content() | Citation() | ToolCallEnd():
+            case ev.TextEnd() | ev.ReasoningEnd() | ev.Content() | ev.Citation() | ev.ToolCallEnd():
                 self._drafts.setdefault(event.message_id, _Draft()).add(event)
-            case MessageStart(message_id=id, name=str(name)):
+            case ev.MessageStart(message_id=id, name=str(name)):
                 self._names[id] = name
-            case MessageEnd(message_id=id):
+            case ev.MessageEnd(message_id=id):
                 draft, speaker = self._drafts.pop(id, _Draft()), self._names.pop(id, None)
                 if event.status != "abandoned":
                     return (_ai_message(event, draft.content(), speaker),)
-            case ToolEnd() | ToolError():
+            case ev.ToolEnd() | ev.ToolError():
                 return (_tool_message(event),)
             case _:
                 pass
@@ -207,23 +174,25 @@ class _Draft:
         self._citations: dict[int, list[Any]] = {}
         self._server_calls: dict[str, int] = {}
 
-    def add(self, event: TextEnd | ReasoningEnd | Content | Citation | ToolCallEnd) -> None:
+    def add(
+        self, event: ev.TextEnd | ev.ReasoningEnd | ev.Content | ev.Citation | ev.ToolCallEnd
+    ) -> None:
         match event:
-            case TextEnd():
+            case ev.TextEnd():
                 self._blocks[event.block_id] = {"type": "text", "text": event.text}
-            case ReasoningEnd():
+            case ev.ReasoningEnd():
                 self._blocks[event.block_id] = _reasoning_block(event)
-            case Content():
+            case ev.Content():
                 self._add_content(event)
-            case Citation():
+            case ev.Citation():
                 self._citations.setdefault(event.block_id, []).append(event.citation)
-            case ToolCallEnd() if event.provider_executed:
+            case ev.ToolCallEnd() if event.provider_executed:
                 self._server_calls[event.tool_call_id] = event.block_id
                 self._blocks[event.block_id] = _server_call_block(event)
-            case ToolCallEnd():
+            case ev.ToolCallEnd():
                 pass  # MessageEnd has all calls of the application
 
-    def _add_content(self, event: Content) -> None:
+    def _add_content(self, event: ev.Content) -> None:
         """Add a block that came whole; it replaces the provider's own call whose id it has."""
         call = self._server_calls.get(dict_or_empty(event.block).get("id", ""))
         if call is not None:
@@ -240,20 +209,20 @@ class _Draft:
         return "".join(it["text"] for it in blocks) if is_text else blocks
 
 
-def _server_call_block(event: ToolCallEnd) -> dict[str, Any]:
+def _server_call_block(event: ev.ToolCallEnd) -> dict[str, Any]:
     # A `ServerToolCall` of langchain-core 1.0 and later.
     call = {"id": event.tool_call_id, "name": event.name, "args": event.args or event.text}
     return {"type": "server_tool_call", **call}
 
 
-def _reasoning_block(event: ReasoningEnd) -> dict[str, Any]:
+def _reasoning_block(event: ev.ReasoningEnd) -> dict[str, Any]:
     block: dict[str, Any] = {"type": "reasoning", "reasoning": event.text}
     if event.signature:  # langchain-core has provider-specific fields under `extras`
         block["extras"] = {"signature": event.signature}
     return block
 
 
-def _ai_message(event: MessageEnd, content: str | list[Any], name: str | None) -> AIMessage:
+def _ai_message(event: ev.MessageEnd, content: str | list[Any], name: str | None) -> AIMessage:
     from langchain_core.messages import AIMessage  # noqa: PLC0415  (half a second to import)
 
     calls = [call for call in event.tool_calls if not call.provider_executed]
@@ -290,10 +259,10 @@ def _usage_metadata(usage: Usage | None) -> Any:
     return {key: value for key, value in metadata.items() if value != {}}
 
 
-def _tool_message(event: ToolEnd | ToolError) -> ToolMessage:
+def _tool_message(event: ev.ToolEnd | ev.ToolError) -> ToolMessage:
     from langchain_core.messages import ToolMessage  # noqa: PLC0415  (as above)
 
-    if isinstance(event, ToolError):
+    if isinstance(event, ev.ToolError):
         content, artifact, status = event.error.message, None, "error"
     else:
         content, artifact, status = _content(event.output), event.artifact, "success"
@@ -332,7 +301,7 @@ class RunFold:
         self._retrievals: dict[str, tuple[Retrieval, float]] = {}
         self._begun: float | None = None
 
-    def feed(self, event: Event) -> None:
+    def feed(self, event: ev.Event) -> None:
         """Add one more event."""
         for message in self._fold(event):
             self._add(event, message, self._inside.pop(_key(event), None))
@@ -352,7 +321,7 @@ class RunFold:
 
     # --- messages
 
-    def _tool_around(self, event: Event) -> str | None:
+    def _tool_around(self, event: ev.Event) -> str | None:
         """Return the call of the tool that a start happens in.
 
         Return ``""`` where it happens in some tool, and the source does not report in which.
@@ -364,88 +333,88 @@ class RunFold:
         inner = (id for id, tool in open_tools if tool.origin.run_id in around)
         return event.origin.tool_call_id or next(inner, "")
 
-    def _add(self, event: Event, message: Any, tool_call_id: str | None) -> None:
+    def _add(self, event: ev.Event, message: Any, tool_call_id: str | None) -> None:
         tool = self._tools.get(tool_call_id or "")
         if tool:
             tool[0].messages.append(message)
         is_side = event.origin.internal or tool_call_id is not None
-        ids = (event.message_id, event.stored_id) if isinstance(event, MessageEnd) else ()
+        ids = (event.message_id, event.stored_id) if isinstance(event, ev.MessageEnd) else ()
         self._messages.add(message, *ids, is_side=is_side, is_hidden=tool is not None)
 
-    def _follow(self, event: Event) -> None:
+    def _follow(self, event: ev.Event) -> None:
         """Record the changes of messages, and of the state that holds them."""
         messages = self._messages
         is_outermost = not event.origin.namespace and event.origin.tool_call_id is None
         match event:
-            case MessageStart() | ToolStart():
+            case ev.MessageStart() | ev.ToolStart():
                 tool_call_id = self._tool_around(event)
                 if tool_call_id is not None:
                     self._inside[_key(event)] = tool_call_id
-            case MessageAdded(message=message) if kind_of(message):
+            case ev.MessageAdded(message=message) if kind_of(message):
                 self._add(event, message, self._tool_around(event))
-            case MessageReplaced():
+            case ev.MessageReplaced():
                 messages.replace(event)
                 self._replace_result(event)
-            case MessageRemoved():
+            case ev.MessageRemoved():
                 messages.remove(event)
-            case RunStart(input=input):
+            case ev.RunStart(input=input):
                 messages.add_input(input)
-            case StateUpdate(values=values) if is_outermost:
+            case ev.StateUpdate(values=values) if is_outermost:
                 messages.add_update(values)
-            case StateSnapshot(values=values) | Checkpoint(values=values) if is_outermost:
+            case ev.StateSnapshot(values=values) | ev.Checkpoint(values=values) if is_outermost:
                 messages.add_state(values)
-            case RunEnd(output=output):
+            case ev.RunEnd(output=output):
                 messages.add_output(output)
             case _:
                 pass
 
     # --- everything else
 
-    def _note(self, event: Event) -> None:  # noqa: C901  (one branch an event)
+    def _note(self, event: ev.Event) -> None:  # noqa: C901  (one branch an event)
         result = self._result
         match event:
-            case TextStart() | ReasoningStart() | ToolCallStart():
+            case ev.TextStart() | ev.ReasoningStart() | ev.ToolCallStart():
                 if result.first_token is None:
                     result.first_token = self._seconds_since(self._begun, event)
-            case MessageEnd(status=status, tool_calls=calls) if status != "abandoned":
+            case ev.MessageEnd(status=status, tool_calls=calls) if status != "abandoned":
                 result.tool_calls.extend(calls)
-            case ToolStart(tool_call_id=id, name=name, input=input):
+            case ev.ToolStart(tool_call_id=id, name=name, input=input):
                 run = ToolRun(tool_call_id=id, name=name, input=input)
                 self._tools[id] = run, event.timestamp
                 result.tools.append(run)
-            case ToolEnd() | ToolError():
+            case ev.ToolEnd() | ev.ToolError():
                 self._end_tool(event)
-            case RetrievalStart(retrieval_id=id, name=name, query=query):
+            case ev.RetrievalStart(retrieval_id=id, name=name, query=query):
                 search = Retrieval(name=name, query=query)
                 self._retrievals[id] = search, event.timestamp
                 result.retrievals.append(search)
-            case RetrievalEnd():
+            case ev.RetrievalEnd():
                 self._end_retrieval(event)
-            case Interrupt():
+            case ev.Interrupt():
                 result.interrupts.append(event)
-            case Custom():
+            case ev.Custom():
                 result.custom.append(event)
-            case RunStart(timestamp=timestamp):
+            case ev.RunStart(timestamp=timestamp):
                 self._begun = timestamp
-            case RunEnd() | RunError():
+            case ev.RunEnd() | ev.RunError():
                 self._end_run(event)
             case _:
                 pass
 
-    def _seconds_since(self, begun: float | None, event: Event) -> float | None:
+    def _seconds_since(self, begun: float | None, event: ev.Event) -> float | None:
         return None if begun is None else event.timestamp - begun
 
-    def _end_tool(self, event: ToolEnd | ToolError) -> None:
+    def _end_tool(self, event: ev.ToolEnd | ev.ToolError) -> None:
         run, begun = self._tools.pop(event.tool_call_id, (None, None))
         if run is None:
             return
         run.seconds = self._seconds_since(begun, event)
-        if isinstance(event, ToolError):
+        if isinstance(event, ev.ToolError):
             run.status, run.error = "failed", event.error
         else:
             run.status, run.output, run.artifact = event.status, event.output, event.artifact
 
-    def _replace_result(self, event: MessageReplaced) -> None:
+    def _replace_result(self, event: ev.MessageReplaced) -> None:
         """Take over the result of a tool as its node put it into the state."""
         runs = (it for it in reversed(self._result.tools) if it.tool_call_id == event.tool_call_id)
         # Ids of calls may repeat in a run: the newest run of the call is meant.
@@ -453,28 +422,28 @@ class RunFold:
         if run:
             run.output = fields_of(event.message).get("content")
 
-    def _end_retrieval(self, event: RetrievalEnd) -> None:
+    def _end_retrieval(self, event: ev.RetrievalEnd) -> None:
         search, begun = self._retrievals.pop(event.retrieval_id, (None, None))
         if search:
             search.seconds = self._seconds_since(begun, event)
             search.status, search.error = event.status, event.error
             search.documents = event.documents
 
-    def _end_run(self, event: RunEnd | RunError) -> None:
+    def _end_run(self, event: ev.RunEnd | ev.RunError) -> None:
         result = self._result
         result.usage, result.usage_by_model = event.usage, event.usage_by_model
         result.seconds = self._seconds_since(self._begun, event)
-        if isinstance(event, RunError):
+        if isinstance(event, ev.RunError):
             result.status, result.error = "failed", event.error
         else:
             result.status, result.output = event.status, event.output
 
 
-def _key(event: Event) -> tuple[str, str]:
+def _key(event: ev.Event) -> tuple[str, str]:
     """Return the key of a message or a tool among all that are open."""
-    if isinstance(event, (MessageStart, MessageEnd)):
+    if isinstance(event, (ev.MessageStart, ev.MessageEnd)):
         return "message", event.message_id
-    return "tool", cast("ToolStart", event).tool_call_id
+    return "tool", cast("ev.ToolStart", event).tool_call_id
 
 
 def _last_text(messages: list[Any]) -> str:

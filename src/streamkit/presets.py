@@ -18,32 +18,12 @@ They are filters like any other and combine with ``&``, ``|`` and ``~``, and wit
 
 from __future__ import annotations
 
+from . import events as ev
 from ._answers import ASKS, HeldAnswer, OptimisticAnswer
 from ._bracket_filter import DECIDED, Filter, of_classes
 from ._fields import dict_or_empty
 from ._protocols import Stage
 from ._secrets import Redactor
-from .events import (
-    Checkpoint,
-    Citation,
-    Content,
-    Custom,
-    Event,
-    Interrupt,
-    MessageAdded,
-    MessageEnd,
-    MessageRemoved,
-    MessageReplaced,
-    MessageStart,
-    ReasoningDelta,
-    RetrievalStart,
-    StateSnapshot,
-    StateUpdate,
-    StepStart,
-    TextDelta,
-    ToolCallDelta,
-    ToolStart,
-)
 from .filters import conversation, only, roles
 from .mapping import PerRun
 
@@ -61,26 +41,29 @@ __all__ = [
     "ui",
 ]
 
-_blocks = only(TextDelta, ReasoningDelta, ToolCallDelta, Content, Citation)
+_blocks = only(ev.TextDelta, ev.ReasoningDelta, ev.ToolCallDelta, ev.Content, ev.Citation)
 _refusals = Filter(
     lambda event, _: (
-        isinstance(event, Content) and dict_or_empty(event.block).get("type") == "refusal"
+        isinstance(event, ev.Content) and dict_or_empty(event.block).get("type") == "refusal"
     ),
     "refusals",
-    asks=frozenset({Content}),
+    asks=frozenset({ev.Content}),
 )
 
 
-tokens: Filter = ((only(TextDelta) | _refusals) & roles("assistant") & conversation).named("tokens")
+tokens: Filter = ((only(ev.TextDelta) | _refusals) & roles("assistant") & conversation).named(
+    "tokens"
+)
 """The assistant's text as it is written (a refusal is a `Content`), without that of models which
 tools call or which upstream hides."""
 
-tools: Filter = only(ToolStart, ToolCallDelta).named("tools")
+tools: Filter = only(ev.ToolStart, ev.ToolCallDelta).named("tools")
 """The calls that models write, and the tools that run."""
 
 chat: Filter = (
-    (only(MessageStart, ToolStart, MessageReplaced, MessageRemoved) | _blocks) & conversation
-    | only(Interrupt)
+    (only(ev.MessageStart, ev.ToolStart, ev.MessageReplaced, ev.MessageRemoved) | _blocks)
+    & conversation
+    | only(ev.Interrupt)
 ).named("chat")
 """The parts of a conversation: messages with all their blocks, tools that run, interrupts.
 
@@ -88,30 +71,35 @@ Usage is at the end of each message and of the run. What tools do inside is left
 models that upstream hides.
 """
 
-lifecycle: Filter = of_classes(StepStart, MessageStart, ToolStart, RetrievalStart, Interrupt).named(
-    "lifecycle"
-)
+lifecycle: Filter = of_classes(
+    ev.StepStart, ev.MessageStart, ev.ToolStart, ev.RetrievalStart, ev.Interrupt
+).named("lifecycle")
 """Starts and ends: steps, messages, tools, retrievals, and the pauses between; no content."""
 
 state: Filter = only(
-    StateUpdate, StateSnapshot, Checkpoint, MessageAdded, MessageReplaced, MessageRemoved
+    ev.StateUpdate,
+    ev.StateSnapshot,
+    ev.Checkpoint,
+    ev.MessageAdded,
+    ev.MessageReplaced,
+    ev.MessageRemoved,
 ).named("state")
 """The changes of a graph's state."""
 
-sources: Filter = only(RetrievalStart, Citation).named("sources")
+sources: Filter = only(ev.RetrievalStart, ev.Citation).named("sources")
 """The sources of an answer: retrievals with their documents, and citations with their text."""
 
 debug: Filter = of_classes(*DECIDED).named("debug")
 """Everything."""
 
-final: Filter = (only(MessageEnd) & conversation).named("final")
+final: Filter = (only(ev.MessageEnd) & conversation).named("final")
 """Finished messages only: ``message.end`` has the whole text, the calls and the usage."""
 
 
-answer: PerRun[Event, Event] = PerRun(HeldAnswer, "answer", ASKS)
+answer: PerRun[ev.Event, ev.Event] = PerRun(HeldAnswer, "answer", ASKS)
 """The answer: messages of the conversation that call no tool, each held until that is certain."""
 
-optimistic_answer: PerRun[Event, Event] = PerRun(OptimisticAnswer, "optimistic_answer", ASKS)
+optimistic_answer: PerRun[ev.Event, ev.Event] = PerRun(OptimisticAnswer, "optimistic_answer", ASKS)
 """The answer as it is written; a message that turns out to call a tool is taken back: it ends
 ``abandoned``, and readers drop its text."""
 
@@ -119,19 +107,19 @@ optimistic_answer: PerRun[Event, Event] = PerRun(OptimisticAnswer, "optimistic_a
 # --- for a frontend
 
 _node_steps = Filter(
-    lambda event, _: isinstance(event, StepStart) and event.kind == "node",
+    lambda event, _: isinstance(event, ev.StepStart) and event.kind == "node",
     "node steps",
-    asks=frozenset({StepStart}),
+    asks=frozenset({ev.StepStart}),
 )
-_shown = chat | only(RetrievalStart, Custom) | _node_steps
+_shown = chat | only(ev.RetrievalStart, ev.Custom) | _node_steps
 
 
-def _ui() -> Stage[Event, Event]:
+def _ui() -> Stage[ev.Event, ev.Event]:
     keep, redact = _shown.stage(), Redactor(outputs=False)
     return lambda event: [redact(kept) for kept in keep(event)]
 
 
-ui: PerRun[Event, Event] = PerRun(_ui, "ui", _shown.asks)
+ui: PerRun[ev.Event, ev.Event] = PerRun(_ui, "ui", _shown.asks)
 """The events that a frontend may see: `chat`, retrievals, custom events and nodes, redacted.
 
 There are no inputs and outputs of runs and nodes (prompts, state), no upstream metadata, of

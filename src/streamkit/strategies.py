@@ -16,19 +16,9 @@ from typing import Any, TypeVar, get_args
 import msgspec
 from langchain_core.messages import AIMessageChunk
 
+from . import events as ev
 from ._drive import normalize
 from ._extras import extra
-from .events import (
-    Custom,
-    Event,
-    RunEnd,
-    RunStart,
-    StateUpdate,
-    StepEnd,
-    StepStart,
-    ToolEnd,
-    ToolStart,
-)
 from .values import ErrorInfo, Origin, ToolCall, Usage
 
 with extra("testing", "streamkit.strategies"):
@@ -106,7 +96,7 @@ _BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     tuple[Any, ...]: st.lists(_JSON, max_size=3).map(tuple),
     tuple[ToolCall, ...]: st.lists(_CALL, max_size=2).map(tuple),
 }
-_CLASSES: tuple[type[Any], ...] = get_args(Event)
+_CLASSES: tuple[type[Any], ...] = get_args(ev.Event)
 
 
 def _values_of(type: Any) -> st.SearchStrategy[Any]:
@@ -131,7 +121,7 @@ def events_of(cls: type[E]) -> st.SearchStrategy[E]:
     ).map(lambda given: cls(**given))
 
 
-def events() -> st.SearchStrategy[Event]:
+def events() -> st.SearchStrategy[ev.Event]:
     """Return any event of any class, with payloads of JSON data: for encoders and decoders.
 
     Such events make no grammatical stream: for one, use `runs`.
@@ -202,7 +192,7 @@ def _last(content: str, **fields: Any) -> AIMessageChunk:
 
 
 @st.composite
-def runs(draw: st.DrawFn) -> list[Event]:
+def runs(draw: st.DrawFn) -> list[ev.Event]:
     """Return a whole run that keeps the grammar: nodes, one after the other or in parallel.
 
     Each node has models and tools of its own, and writes to the state.
@@ -210,9 +200,9 @@ def runs(draw: st.DrawFn) -> list[Event]:
     clock = float(draw(st.integers(0, 10**9)))
     root = Origin(run_id="run", name="graph")
     lanes = [_node(draw, number) for number in range(draw(st.integers(0, 3)))]
-    start = RunStart(origin=root, timestamp=clock, run_id="run", input=draw(_JSON))
-    end = RunEnd(origin=root, timestamp=clock, status="completed", output=draw(_JSON))
-    inner: list[Event] = []
+    start = ev.RunStart(origin=root, timestamp=clock, run_id="run", input=draw(_JSON))
+    end = ev.RunEnd(origin=root, timestamp=clock, status="completed", output=draw(_JSON))
+    inner: list[ev.Event] = []
     while any(lanes):
         lane = draw(st.sampled_from([it for it in lanes if it]))
         inner.append(lane.pop(0))
@@ -220,13 +210,13 @@ def runs(draw: st.DrawFn) -> list[Event]:
     return [msgspec.structs.replace(it, timestamp=clock + n / 8) for n, it in enumerate(whole)]
 
 
-def _node(draw: st.DrawFn, number: int) -> list[Event]:
+def _node(draw: st.DrawFn, number: int) -> list[ev.Event]:
     at: dict[str, Any] = {
         "origin": Origin(run_id=f"node-{number}", parent_ids=("run",), node=f"node{number}"),
         "timestamp": 0.0,
     }
     step: dict[str, Any] = {**at, "step_id": f"node-{number}", "kind": "node"}
-    parts: list[Event] = []
+    parts: list[ev.Event] = []
     for index, kind in enumerate(draw(st.lists(st.sampled_from(["model", "tool", "custom"])))):
         match kind:
             case "model":
@@ -236,13 +226,15 @@ def _node(draw: st.DrawFn, number: int) -> list[Event]:
                 parts += [
                     msgspec.structs.replace(event, origin=origin)
                     for event in answer
-                    if not isinstance(event, (RunStart, RunEnd))
+                    if not isinstance(event, (ev.RunStart, ev.RunEnd))
                 ]
             case "tool":
                 tool: dict[str, Any] = {**at, "tool_call_id": f"call-{number}-{index}"}
-                parts.append(ToolStart(**tool, name="tool", input=draw(_OBJECT)))
-                parts.append(ToolEnd(**tool, name="tool", status="completed", output=draw(_JSON)))
+                parts.append(ev.ToolStart(**tool, name="tool", input=draw(_OBJECT)))
+                parts.append(
+                    ev.ToolEnd(**tool, name="tool", status="completed", output=draw(_JSON))
+                )
             case _:
-                parts.append(Custom(**at, data=draw(_JSON)))
-    written = StateUpdate(**at, node=f"node{number}", values=draw(_OBJECT))
-    return [StepStart(**step), *parts, written, StepEnd(**step, status="completed")]
+                parts.append(ev.Custom(**at, data=draw(_JSON)))
+    written = ev.StateUpdate(**at, node=f"node{number}", values=draw(_OBJECT))
+    return [ev.StepStart(**step), *parts, written, ev.StepEnd(**step, status="completed")]

@@ -13,38 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import cast, get_args
 
+from . import events as ev
 from ._fields import shown
 from ._scripted_model import Call, Reply, Script, ScriptedChatModel
 from .errors import UsageError
-from .events import (
-    Citation,
-    Content,
-    Event,
-    Interrupt,
-    MessageEnd,
-    MessageStart,
-    ReasoningDelta,
-    ReasoningEnd,
-    ReasoningStart,
-    RetrievalEnd,
-    RetrievalStart,
-    RunEnd,
-    RunError,
-    RunStart,
-    StepDelta,
-    StepEnd,
-    StepStart,
-    TextDelta,
-    TextEnd,
-    TextStart,
-    ToolCallDelta,
-    ToolCallEnd,
-    ToolCallStart,
-    ToolDelta,
-    ToolEnd,
-    ToolError,
-    ToolStart,
-)
 from .values import Origin
 
 __all__ = [
@@ -62,7 +34,7 @@ class GrammarError(AssertionError):
     """A stream broke the grammar; the message says where and how."""
 
 
-def check_stream(events: Iterable[Event], *, filtered: bool = False) -> None:
+def check_stream(events: Iterable[ev.Event], *, filtered: bool = False) -> None:
     """Check a whole stream against the grammar: one `GrammarError` for the first rule broken.
 
     Behind a filter, ``filtered=True`` lets a message's end have the text of blocks that were
@@ -81,7 +53,7 @@ def check_stream(events: Iterable[Event], *, filtered: bool = False) -> None:
         )
     checker = GrammarChecker(filtered=filtered)
     for event in events:
-        if not isinstance(event, get_args(Event)):
+        if not isinstance(event, get_args(ev.Event)):
             raise UsageError(
                 f"got a {type(event).__name__}, not an event of ours; "
                 f"write check_stream(normalize(stream))"
@@ -114,10 +86,10 @@ class GrammarChecker:
         self._messages: dict[str, _OpenMessage] = {}
         self._interrupts: set[str] = set()
 
-    def __call__(self, event: Event) -> Iterable[Event]:
+    def __call__(self, event: ev.Event) -> Iterable[ev.Event]:
         """Check one more event, and give it back."""
         self._require(not self._ended, event, "comes after the end of the run")
-        is_first = isinstance(event, RunStart)
+        is_first = isinstance(event, ev.RunStart)
         self._require(is_first == (self._count == 0), event, "run.start comes first, and once")
         self._count += 1
         self._check(event)
@@ -128,43 +100,43 @@ class GrammarChecker:
         if not self._ended:
             raise GrammarError(f"after {self._count} events the run has not ended")
 
-    def _require(self, holds: bool, event: Event, rule: str) -> None:
+    def _require(self, holds: bool, event: ev.Event, rule: str) -> None:
         if not holds:
             raise GrammarError(
                 f"event {self._count} breaks the grammar: {rule}: {shown(event, 300)}"
             )
 
-    def _check(self, event: Event) -> None:  # noqa: C901, PLR0912  (the grammar, rule by rule)
+    def _check(self, event: ev.Event) -> None:  # noqa: C901, PLR0912  (the grammar, rule by rule)
         match event:
-            case RunEnd() | RunError():
+            case ev.RunEnd() | ev.RunError():
                 self._require(not self._open, event, f"still open: {sorted(self._open)}")
                 self._ended = True
-            case StepStart(step_id=id):
+            case ev.StepStart(step_id=id):
                 self._opens(event, ("step", id))
-            case StepDelta(step_id=id):
+            case ev.StepDelta(step_id=id):
                 is_open = id is None or ("step", id) in self._open
                 self._require(is_open, event, "the step is not open")
-            case StepEnd(step_id=id):
+            case ev.StepEnd(step_id=id):
                 self._closes(event, ("step", id))
                 inside = [key for key, origin in self._open.items() if _is_inside(origin, id)]
                 self._require(not inside, event, f"still open inside: {inside}")
-            case MessageStart(message_id=id):
+            case ev.MessageStart(message_id=id):
                 self._opens(event, ("message", id))
                 self._messages[id] = _OpenMessage(event.origin)
-            case MessageEnd(message_id=id):
+            case ev.MessageEnd(message_id=id):
                 self._check_message_end(event)
                 self._closes(event, ("message", id))
-            case ToolStart(tool_call_id=id):
+            case ev.ToolStart(tool_call_id=id):
                 self._opens(event, ("tool", id))
-            case ToolDelta(tool_call_id=id):
+            case ev.ToolDelta(tool_call_id=id):
                 self._require(("tool", id) in self._open, event, "the tool is not open")
-            case ToolEnd(tool_call_id=id) | ToolError(tool_call_id=id):
+            case ev.ToolEnd(tool_call_id=id) | ev.ToolError(tool_call_id=id):
                 self._closes(event, ("tool", id))
-            case RetrievalStart(retrieval_id=id):
+            case ev.RetrievalStart(retrieval_id=id):
                 self._opens(event, ("retrieval", id))
-            case RetrievalEnd(retrieval_id=id):
+            case ev.RetrievalEnd(retrieval_id=id):
                 self._closes(event, ("retrieval", id))
-            case Interrupt(interrupt_id=id):
+            case ev.Interrupt(interrupt_id=id):
                 self._require(id not in self._interrupts, event, "shown before")
                 self._interrupts.add(id)
             case _ if hasattr(event, "block_id"):
@@ -172,63 +144,67 @@ class GrammarChecker:
             case _:
                 pass
 
-    def _opens(self, event: Event, key: tuple[str, str]) -> None:
+    def _opens(self, event: ev.Event, key: tuple[str, str]) -> None:
         self._require(key not in self._open, event, f"{key} is open already")
         self._open[key] = event.origin
 
-    def _closes(self, event: Event, key: tuple[str, str]) -> None:
+    def _closes(self, event: ev.Event, key: tuple[str, str]) -> None:
         self._require(key in self._open, event, f"{key} is not open")
         del self._open[key]
 
     # --- the parts of a message
 
-    def _check_part(self, event: Event) -> None:
-        message_id = cast("TextDelta", event).message_id
+    def _check_part(self, event: ev.Event) -> None:
+        message_id = cast("ev.TextDelta", event).message_id
         message = self._messages.get(message_id)
         if message is None:
             raise GrammarError(f"event {self._count}: message {message_id!r} is not open")
         match event:
-            case TextStart(block_id=id) | ReasoningStart(block_id=id) | ToolCallStart(block_id=id):
+            case (
+                ev.TextStart(block_id=id)
+                | ev.ReasoningStart(block_id=id)
+                | ev.ToolCallStart(block_id=id)
+            ):
                 self._opens_block(event, message, id)
-            case TextDelta(block_id=id, text=text) | ReasoningDelta(block_id=id, text=text):
+            case ev.TextDelta(block_id=id, text=text) | ev.ReasoningDelta(block_id=id, text=text):
                 self._adds(event, message, id, text)
-            case ToolCallDelta(block_id=id, args=text):
+            case ev.ToolCallDelta(block_id=id, args=text):
                 self._adds(event, message, id, text)
-            case TextEnd(block_id=id, text=text):
+            case ev.TextEnd(block_id=id, text=text):
                 self._closes_block(event, message, id, text)
                 message.text.append(text)
-            case ReasoningEnd(block_id=id, text=text):
+            case ev.ReasoningEnd(block_id=id, text=text):
                 self._closes_block(event, message, id, text)
-            case ToolCallEnd(block_id=id, text=text):
+            case ev.ToolCallEnd(block_id=id, text=text):
                 self._closes_block(event, message, id, text)
                 is_sound = (event.args is None) == (event.error is not None)
                 self._require(is_sound, event, "a call has either args or an error")
-            case Content(block_id=id):
+            case ev.Content(block_id=id):
                 self._require(id not in message.blocks, event, "the block exists already")
                 message.blocks[id] = type(event)
-            case Citation(block_id=id):
+            case ev.Citation(block_id=id):
                 self._require(id in message.blocks, event, "it cites from no block")
             case _:
                 pass
 
-    def _opens_block(self, event: Event, message: _OpenMessage, id: int) -> None:
+    def _opens_block(self, event: ev.Event, message: _OpenMessage, id: int) -> None:
         self._require(id not in message.blocks, event, "the block exists already")
         message.blocks[id] = type(event)
         message.parts[id] = []
-        if isinstance(event, ToolCallStart):
+        if isinstance(event, ev.ToolCallStart):
             message.calls.append(event.tool_call_id)
 
-    def _adds(self, event: Event, message: _OpenMessage, id: int, text: str) -> None:
+    def _adds(self, event: ev.Event, message: _OpenMessage, id: int, text: str) -> None:
         self._require(id in message.parts, event, "the block is not open")
         self._require(bool(text), event, "an empty delta")
         message.parts[id].append(text)
 
-    def _closes_block(self, event: Event, message: _OpenMessage, id: int, text: str) -> None:
+    def _closes_block(self, event: ev.Event, message: _OpenMessage, id: int, text: str) -> None:
         self._require(id in message.parts, event, "the block is not open")
         joined = "".join(message.parts.pop(id))
         self._require(joined == text, event, f"its deltas joined are {joined!r}")
 
-    def _check_message_end(self, event: MessageEnd) -> None:
+    def _check_message_end(self, event: ev.MessageEnd) -> None:
         message = self._messages.pop(event.message_id, None)
         if message is None:
             raise GrammarError(f"event {self._count}: message {event.message_id!r} is not open")

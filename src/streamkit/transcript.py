@@ -22,46 +22,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias, cast
 
+from . import events as ev
 from ._brief import brief, path, quote, tokens
 from ._printable import escape
-from .events import (
-    BatchItem,
-    Checkpoint,
-    Citation,
-    Content,
-    Custom,
-    Event,
-    Interrupt,
-    MessageAdded,
-    MessageEnd,
-    MessageRemoved,
-    MessageReplaced,
-    MessageStart,
-    ReasoningDelta,
-    ReasoningEnd,
-    ReasoningStart,
-    RetrievalEnd,
-    RetrievalStart,
-    RunEnd,
-    RunError,
-    RunStart,
-    StateSnapshot,
-    StateUpdate,
-    StepDelta,
-    StepEnd,
-    StepStart,
-    TextDelta,
-    TextEnd,
-    TextStart,
-    ToolCallDelta,
-    ToolCallEnd,
-    ToolCallStart,
-    ToolDelta,
-    ToolEnd,
-    ToolError,
-    ToolStart,
-    Unrecognized,
-)
 from .values import ErrorInfo, Origin
 
 __all__ = ["Transcript", "describe", "transcript"]
@@ -71,10 +34,10 @@ _RANDOM_ID = re.compile(rf"(?:(?:lc_)?run-{{1,2}})?{_UUID}|(?<![0-9a-z])[0-9a-f]
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
-def describe(event: Event) -> str:
+def describe(event: ev.Event) -> str:
     """Return one event as a line. Ids are numbered from 1: for a whole stream use `Transcript`.
 
-    >>> from streamkit import Origin
+    >>> from streamkit import Origin, TextDelta
     >>> delta = TextDelta(origin=Origin(), timestamp=0.0, message_id="m", block_id=0, text="Hi")
     >>> describe(delta)
     'text.delta m1/0 "Hi"'
@@ -82,7 +45,7 @@ def describe(event: Event) -> str:
     return Transcript().line(event)
 
 
-def transcript(events: Iterable[Event]) -> list[str]:
+def transcript(events: Iterable[ev.Event]) -> list[str]:
     r"""Return a whole stream as lines.
 
     >>> from streamkit import normalize
@@ -111,11 +74,11 @@ class Transcript:
     def __init__(self) -> None:
         self._numbers: dict[str, dict[str, int]] = {}
 
-    def __call__(self, event: Event) -> Iterable[str]:
+    def __call__(self, event: ev.Event) -> Iterable[str]:
         """Return the line of ``event``."""
         return (self.line(event),)
 
-    def line(self, event: Event) -> str:
+    def line(self, event: ev.Event) -> str:
         """Return the line of ``event``."""
         parts_of = _PARTS_OF.get(type(event))
         parts = parts_of(event, self) if parts_of else ()
@@ -151,29 +114,29 @@ Parts: TypeAlias = Iterable[str]
 # --- the run and its steps
 
 
-def _run_start(event: RunStart, ids: Transcript) -> Parts:
+def _run_start(event: ev.RunStart, ids: Transcript) -> Parts:
     return (ids.payload(event.input),)
 
 
-def _run_end(event: RunEnd, _ids: Transcript) -> Parts:
+def _run_end(event: ev.RunEnd, _ids: Transcript) -> Parts:
     return event.status, tokens(event.usage)
 
 
-def _run_error(event: RunError, ids: Transcript) -> Parts:
+def _run_error(event: ev.RunError, ids: Transcript) -> Parts:
     return _error(event.error, ids), tokens(event.usage)
 
 
-def _step_start(event: StepStart, ids: Transcript) -> Parts:
+def _step_start(event: ev.StepStart, ids: Transcript) -> Parts:
     name = event.origin.name or ""
     return ids.number("s", event.step_id), event.kind, name, _at(event.origin, name)
 
 
-def _step_delta(event: StepDelta, ids: Transcript) -> Parts:
+def _step_delta(event: ev.StepDelta, ids: Transcript) -> Parts:
     sign = {True: "=", False: "+", None: "?"}[event.cumulative]
     return ids.number("s", event.step_id), sign, ids.payload(event.value) or "null"
 
 
-def _step_end(event: StepEnd, ids: Transcript) -> Parts:
+def _step_end(event: ev.StepEnd, ids: Transcript) -> Parts:
     step = ids.number("s", event.step_id)
     return step, event.origin.name or "", event.status, _error(event.error, ids)
 
@@ -181,28 +144,28 @@ def _step_end(event: StepEnd, ids: Transcript) -> Parts:
 # --- messages
 
 
-def _message_start(event: MessageStart, ids: Transcript) -> Parts:
+def _message_start(event: ev.MessageStart, ids: Transcript) -> Parts:
     role = "" if event.role == "assistant" else event.role
     return ids.number("m", event.message_id), role, event.model or "", _at(event.origin)
 
 
-def _message_end(event: MessageEnd, ids: Transcript) -> Parts:
+def _message_end(event: ev.MessageEnd, ids: Transcript) -> Parts:
     message = ids.number("m", event.message_id)
     return message, event.status, event.finish_reason or "", tokens(event.usage)
 
 
 AnyPart: TypeAlias = (
-    TextStart
-    | TextDelta
-    | TextEnd
-    | ReasoningStart
-    | ReasoningDelta
-    | ReasoningEnd
-    | ToolCallStart
-    | ToolCallDelta
-    | ToolCallEnd
-    | Content
-    | Citation
+    ev.TextStart
+    | ev.TextDelta
+    | ev.TextEnd
+    | ev.ReasoningStart
+    | ev.ReasoningDelta
+    | ev.ReasoningEnd
+    | ev.ToolCallStart
+    | ev.ToolCallDelta
+    | ev.ToolCallEnd
+    | ev.Content
+    | ev.Citation
 )
 
 
@@ -210,28 +173,28 @@ def _block(event: AnyPart, ids: Transcript) -> str:
     return f"{ids.number('m', event.message_id)}/{event.block_id}"
 
 
-def _part_start(event: TextStart | ReasoningStart, ids: Transcript) -> Parts:
+def _part_start(event: ev.TextStart | ev.ReasoningStart, ids: Transcript) -> Parts:
     return (_block(event, ids),)
 
 
-def _part_text(event: TextDelta | TextEnd | ReasoningDelta, ids: Transcript) -> Parts:
+def _part_text(event: ev.TextDelta | ev.TextEnd | ev.ReasoningDelta, ids: Transcript) -> Parts:
     return _block(event, ids), quote(event.text)
 
 
-def _reasoning_end(event: ReasoningEnd, ids: Transcript) -> Parts:
+def _reasoning_end(event: ev.ReasoningEnd, ids: Transcript) -> Parts:
     signed, redacted = "signed" * bool(event.signature), "redacted" * event.redacted
     return _block(event, ids), quote(event.text), signed, redacted
 
 
-def _call_start(event: ToolCallStart, ids: Transcript) -> Parts:
+def _call_start(event: ev.ToolCallStart, ids: Transcript) -> Parts:
     return _block(event, ids), ids.call(event.tool_call_id), event.name, _by(event)
 
 
-def _call_delta(event: ToolCallDelta, ids: Transcript) -> Parts:
+def _call_delta(event: ev.ToolCallDelta, ids: Transcript) -> Parts:
     return _block(event, ids), ids.call(event.tool_call_id), quote(event.args)
 
 
-def _call_end(event: ToolCallEnd, ids: Transcript) -> Parts:
+def _call_end(event: ev.ToolCallEnd, ids: Transcript) -> Parts:
     if event.error is None:
         args = brief(event.args)
     else:
@@ -239,46 +202,46 @@ def _call_end(event: ToolCallEnd, ids: Transcript) -> Parts:
     return _block(event, ids), ids.call(event.tool_call_id), event.name, args, _by(event)
 
 
-def _by(event: ToolCallStart | ToolCallEnd) -> str:
+def _by(event: ev.ToolCallStart | ev.ToolCallEnd) -> str:
     return "by the provider" * event.provider_executed
 
 
-def _content(event: Content, ids: Transcript) -> Parts:
+def _content(event: ev.Content, ids: Transcript) -> Parts:
     return _block(event, ids), ids.payload(event.block)
 
 
-def _citation(event: Citation, ids: Transcript) -> Parts:
+def _citation(event: ev.Citation, ids: Transcript) -> Parts:
     return _block(event, ids), ids.payload(event.citation)
 
 
 # --- tools and retrievers
 
 
-def _tool_start(event: ToolStart, ids: Transcript) -> Parts:
+def _tool_start(event: ev.ToolStart, ids: Transcript) -> Parts:
     given = ids.payload(event.input)
     return ids.call(event.tool_call_id), event.name, given, _at(event.origin)
 
 
-def _tool_delta(event: ToolDelta, ids: Transcript) -> Parts:
+def _tool_delta(event: ev.ToolDelta, ids: Transcript) -> Parts:
     return ids.call(event.tool_call_id), ids.payload(event.delta)
 
 
-def _tool_end(event: ToolEnd, ids: Transcript) -> Parts:
+def _tool_end(event: ev.ToolEnd, ids: Transcript) -> Parts:
     call, artifact = ids.call(event.tool_call_id), ids.payload(event.artifact)
     kept = f"artifact {artifact}" if artifact else ""
     return call, event.name, event.status, ids.payload(event.output), kept
 
 
-def _tool_error(event: ToolError, ids: Transcript) -> Parts:
+def _tool_error(event: ev.ToolError, ids: Transcript) -> Parts:
     return ids.call(event.tool_call_id), event.name, _error(event.error, ids)
 
 
-def _retrieval_start(event: RetrievalStart, ids: Transcript) -> Parts:
+def _retrieval_start(event: ev.RetrievalStart, ids: Transcript) -> Parts:
     search, query = ids.number("r", event.retrieval_id), ids.payload(event.query)
     return search, event.name, query, _at(event.origin)
 
 
-def _retrieval_end(event: RetrievalEnd, ids: Transcript) -> Parts:
+def _retrieval_end(event: ev.RetrievalEnd, ids: Transcript) -> Parts:
     search, count = ids.number("r", event.retrieval_id), len(event.documents)
     found = f"{count} document{'s' * (count != 1)}"
     return search, event.name, event.status, found, _error(event.error, ids)
@@ -287,15 +250,15 @@ def _retrieval_end(event: RetrievalEnd, ids: Transcript) -> Parts:
 # --- the graph and the application
 
 
-def _state_update(event: StateUpdate, ids: Transcript) -> Parts:
+def _state_update(event: ev.StateUpdate, ids: Transcript) -> Parts:
     return event.node, ids.payload(event.values), _at(event.origin, event.node)
 
 
-def _state_snapshot(event: StateSnapshot, ids: Transcript) -> Parts:
+def _state_snapshot(event: ev.StateSnapshot, ids: Transcript) -> Parts:
     return ids.payload(event.values), _at(event.origin)
 
 
-def _checkpoint(event: Checkpoint, ids: Transcript) -> Parts:
+def _checkpoint(event: ev.Checkpoint, ids: Transcript) -> Parts:
     metadata = cast("Mapping[str, Any]", event.metadata or {})
     source, step = metadata.get("source", ""), metadata.get("step")
     at_step = "" if step is None else f"step {step}"
@@ -303,32 +266,32 @@ def _checkpoint(event: Checkpoint, ids: Transcript) -> Parts:
     return str(source), at_step, following, ids.payload(event.values), _at(event.origin)
 
 
-def _interrupt(event: Interrupt, ids: Transcript) -> Parts:
+def _interrupt(event: ev.Interrupt, ids: Transcript) -> Parts:
     static, call = "static" * event.static, ids.call(event.tool_call_id)
     return static, ids.payload(event.value), call, _at(event.origin)
 
 
-def _message_added(event: MessageAdded, ids: Transcript) -> Parts:
+def _message_added(event: ev.MessageAdded, ids: Transcript) -> Parts:
     return ids.payload(event.message), _at(event.origin)
 
 
-def _message_replaced(event: MessageReplaced, ids: Transcript) -> Parts:
+def _message_replaced(event: ev.MessageReplaced, ids: Transcript) -> Parts:
     return ids.number("m", event.message_id), ids.payload(event.message), _at(event.origin)
 
 
-def _message_removed(event: MessageRemoved, ids: Transcript) -> Parts:
+def _message_removed(event: ev.MessageRemoved, ids: Transcript) -> Parts:
     return ids.number("m", event.message_id), _at(event.origin)
 
 
-def _custom(event: Custom, ids: Transcript) -> Parts:
+def _custom(event: ev.Custom, ids: Transcript) -> Parts:
     return event.name or "", ids.payload(event.data), _at(event.origin)
 
 
-def _batch_item(event: BatchItem, ids: Transcript) -> Parts:
+def _batch_item(event: ev.BatchItem, ids: Transcript) -> Parts:
     return str(event.index), ids.payload(event.output), _error(event.error, ids)
 
 
-def _unrecognized(event: Unrecognized, ids: Transcript) -> Parts:
+def _unrecognized(event: ev.Unrecognized, ids: Transcript) -> Parts:
     return quote(ids.stable(event.reason)), ids.payload(event.raw)
 
 
@@ -345,39 +308,39 @@ def _at(origin: Origin, own_name: str = "") -> str:
 
 
 _PARTS_OF: dict[type[Any], Callable[[Any, Transcript], Parts]] = {
-    RunStart: _run_start,
-    RunEnd: _run_end,
-    RunError: _run_error,
-    StepStart: _step_start,
-    StepDelta: _step_delta,
-    StepEnd: _step_end,
-    MessageStart: _message_start,
-    TextStart: _part_start,
-    TextDelta: _part_text,
-    TextEnd: _part_text,
-    ReasoningStart: _part_start,
-    ReasoningDelta: _part_text,
-    ReasoningEnd: _reasoning_end,
-    ToolCallStart: _call_start,
-    ToolCallDelta: _call_delta,
-    ToolCallEnd: _call_end,
-    Content: _content,
-    Citation: _citation,
-    MessageEnd: _message_end,
-    ToolStart: _tool_start,
-    ToolDelta: _tool_delta,
-    ToolEnd: _tool_end,
-    ToolError: _tool_error,
-    RetrievalStart: _retrieval_start,
-    RetrievalEnd: _retrieval_end,
-    StateUpdate: _state_update,
-    StateSnapshot: _state_snapshot,
-    Checkpoint: _checkpoint,
-    Interrupt: _interrupt,
-    MessageAdded: _message_added,
-    MessageReplaced: _message_replaced,
-    MessageRemoved: _message_removed,
-    Custom: _custom,
-    BatchItem: _batch_item,
-    Unrecognized: _unrecognized,
+    ev.RunStart: _run_start,
+    ev.RunEnd: _run_end,
+    ev.RunError: _run_error,
+    ev.StepStart: _step_start,
+    ev.StepDelta: _step_delta,
+    ev.StepEnd: _step_end,
+    ev.MessageStart: _message_start,
+    ev.TextStart: _part_start,
+    ev.TextDelta: _part_text,
+    ev.TextEnd: _part_text,
+    ev.ReasoningStart: _part_start,
+    ev.ReasoningDelta: _part_text,
+    ev.ReasoningEnd: _reasoning_end,
+    ev.ToolCallStart: _call_start,
+    ev.ToolCallDelta: _call_delta,
+    ev.ToolCallEnd: _call_end,
+    ev.Content: _content,
+    ev.Citation: _citation,
+    ev.MessageEnd: _message_end,
+    ev.ToolStart: _tool_start,
+    ev.ToolDelta: _tool_delta,
+    ev.ToolEnd: _tool_end,
+    ev.ToolError: _tool_error,
+    ev.RetrievalStart: _retrieval_start,
+    ev.RetrievalEnd: _retrieval_end,
+    ev.StateUpdate: _state_update,
+    ev.StateSnapshot: _state_snapshot,
+    ev.Checkpoint: _checkpoint,
+    ev.Interrupt: _interrupt,
+    ev.MessageAdded: _message_added,
+    ev.MessageReplaced: _message_replaced,
+    ev.MessageRemoved: _message_removed,
+    ev.Custom: _custom,
+    ev.BatchItem: _batch_item,
+    ev.Unrecognized: _unrecognized,
 }

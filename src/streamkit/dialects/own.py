@@ -13,39 +13,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, get_args
 
+from .. import events as ev
 from .._core.results import error_info
 from .._protocols import RunOver
 from ..errors import MalformedItem, RunFailed
-from ..events import (
-    Event,
-    MessageEnd,
-    MessageStart,
-    ReasoningDelta,
-    ReasoningEnd,
-    ReasoningStart,
-    RetrievalEnd,
-    RetrievalStart,
-    RunEnd,
-    RunError,
-    RunStart,
-    StepEnd,
-    StepStart,
-    TextDelta,
-    TextEnd,
-    TextStart,
-    ToolCallDelta,
-    ToolCallEnd,
-    ToolCallStart,
-    ToolEnd,
-    ToolError,
-    ToolStart,
-    Unrecognized,
-)
 from ..values import ErrorInfo, Origin, Status, ToolCall, Usage
 
 __all__ = ["OwnReader", "is_own"]
 
-_EVENTS: tuple[type[Event], ...] = get_args(Event)
+_EVENTS: tuple[type[ev.Event], ...] = get_args(ev.Event)
 _CUT = "the stream stopped before the arguments were complete"
 
 Key = tuple[object, ...]
@@ -62,42 +38,42 @@ class OwnReader:
     def __init__(self, *, clock: Callable[[], float], strict: bool = False) -> None:
         self._clock = clock
         self._strict = strict
-        self._open: dict[Key, Event] = {}
+        self._open: dict[Key, ev.Event] = {}
         self._pieces: dict[Key, list[str]] = {}
         self._texts: dict[str, list[str]] = {}
         self._calls: dict[str, list[ToolCall]] = {}
         self._usage: dict[str, Usage] = {}
-        self._last: Event | None = None
+        self._last: ev.Event | None = None
         self._ended = False
-        self._error: RunError | None = None
+        self._error: ev.RunError | None = None
         self._readers = self._table()
 
     def _table(self) -> dict[type, Callable[[Any], None]]:
         return {
-            RunStart: self._run_start,
-            RunEnd: self._run_end,
-            RunError: self._run_error,
-            StepStart: lambda it: self._begin(("step", it.step_id), it),
-            StepEnd: lambda it: self._end(("step", it.step_id)),
-            MessageStart: lambda it: self._begin(("message", it.message_id), it),
-            MessageEnd: self._message_end,
-            TextStart: self._block_start,
-            ReasoningStart: self._block_start,
-            ToolCallStart: self._block_start,
-            TextDelta: lambda it: self._add(it, it.text),
-            ReasoningDelta: lambda it: self._add(it, it.text),
-            ToolCallDelta: lambda it: self._add(it, it.args),
-            TextEnd: self._text_end,
-            ReasoningEnd: lambda it: self._end(_block(it)),
-            ToolCallEnd: self._call_end,
-            ToolStart: lambda it: self._begin(("tool", it.tool_call_id), it),
-            ToolEnd: lambda it: self._end(("tool", it.tool_call_id)),
-            ToolError: lambda it: self._end(("tool", it.tool_call_id)),
-            RetrievalStart: lambda it: self._begin(("retrieval", it.retrieval_id), it),
-            RetrievalEnd: lambda it: self._end(("retrieval", it.retrieval_id)),
+            ev.RunStart: self._run_start,
+            ev.RunEnd: self._run_end,
+            ev.RunError: self._run_error,
+            ev.StepStart: lambda it: self._begin(("step", it.step_id), it),
+            ev.StepEnd: lambda it: self._end(("step", it.step_id)),
+            ev.MessageStart: lambda it: self._begin(("message", it.message_id), it),
+            ev.MessageEnd: self._message_end,
+            ev.TextStart: self._block_start,
+            ev.ReasoningStart: self._block_start,
+            ev.ToolCallStart: self._block_start,
+            ev.TextDelta: lambda it: self._add(it, it.text),
+            ev.ReasoningDelta: lambda it: self._add(it, it.text),
+            ev.ToolCallDelta: lambda it: self._add(it, it.args),
+            ev.TextEnd: self._text_end,
+            ev.ReasoningEnd: lambda it: self._end(_block(it)),
+            ev.ToolCallEnd: self._call_end,
+            ev.ToolStart: lambda it: self._begin(("tool", it.tool_call_id), it),
+            ev.ToolEnd: lambda it: self._end(("tool", it.tool_call_id)),
+            ev.ToolError: lambda it: self._end(("tool", it.tool_call_id)),
+            ev.RetrievalStart: lambda it: self._begin(("retrieval", it.retrieval_id), it),
+            ev.RetrievalEnd: lambda it: self._end(("retrieval", it.retrieval_id)),
         }
 
-    def feed(self, raw: object) -> Sequence[Event]:
+    def feed(self, raw: object) -> Sequence[ev.Event]:
         """Return the event as it is.
 
         Raises:
@@ -112,11 +88,11 @@ class OwnReader:
             read(raw)
         return (raw,)
 
-    def close(self) -> Sequence[Event]:
+    def close(self) -> Sequence[ev.Event]:
         """Return the closing events: there are none where the run ended by itself."""
         return () if self._ended else tuple(self._closing("incomplete"))
 
-    def fail(self, error: BaseException) -> Sequence[Event]:
+    def fail(self, error: BaseException) -> Sequence[ev.Event]:
         """Return the closing events: the source raised, or the caller stopped reading."""
         if self._error:
             return (self._error,)
@@ -126,32 +102,32 @@ class OwnReader:
             return tuple(self._closing("failed", error_info(error)))
         return tuple(self._closing("cancelled"))
 
-    def _unrecognized(self, raw: object) -> Unrecognized:
+    def _unrecognized(self, raw: object) -> ev.Unrecognized:
         reason = f"a {type(raw).__name__} among events"
         if self._strict:
             raise MalformedItem(f"{reason} is no event", raw)
         at = self._last.timestamp if self._last else self._clock()
-        return Unrecognized(origin=Origin(), timestamp=at, raw=raw, reason=reason)
+        return ev.Unrecognized(origin=Origin(), timestamp=at, raw=raw, reason=reason)
 
     # --- what is open
 
-    def _begin(self, key: Key, event: Event) -> None:
+    def _begin(self, key: Key, event: ev.Event) -> None:
         self._open[key] = event
 
     def _end(self, key: Key) -> None:
         self._open.pop(key, None)
         self._pieces.pop(key, None)
 
-    def _run_start(self, event: RunStart) -> None:
+    def _run_start(self, event: ev.RunStart) -> None:
         self._ended = False  # a recording may hold several runs, one after the other
         self._begin(("run",), event)
 
-    def _run_end(self, _event: RunEnd) -> None:
+    def _run_end(self, _event: ev.RunEnd) -> None:
         self._ended = True
         self._open.clear()
         self._usage.clear()
 
-    def _run_error(self, event: RunError) -> None:
+    def _run_error(self, event: ev.RunError) -> None:
         self._ended, self._error = True, event
         error = event.error
         # Only in this process: no wire carries an exception, only its name and text.
@@ -159,17 +135,17 @@ class OwnReader:
         is_error = isinstance(raised, Exception)
         raise RunOver(raised if is_error else RunFailed(error.name, error.message))
 
-    def _block_start(self, event: TextStart | ReasoningStart | ToolCallStart) -> None:
+    def _block_start(self, event: ev.TextStart | ev.ReasoningStart | ev.ToolCallStart) -> None:
         self._begin(_block(event), event)
 
-    def _add(self, event: TextDelta | ReasoningDelta | ToolCallDelta, text: str) -> None:
+    def _add(self, event: ev.TextDelta | ev.ReasoningDelta | ev.ToolCallDelta, text: str) -> None:
         self._pieces.setdefault(_block(event), []).append(text)
 
-    def _text_end(self, event: TextEnd) -> None:
+    def _text_end(self, event: ev.TextEnd) -> None:
         self._end(_block(event))
         self._texts.setdefault(event.message_id, []).append(event.text)
 
-    def _call_end(self, event: ToolCallEnd) -> None:
+    def _call_end(self, event: ev.ToolCallEnd) -> None:
         self._end(_block(event))
         call = ToolCall(
             id=event.tool_call_id,
@@ -181,7 +157,7 @@ class OwnReader:
         )
         self._calls.setdefault(event.message_id, []).append(call)
 
-    def _message_end(self, event: MessageEnd) -> None:
+    def _message_end(self, event: ev.MessageEnd) -> None:
         self._end(("message", event.message_id))
         self._texts.pop(event.message_id, None)
         self._calls.pop(event.message_id, None)
@@ -191,10 +167,10 @@ class OwnReader:
 
     # --- closing
 
-    def _closing(self, status: Status, error: ErrorInfo | None = None) -> Iterator[Event]:
+    def _closing(self, status: Status, error: ErrorInfo | None = None) -> Iterator[ev.Event]:
         at = self._last.timestamp if self._last else self._clock()
         if self._last is None:
-            yield RunStart(origin=Origin(), timestamp=at)
+            yield ev.RunStart(origin=Origin(), timestamp=at)
         root = self._open.pop(("run",), None)
         for key in reversed([*self._open]):
             yield self._closed(key, self._open[key], status, at)
@@ -206,22 +182,22 @@ class OwnReader:
             "usage": sum(self._usage.values(), Usage()) if self._usage else None,
             "usage_by_model": dict(self._usage),
         }
-        yield RunError(**fields, error=error) if error else RunEnd(**fields, status=status)
+        yield ev.RunError(**fields, error=error) if error else ev.RunEnd(**fields, status=status)
 
-    def _closed(self, key: Key, start: Event, status: Status, at: float) -> Event:
+    def _closed(self, key: Key, start: ev.Event, status: Status, at: float) -> ev.Event:
         common: dict[str, Any] = {"origin": start.origin, "timestamp": at}
         text = "".join(self._pieces.pop(key, ()))
-        ended: Event
+        ended: ev.Event
         match start:
-            case StepStart(step_id=id, kind=kind):
-                return StepEnd(**common, step_id=id, kind=kind, status=status)
-            case ToolStart(tool_call_id=id, name=name):
-                return ToolEnd(**common, tool_call_id=id, name=name, status=status)
-            case RetrievalStart(retrieval_id=id, name=name):
-                return RetrievalEnd(**common, retrieval_id=id, name=name, status=status)
-            case MessageStart(message_id=id, model=model):
+            case ev.StepStart(step_id=id, kind=kind):
+                return ev.StepEnd(**common, step_id=id, kind=kind, status=status)
+            case ev.ToolStart(tool_call_id=id, name=name):
+                return ev.ToolEnd(**common, tool_call_id=id, name=name, status=status)
+            case ev.RetrievalStart(retrieval_id=id, name=name):
+                return ev.RetrievalEnd(**common, retrieval_id=id, name=name, status=status)
+            case ev.MessageStart(message_id=id, model=model):
                 texts, calls = self._texts.pop(id, ()), self._calls.pop(id, ())
-                return MessageEnd(
+                return ev.MessageEnd(
                     **common,
                     message_id=id,
                     status=status,
@@ -229,13 +205,13 @@ class OwnReader:
                     tool_calls=tuple(calls),
                     model=model,
                 )
-            case TextStart(message_id=id, block_id=block):
-                ended = TextEnd(**common, message_id=id, block_id=block, text=text)
+            case ev.TextStart(message_id=id, block_id=block):
+                ended = ev.TextEnd(**common, message_id=id, block_id=block, text=text)
                 self._text_end(ended)
-            case ReasoningStart(message_id=id, block_id=block):
-                ended = ReasoningEnd(**common, message_id=id, block_id=block, text=text)
-            case ToolCallStart():
-                ended = ToolCallEnd(
+            case ev.ReasoningStart(message_id=id, block_id=block):
+                ended = ev.ReasoningEnd(**common, message_id=id, block_id=block, text=text)
+            case ev.ToolCallStart():
+                ended = ev.ToolCallEnd(
                     **common,
                     message_id=start.message_id,
                     block_id=start.block_id,

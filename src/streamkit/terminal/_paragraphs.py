@@ -9,28 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
+from .. import events as ev
 from .._brief import brief, path
 from .._printable import clean
-from ..events import (
-    BatchItem,
-    Checkpoint,
-    Citation,
-    Content,
-    Custom,
-    Event,
-    Interrupt,
-    MessageAdded,
-    MessageEnd,
-    MessageRemoved,
-    MessageReplaced,
-    RetrievalEnd,
-    RunError,
-    StateUpdate,
-    StepDelta,
-    ToolEnd,
-    ToolError,
-    Unrecognized,
-)
 from ..values import Origin
 from ._screen import Look, Paragraph
 
@@ -67,10 +48,10 @@ _PROBLEMS = {
 }
 
 
-def whole(event: Event) -> Paragraph | None:
+def whole(event: ev.Event) -> Paragraph | None:
     """Return the paragraph of an event that arrives whole, or None if it shows nothing.
 
-    >>> from streamkit import Origin
+    >>> from streamkit import Interrupt, Origin
     >>> whole(Interrupt(origin=Origin(), timestamp=0.0, interrupt_id="i", value="Sure?")).text
     'Sure?'
     """
@@ -104,32 +85,32 @@ def _record(value: object) -> Mapping[object, object] | None:
     return cast("Mapping[object, object]", value) if isinstance(value, Mapping) else None
 
 
-def _content(event: Content) -> Paragraph:
+def _content(event: ev.Content) -> Paragraph:
     return Paragraph(text=payload(event.block), look=_BLOCK)
 
 
-def _citation(event: Citation) -> Paragraph:
+def _citation(event: ev.Citation) -> Paragraph:
     return Paragraph(text=payload(event.citation), look=_BLOCK)
 
 
-def _message_end(event: MessageEnd) -> Paragraph | None:
+def _message_end(event: ev.MessageEnd) -> Paragraph | None:
     problem = _PROBLEMS.get(event.finish_reason or "", "")
     if event.status != "completed":
         problem = event.status
     return Paragraph(text=problem, look=_STOPPED) if problem else None
 
 
-def _tool_end(event: ToolEnd) -> Paragraph:
+def _tool_end(event: ev.ToolEnd) -> Paragraph:
     if event.status == "completed":
         return Paragraph(head=clean(event.name), text=payload(event.output), look=_GOOD)
     return Paragraph(head=clean(event.name), text=event.status, look=_PAUSED)
 
 
-def _tool_error(event: ToolError) -> Paragraph:
+def _tool_error(event: ev.ToolError) -> Paragraph:
     return Paragraph(head=clean(event.name), text=one_line(event.error.message), look=TROUBLE)
 
 
-def _retrieval_end(event: RetrievalEnd) -> Paragraph:
+def _retrieval_end(event: ev.RetrievalEnd) -> Paragraph:
     if event.status == "completed":
         count = len(event.documents)
         found = f"{count} document{'s' * (count != 1)}"
@@ -138,13 +119,13 @@ def _retrieval_end(event: RetrievalEnd) -> Paragraph:
     return Paragraph(head=clean(event.name), text=one_line(reason), look=TROUBLE)
 
 
-def _step_delta(event: StepDelta) -> Paragraph | None:
+def _step_delta(event: ev.StepDelta) -> Paragraph | None:
     if event.step_id is not None:
         return None  # a parser repeats the text of its model
     return Paragraph(text=payload(event.value))
 
 
-def _state_update(event: StateUpdate) -> Paragraph | None:
+def _state_update(event: ev.StateUpdate) -> Paragraph | None:
     written = _written(event.values)
     label = path(event.origin) or event.node
     return Paragraph(label=clean(label), text=written, look=NOTE) if written else None
@@ -159,12 +140,12 @@ def _written(values: object) -> str:
     return one_line(f"wrote {names}") if names else ""
 
 
-def _checkpoint(event: Checkpoint) -> Paragraph:
+def _checkpoint(event: ev.Checkpoint) -> Paragraph:
     following = ", ".join(event.next) or "nothing"
     return Paragraph(text=f"checkpoint, next {clean(following)}", look=NOTE)
 
 
-def _interrupt(event: Interrupt) -> Paragraph:
+def _interrupt(event: ev.Interrupt) -> Paragraph:
     question = "breakpoint" if event.static else _question(event.value)
     return Paragraph(text=question, look=_QUESTION)
 
@@ -175,19 +156,19 @@ def _question(value: object) -> str:
     return payload(next(asked, value))
 
 
-def _message_added(event: MessageAdded) -> Paragraph:
+def _message_added(event: ev.MessageAdded) -> Paragraph:
     return Paragraph(text=payload(event.message), look=NOTE)
 
 
-def _message_replaced(event: MessageReplaced) -> Paragraph:
+def _message_replaced(event: ev.MessageReplaced) -> Paragraph:
     return Paragraph(head="replaced", text=payload(event.message), look=NOTE)
 
 
-def _message_removed(event: MessageRemoved) -> Paragraph:
+def _message_removed(event: ev.MessageRemoved) -> Paragraph:
     return Paragraph(head="removed", text=clean(event.message_id), look=NOTE)
 
 
-def _custom(event: Custom) -> Paragraph:
+def _custom(event: ev.Custom) -> Paragraph:
     return Paragraph(head=clean(event.name or ""), text=_facts(event.data), look=_CUSTOM)
 
 
@@ -199,39 +180,39 @@ def _facts(data: object) -> str:
     return one_line(", ".join(f"{key} {payload(it)}" for key, it in record.items()))
 
 
-def _batch_item(event: BatchItem) -> Paragraph:
+def _batch_item(event: ev.BatchItem) -> Paragraph:
     head = f"[{event.index}]"
     if event.error:
         return Paragraph(head=head, text=one_line(event.error.message), look=TROUBLE)
     return Paragraph(head=head, text=payload(event.output), look=_GOOD)
 
 
-def _unrecognized(event: Unrecognized) -> Paragraph:
+def _unrecognized(event: ev.Unrecognized) -> Paragraph:
     text = one_line(f"{event.reason}: {brief(event.raw, _LIMIT)}")
     return Paragraph(head="unrecognized", text=text, look=_STOPPED)
 
 
-def _run_error(event: RunError) -> Paragraph:
+def _run_error(event: ev.RunError) -> Paragraph:
     error = event.error
     return Paragraph(head=clean(error.name), text=one_line(error.message), look=TROUBLE)
 
 
 _SHOWN: dict[type[Any], Callable[[Any], Paragraph | None]] = {
-    Content: _content,
-    Citation: _citation,
-    MessageEnd: _message_end,
-    ToolEnd: _tool_end,
-    ToolError: _tool_error,
-    RetrievalEnd: _retrieval_end,
-    StepDelta: _step_delta,
-    StateUpdate: _state_update,
-    Checkpoint: _checkpoint,
-    Interrupt: _interrupt,
-    MessageAdded: _message_added,
-    MessageReplaced: _message_replaced,
-    MessageRemoved: _message_removed,
-    Custom: _custom,
-    BatchItem: _batch_item,
-    Unrecognized: _unrecognized,
-    RunError: _run_error,
+    ev.Content: _content,
+    ev.Citation: _citation,
+    ev.MessageEnd: _message_end,
+    ev.ToolEnd: _tool_end,
+    ev.ToolError: _tool_error,
+    ev.RetrievalEnd: _retrieval_end,
+    ev.StepDelta: _step_delta,
+    ev.StateUpdate: _state_update,
+    ev.Checkpoint: _checkpoint,
+    ev.Interrupt: _interrupt,
+    ev.MessageAdded: _message_added,
+    ev.MessageReplaced: _message_replaced,
+    ev.MessageRemoved: _message_removed,
+    ev.Custom: _custom,
+    ev.BatchItem: _batch_item,
+    ev.Unrecognized: _unrecognized,
+    ev.RunError: _run_error,
 }

@@ -23,40 +23,24 @@ from typing import Any, TextIO, TypeAlias
 
 from typing_extensions import override
 
+from .. import events as ev
 from .._brief import brief
 from .._printable import clean
-from ..events import (
-    Event,
-    Interrupt,
-    MessageEnd,
-    MessageStart,
-    ReasoningDelta,
-    ReasoningEnd,
-    ReasoningStart,
-    RetrievalEnd,
-    RetrievalStart,
-    RunEnd,
-    RunError,
-    StepEnd,
-    TextDelta,
-    TextEnd,
-    TextStart,
-    ToolCallDelta,
-    ToolCallEnd,
-    ToolCallStart,
-    ToolDelta,
-    ToolEnd,
-    ToolError,
-    ToolStart,
-)
 from ..values import Usage
 from ._paragraphs import BUSY, CALL, NOTE, THOUGHT, TROUBLE, one_line, payload, speaker, whole
 from ._screen import Look, Paragraph, Screen, View
 
 __all__ = ["TerminalView"]
 
-Prose: TypeAlias = TextStart | TextDelta | TextEnd | ReasoningStart | ReasoningDelta | ReasoningEnd
-Part: TypeAlias = Prose | ToolCallStart | ToolCallDelta | ToolCallEnd
+Prose: TypeAlias = (
+    ev.TextStart
+    | ev.TextDelta
+    | ev.TextEnd
+    | ev.ReasoningStart
+    | ev.ReasoningDelta
+    | ev.ReasoningEnd
+)
+Part: TypeAlias = Prose | ev.ToolCallStart | ev.ToolCallDelta | ev.ToolCallEnd
 
 
 class TerminalView(View):
@@ -94,37 +78,37 @@ class TerminalView(View):
 
     def _table(self) -> dict[type[Any], Callable[[Any], None]]:
         return {
-            MessageStart: self._message_start,
-            TextStart: self._text_start,
-            TextDelta: self._delta,
-            TextEnd: self._text_end,
-            ReasoningStart: self._text_start,
-            ReasoningDelta: self._delta,
-            ReasoningEnd: self._text_end,
-            ToolCallStart: self._call_start,
-            ToolCallDelta: self._call_delta,
-            ToolCallEnd: self._call_end,
-            MessageEnd: self._message_end,
-            ToolStart: self._tool_start,
-            ToolDelta: self._tool_delta,
-            ToolEnd: self._tool_end,
-            ToolError: self._tool_end,
-            RetrievalStart: self._retrieval_start,
-            RetrievalEnd: self._retrieval_end,
-            StepEnd: self._step_end,
-            Interrupt: self._interrupt,
-            RunEnd: self._run_end,
-            RunError: self._run_end,
+            ev.MessageStart: self._message_start,
+            ev.TextStart: self._text_start,
+            ev.TextDelta: self._delta,
+            ev.TextEnd: self._text_end,
+            ev.ReasoningStart: self._text_start,
+            ev.ReasoningDelta: self._delta,
+            ev.ReasoningEnd: self._text_end,
+            ev.ToolCallStart: self._call_start,
+            ev.ToolCallDelta: self._call_delta,
+            ev.ToolCallEnd: self._call_end,
+            ev.MessageEnd: self._message_end,
+            ev.ToolStart: self._tool_start,
+            ev.ToolDelta: self._tool_delta,
+            ev.ToolEnd: self._tool_end,
+            ev.ToolError: self._tool_end,
+            ev.RetrievalStart: self._retrieval_start,
+            ev.RetrievalEnd: self._retrieval_end,
+            ev.StepEnd: self._step_end,
+            ev.Interrupt: self._interrupt,
+            ev.RunEnd: self._run_end,
+            ev.RunError: self._run_end,
         }
 
-    def feed(self, event: Event) -> None:
+    def feed(self, event: ev.Event) -> None:
         """Show one more event."""
         change = self._changes.get(type(event))
         if change:
             change(event)
         paragraph = whole(event)
         if paragraph:
-            if isinstance(event, RunError):
+            if isinstance(event, ev.RunError):
                 paragraph.label = self._failed_at or paragraph.label
             self._screen.add(paragraph)
         self._screen.update()
@@ -162,7 +146,7 @@ class TerminalView(View):
 
     # --- messages
 
-    def _message_start(self, event: MessageStart) -> None:
+    def _message_start(self, event: ev.MessageStart) -> None:
         label = speaker(event.origin) or event.model or ""
         self._labels[event.message_id] = label if event.role == "assistant" else event.role
 
@@ -179,25 +163,25 @@ class TerminalView(View):
     def _prose(self, event: Prose) -> Paragraph:
         return self._grow(event, THOUGHT if event.type.startswith("reasoning") else Look())
 
-    def _text_start(self, event: TextStart | ReasoningStart) -> None:
+    def _text_start(self, event: ev.TextStart | ev.ReasoningStart) -> None:
         self._prose(event)
 
-    def _delta(self, event: TextDelta | ReasoningDelta) -> None:
+    def _delta(self, event: ev.TextDelta | ev.ReasoningDelta) -> None:
         self._prose(event).text += clean(event.text, lines=True)
 
-    def _text_end(self, event: TextEnd | ReasoningEnd) -> None:
+    def _text_end(self, event: ev.TextEnd | ev.ReasoningEnd) -> None:
         paragraph = self._prose(event)
         if not (paragraph.text or paragraph.continued):  # the deltas were filtered out
             paragraph.text = clean(event.text, lines=True)
         self._end_block((event.message_id, event.block_id))
 
-    def _call_start(self, event: ToolCallStart) -> None:
+    def _call_start(self, event: ev.ToolCallStart) -> None:
         self._grow(event, CALL, event.name)
 
-    def _call_delta(self, event: ToolCallDelta) -> None:
+    def _call_delta(self, event: ev.ToolCallDelta) -> None:
         self._grow(event, CALL).text += clean(event.args, lines=True)
 
-    def _call_end(self, event: ToolCallEnd) -> None:
+    def _call_end(self, event: ev.ToolCallEnd) -> None:
         paragraph = self._grow(event, CALL, event.name)
         if event.error is None:
             paragraph.text = one_line(brief(event.args))
@@ -208,7 +192,7 @@ class TerminalView(View):
     def _end_block(self, key: tuple[str, int]) -> None:
         self._growing.pop(key).done = True
 
-    def _message_end(self, event: MessageEnd) -> None:
+    def _message_end(self, event: ev.MessageEnd) -> None:
         self._messages += 1
         self._labels.pop(event.message_id, None)
         for key in list(self._growing):
@@ -217,40 +201,40 @@ class TerminalView(View):
 
     # --- tools and retrievers
 
-    def _tool_start(self, event: ToolStart) -> None:
+    def _tool_start(self, event: ev.ToolStart) -> None:
         busy = Paragraph(speaker(event.origin), "", BUSY, clean(event.name))
         self._screen.busy[event.tool_call_id] = busy
 
-    def _tool_delta(self, event: ToolDelta) -> None:
+    def _tool_delta(self, event: ev.ToolDelta) -> None:
         paragraph = self._screen.busy.get(event.tool_call_id)
         if paragraph:
             paragraph.text = one_line(paragraph.text + payload(event.delta))
 
-    def _tool_end(self, event: ToolEnd | ToolError) -> None:
+    def _tool_end(self, event: ev.ToolEnd | ev.ToolError) -> None:
         self._screen.busy.pop(event.tool_call_id, None)
 
-    def _retrieval_start(self, event: RetrievalStart) -> None:
+    def _retrieval_start(self, event: ev.RetrievalStart) -> None:
         busy = Paragraph(speaker(event.origin), "", BUSY, clean(event.name))
         self._screen.busy[event.retrieval_id] = busy
 
-    def _retrieval_end(self, event: RetrievalEnd) -> None:
+    def _retrieval_end(self, event: ev.RetrievalEnd) -> None:
         self._screen.busy.pop(event.retrieval_id, None)
 
     # --- the run
 
-    def _step_end(self, event: StepEnd) -> None:
+    def _step_end(self, event: ev.StepEnd) -> None:
         if event.error:  # `RunError` has the same text, and shows it
             self._failed_at = speaker(event.origin)
 
-    def _interrupt(self, _event: Interrupt) -> None:
+    def _interrupt(self, _event: ev.Interrupt) -> None:
         self._screen.add_gap()
 
-    def _run_end(self, event: RunEnd | RunError) -> None:
+    def _run_end(self, event: ev.RunEnd | ev.RunError) -> None:
         self._close_all()
-        self._status = event.status if isinstance(event, RunEnd) else "failed"
+        self._status = event.status if isinstance(event, ev.RunEnd) else "failed"
         if event.usage:
             self._usage = self._usage + event.usage if self._usage else event.usage
-        if isinstance(event, RunError):
+        if isinstance(event, ev.RunError):
             self._screen.add_gap()
 
     def _close_all(self) -> None:

@@ -10,25 +10,13 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
-from ..events import (
-    Event,
-    Interrupt,
-    MessageEnd,
-    MessageReplaced,
-    ToolCallDelta,
-    ToolCallEnd,
-    ToolCallStart,
-    ToolDelta,
-    ToolEnd,
-    ToolError,
-    ToolStart,
-)
+from .. import events as ev
 from ._approvals import Question
 
 __all__ = ["Call", "CallIds"]
 
 
-_E = TypeVar("_E", bound=Event)
+_E = TypeVar("_E", bound=ev.Event)
 
 
 class Call:
@@ -67,17 +55,17 @@ class CallIds:
         self._of_message: dict[str, list[Call]] = {}
         for id in known:
             self._add(id.partition("#")[0], Call(id)).is_shown = True
-        self._rules: dict[type, Callable[[Any], Event]] = {
-            ToolCallStart: self._start,
-            ToolCallDelta: self._delta,
-            ToolCallEnd: self._end,
-            MessageEnd: self._message_end,
-            ToolStart: self._tool,
-            ToolDelta: self._tool,
-            ToolEnd: self._tool_end,
-            ToolError: self._tool_end,
-            Interrupt: self._refers,
-            MessageReplaced: self._refers,
+        self._rules: dict[type, Callable[[Any], ev.Event]] = {
+            ev.ToolCallStart: self._start,
+            ev.ToolCallDelta: self._delta,
+            ev.ToolCallEnd: self._end,
+            ev.MessageEnd: self._message_end,
+            ev.ToolStart: self._tool,
+            ev.ToolDelta: self._tool,
+            ev.ToolEnd: self._tool_end,
+            ev.ToolError: self._tool_end,
+            ev.Interrupt: self._refers,
+            ev.MessageReplaced: self._refers,
         }
 
     def begin(self, given_id: str, name: str, *, provider_executed: bool = False) -> Call:
@@ -119,48 +107,48 @@ class CallIds:
 
     # --- events with unique ids
 
-    def renamed(self, event: Event) -> Event:
+    def renamed(self, event: ev.Event) -> ev.Event:
         """Return an event of the run with the unique id of its call."""
         rename = self._rules.get(event.__class__)
         return rename(event) if rename else event
 
-    def _start(self, event: ToolCallStart) -> Event:
+    def _start(self, event: ev.ToolCallStart) -> ev.Event:
         executed = event.provider_executed
         call = self.begin(event.tool_call_id, event.name, provider_executed=executed)
         self._written[event.message_id, event.block_id] = call
         self._of_message.setdefault(event.message_id, []).append(call)
         return _with_id(event, call)
 
-    def _delta(self, event: ToolCallDelta) -> Event:
+    def _delta(self, event: ev.ToolCallDelta) -> ev.Event:
         return _with_id(event, self._written.get((event.message_id, event.block_id)))
 
-    def _end(self, event: ToolCallEnd) -> Event:
+    def _end(self, event: ev.ToolCallEnd) -> ev.Event:
         call = self._written.pop((event.message_id, event.block_id), None)
         if call:
             call.args = event.args
         return _with_id(event, call)
 
-    def _message_end(self, event: MessageEnd) -> Event:
+    def _message_end(self, event: ev.MessageEnd) -> ev.Event:
         calls = self._of_message.pop(event.message_id, [])
         if len(calls) != len(event.tool_calls):
             return event
         pairs = zip(event.tool_calls, calls, strict=True)
         return replace(event, tool_calls=tuple(replace(it, id=call.id) for it, call in pairs))
 
-    def _tool(self, event: ToolStart | ToolDelta) -> Event:
+    def _tool(self, event: ev.ToolStart | ev.ToolDelta) -> ev.Event:
         return _with_id(event, self._call_of(event))
 
-    def _tool_end(self, event: ToolEnd | ToolError) -> Event:
+    def _tool_end(self, event: ev.ToolEnd | ev.ToolError) -> ev.Event:
         call = self._call_of(event)
         call.args = None  # questions from now on are about another call
         return _with_id(event, call)
 
-    def _call_of(self, event: ToolStart | ToolDelta | ToolEnd | ToolError) -> Call:
+    def _call_of(self, event: ev.ToolStart | ev.ToolDelta | ev.ToolEnd | ev.ToolError) -> Call:
         """Return the call whose tool runs, which no model may have been seen to write."""
         call = self.current(event.tool_call_id)
         return call or self.begin(event.tool_call_id, getattr(event, "name", ""))
 
-    def _refers(self, event: Interrupt | MessageReplaced) -> Event:
+    def _refers(self, event: ev.Interrupt | ev.MessageReplaced) -> ev.Event:
         return _with_id(event, self.current(event.tool_call_id))
 
 

@@ -20,27 +20,9 @@ from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 from msgspec.structs import replace
 
+from .. import events as ev
 from .._bracket_filter import OpenBrackets, is_below_tools
 from .._secrets import Redactor
-from ..events import (
-    Content,
-    Event,
-    MessageEnd,
-    MessageStart,
-    ReasoningDelta,
-    RunEnd,
-    RunError,
-    RunStart,
-    StepEnd,
-    StepStart,
-    TextDelta,
-    TextEnd,
-    TextStart,
-    ToolDelta,
-    ToolEnd,
-    ToolError,
-    ToolStart,
-)
 from ..filters import inside_tools
 from ._blocks import refusal_of
 from ._call_ids import CallIds
@@ -51,12 +33,12 @@ __all__ = ["Entrance", "InnerText", "redactor"]
 InnerText: TypeAlias = Literal["always", "subgraphs", "never"]
 """Which events inside tools are written like any other: all, those of subgraphs, or none."""
 
-_D = TypeVar("_D", bound=TextDelta | ReasoningDelta)
+_D = TypeVar("_D", bound=ev.TextDelta | ev.ReasoningDelta)
 
-_RUN = frozenset({RunStart, RunEnd, RunError})
-_STARTS = frozenset({StepStart, MessageStart, ToolStart})
-_ENDS = frozenset({StepEnd, MessageEnd, ToolEnd, ToolError})
-_TOOLS = frozenset({ToolStart, ToolDelta, ToolEnd, ToolError})
+_RUN = frozenset({ev.RunStart, ev.RunEnd, ev.RunError})
+_STARTS = frozenset({ev.StepStart, ev.MessageStart, ev.ToolStart})
+_ENDS = frozenset({ev.StepEnd, ev.MessageEnd, ev.ToolEnd, ev.ToolError})
+_TOOLS = frozenset({ev.ToolStart, ev.ToolDelta, ev.ToolEnd, ev.ToolError})
 
 
 def redactor(*, private: bool = False, flat: bool = False, task_path: bool = False) -> Redactor:
@@ -117,7 +99,7 @@ class Entrance:
             return None
         return replace(event, origin=self.redact.origin(event.origin))
 
-    def admit(self, event: Event) -> Sequence[Event]:
+    def admit(self, event: ev.Event) -> Sequence[ev.Event]:
         """Return what may be written of an event: mostly the event, without its secrets."""
         cls = event.__class__
         if event.origin.internal and not self._internal and cls not in _RUN:
@@ -125,11 +107,11 @@ class Entrance:
         event = self.redact(event)
         if self._calls:
             event = self._calls.renamed(event)
-        if cls is Content and not self._refusals:
-            return _refusal_as_text(cast("Content", event))
+        if cls is ev.Content and not self._refusals:
+            return _refusal_as_text(cast("ev.Content", event))
         return (event,)
 
-    def is_inside(self, event: Event) -> bool:
+    def is_inside(self, event: ev.Event) -> bool:
         """Return whether an event is one inside a tool, which is written in another way or not.
 
         It is the messages of models that tools call, with all their parts, and the tools that
@@ -139,8 +121,8 @@ class Entrance:
             return False
         cls = event.__class__
         if cls in _STARTS:
-            if cls is MessageStart and self._is_hidden(event):
-                self._hidden.add(cast("MessageStart", event).message_id)
+            if cls is ev.MessageStart and self._is_hidden(event):
+                self._hidden.add(cast("ev.MessageStart", event).message_id)
             self._open.begin(event)
         elif cls in _ENDS:
             self._open.end(event)
@@ -149,25 +131,25 @@ class Entrance:
             is_inner = origin.tool_call_id is not None or is_below_tools(origin, of_tool=True)
             return is_inner and not self._is_attributed(event)
         id = getattr(event, "message_id", None)
-        if cls is MessageEnd and id in self._hidden:
+        if cls is ev.MessageEnd and id in self._hidden:
             self._hidden.discard(id)
             return True
         return id in self._hidden
 
-    def _is_attributed(self, event: Event) -> bool:
+    def _is_attributed(self, event: ev.Event) -> bool:
         return self._inner_text == "subgraphs" and bool(event.origin.namespace)
 
-    def _is_hidden(self, event: Event) -> bool:
+    def _is_hidden(self, event: ev.Event) -> bool:
         if self._is_attributed(event):
             return False
         return event.origin.tool_call_id is not None or inside_tools.keeps(event, self._open)
 
 
-def _refusal_as_text(event: Content) -> Sequence[Event]:
+def _refusal_as_text(event: ev.Content) -> Sequence[ev.Event]:
     text = refusal_of(event.block)
     if text is None:
         return (event,)
     part = {
         name: getattr(event, name) for name in ("origin", "timestamp", "message_id", "block_id")
     }
-    return TextStart(**part), TextDelta(**part, text=text), TextEnd(**part, text=text)
+    return ev.TextStart(**part), ev.TextDelta(**part, text=text), ev.TextEnd(**part, text=text)

@@ -25,38 +25,8 @@ from typing import Any, ClassVar, Final
 
 import msgspec
 
+from .. import events as ev
 from .._fields import dict_or_empty
-from ..events import (
-    Checkpoint,
-    Citation,
-    Content,
-    Custom,
-    Event,
-    Interrupt,
-    MessageEnd,
-    MessageReplaced,
-    MessageStart,
-    ReasoningDelta,
-    ReasoningEnd,
-    ReasoningStart,
-    RunEnd,
-    RunError,
-    RunStart,
-    StateSnapshot,
-    StateUpdate,
-    StepEnd,
-    StepStart,
-    TextDelta,
-    TextEnd,
-    TextStart,
-    ToolCallDelta,
-    ToolCallEnd,
-    ToolCallStart,
-    ToolDelta,
-    ToolEnd,
-    ToolError,
-    ToolStart,
-)
 from ..mapping import PerRun, per_run
 from ..values import Origin
 from . import sse
@@ -79,7 +49,7 @@ _CUT_OFF = "the run was cut off"
 
 def encoder(
     *, private: bool = False, after: int | None = None, is_fork: bool = False
-) -> PerRun[Event, bytes]:
+) -> PerRun[ev.Event, bytes]:
     r"""Return a stage from events to frames.
 
     Args:
@@ -134,11 +104,11 @@ class Encoder(BaseEncoder):
         self._seq = time_ns() // 1000 if after is None else after
         self._is_fork = is_fork
         self._messages: dict[str, _OpenMessage] = {}
-        self._snapshot: StateSnapshot | None = None
+        self._snapshot: ev.StateSnapshot | None = None
         """A state that waits for its checkpoint."""
         self._about: dict[str, Any] = {}
         """The step and the source of the newest checkpoint."""
-        self._state: StateSnapshot | None = None
+        self._state: ev.StateSnapshot | None = None
         """The root's newest state."""
         self._unstored: dict[str, None] = {}
         """The ids of the root's messages since then, which that state does not hold."""
@@ -149,7 +119,7 @@ class Encoder(BaseEncoder):
         LangGraph 1.2 yields a state just before its checkpoint. The client expects them the other
         way round, so a state waits for the next event.
         """
-        if isinstance(item, Checkpoint):
+        if isinstance(item, ev.Checkpoint):
             about = dict_or_empty(item.metadata)
             names = ("source",) if self._is_fork else ("step", "source")
             self._about = {name: about[name] for name in names if name in about}
@@ -159,43 +129,43 @@ class Encoder(BaseEncoder):
 
     # --- the run
 
-    def run_start(self, event: RunStart) -> Frames:
+    def run_start(self, event: ev.RunStart) -> Frames:
         return self._lifecycle(event, (), "running")
 
-    def run_end(self, event: RunEnd) -> Frames:
+    def run_end(self, event: ev.RunEnd) -> Frames:
         status = _ENDS.get(event.status, "failed")
         return self._end(event, status, **({"error": _CUT_OFF} if status == "failed" else {}))
 
-    def run_error(self, event: RunError) -> Frames:
+    def run_error(self, event: ev.RunError) -> Frames:
         return self._end(event, "failed", error=error_text(event.error))
 
-    def _end(self, event: RunEnd | RunError, status: str, **more: str) -> Frames:
+    def _end(self, event: ev.RunEnd | ev.RunError, status: str, **more: str) -> Frames:
         """End the run; remove first what it has left half written."""
         if self._unstored and self._state:
             self._snapshot = self._state
             yield from self._waiting_state()
         yield from self._lifecycle(event, (), status, **more)
 
-    def step_start(self, event: StepStart) -> Frames:
+    def step_start(self, event: ev.StepStart) -> Frames:
         if event.kind == "node":
             id = event.origin.tool_call_id
             more = {"cause": {"type": "toolCall", "tool_call_id": id}} if id else {}
             yield from self._lifecycle(event, _path(event.origin), "started", **more)
 
-    def step_end(self, event: StepEnd) -> Frames:
+    def step_end(self, event: ev.StepEnd) -> Frames:
         if event.kind == "node":
             status = _ENDS.get(event.status, "failed")
             more = {"error": error_text(event.error)} if event.error else {}
             yield from self._lifecycle(event, _path(event.origin), status, **more)
 
-    def _lifecycle(self, event: Event, at: tuple[str, ...], status: str, **more: Any) -> Frames:
+    def _lifecycle(self, event: ev.Event, at: tuple[str, ...], status: str, **more: Any) -> Frames:
         name = event.origin.node if at else event.origin.name
         names = {"graph_name": name} if name else {}
         yield self._event("lifecycle", at, event, {"event": status, **names, **more})
 
     # --- messages
 
-    def message_start(self, event: MessageStart) -> Frames:
+    def message_start(self, event: ev.MessageStart) -> Frames:
         role = _ROLES.get(event.role, "ai")
         names = {"provider": event.provider, "model": event.model}
         metadata = {name: it for name, it in names.items() if it}
@@ -203,7 +173,7 @@ class Encoder(BaseEncoder):
         message = self._open(event, event.message_id)
         yield self._data(message, event, "message-start", role=role, id=event.message_id, **more)
 
-    def _open(self, event: Event, id: str) -> _OpenMessage:
+    def _open(self, event: ev.Event, id: str) -> _OpenMessage:
         at, node, n = _path(event.origin), event.origin.node, 1
         taken = {it.at for it in self._messages.values()}
         while (at, node) in taken:
@@ -212,19 +182,19 @@ class Encoder(BaseEncoder):
         message = self._messages[id] = _OpenMessage(at, node)
         return message
 
-    def text_start(self, event: TextStart) -> Frames:
+    def text_start(self, event: ev.TextStart) -> Frames:
         return self._block(event, "start", content={"type": "text", "text": ""})
 
-    def text_delta(self, event: TextDelta) -> Frames:
+    def text_delta(self, event: ev.TextDelta) -> Frames:
         return self._piece(event, b'{"type":"text-delta","text":%b}' % dump_text(event.text))
 
-    def text_end(self, event: TextEnd) -> Frames:
+    def text_end(self, event: ev.TextEnd) -> Frames:
         message = self._messages.get(event.message_id)
         found = message.annotations.get(event.block_id) if message else None
         more = {"annotations": found} if found else {}
         return self._block(event, "finish", content={"type": "text", "text": event.text, **more})
 
-    def citation(self, event: Citation) -> Frames:
+    def citation(self, event: ev.Citation) -> Frames:
         """Write all annotations of the block so far: this delta replaces them."""
         message = self._messages.get(event.message_id)
         if not message:
@@ -234,30 +204,30 @@ class Encoder(BaseEncoder):
         fields = {"type": "text", "annotations": found}
         return self._block(event, "delta", delta={"type": "block-delta", "fields": fields})
 
-    def reasoning_start(self, event: ReasoningStart) -> Frames:
+    def reasoning_start(self, event: ev.ReasoningStart) -> Frames:
         return self._block(event, "start", content={"type": "reasoning", "reasoning": ""})
 
-    def reasoning_delta(self, event: ReasoningDelta) -> Frames:
+    def reasoning_delta(self, event: ev.ReasoningDelta) -> Frames:
         text = dump_text(event.text)
         return self._piece(event, b'{"type":"reasoning-delta","reasoning":%b}' % text)
 
-    def reasoning_end(self, event: ReasoningEnd) -> Frames:
+    def reasoning_end(self, event: ev.ReasoningEnd) -> Frames:
         more = {"extras": {"signature": event.signature}} if event.signature else {}
         content = {"type": "reasoning", "reasoning": event.text, **more}
         return self._block(event, "finish", content=content)
 
-    def tool_call_start(self, event: ToolCallStart) -> Frames:
+    def tool_call_start(self, event: ev.ToolCallStart) -> Frames:
         kind = "server_tool_call_chunk" if event.provider_executed else "tool_call_chunk"
         content = {"type": kind, "id": event.tool_call_id, "name": event.name, "args": ""}
         return self._block(event, "start", content=content)
 
-    def tool_call_delta(self, event: ToolCallDelta) -> Frames:
+    def tool_call_delta(self, event: ev.ToolCallDelta) -> Frames:
         """Write a piece in both spellings: langgraph-sdk 1.11.0 knows no ``tool-call-delta``."""
         delta = {"type": "tool-call-delta", "args": event.args}
         content = {"type": "tool_call_chunk", "args": event.args}
         return self._block(event, "delta", delta=delta, content=content)
 
-    def tool_call_end(self, event: ToolCallEnd) -> Frames:
+    def tool_call_end(self, event: ev.ToolCallEnd) -> Frames:
         content = {"id": event.tool_call_id, "name": event.name}
         if event.error is not None:
             content |= {"type": "invalid_tool_call", "args": event.text, "error": event.error}
@@ -266,19 +236,19 @@ class Encoder(BaseEncoder):
             content |= {"type": kind, "args": event.args}
         return self._block(event, "finish", content=content)
 
-    def content(self, event: Content) -> Frames:
+    def content(self, event: ev.Content) -> Frames:
         block = dict_or_empty(event.block)
         yield from self._block(event, "start", content=block)
         yield from self._block(event, "finish", content=block)
 
-    def message_end(self, event: MessageEnd) -> Frames:
+    def message_end(self, event: ev.MessageEnd) -> Frames:
         message = self._close(event.message_id)
         if message:
             usage = {"usage": msgspec.to_builtins(event.usage)} if event.usage else {}
             reason = {"reason": event.finish_reason} if event.finish_reason else {}
             yield self._data(message, event, "message-finish", **usage, **reason)
 
-    def message_replaced(self, event: MessageReplaced) -> Frames:
+    def message_replaced(self, event: ev.MessageReplaced) -> Frames:
         """Write the message again: the client prefers what was streamed to what the state has."""
         fields = dict_or_empty(event.message)
         if not fields.get("id"):  # (a result that gets its id from the state)
@@ -300,7 +270,7 @@ class Encoder(BaseEncoder):
             self._unstored[id] = None
         return message
 
-    def _piece(self, event: TextDelta | ReasoningDelta, delta: bytes) -> Frames:
+    def _piece(self, event: ev.TextDelta | ev.ReasoningDelta, delta: bytes) -> Frames:
         message = self._messages.get(event.message_id)
         if message is None:
             return ()
@@ -316,26 +286,26 @@ class Encoder(BaseEncoder):
             index = message.index(event.block_id)
             yield self._data(message, event, f"content-block-{edge}", index=index, **fields)
 
-    def _data(self, message: _OpenMessage, event: Event, name: str, **fields: Any) -> bytes:
+    def _data(self, message: _OpenMessage, event: ev.Event, name: str, **fields: Any) -> bytes:
         data = dump_plain({"event": name, **fields})
         return self._frame(message.head, event.timestamp, data)
 
     # --- tools
 
-    def tool_start(self, event: ToolStart) -> Frames:
+    def tool_start(self, event: ev.ToolStart) -> Frames:
         return self._tool(event, "tool-started", tool_name=event.name, input=event.input)
 
-    def tool_delta(self, event: ToolDelta) -> Frames:
+    def tool_delta(self, event: ev.ToolDelta) -> Frames:
         delta = event.delta
         text = delta if isinstance(delta, str) else dump_plain(delta).decode()
         return self._tool(event, "tool-output-delta", delta=text)
 
-    def tool_end(self, event: ToolEnd) -> Frames:
+    def tool_end(self, event: ev.ToolEnd) -> Frames:
         if event.status == "completed":
             return self._tool(event, "tool-finished", output=event.output)
         return self._tool(event, "tool-error", message=event.status)
 
-    def tool_error(self, event: ToolError) -> Frames:
+    def tool_error(self, event: ev.ToolError) -> Frames:
         return self._tool(event, "tool-error", message=error_text(event.error))
 
     def _tool(self, event: Any, name: str, **fields: Any) -> Frames:
@@ -344,11 +314,11 @@ class Encoder(BaseEncoder):
 
     # --- the state
 
-    def state_snapshot(self, event: StateSnapshot) -> Frames:
+    def state_snapshot(self, event: ev.StateSnapshot) -> Frames:
         self._snapshot = event
         return ()
 
-    def checkpoint(self, event: Checkpoint) -> Frames:
+    def checkpoint(self, event: ev.Checkpoint) -> Frames:
         state, at = self._snapshot, event.origin.namespace
         if state and state.origin.namespace == at:
             yield from self._removals(state)
@@ -364,7 +334,7 @@ class Encoder(BaseEncoder):
             yield from self._removals(state)
             yield self._event("values", state.origin.namespace, state, state.values)
 
-    def _removals(self, state: StateSnapshot) -> Frames:
+    def _removals(self, state: ev.StateSnapshot) -> Frames:
         """Remove the messages that were written and are not in the root's new state.
 
         The client keeps a streamed message that no state has, unless a state had it before: so
@@ -383,16 +353,16 @@ class Encoder(BaseEncoder):
             removed = [{"type": "ai", "id": id, "content": ""} for id in lost]
             yield self._event("values", (), state, {**values, "messages": [*stored, *removed]})
 
-    def state_update(self, event: StateUpdate) -> Frames:
+    def state_update(self, event: ev.StateUpdate) -> Frames:
         data = {"node": event.node, "values": event.values}
         yield self._event("updates", event.origin.namespace, event, data)
 
-    def interrupt(self, event: Interrupt) -> Frames:
+    def interrupt(self, event: ev.Interrupt) -> Frames:
         if not event.static:
             data = {"interrupt_id": event.interrupt_id, "payload": event.value}
             yield self._event("input", event.origin.namespace, event, data)
 
-    def custom(self, event: Custom) -> Frames:
+    def custom(self, event: ev.Custom) -> Frames:
         named = {} if event.name is None else {"name": event.name}
         channel = "custom" if event.name is None else f"custom:{event.name}"
         data = {**named, "payload": event.data}
@@ -400,7 +370,7 @@ class Encoder(BaseEncoder):
 
     # --- frames
 
-    def _event(self, channel: str, at: tuple[str, ...], event: Event, data: Any) -> bytes:
+    def _event(self, channel: str, at: tuple[str, ...], event: ev.Event, data: Any) -> bytes:
         return self._frame(_head(channel, at), event.timestamp, dump_plain(data))
 
     def _frame(self, head: bytes, timestamp: float, data: bytes) -> bytes:

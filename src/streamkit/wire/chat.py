@@ -29,24 +29,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypedDict, overload
 
+from .. import events as ev
 from ..errors import UsageError
-from ..events import (
-    Citation,
-    Event,
-    Interrupt,
-    MessageEnd,
-    MessageRemoved,
-    MessageReplaced,
-    MessageStart,
-    RetrievalEnd,
-    RunEnd,
-    RunError,
-    RunStart,
-    TextDelta,
-    ToolCallEnd,
-    ToolEnd,
-    ToolError,
-)
 from ..mapping import PerRun, per_run
 from . import ndjson
 from ._blocks import Source, fields_of_message, source_of, sources_in, text_of
@@ -91,13 +75,13 @@ class Encoder(BaseEncoder):
         self._texts: dict[str, list[str]] = {}
         """The text written for each message since none was open: one may be withdrawn later."""
 
-    def message_start(self, event: MessageStart) -> Iterable[bytes]:
+    def message_start(self, event: ev.MessageStart) -> Iterable[bytes]:
         if not self._speaking:
             self._texts.clear()
         self._speaking.add(event.message_id)
         return ()
 
-    def text_delta(self, event: TextDelta) -> Iterable[bytes]:
+    def text_delta(self, event: ev.TextDelta) -> Iterable[bytes]:
         return (self._token(event.message_id, event.text),)
 
     def _token(self, message_id: str, text: str) -> bytes:
@@ -105,7 +89,7 @@ class Encoder(BaseEncoder):
         self._texts.setdefault(message_id, []).append(text)
         return _line("token", content=text, message_id=message_id)
 
-    def message_end(self, event: MessageEnd) -> Iterable[bytes]:
+    def message_end(self, event: ev.MessageEnd) -> Iterable[bytes]:
         self._speaking.discard(event.message_id)
         return self._abandon(event.message_id) if event.status == "abandoned" else ()
 
@@ -124,10 +108,10 @@ class Encoder(BaseEncoder):
         for id, text in texts.items():
             yield self._token(id, text)
 
-    def message_removed(self, event: MessageRemoved) -> Iterable[bytes]:
+    def message_removed(self, event: ev.MessageRemoved) -> Iterable[bytes]:
         return self._discard(event.message_id)
 
-    def message_replaced(self, event: MessageReplaced) -> Iterator[bytes]:
+    def message_replaced(self, event: ev.MessageReplaced) -> Iterator[bytes]:
         data = fields_of_message(event.message)
         if event.tool_call_id is not None:
             yield _line("tool_result", name=data.get("name"), result=data.get("content"))
@@ -143,31 +127,31 @@ class Encoder(BaseEncoder):
             self._texts.pop(message_id, None)
             yield _line("discard", message_id=message_id)
 
-    def tool_call_end(self, event: ToolCallEnd) -> Iterator[bytes]:
+    def tool_call_end(self, event: ev.ToolCallEnd) -> Iterator[bytes]:
         if event.error is None:
             yield _line("tool_call", name=event.name, args=event.args)
 
-    def tool_end(self, event: ToolEnd) -> Iterator[bytes]:
+    def tool_end(self, event: ev.ToolEnd) -> Iterator[bytes]:
         if event.status == "completed":
             yield _line("tool_result", name=event.name, result=event.output)
 
-    def tool_error(self, event: ToolError) -> Iterator[bytes]:
+    def tool_error(self, event: ev.ToolError) -> Iterator[bytes]:
         yield _line("tool_result", name=event.name, result=f"error: {error_text(event.error)}")
 
-    def interrupt(self, event: Interrupt) -> Iterator[bytes]:
+    def interrupt(self, event: ev.Interrupt) -> Iterator[bytes]:
         yield _line("interrupt", id=event.interrupt_id, value=event.value)
 
-    def citation(self, event: Citation) -> Iterable[bytes]:
+    def citation(self, event: ev.Citation) -> Iterable[bytes]:
         return _sources([source_of(event.citation)])
 
-    def retrieval_end(self, event: RetrievalEnd) -> Iterable[bytes]:
+    def retrieval_end(self, event: ev.RetrievalEnd) -> Iterable[bytes]:
         return _sources(sources_in(event.documents))
 
-    def run_end(self, event: RunEnd) -> Iterator[bytes]:
+    def run_end(self, event: ev.RunEnd) -> Iterator[bytes]:
         yield from _usage(event)
         yield _line("end", status=event.status)
 
-    def run_error(self, event: RunError) -> Iterator[bytes]:
+    def run_error(self, event: ev.RunError) -> Iterator[bytes]:
         yield from _usage(event)
         message = {"message": event.error.message} if event.error.message else {}
         yield _line("error", name=event.error.name, **message)
@@ -187,7 +171,7 @@ def _sources(found: Iterable[Source]) -> Iterator[bytes]:
         yield _line("sources", sources=named)
 
 
-def _usage(event: RunEnd | RunError) -> Iterator[bytes]:
+def _usage(event: ev.RunEnd | ev.RunError) -> Iterator[bytes]:
     if event.usage:
         read, written = event.usage.input_tokens, event.usage.output_tokens
         yield _line("usage", input_tokens=read, output_tokens=written)
@@ -205,20 +189,20 @@ def encoder(*, private: bool = False) -> PerRun[Any, bytes]:
     return per_run(lambda: Encoder(private=private).feed)
 
 
-class Lines(PerRun[Event, bytes]):
+class Lines(PerRun[ev.Event, bytes]):
     """The stage `lines`, which can also be called with the events of one run after the other."""
 
     def __init__(self) -> None:
         super().__init__(lambda: Encoder().feed, "lines")
         self._encoder: Encoder | None = None
 
-    def __call__(self, event: Event) -> Iterable[bytes]:
+    def __call__(self, event: ev.Event) -> Iterable[bytes]:
         """Return the lines of one more event of a run, which begins with its ``run.start``.
 
         Raises:
             UsageError: another run began before this one ended; each needs an `encoder` of its own.
         """
-        if isinstance(event, RunStart) and self._encoder is not None:
+        if isinstance(event, ev.RunStart) and self._encoder is not None:
             self._encoder = None
             raise UsageError(
                 "lines() was called with the events of two runs at once; write "
@@ -226,7 +210,7 @@ class Lines(PerRun[Event, bytes]):
             )
         self._encoder = self._encoder or Encoder()
         written = self._encoder.feed(event)
-        if isinstance(event, RunEnd | RunError):
+        if isinstance(event, ev.RunEnd | ev.RunError):
             self._encoder = None
         return written
 
@@ -238,7 +222,7 @@ lines: Lines = Lines()
 @overload
 def chat_lines(
     source: AsyncIterable[Any],
-    *stages: AnyStage[Event, Event],
+    *stages: AnyStage[ev.Event, ev.Event],
     private: bool = ...,
     **options: Unpack[Options],
 ) -> AsyncEventStream[bytes]: ...
@@ -247,7 +231,7 @@ def chat_lines(
 @overload
 def chat_lines(
     source: Iterable[Any],
-    *stages: AnyStage[Event, Event],
+    *stages: AnyStage[ev.Event, ev.Event],
     private: bool = ...,
     **options: Unpack[Options],
 ) -> EventStream[bytes]: ...
@@ -255,7 +239,7 @@ def chat_lines(
 
 def chat_lines(
     source: AsyncIterable[Any] | Iterable[Any],
-    *stages: AnyStage[Event, Event],
+    *stages: AnyStage[ev.Event, ev.Event],
     private: bool = False,
     **options: Unpack[Options],
 ) -> AsyncEventStream[bytes] | EventStream[bytes]:

@@ -5,36 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
 from uuid import uuid4
 
-from ...events import (
-    Content,
-    Custom,
-    Event,
-    Interrupt,
-    MessageAdded,
-    MessageEnd,
-    MessageRemoved,
-    MessageReplaced,
-    MessageStart,
-    ReasoningDelta,
-    ReasoningEnd,
-    ReasoningStart,
-    RunEnd,
-    RunError,
-    RunStart,
-    StateSnapshot,
-    StepDelta,
-    StepEnd,
-    StepStart,
-    TextDelta,
-    TextEnd,
-    TextStart,
-    ToolCallDelta,
-    ToolCallEnd,
-    ToolCallStart,
-    ToolEnd,
-    ToolError,
-    ToolStart,
-)
+from ... import events as ev
 from ...values import Status
 from .._blocks import fields_of_message, text_of
 from .._forms import FAILED
@@ -74,7 +45,7 @@ PROTOCOL_VERSION: Final = "1.0"
 _ROLES = {"human": "user", "user": "user", "system": "system", "developer": "developer"}
 _CUT_OFF = {"type": "RUN_ERROR", "message": "the run was cut off", "code": "incomplete"}
 
-PartStart: TypeAlias = TextStart | ReasoningStart | ToolCallStart
+PartStart: TypeAlias = ev.TextStart | ev.ReasoningStart | ev.ToolCallStart
 
 
 class _Part(NamedTuple):
@@ -100,9 +71,9 @@ class Encoder(BaseEncoder):
     >>> from streamkit import Origin
     >>> part = {"origin": Origin(), "timestamp": 0.5, "message_id": "m", "block_id": 0}
     >>> write = Encoder()
-    >>> write.feed(TextStart(**part))
+    >>> write.feed(ev.TextStart(**part))
     (b'data: {"type":"TEXT_MESSAGE_START","messageId":"m","role":"assistant"}\n\n',)
-    >>> write.feed(TextDelta(**part, text="Hi"))
+    >>> write.feed(ev.TextDelta(**part, text="Hi"))
     (b'data: {"type":"TEXT_MESSAGE_CONTENT","messageId":"m","delta":"Hi"}\n\n',)
     """
 
@@ -148,7 +119,7 @@ class Encoder(BaseEncoder):
 
     # --- the run
 
-    def run_start(self, event: RunStart) -> Frames:
+    def run_start(self, event: ev.RunStart) -> Frames:
         wanted = self._request
         self._run = {
             "threadId": wanted.thread_id if wanted else event.origin.thread_id or uuid4().hex,
@@ -156,7 +127,7 @@ class Encoder(BaseEncoder):
         }
         yield frame({"type": "RUN_STARTED", **self._run, "protocolVersion": PROTOCOL_VERSION})
 
-    def run_end(self, event: RunEnd) -> Frames:
+    def run_end(self, event: ev.RunEnd) -> Frames:
         # A stream that just ends counts as a success in `@ag-ui/client` 1.0.0, and AG-UI has no
         # outcome for a run that was cut off: it is an error.
         if event.status == "incomplete":
@@ -168,7 +139,7 @@ class Encoder(BaseEncoder):
         end["outcome"] = outcome(event.status, self._interrupts)
         return self._finish({**end, **usage(event)}, event.status)
 
-    def run_error(self, event: RunError) -> Frames:
+    def run_error(self, event: ev.RunError) -> Frames:
         end = run_error_form(event.error)
         return self._finish({**end, **usage(event)}, "failed")
 
@@ -186,7 +157,7 @@ class Encoder(BaseEncoder):
 
     # --- steps
 
-    def step_start(self, event: StepStart) -> Frames:
+    def step_start(self, event: ev.StepStart) -> Frames:
         if event.kind == "graph" and self._subagents:
             self._subagents.graph_starts(event)
         if event.kind != "node":
@@ -196,29 +167,29 @@ class Encoder(BaseEncoder):
         self._open[event.step_id, None] = _Part(b"", step, ("STEP_FINISHED",))
         yield frame({"type": "STEP_STARTED", **step})
 
-    def step_end(self, event: StepEnd) -> Frames:
+    def step_end(self, event: ev.StepEnd) -> Frames:
         self._steps.end(event.step_id)
         if event.kind == "graph" and self._subagents:
             return map(frame, self._subagents.leave(event))
         return self._end(event.step_id, None)
 
-    def step_delta(self, event: StepDelta) -> Frames:
+    def step_delta(self, event: ev.StepDelta) -> Frames:
         return () if event.step_id else self.other(event)
 
     # --- messages
 
-    def message_start(self, event: MessageStart) -> Frames:
+    def message_start(self, event: ev.MessageStart) -> Frames:
         if event.role in _ROLES:
             self._roles[event.message_id] = _ROLES[event.role]
         return ()
 
-    def message_end(self, event: MessageEnd) -> Frames:
+    def message_end(self, event: ev.MessageEnd) -> Frames:
         self._roles.pop(event.message_id, None)
         if event.status == "abandoned":
             self._needs_snapshot |= self.conversation.remove(event.message_id)
         return ()
 
-    def message_added(self, event: MessageAdded) -> Frames:
+    def message_added(self, event: ev.MessageAdded) -> Frames:
         """Show a message that a node wrote for the user, such as a summary. No prompt is one."""
         message = fields_of_message(event.message)
         if message.get("type") != "human" or not isinstance(message.get("id"), str):
@@ -228,15 +199,15 @@ class Encoder(BaseEncoder):
         self._needs_snapshot = True
         return ()
 
-    def message_removed(self, event: MessageRemoved) -> Frames:
+    def message_removed(self, event: ev.MessageRemoved) -> Frames:
         self._needs_snapshot |= self.conversation.remove(event.message_id)
         return ()
 
-    def message_replaced(self, event: MessageReplaced) -> Frames:
+    def message_replaced(self, event: ev.MessageReplaced) -> Frames:
         self._needs_snapshot |= self.conversation.replace(event)
         return ()
 
-    def text_start(self, event: TextStart) -> Frames:
+    def text_start(self, event: ev.TextStart) -> Frames:
         id = {"messageId": event.message_id}
         self._open_part(event, "TEXT_MESSAGE_CONTENT", id, "TEXT_MESSAGE_END")
         role = self._roles.get(event.message_id, "assistant")
@@ -244,11 +215,11 @@ class Encoder(BaseEncoder):
         self.conversation.begin(event.message_id, role, whence)
         yield frame({"type": "TEXT_MESSAGE_START", **id, "role": role, **whence})
 
-    def text_end(self, event: TextEnd) -> Frames:
+    def text_end(self, event: ev.TextEnd) -> Frames:
         self.conversation.text(event.message_id, event, "assistant")
         return self._end(event.message_id, event.block_id)
 
-    def reasoning_start(self, event: ReasoningStart) -> Frames:
+    def reasoning_start(self, event: ev.ReasoningStart) -> Frames:
         id = _reasoning_id(event)
         ends = ("REASONING_MESSAGE_END", "REASONING_END")
         self.conversation.begin(id["messageId"], "reasoning", self._whence(event))
@@ -258,7 +229,7 @@ class Encoder(BaseEncoder):
         yield frame({"type": "REASONING_START", **id, **self._tag(event)})
         yield frame({**start, **self._whence(event)})
 
-    def reasoning_end(self, event: ReasoningEnd) -> Frames:
+    def reasoning_end(self, event: ev.ReasoningEnd) -> Frames:
         yield from self._end(event.message_id, event.block_id)
         self.conversation.text(_reasoning_id(event)["messageId"], event, "reasoning")
         if event.signature:
@@ -266,7 +237,7 @@ class Encoder(BaseEncoder):
             signed = {"encryptedValue": event.signature}
             yield frame({"type": "REASONING_ENCRYPTED_VALUE", **about, **signed})
 
-    def tool_call_start(self, event: ToolCallStart) -> Frames:
+    def tool_call_start(self, event: ev.ToolCallStart) -> Frames:
         self.calls[event.tool_call_id].is_shown = True
         tag = self._tag(event)
         self.conversation.begin(event.message_id, "assistant", tag)
@@ -276,31 +247,31 @@ class Encoder(BaseEncoder):
         about = {"metadata": {"providerExecuted": True}} if event.provider_executed else {}
         yield frame({**start, "parentMessageId": event.message_id, **about, **tag})
 
-    def tool_call_end(self, event: ToolCallEnd) -> Frames:
+    def tool_call_end(self, event: ev.ToolCallEnd) -> Frames:
         self.conversation.call(event.message_id, event.tool_call_id, event.name, event.text)
         wrong = {"metadata": {"error": event.error}} if event.error else {}
         return self._end(event.message_id, event.block_id, **wrong)
 
-    def text_delta(self, event: TextDelta | ReasoningDelta) -> Frames:
+    def text_delta(self, event: ev.TextDelta | ev.ReasoningDelta) -> Frames:
         part = self._open.get((event.message_id, event.block_id))
         return (part.head + dump_text(event.text) + DELTA_END,) if part else ()
 
     reasoning_delta = text_delta
 
-    def tool_call_delta(self, event: ToolCallDelta) -> Frames:
+    def tool_call_delta(self, event: ev.ToolCallDelta) -> Frames:
         part = self._open.get((event.message_id, event.block_id))
         return (part.head + dump_text(event.args) + DELTA_END,) if part else ()
 
     # --- tools
 
-    def tool_start(self, event: ToolStart) -> Frames:
+    def tool_start(self, event: ev.ToolStart) -> Frames:
         call = self.calls[event.tool_call_id]
         if self._subagents:
             self._subagents.tool_starts(event.origin, call.id)
         if not call.is_shown:
             yield from self._call(event, event.input)
 
-    def _call(self, event: ToolStart | ToolEnd | ToolError, input: Any) -> Frames:
+    def _call(self, event: ev.ToolStart | ev.ToolEnd | ev.ToolError, input: Any) -> Frames:
         """Write a call that no model was seen to write."""
         call = self.calls[event.tool_call_id]
         call.is_shown = True
@@ -314,7 +285,7 @@ class Encoder(BaseEncoder):
         yield frame({"type": "TOOL_CALL_ARGS", **id, "delta": args})
         yield frame({"type": "TOOL_CALL_END", **id})
 
-    def tool_end(self, event: ToolEnd) -> Frames:
+    def tool_end(self, event: ev.ToolEnd) -> Frames:
         if event.status != "completed":
             return ()
         content = result_content(event.output)
@@ -322,21 +293,21 @@ class Encoder(BaseEncoder):
             return self._result(event, event.tool_call_id, content)
         return self._result(event, event.tool_call_id, content, artifact=event.artifact)
 
-    def tool_error(self, event: ToolError) -> Frames:
+    def tool_error(self, event: ev.ToolError) -> Frames:
         # AG-UI's result event has no field for a failure: `metadata` holds its name.
         text = error_text(event.error) if self._private else FAILED
         return self._result(event, event.tool_call_id, text, status="error", error=event.error.name)
 
-    def content(self, event: Content) -> Frames:
+    def content(self, event: ev.Content) -> Frames:
         """Return the result of a tool that the provider ran, or any other block as custom data."""
         call = self.calls.current(answered_call(event.block))
         if call is None:
             return self.other(event)
         return self._result(event, call.id, result_content(event.block))
 
-    def _result(self, event: Event, call_id: str, content: Any, **metadata: Any) -> Frames:
+    def _result(self, event: ev.Event, call_id: str, content: Any, **metadata: Any) -> Frames:
         call = self.calls[call_id]
-        if isinstance(event, (ToolEnd, ToolError)) and not call.is_shown:
+        if isinstance(event, (ev.ToolEnd, ev.ToolError)) and not call.is_shown:
             yield from self._call(event, None)
         if self._is_old:  # (clients before AG-UI 1.0 accept only a text as a result)
             content = text_of(content)
@@ -347,7 +318,7 @@ class Encoder(BaseEncoder):
 
     # --- other events
 
-    def state_snapshot(self, event: StateSnapshot) -> Frames:
+    def state_snapshot(self, event: ev.StateSnapshot) -> Frames:
         """Return the state, or what changed in it, whichever is shorter. A subgraph's is custom."""
         if event.origin.namespace:
             return self.other(event)
@@ -361,7 +332,7 @@ class Encoder(BaseEncoder):
         delta = frame({"type": "STATE_DELTA", "delta": changes})
         return (min(delta, whole, key=len),) if changes else ()
 
-    def interrupt(self, event: Interrupt) -> Frames:
+    def interrupt(self, event: ev.Interrupt) -> Frames:
         call, reason = self._question(event)
         asked = interrupt_form(event, call, reason)
         self._interrupts.append({**asked, **self._tag(event)})
@@ -369,7 +340,7 @@ class Encoder(BaseEncoder):
             self._subagents.pause(event)
         return ()
 
-    def _question(self, event: Interrupt) -> tuple[str | None, str | None]:
+    def _question(self, event: ev.Interrupt) -> tuple[str | None, str | None]:
         """Return the call that is asked about, if there is exactly one, and the user's text."""
         questions = questions_in(event.value, event.tool_call_id)
         if len(questions) != 1:
@@ -377,11 +348,11 @@ class Encoder(BaseEncoder):
         call = self.calls.find(questions[0])
         return call.id if call else event.tool_call_id, questions[0].reason
 
-    def custom(self, event: Custom) -> Frames:
+    def custom(self, event: ev.Custom) -> Frames:
         value = {"name": custom_name(event), "value": event.data}
         yield frame({"type": "CUSTOM", **value, **self._tag(event)})
 
-    def other(self, event: Event) -> Frames:
+    def other(self, event: ev.Event) -> Frames:
         value = self.form_of(event)
         tag = self._tag(event)
         yield frame({"type": "CUSTOM", "name": f"streamkit.{event.type}", "value": value, **tag})
@@ -397,14 +368,14 @@ class Encoder(BaseEncoder):
         part = self._open.pop((id, block_id), None)
         return part.end(**more) if part else ()
 
-    def _tag(self, event: Event) -> Fields:
+    def _tag(self, event: ev.Event) -> Fields:
         return tag_of(event.origin) if self._subagents else {}
 
-    def _whence(self, event: Event) -> Fields:
+    def _whence(self, event: ev.Event) -> Fields:
         node = event.origin.node
         return {**self._tag(event), **({"metadata": {"node": node}} if node else {})}
 
 
-def _reasoning_id(event: ReasoningStart | ReasoningEnd) -> dict[str, str]:
+def _reasoning_id(event: ev.ReasoningStart | ev.ReasoningEnd) -> dict[str, str]:
     """Return the id of reasoning, which is a message of its own in AG-UI."""
     return {"messageId": f"{event.message_id}:{event.block_id}"}

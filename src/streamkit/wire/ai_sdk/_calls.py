@@ -9,19 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from ...events import (
-    Interrupt,
-    MessageReplaced,
-    ReasoningEnd,
-    TextEnd,
-    ToolCallDelta,
-    ToolCallEnd,
-    ToolCallStart,
-    ToolDelta,
-    ToolEnd,
-    ToolError,
-    ToolStart,
-)
+from ... import events as ev
 from ...values import Origin
 from .._blocks import fields_of_message
 from ..protocol import (
@@ -40,8 +28,8 @@ from ._inner import InnerMessages
 __all__ = ["CallEncoder", "Continuation"]
 
 _OF_CALLS = (
-    *(ToolCallStart, ToolCallDelta, ToolCallEnd),
-    *(ToolStart, ToolDelta, ToolEnd, ToolError),
+    *(ev.ToolCallStart, ev.ToolCallDelta, ev.ToolCallEnd),
+    *(ev.ToolStart, ev.ToolDelta, ev.ToolEnd, ev.ToolError),
 )
 
 
@@ -85,7 +73,7 @@ class CallEncoder(BaseEncoder):
 
     # --- calls of models
 
-    def tool_call_start(self, event: ToolCallStart) -> Iterator[bytes]:
+    def tool_call_start(self, event: ev.ToolCallStart) -> Iterator[bytes]:
         call = self.calls[event.tool_call_id]
         call.is_shown = True
         self._unanswered[call.id] = call
@@ -93,11 +81,11 @@ class CallEncoder(BaseEncoder):
         self._heads[call.id] = delta_head(about, "inputTextDelta")
         yield self._of_call("tool-input-start", call, toolName=call.name)
 
-    def tool_call_delta(self, event: ToolCallDelta) -> Iterable[bytes]:
+    def tool_call_delta(self, event: ev.ToolCallDelta) -> Iterable[bytes]:
         head = self._heads.get(event.tool_call_id)
         return (head + dump_text(event.args) + DELTA_END,) if head else ()
 
-    def tool_call_end(self, event: ToolCallEnd) -> Iterator[bytes]:
+    def tool_call_end(self, event: ev.ToolCallEnd) -> Iterator[bytes]:
         if self._heads.pop(event.tool_call_id, None) is None:
             return
         call = self.calls[event.tool_call_id]
@@ -119,11 +107,13 @@ class CallEncoder(BaseEncoder):
 
     # --- tool runs
 
-    def tool_start(self, event: ToolStart) -> Iterable[bytes]:
+    def tool_start(self, event: ev.ToolStart) -> Iterable[bytes]:
         self._running.add(event.tool_call_id)
         return self._shown(event, event.input)
 
-    def _shown(self, event: ToolStart | ToolEnd | ToolError, input: object) -> Iterable[bytes]:
+    def _shown(
+        self, event: ev.ToolStart | ev.ToolEnd | ev.ToolError, input: object
+    ) -> Iterable[bytes]:
         """Write a call that no model wrote: the client fails on a result of an unknown call."""
         call = self.calls.get(event.tool_call_id)
         return self._show(call, input, event.origin) if call else ()
@@ -135,11 +125,11 @@ class CallEncoder(BaseEncoder):
             self._unanswered[call.id] = call
             yield self._input(call, input, origin)
 
-    def tool_delta(self, event: ToolDelta) -> Iterator[bytes]:
+    def tool_delta(self, event: ev.ToolDelta) -> Iterator[bytes]:
         piece = {"toolCallId": event.tool_call_id, "delta": event.delta}
         yield data("tool-delta", piece, transient=True)
 
-    def tool_end(self, event: ToolEnd) -> Iterator[bytes]:
+    def tool_end(self, event: ev.ToolEnd) -> Iterator[bytes]:
         yield from self._shown(event, None)
         self._running.discard(event.tool_call_id)
         call = self.calls[event.tool_call_id]
@@ -150,7 +140,7 @@ class CallEncoder(BaseEncoder):
         if event.artifact is not None:
             yield data("artifact", {"toolCallId": call.id, "artifact": event.artifact})
 
-    def tool_error(self, event: ToolError) -> Iterator[bytes]:
+    def tool_error(self, event: ev.ToolError) -> Iterator[bytes]:
         yield from self._shown(event, None)
         self._running.discard(event.tool_call_id)
         call = self.calls[event.tool_call_id]
@@ -164,13 +154,13 @@ class CallEncoder(BaseEncoder):
         """Write the words inside a tool as its preliminary output; a call there is a part."""
         if isinstance(event, _OF_CALLS):
             yield from self._rule_of(event)(event)
-        elif isinstance(event, (TextEnd, ReasoningEnd)) and event.text:
+        elif isinstance(event, (ev.TextEnd, ev.ReasoningEnd)) and event.text:
             call = self.calls.current(event.origin.tool_call_id)  # None where the source has none
             if call and call.id in self._running:
                 output = {"output": self._inner.with_text(call.id, event)}
                 yield self._of_call("tool-output-available", call, output, preliminary=True)
 
-    def message_replaced(self, event: MessageReplaced) -> Iterable[bytes]:
+    def message_replaced(self, event: ev.MessageReplaced) -> Iterable[bytes]:
         """Write the result by which a node replaced a tool's own."""
         call = self.calls.get(event.tool_call_id)
         if call and call.is_shown:
@@ -200,7 +190,7 @@ class CallEncoder(BaseEncoder):
 
     # --- interrupts
 
-    def interrupt(self, event: Interrupt) -> Iterator[bytes]:
+    def interrupt(self, event: ev.Interrupt) -> Iterator[bytes]:
         asking = self.calls.get(event.tool_call_id)
         if asking:
             yield from self._show(asking, asking.args, event.origin)
@@ -209,7 +199,7 @@ class CallEncoder(BaseEncoder):
             for n, question in enumerate(questions_in(event.value, event.tool_call_id)):
                 yield from self._request(f"{event.interrupt_id}/{n}", question, event.origin)
 
-    def _asked(self, event: Interrupt) -> dict[str, Any]:
+    def _asked(self, event: ev.Interrupt) -> dict[str, Any]:
         about = {
             "toolCallId": event.tool_call_id,
             "responseSchema": event.response_schema,

@@ -6,28 +6,8 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, NamedTuple, get_args
 
+from ... import events as ev
 from ..._fields import dict_or_empty
-from ...events import (
-    Citation,
-    Content,
-    Custom,
-    Event,
-    EventType,
-    MessageEnd,
-    MessageRemoved,
-    MessageReplaced,
-    MessageStart,
-    ReasoningDelta,
-    ReasoningEnd,
-    ReasoningStart,
-    RetrievalEnd,
-    RunEnd,
-    RunError,
-    StepDelta,
-    TextDelta,
-    TextEnd,
-    TextStart,
-)
 from ...values import Usage
 from .._blocks import (
     Source,
@@ -46,7 +26,7 @@ from ._request import Request
 
 __all__ = ["Encoder"]
 
-_EVENTS: tuple[type[Event], ...] = get_args(Event)
+_EVENTS: tuple[type[ev.Event], ...] = get_args(ev.Event)
 _REASONS = {"refusal": "content-filter"}
 _STEPS = (chunk("start-step"), chunk("finish-step"))
 _RESET = chunk("reset-step")
@@ -79,7 +59,7 @@ class Encoder(CallEncoder):
         target: Target = 6,
         private: bool = False,
         message_id: str | None = None,
-        also: Collection[EventType] = (),
+        also: Collection[ev.EventType] = (),
     ) -> None:
         continues = (request and request.continues) or Continuation(message_id or "")
         super().__init__(target, continues, private=private)
@@ -107,7 +87,7 @@ class Encoder(CallEncoder):
         return frames
 
     def _with_whole(self, rule: Callable[[Any], Frames]) -> Callable[[Any], Frames]:
-        def write(event: Event) -> Iterator[bytes]:
+        def write(event: ev.Event) -> Iterator[bytes]:
             yield data("event", self.form_of(event), transient=True)
             yield from rule(event)
 
@@ -119,13 +99,13 @@ class Encoder(CallEncoder):
         """Write the start, whose id is that of the first message, as in a stored history."""
         self._is_started = True
         id = self._continues.message_id
-        if not id and isinstance(item, MessageStart):
+        if not id and isinstance(item, ev.MessageStart):
             id = item.message_id
         yield chunk("start", messageId=id or None)
         for asked in self._continues.answered:
             yield data("interrupt", {**asked, "answered": True}, id=asked["interruptId"])
 
-    def run_end(self, event: RunEnd) -> Iterator[bytes]:
+    def run_end(self, event: ev.RunEnd) -> Iterator[bytes]:
         match event.status:
             case "completed":
                 last = chunk("finish", finishReason=self._finish_reason)
@@ -140,7 +120,7 @@ class Encoder(CallEncoder):
         is_good = event.status in {"completed", "interrupted"}
         return self._end(last, event.usage, None if is_good else event.status)
 
-    def run_error(self, event: RunError) -> Iterator[bytes]:
+    def run_error(self, event: ev.RunError) -> Iterator[bytes]:
         return self._end(chunk("error", errorText=error_text(event.error)), event.usage, "failed")
 
     def _end(self, last: bytes, usage: Usage | None, why: str | None) -> Iterator[bytes]:
@@ -161,7 +141,7 @@ class Encoder(CallEncoder):
 
     # --- messages
 
-    def message_start(self, event: MessageStart) -> Iterator[bytes]:
+    def message_start(self, event: ev.MessageStart) -> Iterator[bytes]:
         """Begin a step, unless another model or tool is still active in the current one."""
         if not (self._speaking or self._running or self._is_step_empty):
             if self._in_step:
@@ -174,7 +154,7 @@ class Encoder(CallEncoder):
         self._members.add(event.message_id)
         self._speaking.add(event.message_id)
 
-    def message_end(self, event: MessageEnd) -> Frames:
+    def message_end(self, event: ev.MessageEnd) -> Frames:
         self._speaking.discard(event.message_id)
         if event.status == "abandoned":
             return self._take_back(event)
@@ -183,7 +163,7 @@ class Encoder(CallEncoder):
             self._finish_reason = reason.replace("_", "-")
         return ()
 
-    def _take_back(self, event: MessageEnd) -> Iterator[bytes]:
+    def _take_back(self, event: ev.MessageEnd) -> Iterator[bytes]:
         """Remove an attempt. Clients before 7.0.70 keep its text, and its calls fail."""
         if self._target.resets:
             yield from self._rewrite(event.message_id)
@@ -192,14 +172,14 @@ class Encoder(CallEncoder):
             if call.id in self._unanswered:
                 yield self._failed(self.calls[call.id], event.status)
 
-    def message_replaced(self, event: MessageReplaced) -> Iterable[bytes]:
+    def message_replaced(self, event: ev.MessageReplaced) -> Iterable[bytes]:
         """Write what a node put in the place of a result, or of a message of the current step."""
         if event.tool_call_id is not None:
             return super().message_replaced(event)
         text = text_of(fields_of_message(event.message).get("content"))
         return self._rewrite(event.message_id, text) if self._target.resets else ()
 
-    def message_removed(self, event: MessageRemoved) -> Iterable[bytes]:
+    def message_removed(self, event: ev.MessageRemoved) -> Iterable[bytes]:
         return self._rewrite(event.message_id) if self._target.resets else ()
 
     def _rewrite(self, message_id: str, text: str | None = None) -> Iterator[bytes]:
@@ -230,19 +210,19 @@ class Encoder(CallEncoder):
         yield _RESET
         yield from (frame for _, frame in kept)
 
-    def text_start(self, event: TextStart) -> Frames:
+    def text_start(self, event: ev.TextStart) -> Frames:
         return self._part_start("text", event)
 
-    def reasoning_start(self, event: ReasoningStart) -> Frames:
+    def reasoning_start(self, event: ev.ReasoningStart) -> Frames:
         return self._part_start("reasoning", event)
 
-    def _part_start(self, kind: str, event: TextStart | ReasoningStart) -> Iterator[bytes]:
+    def _part_start(self, kind: str, event: ev.TextStart | ev.ReasoningStart) -> Iterator[bytes]:
         id = f"{event.message_id}:{event.block_id}"
         head = delta_head({"type": f"{kind}-delta", "id": id}, "delta")
         self._parts[event.message_id, event.block_id] = _Part(kind, id, head)
         yield chunk(f"{kind}-start", id=id, providerMetadata=metadata_of(event.origin))
 
-    def text_delta(self, event: TextDelta | ReasoningDelta) -> Frames:
+    def text_delta(self, event: ev.TextDelta | ev.ReasoningDelta) -> Frames:
         part = self._parts.get((event.message_id, event.block_id))
         if part is None:
             return ()
@@ -253,15 +233,15 @@ class Encoder(CallEncoder):
 
     reasoning_delta = text_delta
 
-    def text_end(self, event: TextEnd | ReasoningEnd) -> Iterator[bytes]:
+    def text_end(self, event: ev.TextEnd | ev.ReasoningEnd) -> Iterator[bytes]:
         part = self._parts.pop((event.message_id, event.block_id), None)
         if part:
-            signed = _signed(event) if isinstance(event, ReasoningEnd) else None
+            signed = _signed(event) if isinstance(event, ev.ReasoningEnd) else None
             yield chunk(f"{part.kind}-end", id=part.id, providerMetadata=signed)
 
     reasoning_end = text_end
 
-    def content(self, event: Content) -> Iterator[bytes]:
+    def content(self, event: ev.Content) -> Iterator[bytes]:
         result = self.provider_result(*result_of(event.block))
         file = file_of(event.block)
         if result:
@@ -271,14 +251,14 @@ class Encoder(CallEncoder):
         else:
             yield data("content", event.block)
 
-    def citation(self, event: Citation) -> Iterator[bytes]:
+    def citation(self, event: ev.Citation) -> Iterator[bytes]:
         source = source_of(event.citation)
         if source.url or source.title:
             yield self._source(source, citation=event.citation)
         else:
             yield data("citation", event.citation)
 
-    def retrieval_end(self, event: RetrievalEnd) -> Iterator[bytes]:
+    def retrieval_end(self, event: ev.RetrievalEnd) -> Iterator[bytes]:
         for source in sources_in(event.documents):
             if source.url or source.title:
                 yield self._source(source)
@@ -293,7 +273,7 @@ class Encoder(CallEncoder):
 
     # --- the application's own
 
-    def custom(self, event: Custom) -> Iterator[bytes]:
+    def custom(self, event: ev.Custom) -> Iterator[bytes]:
         """Write a part; one with an ``id`` replaces the earlier one of its name and id."""
         yield self._named(event.name, event.data)
 
@@ -305,7 +285,7 @@ class Encoder(CallEncoder):
         id: object = dict_or_empty(value).get("id")
         return data(kind, value, id=id if isinstance(id, str) else None)
 
-    def step_delta(self, event: StepDelta) -> Iterator[bytes]:
+    def step_delta(self, event: ev.StepDelta) -> Iterator[bytes]:
         """Write what the run itself streams that is no text, and nothing of the steps inside it."""
         if event.step_id is None:
             yield data("output", event.value, id="output" if event.cumulative else None)
@@ -322,7 +302,7 @@ def _is_kept(frame: bytes) -> bool:
     return frame not in _STEPS and b'"transient":true,"data":' not in frame
 
 
-def _signed(event: ReasoningEnd) -> dict[str, Any] | None:
+def _signed(event: ev.ReasoningEnd) -> dict[str, Any] | None:
     """Return what the provider wants back with the reasoning, and where that comes from."""
     if not (event.signature or event.redacted):
         return None

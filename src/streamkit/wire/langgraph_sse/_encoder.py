@@ -7,29 +7,8 @@ from itertools import count
 from typing import Any, ClassVar, TypeAlias
 from uuid import uuid4
 
+from ... import events as ev
 from ..._fields import dict_or_empty
-from ...events import (
-    Checkpoint,
-    Custom,
-    Event,
-    Interrupt,
-    MessageAdded,
-    MessageEnd,
-    MessageReplaced,
-    MessageStart,
-    RunEnd,
-    RunError,
-    RunStart,
-    StateSnapshot,
-    StateUpdate,
-    StepDelta,
-    StepEnd,
-    StepStart,
-    ToolDelta,
-    ToolEnd,
-    ToolError,
-    ToolStart,
-)
 from ...mapping import ToolEvent
 from ...values import Origin
 from .._blocks import as_list
@@ -80,7 +59,7 @@ class Encoder(BaseEncoder):
         self._messages: dict[str, tuple[Chunks, bytes]] = {}
         self._heads: dict[tuple[str, tuple[str, ...]], bytes] = {}
         self._tools: dict[str, str] = {}
-        self._failed: dict[str, ToolError] = {}
+        self._failed: dict[str, ev.ToolError] = {}
         """Failed tools whose message is not yet in the state, by call."""
         self._failures: dict[str, bytes] = {}
         """Messages of failed tools whose `tool.error` has not come yet."""
@@ -89,7 +68,7 @@ class Encoder(BaseEncoder):
 
     # --- the run
 
-    def run_start(self, event: RunStart) -> Frames:
+    def run_start(self, event: ev.RunStart) -> Frames:
         run_id, thread_id = self._ids
         run_id = run_id or event.run_id or str(uuid4())
         thread_id = thread_id or event.origin.thread_id
@@ -97,7 +76,7 @@ class Encoder(BaseEncoder):
         ids = {"run_id": run_id, "thread_id": thread_id}
         yield self._frame("metadata", _ROOT, dump_plain(ids))
 
-    def run_end(self, event: RunEnd) -> Frames:
+    def run_end(self, event: ev.RunEnd) -> Frames:
         """Return the end, and before it the state and interrupts, if only the end has them."""
         yield from self._unstored_failures()
         output = dict_or_empty(event.output)
@@ -113,7 +92,7 @@ class Encoder(BaseEncoder):
             end = {"run_id": self._ids[0], "status": _STATUS[event.status]}
             yield from self._end("end", end)
 
-    def run_error(self, event: RunError) -> Frames:
+    def run_error(self, event: ev.RunError) -> Frames:
         error = {"error": event.error.name, "message": error_text(event.error)}
         return self._end("error", error)
 
@@ -122,7 +101,7 @@ class Encoder(BaseEncoder):
 
     # --- messages
 
-    def message_start(self, event: MessageStart) -> Frames:
+    def message_start(self, event: ev.MessageStart) -> Frames:
         # The client drops a message without an id, and adds up chunks that share one.
         chunks = Chunks(event, private=self._private)
         about = dump_plain(metadata(event.origin, private=self._private))
@@ -148,31 +127,31 @@ class Encoder(BaseEncoder):
     tool_call_delta: _Rule = _chunk
     tool_call_end: _Rule = _chunk
 
-    def message_end(self, event: MessageEnd) -> Frames:
+    def message_end(self, event: ev.MessageEnd) -> Frames:
         is_abandoned = event.status == "abandoned"  # then the next state is without it
         last = () if is_abandoned else self._chunk(event)
         self._messages.pop(event.message_id, None)
         return last
 
-    def message_added(self, event: MessageAdded) -> Frames:
+    def message_added(self, event: ev.MessageAdded) -> Frames:
         return self._message(event, event.message)
 
-    def _message(self, event: Event, message: Fields) -> Frames:
+    def _message(self, event: ev.Event, message: Fields) -> Frames:
         data = [message, metadata(event.origin, private=self._private)]
         return self._write_mode("messages", event.origin, dump_plain(data))
 
     # --- tools
 
-    def tool_start(self, event: ToolStart) -> Frames:
+    def tool_start(self, event: ev.ToolStart) -> Frames:
         self._tools[event.tool_call_id] = event.name
         asked = event.input
         return self._tool("on_tool_start", event, event.name, input=asked)
 
-    def tool_delta(self, event: ToolDelta) -> Frames:
+    def tool_delta(self, event: ev.ToolDelta) -> Frames:
         name = self._tools.get(event.tool_call_id, "")
         return self._tool("on_tool_event", event, name, data=event.delta)
 
-    def tool_end(self, event: ToolEnd) -> Frames:
+    def tool_end(self, event: ev.ToolEnd) -> Frames:
         output = event.output
         yield from self._tool("on_tool_end", event, event.name, output=output)
         if event.status == "completed" and (event.confirmed or self._private):
@@ -180,7 +159,7 @@ class Encoder(BaseEncoder):
             more = {} if artifact is None else {"artifact": artifact}
             yield from self._result(event, content=_content(output), status="success", **more)
 
-    def tool_error(self, event: ToolError) -> Frames:
+    def tool_error(self, event: ev.ToolError) -> Frames:
         """Write a failure, and the tool's message: with the content that the state has for it.
 
         That is the exception's text. Without ``private`` it is one word, here and in the state.
@@ -193,7 +172,7 @@ class Encoder(BaseEncoder):
         else:
             self._failed[event.tool_call_id] = event
 
-    def _stored_failures(self, event: StateUpdate) -> Frames:
+    def _stored_failures(self, event: ev.StateUpdate) -> Frames:
         """Write the messages of failed tools that a node puts into the state."""
         for it in as_list(dict_or_empty(event.values).get("messages")):
             message = dict_or_empty(it)
@@ -215,7 +194,7 @@ class Encoder(BaseEncoder):
         about = {"toolCallId": event.tool_call_id, "name": name}
         return self._write_json("tools", event, {"event": kind, **about, **fields})
 
-    def _result(self, event: ToolEnd | ToolError, **fields: Any) -> Frames:
+    def _result(self, event: ev.ToolEnd | ev.ToolError, **fields: Any) -> Frames:
         """Return a tool's message. The id that it has in the state comes with the state.
 
         Each result of a call has an id of its own: `MessageTupleManager` of langgraph-sdk 1.15.0
@@ -227,13 +206,13 @@ class Encoder(BaseEncoder):
 
     # --- the state
 
-    def state_snapshot(self, event: StateSnapshot) -> Frames:
+    def state_snapshot(self, event: ev.StateSnapshot) -> Frames:
         state = event.values
         if event.origin.namespace:
             return self._write_json("values", event, state)
         return self._values(dict_or_empty(state))
 
-    def interrupt(self, event: Interrupt) -> Frames:
+    def interrupt(self, event: ev.Interrupt) -> Frames:
         """Return the graph's interrupts: an empty list for a breakpoint, which needs no answer."""
         asked = event.value
         waits = [] if event.static else [{"id": event.interrupt_id, "value": asked}]
@@ -244,7 +223,7 @@ class Encoder(BaseEncoder):
         self._state = state
         return self._write_mode("values", _ROOT, dump_plain(state))
 
-    def state_update(self, event: StateUpdate) -> Frames:
+    def state_update(self, event: ev.StateUpdate) -> Frames:
         update = {event.node: event.values}
         if event.cached:
             update["__metadata__"] = {"cached": True}
@@ -252,7 +231,7 @@ class Encoder(BaseEncoder):
         if self._private:
             yield from self._stored_failures(event)
 
-    def checkpoint(self, event: Checkpoint) -> Frames:
+    def checkpoint(self, event: ev.Checkpoint) -> Frames:
         names = ("values", "next", "config", "parent_config", "metadata")
         form = self.form_of(event)
         data = {name: form.get(name) for name in names}
@@ -260,35 +239,35 @@ class Encoder(BaseEncoder):
 
     # --- other events
 
-    def step_start(self, event: StepStart) -> Frames:
+    def step_start(self, event: ev.StepStart) -> Frames:
         asked = {"input": event.input} if self._private else {}
         return self._task(event, triggers=[], **asked)
 
-    def step_end(self, event: StepEnd) -> Frames:
+    def step_end(self, event: ev.StepEnd) -> Frames:
         if event.error:
             return self._task(event, error=error_text(event.error))
         output = dict_or_empty(event.output)
         return self._task(event, result=list(output.items()))
 
-    def _task(self, event: StepStart | StepEnd, **fields: Any) -> Frames:
+    def _task(self, event: ev.StepStart | ev.StepEnd, **fields: Any) -> Frames:
         if event.kind != "node":
             return ()
         about: Fields = {"id": event.step_id, "name": event.origin.node, "interrupts": []}
         return self._write_json("tasks", event, {**about, **fields})
 
-    def step_delta(self, event: StepDelta) -> Frames:
+    def step_delta(self, event: ev.StepDelta) -> Frames:
         return () if event.step_id else self.other(event)
 
-    def custom(self, event: Custom) -> Frames:
+    def custom(self, event: ev.Custom) -> Frames:
         data = event.data
         named = data if event.name is None else {"name": event.name, "data": data}
         return self._write_json("custom", event, named)
 
-    def other(self, event: Event) -> Frames:
+    def other(self, event: ev.Event) -> Frames:
         fields = {**self.form_of(event), "type": f"streamkit.{event.type}"}
         return self._write_json("custom", event, fields)
 
-    def _nothing(self, event: Event) -> Frames:  # noqa: ARG002
+    def _nothing(self, event: ev.Event) -> Frames:  # noqa: ARG002
         return ()
 
     text_start: _Rule = _nothing
@@ -296,14 +275,14 @@ class Encoder(BaseEncoder):
     reasoning_start: _Rule = _nothing
     message_removed: _Rule = _nothing  # (the next state holds the change)
 
-    def message_replaced(self, event: MessageReplaced) -> Frames:
+    def message_replaced(self, event: ev.MessageReplaced) -> Frames:
         """Write a tool's message that the state holds; the next state has any other change."""
         is_result = event.tool_call_id is not None
         return self._message(event, dict_or_empty(event.message)) if is_result else ()
 
     # --- frames
 
-    def _write_json(self, mode: str, event: Event, data: object) -> Frames:
+    def _write_json(self, mode: str, event: ev.Event, data: object) -> Frames:
         return self._write_mode(mode, event.origin, dump_plain(data))
 
     def _write_mode(self, mode: str, origin: Origin, data: bytes) -> Frames:

@@ -11,19 +11,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from ... import events as ev
 from ..._fields import dict_or_empty
-from ...events import (
-    Citation,
-    Content,
-    MessageEnd,
-    MessageStart,
-    ReasoningDelta,
-    ReasoningEnd,
-    TextDelta,
-    ToolCallDelta,
-    ToolCallEnd,
-    ToolCallStart,
-)
 from ...values import Origin, Usage
 from ..protocol import dump_plain, dump_text
 
@@ -54,7 +43,7 @@ def metadata(origin: Origin, *, private: bool) -> Fields:
 class Chunks:
     """One message: each method returns a chunk of it as JSON."""
 
-    def __init__(self, start: MessageStart, *, private: bool) -> None:
+    def __init__(self, start: ev.MessageStart, *, private: bool) -> None:
         self._private = private
         self._fields = {"type": _TYPES.get(start.role, "AIMessageChunk"), "id": start.message_id}
         self._head = dump_plain(self._fields)[:-1]
@@ -65,49 +54,49 @@ class Chunks:
         """Return the chunk that an event is worth; nothing where it is worth none."""
         return _RULES[event.__class__](self, event)
 
-    def text(self, event: TextDelta) -> bytes:
+    def text(self, event: ev.TextDelta) -> bytes:
         """Add to a text."""
         text = dump_text(event.text)
         if self._is_text:
             return b'%b,"content":%b}' % (self._head, text)
         return self._block(b'{"type":"text","index":%d,"text":%b}' % (event.block_id, text))
 
-    def reasoning(self, event: ReasoningDelta) -> bytes:
+    def reasoning(self, event: ev.ReasoningDelta) -> bytes:
         """Add to a block of reasoning."""
         text = dump_text(event.text)
         return self._block(
             b'{"type":"reasoning","index":%d,"reasoning":%b}' % (event.block_id, text)
         )
 
-    def reasoning_end(self, event: ReasoningEnd) -> bytes:
+    def reasoning_end(self, event: ev.ReasoningEnd) -> bytes:
         """Add the provider's signature."""
         if not event.signature:
             return b""
         block = {"type": "reasoning", "index": event.block_id, "reasoning": ""}
         return self._block(dump_plain({**block, "extras": {"signature": event.signature}}))
 
-    def content(self, event: Content) -> bytes:
+    def content(self, event: ev.Content) -> bytes:
         """Add a block that arrived whole."""
         block = dict_or_empty(event.block)
         return self._block(dump_plain({**block, "index": event.block_id}))
 
-    def citation(self, event: Citation) -> bytes:
+    def citation(self, event: ev.Citation) -> bytes:
         """Add an annotation, beside the content: texts have no place for one."""
         about = {"block_id": event.block_id, "citation": event.citation}
         return self._chunk(additional_kwargs={"citations": [about]})
 
-    def call_start(self, event: ToolCallStart) -> bytes:
+    def call_start(self, event: ev.ToolCallStart) -> bytes:
         """Begin a call, unless the provider runs it."""
         if event.provider_executed:
             self._not_ours.add(event.block_id)
             return b""
         return self._call(event, id=event.tool_call_id, name=event.name, args="")
 
-    def call_delta(self, event: ToolCallDelta) -> bytes:
+    def call_delta(self, event: ev.ToolCallDelta) -> bytes:
         """Add to a call's arguments."""
         return b"" if event.block_id in self._not_ours else self._call(event, args=event.args)
 
-    def call_end(self, event: ToolCallEnd) -> bytes:
+    def call_end(self, event: ev.ToolCallEnd) -> bytes:
         """Add a call that the provider answers, which is a block of the content."""
         if event.block_id not in self._not_ours:
             return b""
@@ -115,7 +104,7 @@ class Chunks:
         args = event.args
         return self._block(dump_plain({**block, "args": args, "index": event.block_id}))
 
-    def end(self, event: MessageEnd) -> bytes:
+    def end(self, event: ev.MessageEnd) -> bytes:
         """Return the last chunk, with the usage and the finish reason."""
         found = {"finish_reason": event.raw_finish_reason, "model_name": event.model}
         fields: Fields = {name: it for name, it in found.items() if it is not None}
@@ -124,7 +113,7 @@ class Chunks:
         usage = {"usage_metadata": _usage(event.usage)} if event.usage else {}
         return self._chunk(**usage, response_metadata=fields, chunk_position="last")
 
-    def _call(self, event: ToolCallStart | ToolCallDelta, **fields: str) -> bytes:
+    def _call(self, event: ev.ToolCallStart | ev.ToolCallDelta, **fields: str) -> bytes:
         chunk = {"type": "tool_call_chunk", "index": event.block_id, **fields}
         return self._chunk(tool_call_chunks=[chunk])
 
@@ -141,13 +130,13 @@ def _usage(usage: Usage) -> Fields:
 
 
 _RULES: Mapping[type, Callable[[Chunks, Any], bytes]] = {
-    TextDelta: Chunks.text,
-    ReasoningDelta: Chunks.reasoning,
-    ReasoningEnd: Chunks.reasoning_end,
-    ToolCallStart: Chunks.call_start,
-    ToolCallDelta: Chunks.call_delta,
-    ToolCallEnd: Chunks.call_end,
-    Content: Chunks.content,
-    Citation: Chunks.citation,
-    MessageEnd: Chunks.end,
+    ev.TextDelta: Chunks.text,
+    ev.ReasoningDelta: Chunks.reasoning,
+    ev.ReasoningEnd: Chunks.reasoning_end,
+    ev.ToolCallStart: Chunks.call_start,
+    ev.ToolCallDelta: Chunks.call_delta,
+    ev.ToolCallEnd: Chunks.call_end,
+    ev.Content: Chunks.content,
+    ev.Citation: Chunks.citation,
+    ev.MessageEnd: Chunks.end,
 }

@@ -6,18 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from uuid import uuid4
 
-from ...events import (
-    Citation,
-    Content,
-    MessageEnd,
-    MessageStart,
-    ReasoningDelta,
-    RunEnd,
-    RunError,
-    TextDelta,
-    ToolCallDelta,
-    ToolCallStart,
-)
+from ... import events as ev
 from ...values import Usage
 from .._blocks import refusal_of, source_of
 from .._openai import Calls, OpenAIEncoder, usage_form
@@ -55,48 +44,48 @@ class Encoder(OpenAIEncoder):
 
     # --- messages
 
-    def message_start(self, event: MessageStart) -> Iterable[bytes]:
+    def message_start(self, event: ev.MessageStart) -> Iterable[bytes]:
         return self._chunks.begin(event)
 
-    def text_delta(self, event: TextDelta) -> Iterable[bytes]:
+    def text_delta(self, event: ev.TextDelta) -> Iterable[bytes]:
         frame = self._chunks.text("content", event.text)
         if event.message_id == self._speaker:
             return (frame,)
         is_first, self._speaker = self._speaker is None, event.message_id
         return (frame,) if is_first else (self._chunks.text("content", "\n\n"), frame)
 
-    def reasoning_delta(self, event: ReasoningDelta) -> Iterator[bytes]:
+    def reasoning_delta(self, event: ev.ReasoningDelta) -> Iterator[bytes]:
         is_apart = self._thinker not in {None, event.message_id}
         self._thinker = event.message_id
         if is_apart:
             yield self._chunks.text("reasoning_content", "\n\n")
         yield self._chunks.text("reasoning_content", event.text)
 
-    def content(self, event: Content) -> Iterator[bytes]:
+    def content(self, event: ev.Content) -> Iterator[bytes]:
         refusal = refusal_of(event.block)
         if refusal is not None:
             yield self._chunks.text("refusal", refusal)
 
-    def citation(self, event: Citation) -> Iterator[bytes]:
+    def citation(self, event: ev.Citation) -> Iterator[bytes]:
         url, title = source_of(event.citation)
         if url:
             cited = {"url": url, "title": title or url}
             annotation = {"type": "url_citation", "url_citation": cited}
             yield self._chunks.delta({"annotations": [annotation]})
 
-    def message_end(self, event: MessageEnd) -> Iterable[bytes]:
+    def message_end(self, event: ev.MessageEnd) -> Iterable[bytes]:
         if event.status == "abandoned":
             self._speaker = ""  # the next text begins after a blank line
         return super().message_end(event)
 
     # --- calls
 
-    def begin_call(self, event: ToolCallStart) -> Iterator[bytes]:
+    def begin_call(self, event: ev.ToolCallStart) -> Iterator[bytes]:
         yield from self._chunks.begin(event)
         self._indexes[event.tool_call_id] = self._shown
         yield self._call(event.tool_call_id, event.name, "")
 
-    def tool_call_delta(self, event: ToolCallDelta) -> Iterator[bytes]:
+    def tool_call_delta(self, event: ev.ToolCallDelta) -> Iterator[bytes]:
         index = self._indexes.get(event.tool_call_id)
         if index is not None:
             more = {"index": index, "function": {"arguments": event.args}}
@@ -110,12 +99,12 @@ class Encoder(OpenAIEncoder):
 
     # --- the run
 
-    def run_end(self, event: RunEnd) -> Iterator[bytes]:
+    def run_end(self, event: ev.RunEnd) -> Iterator[bytes]:
         if event.status not in {"completed", "interrupted"}:
             return self._fail(event.status, event.status, None)
         return self._finish(event)
 
-    def _finish(self, event: RunEnd) -> Iterator[bytes]:
+    def _finish(self, event: ev.RunEnd) -> Iterator[bytes]:
         yield from self._chunks.begin(event)
         if event.status == "completed":
             for call in self.unanswered():
@@ -126,7 +115,7 @@ class Encoder(OpenAIEncoder):
             yield self._chunks.usage(event.usage)
         yield DONE
 
-    def run_error(self, event: RunError) -> Iterator[bytes]:
+    def run_error(self, event: ev.RunError) -> Iterator[bytes]:
         error = event.error
         return self._fail(error_text(error), error.name, error.code)
 
@@ -143,11 +132,11 @@ class _Chunks:
         self._head = b""
         self._heads: dict[str, bytes] = {}
 
-    def begin(self, event: MessageStart | ToolCallStart | RunEnd) -> Iterator[bytes]:
+    def begin(self, event: ev.MessageStart | ev.ToolCallStart | ev.RunEnd) -> Iterator[bytes]:
         """Return the chunk with the role, once: ``openai`` 7.55.0 for Node raises without."""
         if self._head:
             return
-        model = self._model or (event.model if isinstance(event, MessageStart) else None)
+        model = self._model or (event.model if isinstance(event, ev.MessageStart) else None)
         about = {
             "id": f"chatcmpl-{uuid4().hex}",
             "object": "chat.completion.chunk",

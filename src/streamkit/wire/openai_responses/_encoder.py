@@ -5,30 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 from uuid import uuid4
 
+from ... import events as ev
 from ..._fields import dict_or_empty
-from ...events import (
-    Citation,
-    Content,
-    Event,
-    Interrupt,
-    MessageEnd,
-    MessageRemoved,
-    MessageReplaced,
-    ReasoningDelta,
-    ReasoningEnd,
-    ReasoningStart,
-    RunEnd,
-    RunError,
-    TextDelta,
-    TextEnd,
-    TextStart,
-    ToolCallDelta,
-    ToolCallEnd,
-    ToolCallStart,
-    ToolEnd,
-    ToolError,
-    ToolStart,
-)
 from ...values import Usage
 from .._blocks import as_list, fields_of_message, file_of, refusal_of, source_of, text_of
 from .._openai import Calls, OpenAIEncoder, usage_form
@@ -53,8 +31,8 @@ class Encoder(OpenAIEncoder):
     >>> from streamkit import Origin
     >>> part = {"origin": Origin(), "timestamp": 0.5, "message_id": "m", "block_id": 0}
     >>> write = Encoder()
-    >>> created, in_progress, item, content = write.feed(TextStart(**part))
-    >>> write.feed(TextDelta(**part, text="Hi"))[0].endswith(b'"delta":"Hi"}\n\n')
+    >>> created, in_progress, item, content = write.feed(ev.TextStart(**part))
+    >>> write.feed(ev.TextDelta(**part, text="Hi"))[0].endswith(b'"delta":"Hi"}\n\n')
     True
     """
 
@@ -78,18 +56,18 @@ class Encoder(OpenAIEncoder):
 
     # --- the run
 
-    def begin(self, event: Event) -> Frames:
+    def begin(self, event: ev.Event) -> Frames:
         self._created_at = int(event.timestamp)
         for type in ("created", "in_progress"):
             yield self._output.event(type, response=self._response("in_progress"))
 
-    def run_end(self, event: RunEnd) -> Frames:
+    def run_end(self, event: ev.RunEnd) -> Frames:
         if event.status not in {"completed", "interrupted"}:
             error = {"code": "server_error", "message": event.status}
             return self._end("failed", event.usage, error=error)
         return self._finish(event)
 
-    def _finish(self, event: RunEnd) -> Frames:
+    def _finish(self, event: ev.RunEnd) -> Frames:
         for call in self.unanswered() if event.status == "completed" else ():
             made = self._call(call)
             yield self._output.added(made)
@@ -101,7 +79,7 @@ class Encoder(OpenAIEncoder):
         else:
             yield from self._end("completed", event.usage)
 
-    def run_error(self, event: RunError) -> Frames:
+    def run_error(self, event: ev.RunError) -> Frames:
         is_limit = event.error.code == _RATE_LIMIT
         code = "rate_limit_exceeded" if is_limit else "server_error"
         error = {"code": code, "message": error_text(event.error)}
@@ -135,31 +113,31 @@ class Encoder(OpenAIEncoder):
 
     # --- messages
 
-    def _begin(self, event: TextStart | ReasoningStart | Content, kind: Kind) -> Frames:
+    def _begin(self, event: ev.TextStart | ev.ReasoningStart | ev.Content, kind: Kind) -> Frames:
         made = self._output.begin(kind)
         self._open[event.message_id, event.block_id] = made
         self._of_message.setdefault(event.message_id, []).append(made)
         return self._output.begun(made, kind)
 
-    def text_start(self, event: TextStart) -> Frames:
+    def text_start(self, event: ev.TextStart) -> Frames:
         return self._begin(event, TEXT)
 
-    def reasoning_start(self, event: ReasoningStart) -> Frames:
+    def reasoning_start(self, event: ev.ReasoningStart) -> Frames:
         return self._begin(event, REASONING)
 
-    def text_delta(self, event: TextDelta | ReasoningDelta) -> Frames:
+    def text_delta(self, event: ev.TextDelta | ev.ReasoningDelta) -> Frames:
         made = self._open.get((event.message_id, event.block_id))
         return (self._output.grow(made, event.text),) if made else ()
 
     reasoning_delta = text_delta
 
-    def text_end(self, event: TextEnd | ReasoningEnd) -> Frames:
+    def text_end(self, event: ev.TextEnd | ev.ReasoningEnd) -> Frames:
         made = self._open.get((event.message_id, event.block_id))
         return self._output.end(made, made.kind, event.text) if made and made.kind else ()
 
     reasoning_end = text_end
 
-    def content(self, event: Content) -> Frames:
+    def content(self, event: ev.Content) -> Frames:
         refusal, file = refusal_of(event.block), file_of(event.block)
         if refusal is not None:
             yield from self._begin(event, REFUSAL)
@@ -176,7 +154,7 @@ class Encoder(OpenAIEncoder):
         yield self._output.added(made)
         yield self._output.done(made)
 
-    def citation(self, event: Citation) -> Frames:
+    def citation(self, event: ev.Citation) -> Frames:
         url, title = source_of(event.citation)
         made = self._open.get((event.message_id, event.block_id))
         if not url or not made or made.kind is not TEXT:
@@ -189,13 +167,13 @@ class Encoder(OpenAIEncoder):
         about = {"annotation_index": len(annotations) - 1, "annotation": annotation}
         yield self._output.event("output_text.annotation.added", **made.place, **about)
 
-    def message_end(self, event: MessageEnd) -> Frames:
+    def message_end(self, event: ev.MessageEnd) -> Frames:
         self._model = self._model or event.model or ""
         if event.status == "abandoned":
             self._withdraw(event.message_id)
         return super().message_end(event)
 
-    def message_removed(self, event: MessageRemoved) -> Frames:
+    def message_removed(self, event: ev.MessageRemoved) -> Frames:
         self._withdraw(event.message_id)
         return ()
 
@@ -203,7 +181,7 @@ class Encoder(OpenAIEncoder):
         for made in self._of_message.pop(message_id, ()):
             self._output.withdraw(made)
 
-    def message_replaced(self, event: MessageReplaced) -> Frames:
+    def message_replaced(self, event: ev.MessageReplaced) -> Frames:
         """Write the new text of a message; the new result of a tool is in the last event."""
         content = fields_of_message(event.message).get("content")
         if event.tool_call_id in self._tools:
@@ -217,22 +195,22 @@ class Encoder(OpenAIEncoder):
 
     # --- calls
 
-    def _call(self, event: ToolCallStart | ToolCallEnd) -> Growing:
+    def _call(self, event: ev.ToolCallStart | ev.ToolCallEnd) -> Growing:
         about = {"call_id": event.tool_call_id, "name": event.name, "arguments": ""}
         item = {"type": "function_call", **about}
         made = self._output.add("fc", item, "function_call_arguments.delta")
         self._of_message.setdefault(event.message_id, []).append(made)
         return made
 
-    def begin_call(self, event: ToolCallStart) -> Frames:
+    def begin_call(self, event: ev.ToolCallStart) -> Frames:
         made = self._open[event.message_id, event.block_id] = self._call(event)
         yield self._output.added(made)
 
-    def tool_call_delta(self, event: ToolCallDelta) -> Frames:
+    def tool_call_delta(self, event: ev.ToolCallDelta) -> Frames:
         made = self._open.get((event.message_id, event.block_id))
         return (self._output.grow(made, event.args),) if made else ()
 
-    def tool_call_end(self, event: ToolCallEnd) -> Frames:
+    def tool_call_end(self, event: ev.ToolCallEnd) -> Frames:
         made = self._open.get((event.message_id, event.block_id))
         if made:
             return self._call_done(made, event.text, "incomplete" if event.error else "completed")
@@ -246,7 +224,7 @@ class Encoder(OpenAIEncoder):
 
     # --- tools that run here
 
-    def tool_start(self, event: ToolStart) -> Frames:
+    def tool_start(self, event: ev.ToolStart) -> Frames:
         super().tool_start(event)
         item = {**_of_server("mcp_call", event.name, None), "output": None, "error": None}
         made = self._output.add("mcp", item, "mcp_call_arguments.delta")
@@ -258,7 +236,7 @@ class Encoder(OpenAIEncoder):
         made.item["arguments"] = arguments
         yield self._output.event("mcp_call_arguments.done", **made.place, arguments=arguments)
 
-    def tool_end(self, event: ToolEnd) -> Frames:
+    def tool_end(self, event: ev.ToolEnd) -> Frames:
         made = self._tools.get(event.tool_call_id)
         if made and event.status == "completed":
             made.item["output"] = _text_form(event.output)
@@ -267,7 +245,7 @@ class Encoder(OpenAIEncoder):
         elif made:
             yield self._output.done(made, "incomplete")
 
-    def tool_error(self, event: ToolError) -> Frames:
+    def tool_error(self, event: ev.ToolError) -> Frames:
         made = self._tools.get(event.tool_call_id)
         if made:
             content = [{"type": "text", "text": error_text(event.error)}]
@@ -275,7 +253,7 @@ class Encoder(OpenAIEncoder):
             yield self._output.event("mcp_call.failed", **made.place)
             yield self._output.done(made, "failed")
 
-    def interrupt(self, event: Interrupt) -> Frames:
+    def interrupt(self, event: ev.Interrupt) -> Frames:
         for n, question in enumerate(questions_in(event.value, event.tool_call_id)):
             call = self.calls.find(question)
             name = question.name or (call.name if call else "")
