@@ -205,7 +205,7 @@ class Redactor:
             return replace(value, **{name: make(value) for name, make in secrets.items()})
         if self._plain is None or (cls in {dict, tuple} and not value):
             return value
-        if cls is tuple:  # of documents, or of calls
+        if cls is tuple and type(value[0]) is ToolCall:
             return tuple(map(self._payload, value))
         if cls is ToolCall:
             return replace(value, args=self._plain(value.args))

@@ -16,6 +16,7 @@ import types
 import uuid
 from typing import Annotated, Any
 
+import attrs
 import msgspec
 import pytest
 from hypothesis import given
@@ -159,6 +160,23 @@ class Reading(collections.abc.Mapping):
         return 1
 
 
+@attrs.define
+class Street:
+    name: str
+
+
+class Wait(dt.timedelta):
+    pass
+
+
+class Shout(BaseModel):
+    a: str = "b"
+
+    @field_serializer("*")
+    def shout(self, value: str) -> str:
+        return value.upper()
+
+
 UTC = dt.UTC
 
 VALUES: list[tuple[Any, Any]] = [
@@ -221,7 +239,11 @@ VALUES: list[tuple[Any, Any]] = [
     (Days(a=1), {"a": 1}),
     (Stack([1]), [1]),
     (Moment(2026, 1, 2, tzinfo=UTC), "2026-01-02T00:00:00Z"),
+    (Wait(days=1), "P1D"),
     # records
+    (Street("Via Emilia"), {"name": "Via Emilia"}),
+    (Slim.__new__(Slim), {}),  # whose slots were never filled
+    (Shout(), {"a": "B"}),
     (City("Bologna", City("Imola")), {"name": "Bologna", "mayor": {"name": "Imola", "mayor": None}}),
     (Slim("a"), {"name": "a"}),
     (Trip(to="Bologna"), {"type": "trip", "to": "Bologna"}),
@@ -353,6 +375,7 @@ def test_messages_take_langchains_stored_form_and_decode_back(message):
 def test_secrets_stay_wherever_they_are_and_whatever_is_around_them(value):
     for around in (value, [value], {"a": {"b": (value, 1)}}, [value, object(), 2**70, "\ud800"]):
         assert HUSH not in dumps(around).decode()
+        assert HUSH not in Writer().write(CustomEvent(timestamp=0.5, data=around)).decode()
         json.dumps(jsonable(around))
 
 
@@ -414,6 +437,13 @@ def test_langgraphs_values_have_forms_of_their_own():
     assert jsonable(Command(resume="yes")) == {"$command": {"resume": "yes"}}
     form = jsonable({"__interrupt__": (Interrupt(value={"ask": 1}),)})
     assert form["__interrupt__"][0]["$interrupt"]["value"] == {"ask": 1}
+
+
+@pytest.mark.parametrize(("more", "id"), [({"interrupt_id": "i"}, "i"), ({}, None)])
+def test_interrupts_of_old_versions_have_the_same_form(more, id):
+    """LangGraph 0.4 has a property for the id, and 0.3 none at all."""
+    old = type("Interrupt", (), {"__module__": "langgraph.types", "value": 1, **more})
+    assert jsonable(old()) == {"$interrupt": {"id": id, "value": 1}}
 
 
 def test_the_machinery_of_langgraph_is_no_data():
@@ -602,6 +632,11 @@ def test_what_was_cut_says_so():
     assert unnameable == {"$object": "object"}
 
 
+def test_an_event_whose_payload_is_a_tuple_has_the_same_bounds():
+    event = CustomEvent(timestamp=0.5, data=("a" * 2**16,) * (MAX_CHARACTERS // 2**16 + 2))
+    assert len(Writer().write(event)) < MAX_CHARACTERS + 1000
+
+
 def test_depth_is_bounded():
     for levels in (1, MAX_DEPTH - 1, MAX_DEPTH):
         assert jsonable(deep(levels)) == deep(levels)
@@ -619,13 +654,14 @@ def test_a_million_values_are_no_problem():
 
 
 def test_it_works_with_hardly_any_stack_left():
-    def at_the_bottom() -> bytes:
+    def at_the_bottom(value: object) -> bytes:
         try:
-            return at_the_bottom()
+            return at_the_bottom(value)
         except RecursionError:
-            return dumps({"a": City("b", [AIMessage("c")])})
+            return dumps(value)
 
-    assert isinstance(json.loads(at_the_bottom()), dict)
+    assert isinstance(json.loads(at_the_bottom({"a": City("b", [AIMessage("c")])})), dict)
+    assert json.loads(at_the_bottom([1])) == {"$cut": "not written: RecursionError"}
 
 
 def test_nothing_of_the_users_is_changed():

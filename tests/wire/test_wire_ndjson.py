@@ -108,6 +108,13 @@ def test_an_async_stream_becomes_the_same_lines():
         )
 
 
+def test_the_words_of_an_internal_model_are_no_lines():
+    part: Any = {"origin": Origin(internal=True), "timestamp": 0.5, "message_id": "m"}
+    for private, count in ((False, 0), (True, 1)):
+        encode = ndjson.encoder(private=private).stage()
+        assert len(encode(TextDelta(**part, block_id=0, text="hush"))) == count
+
+
 def test_an_encoder_keeps_few_origins():
     encode = ndjson.encoder().stage()
     for n in range(2000):

@@ -36,7 +36,14 @@ from streamkit import (
     normalize,
 )
 from streamkit.mapping import per_run
-from streamkit.wire.protocol import BaseEncoder, CallIds, Question, error_text
+from streamkit.wire.protocol import (
+    BaseEncoder,
+    CallIds,
+    Question,
+    dump_text,
+    error_text,
+    frame,
+)
 
 AT: dict[str, Any] = {"origin": Origin(), "timestamp": 0.5}
 
@@ -87,6 +94,38 @@ def test_nothing_comes_behind_the_end() -> None:
 
 def test_items_of_ones_own_begin_a_stream_too() -> None:
     assert written({"mine": {1}}) == ["begin", '{"mine": [1]}']
+
+
+def test_a_protocol_leaves_out_what_it_has_no_method_for() -> None:
+    class Few(BaseEncoder):
+        def text_delta(self, event: TextDelta) -> Iterator[bytes]:
+            yield event.text.encode()
+
+    events = (*message(Origin()), *message(INSIDE, "n"), Custom(**AT, data=1), {"mine": 1})
+    assert written(*events, encoder=Few()) == ["words"]
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        ("__proto__", {"$proto__": {"polluted": 1}}),
+        ("prototype", {"constructor": {"$prototype": {"polluted": 1}}}),
+    ],
+)
+def test_no_key_of_a_frame_reaches_the_prototypes_of_a_client(key: str, shown: Any) -> None:
+    trap: Any = {key: {"polluted": 1}}
+    if key == "prototype":
+        trap = {"constructor": trap}
+    assert json.loads(frame({"data": trap})[6:]) == {"data": shown}
+    said = {"text": f'"{key}":'}
+    assert json.loads(frame(said)[6:]) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("é\u2028", '"é\\u2028"'), ("half \ud83d", '"half \ufffd"')]
+)
+def test_a_text_is_one_line_of_utf8(text: str, shown: str) -> None:
+    assert dump_text(text).decode() == shown
 
 
 def test_payloads_are_plain_and_secrets_are_gone() -> None:
@@ -161,8 +200,8 @@ def test_what_happens_inside_tools_is_written_where_it_can_be_attributed(
         def inside(self, event: Any) -> Iterator[bytes]:
             yield f"inside:{event.type}".encode()
 
-    told = " ".join(it.replace(" ", "_") for it in written(*message(origin), encoder=Inner()))
-    assert told == shown
+    written_here = written(*message(origin), encoder=Inner())
+    assert " ".join(it.replace(" ", "_") for it in written_here) == shown
 
 
 def test_an_internal_run_still_starts_and_ends() -> None:

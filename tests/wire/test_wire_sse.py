@@ -167,7 +167,8 @@ def test_a_cr_ends_the_frame_without_waiting_for_what_follows():
     decoder = sse.FrameDecoder()
     assert decoder.feed(b"data: a\r\n\r") == [sse.Frame(data="a")]
     assert decoder.feed(b"\n") == []
-    assert decoder.feed(b"data: b\n\n") == [sse.Frame(data="b")]
+    assert decoder.feed(b"data: b\r\r") == [sse.Frame(data="b")]
+    assert decoder.feed(b"\ndata: c\n\n") == [sse.Frame(data="c")]
 
 
 @pytest.mark.parametrize(

@@ -251,7 +251,7 @@ def _send(value: object, _private: bool) -> dict[str, Any]:
 def _interrupt(value: object, _private: bool) -> dict[str, Any]:
     id = _attribute(value, "id")
     if id is msgspec.UNSET:  # LangGraph before 0.6
-        id = _attribute(value, "interrupt_id")
+        id = _named(value, ("interrupt_id",)).get("interrupt_id")
     return {"$interrupt": {"id": id, "value": _attribute(value, "value")}}
 
 

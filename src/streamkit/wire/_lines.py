@@ -34,12 +34,9 @@ class Lines:
     def feed(self, data: bytes) -> list[bytes | MalformedItem]:
         """Return the lines that ``data`` completes; an error stands where one became too long."""
         if self._any_end and data:
-            if self._after_cr and data.startswith(b"\n"):
-                data = data[1:]
-                self._after_cr = False
-                if not data:
-                    return []
+            rest_of_end = b"\n" if self._after_cr else b""
             self._after_cr = data.endswith(b"\r")
+            data = data.removeprefix(rest_of_end)
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         *whole, rest = data.split(b"\n")
         lines: list[bytes | MalformedItem] = []

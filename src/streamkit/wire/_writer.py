@@ -61,10 +61,7 @@ class Writer:
             return (head % (_encode(item.timestamp), dump_text(item.text)),) if head else ()
         if not is_event(item):
             return (self._own(item),)
-        found = self._entrance.admit(item)
-        if len(found) == 1:
-            return (self._text_of(found[0]),)
-        return tuple(map(self._text_of, found))
+        return tuple(map(self._text_of, self._entrance.admit(item)))
 
     def _turn_to(self, delta: TextDelta) -> bytes:
         """Return the text of a block's deltas, with two gaps; nothing where they are hidden."""
