@@ -69,12 +69,6 @@ class TestView:
     def test_reads_the_standard_input(self, path):
         assert run("view", "-", given=path.read_bytes())[1] == run("view", path)[1]
 
-    def test_shows_what_was_cut_as_running(self, path):
-        path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:6]))
-        code, out, _ = run("view", path)
-        assert code == 0
-        assert "running" in out
-
     def test_shows_questions_and_failures(self, tmp_path):
         path, root = tmp_path / "run.jsonl", Origin()
         error = ev.ErrorInfo(name="ValueError", message="no\x1b[2J")
@@ -159,6 +153,7 @@ class TestReplay:
     def test_has_no_other_speed(self, path, speed, capsys):
         with pytest.raises(SystemExit, match="2"):
             main(["replay", str(path), "--speed", speed])
+        assert f"write a number from 0 on, such as 2, not '{speed}'" in capsys.readouterr().err
 
 
 class TestConvert:
@@ -252,10 +247,49 @@ class TestStats:
         data = json.loads(run("stats", path, "--json")[1])
         assert (data["seconds"], data["cost"], len(data["calls"])) == (10.0, None, 2)
 
-    def test_a_price_is_two_numbers(self, path, capsys):
+    @pytest.mark.parametrize("price", ["big=1", "big", "=1,2", "big=1,2,3", "big=one,two"])
+    def test_a_price_is_a_model_and_two_numbers(self, path, price, capsys):
         with pytest.raises(SystemExit, match="2"):
-            main(["stats", str(path), "--price", "big=1"])
-        assert "argument --price: invalid" in capsys.readouterr().err
+            main(["stats", str(path), "--price", price])
+        assert f"such as gpt-5-mini=0.25,2.00, not '{price}'" in capsys.readouterr().err
+
+    def test_a_model_without_a_price_is_named(self, path):
+        rows = run("stats", path, "--price", "bigg=1,10")[1].splitlines()
+        assert "no price for  big, small" in rows
+        assert "no price for" not in run("stats", path)[1]
+
+    def test_say_that_no_usage_was_reported(self, tmp_path):
+        list(normalize(["Hel", "lo"], record(tmp_path / "run.jsonl")))
+        assert "tokens        not reported" in run("stats", tmp_path / "run.jsonl")[1].splitlines()
+
+
+class TestAFileThatWasCut:
+    @pytest.fixture
+    def cut(self, path):
+        path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:6]))
+        return path
+
+    @pytest.mark.parametrize(
+        "command",
+        ["view", "stats", "stats --json", "html", "convert --to chat", "replay --speed 0"],
+    )
+    def test_is_incomplete_for_each_command(self, cut, command):
+        name, *options = command.split()
+        code, out, err = run(name, cut, *options)
+        assert code == 0
+        assert "incomplete" in out
+        assert "running" not in out or name == "html"
+        assert err == f"streamkit: incomplete: {cut} ends before the run does\n"
+
+    def test_is_closed_before_the_next_run(self, cut):
+        both = cut.read_bytes() + b"".join(map(ndjson.encode, a_run()))
+        code, out, err = run("convert", "-", "--to", "chat", given=both)
+        ends = [line for line in out.splitlines() if '"end"' in line]
+        assert (code, err) == (0, "streamkit: incomplete: the input ends before the run does\n")
+        assert ends == [
+            '{"type":"end","status":"incomplete"}',
+            '{"type":"end","status":"completed"}',
+        ]
 
 
 def test_html_is_one_page(path, tmp_path):

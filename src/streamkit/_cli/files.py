@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
+from contextlib import suppress
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
@@ -74,10 +74,10 @@ def _add_replay(parser: argparse.ArgumentParser) -> None:
 
 
 def _speed(text: str) -> float:
-    speed = float(text)
-    if not speed >= 0:
-        raise ValueError(text)
-    return speed
+    with suppress(ValueError):
+        if (speed := float(text)) >= 0:
+            return speed
+    raise argparse.ArgumentTypeError(f"write a number from 0 on, such as 2, not {text!r}")
 
 
 def _replay(arguments: argparse.Namespace) -> int:
@@ -112,8 +112,9 @@ _WIRES = {
 """The formats to convert to, by the name of their module in `streamkit.wire`."""
 
 
-def _lines(event: Event, transcript: Transcript) -> Iterable[bytes]:
-    return (transcript.line(event).encode() + b"\n",)
+def _run_lines() -> Encode:
+    line = Transcript().line
+    return lambda event: (line(event).encode() + b"\n",)
 
 
 def _add_convert(parser: argparse.ArgumentParser) -> None:
@@ -126,13 +127,21 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
 
 
 def _convert(arguments: argparse.Namespace) -> int:
-    encode: Encode = partial(_lines, transcript=Transcript())
+    encoder = _run_lines
     if arguments.to in _WIRES:  # imported here, as only this command needs one
         wire = import_module(f"streamkit.wire.{_WIRES[arguments.to]}")
-        encode = wire.encoder(private=arguments.private).stage()
-    chunks = (chunk for event in events_of(arguments) for chunk in encode(event))
-    _write(chunks, arguments.output)
+        encoder = wire.encoder(private=arguments.private).stage
+    _write(_encoded(events_of(arguments), encoder), arguments.output)
     return 0
+
+
+def _encoded(events: Iterable[Event], encoder: Callable[[], Encode]) -> Iterator[bytes]:
+    """Return the bytes of the runs of a file, each by an encoder of its own."""
+    encode = encoder()
+    for number, event in enumerate(events):
+        if number and isinstance(event, RunStart):
+            encode = encoder()
+        yield from encode(event)
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
@@ -204,8 +213,14 @@ def _add_prices(parser: argparse.ArgumentParser) -> None:
 
 def _price(text: str) -> tuple[str, tuple[float, float]]:
     model, _, price = text.rpartition("=")
-    given, answered = price.split(",")
-    return model, (float(given), float(answered))
+    given, _, answered = price.partition(",")
+    with suppress(ValueError):
+        if model:
+            return model, (float(given), float(answered))
+    raise argparse.ArgumentTypeError(
+        "write a model and its two prices per million tokens, read and written, "
+        f"such as gpt-5-mini=0.25,2.00, not {text!r}"
+    )
 
 
 def _prices(arguments: argparse.Namespace) -> Prices:
@@ -219,11 +234,12 @@ def _add_stats(parser: argparse.ArgumentParser) -> None:
 
 
 def _stats(arguments: argparse.Namespace) -> int:
-    for metrics in _measured(events_of(arguments), _prices(arguments)):
+    prices = _prices(arguments)
+    for metrics in _measured(events_of(arguments), prices):
         if arguments.json:
             print(json.dumps(msgspec.to_builtins(metrics)))
         else:
-            print("\n".join(_table(metrics)))
+            print("\n".join(_table(metrics, has_prices=bool(prices))))
     return 0
 
 
@@ -240,8 +256,9 @@ def _measured(events: Iterable[Event], prices: Prices) -> Iterator[RunMetrics]:
         yield metrics.result()
 
 
-def _table(metrics: RunMetrics) -> Iterator[str]:
+def _table(metrics: RunMetrics, *, has_prices: bool) -> Iterator[str]:
     usage = metrics.usage
+    tokens = f"{usage.input_tokens:,} in, {usage.output_tokens:,} out" if usage else "not reported"
     facts = {
         "status": metrics.status,
         "time": _seconds(metrics.seconds),
@@ -251,9 +268,9 @@ def _table(metrics: RunMetrics) -> Iterator[str]:
         "model calls": str(len(metrics.calls)),
         "retries": str(metrics.retries),
         "interrupts": str(metrics.interrupts),
-        "tokens": f"{usage.input_tokens:,} in, {usage.output_tokens:,} out" if usage else "",
+        "tokens": tokens,
         "cost": _cost(metrics.cost),
-        "no price for": ", ".join(sorted(metrics.unpriced)) if metrics.cost else "",
+        "no price for": ", ".join(sorted(metrics.unpriced)) if has_prices else "",
     }
     yield from (f"{name:<13} {escape(fact)}" for name, fact in facts.items() if fact)
     spendings = {"model": metrics.by_model, "agent": metrics.by_agent, "call": metrics.by_tool_run}

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
 from .._drive import normalize
+from .._protocols import RunOver
+from ..dialects.own import OwnReader
 from ..errors import UsageError
-from ..events import Event, RunEnd, RunError
+from ..events import Event, RunEnd, RunError, RunStart
 from ..record import event_in, is_raw_header, open_to_read, raw_items, whole_lines
 
 __all__ = ["add_file", "events_of", "numbered_events"]
@@ -35,11 +38,31 @@ def add_file(parser: argparse.ArgumentParser) -> None:
 def events_of(arguments: argparse.Namespace, *, follow: bool = False) -> Iterator[Event]:
     """Return the events of the file that the command line names.
 
+    A run that the file does not hold to its end is closed as ``incomplete``, with a note on the
+    standard error.
+
     Raises:
         UsageError: It cannot be read.
         MalformedItem: A line is no event; the message has its number.
     """
-    return (event for _, event in numbered_events(arguments.file, follow=follow))
+    reader: OwnReader | None = None
+    for _, event in numbered_events(arguments.file, follow=follow):
+        if reader is None or isinstance(event, RunStart):
+            yield from _closed(reader, arguments.file)
+            reader = OwnReader(clock=time.time)
+        with suppress(RunOver):
+            reader.feed(event)
+        yield event
+    yield from _closed(reader, arguments.file)
+
+
+def _closed(reader: OwnReader | None, path: str) -> Sequence[Event]:
+    """Return the events that close a run which was cut off."""
+    closing = reader.close() if reader else ()
+    if closing:
+        name = "the input" if path == "-" else path
+        print(f"streamkit: incomplete: {name} ends before the run does", file=sys.stderr)
+    return closing
 
 
 def numbered_events(path: str, *, follow: bool = False) -> Iterator[tuple[int, Event]]:
