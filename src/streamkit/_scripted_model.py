@@ -44,11 +44,14 @@ Cut: TypeAlias = int | Callable[[str], Iterable[str]]
 
 @dataclass(frozen=True)
 class Call:
-    """One tool call of a reply; arguments that are a str go out as they are, valid JSON or not."""
+    """One tool call of a reply."""
 
     name: str
+    """The tool's name."""
     args: Mapping[str, Any] | str
+    """Its arguments; a str goes out as it is, valid JSON or not."""
     id: str
+    """Its id, which is also its result's; two calls of one conversation need two ids."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,8 @@ class ScriptedChatModel(BaseChatModel):
 
     The reply depends on the conversation alone and never on earlier requests, so one model may
     serve any number of runs at once, and a resumed run goes on where it stopped. A script given as
-    a sequence is counted in turns since the human's last message.
+    a sequence is counted in turns since the human's last message: each question plays it from its
+    beginning. A turn past its end raises `ValueError`.
 
     >>> model = ScriptedChatModel(script=["Good morning!"])
     >>> [chunk.content for chunk in model.stream("Hello") if chunk.content]
@@ -108,7 +112,7 @@ class ScriptedChatModel(BaseChatModel):
     """
 
     script: Script
-    """The text of the answer."""
+    """The replies: each a `Reply`, or a str for its text."""
     pace: float = 0.0
     """Seconds between two chunks."""
     model: str = "scripted"

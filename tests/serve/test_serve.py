@@ -191,11 +191,17 @@ async def test_any_format_and_its_options_will_do():
         assert (await client.get("/?chat")).text.startswith('{"type":"token","content":"Hi",')
     with pytest.raises(TypeError):
         EventResponse(Source("Hi").stream(), ndjson, first_id=5)
-    for call in (lambda: EventResponse(["a"], "ndjson"), lambda: Runs("ndjson")):  # type: ignore[arg-type]
-        with pytest.raises(UsageError, match=r"from streamkit\.wire import ndjson"):
-            call()
     with pytest.raises(UsageError, match="not a stream"):
         EventResponse("Hi")
+
+
+@pytest.mark.parametrize(
+    "wrong", ["chat", chat.encoder(), chat.encoder, chat.Encoder(), chat.lines], ids=repr
+)
+def test_what_stands_in_a_format_is_no_format(wrong: Any) -> None:
+    for call in (lambda: EventResponse(["a"], wrong), lambda: Runs(wrong)):
+        with pytest.raises(UsageError, match=r"pass the module: from streamkit\.wire import chat;"):
+            call()
 
 
 @pytest.mark.parametrize("wire", [ag_ui, ai_sdk, chat, ndjson, openai_chunks, sse])

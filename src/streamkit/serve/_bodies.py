@@ -81,13 +81,23 @@ def headers_of(wire: Wire) -> Mapping[str, str]:
     """Return the headers of a format.
 
     Raises:
-        UsageError: it is no format, but the name of one, say.
+        UsageError: it is no format, but the name of one, say, or its encoder.
     """
     headers = getattr(wire, "HEADERS", None)
     if headers is None:
-        name = wire if isinstance(wire, str) else "ndjson"
-        raise UsageError(f"{wire!r:.80} is no format; write: from streamkit.wire import {name}")
+        name = wire if isinstance(wire, str) else _module_of(wire)
+        raise UsageError(
+            f"{wire!r:.80} is no format; pass the module: from streamkit.wire import {name}; "
+            f"its encoder's options follow by name: EventResponse(events, {name}, private=True)"
+        )
     return cast("Mapping[str, str]", headers)
+
+
+def _module_of(it: object) -> str:
+    """Return the format that an encoder, or another part of a format, comes from."""
+    made_by = getattr(it, "_factory", it)  # of the stage that `encoder()` returned
+    _, _, name = getattr(made_by, "__module__", "").partition("streamkit.wire.")
+    return name.partition(".")[0] or "ndjson"
 
 
 class Body(Protocol):
