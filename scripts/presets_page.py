@@ -13,7 +13,7 @@ from streamkit.demo import build_graph, demo_input
 
 PAGE = Path(__file__).parent.parent / "docs" / "filters.md"
 TABLE = re.compile(r"(?<=<!-- presets -->\n).*?(?=<!-- end -->)", re.DOTALL)
-PRESETS = ["tokens", "final", "tools", "chat", "ui", "lifecycle", "state", "debug"]
+PRESETS = ["tokens", "final", "tools", "chat", "ui", "sources", "lifecycle", "state", "debug"]
 
 
 async def counts(preset: Any) -> Counter[str]:
