@@ -120,8 +120,7 @@ Lane: TypeAlias = tuple[str, tuple[str, ...]]
 class _Row(msgspec.Struct, kw_only=True, eq=False):
     """A row of the page: a span or an interrupt, with the rows inside it."""
 
-    span: Span | None = None
-    interrupt: Interrupt | None = None
+    shows: Span | Interrupt
     depth: tuple[int, int]
     """How deep it is in its lane: without inner steps, and with them."""
     is_retry: bool = False
@@ -145,6 +144,7 @@ class _Picture:
         self._private = private
         self._lanes: dict[Lane, list[_Row]] = {}
         self._rows: dict[int, _Row] = {}
+        self._placed: list[Span] = []
         self._lane_of: dict[int, Lane] = {}
         self._unplaced: list[Span] = []
         self._reasoning: dict[str, list[str]] = {}
@@ -185,33 +185,32 @@ class _Picture:
     def _place(self, span: Span, lane: Lane) -> None:
         around = [it for it in span.around() if self._lane_of.get(id(it)) == lane]
         steps = sum(it.kind == "step" for it in around)
-        row = _Row(span=span, depth=(len(around) - steps, len(around)))
+        row = _Row(shows=span, depth=(len(around) - steps, len(around)))
         if span.kind == "tool":
             row.is_retry = span.id in self._seen_tools
             self._seen_tools.add(span.id)
         self._lane_of[id(span)] = lane
         self._rows[id(span)] = row
+        self._placed.append(span)
         siblings = self._rows[id(around[0])].inside if around else self._lanes.setdefault(lane, [])
         siblings.append(row)
 
     def _replace(self, event: MessageReplaced) -> None:
         """Replace a text or a result by the one that the state holds, such as a redacted one."""
         known = {event.message_id, event.tool_call_id}
-        for row in self._rows.values():
-            span = row.span
-            if span and (span.message_id in known or (span.kind == "tool" and span.id in known)):
+        for span in self._placed:
+            if span.message_id in known or (span.kind == "tool" and span.id in known):
                 span.output = _content_of(event.message)
 
     def _interrupt(self, event: Interrupt) -> None:
         around = self._spans.span_of(event)
         outer = self._rows.get(id(around))
-        row = _Row(interrupt=event, depth=(1, 1))
         if outer:
-            row.depth = (outer.depth[0] + 1, outer.depth[1] + 1)
-            outer.inside.append(row)
+            depth = (outer.depth[0] + 1, outer.depth[1] + 1)
+            outer.inside.append(_Row(shows=event, depth=depth))
         else:
             lane = (event.origin.agent or "", event.origin.namespace)
-            self._lanes.setdefault(lane, []).append(row)
+            self._lanes.setdefault(lane, []).append(_Row(shows=event, depth=(1, 1)))
 
     # --- what the page reads
 
@@ -229,7 +228,7 @@ class _Picture:
             )
         return {
             "seconds": max(0.0, self._last - self._first),
-            "has_nodes": any(row.span and row.span.kind == "node" for row in self._rows.values()),
+            "has_nodes": any(span.kind == "node" for span in self._placed),
             "lanes": lanes,
         }
 
@@ -238,7 +237,7 @@ class _Picture:
         run = self._spans.run
         if run is None:
             return ""
-        calls = [it.span for it in self._rows.values() if it.span and it.span.kind == "model"]
+        calls = [span for span in self._placed if span.kind == "model"]
         costs = [cost for span in calls if (cost := self._cost(span)) is not None]
         parts = [
             run.status,
@@ -258,11 +257,9 @@ class _Picture:
 
     def _fields(self, row: _Row) -> dict[str, Any]:
         common = {"depth": row.depth, "retry": row.is_retry}
-        if row.span:
-            return common | self._span_fields(row.span)
-        event = row.interrupt
-        if event is None:
-            return common
+        if isinstance(row.shows, Span):
+            return common | self._span_fields(row.shows)
+        event = row.shows
         at = event.timestamp - self._first
         texts = [["waits for", _text(event.value, private=self._private)]]
         detail = {"facts": {"id": clean(event.interrupt_id)}, "texts": texts}

@@ -175,7 +175,7 @@ class _Tracing:
             traced.update_name(_title(span))
         attributes = {name: it for name, it in _last_attributes(span) if it is not None}
         if self._content:
-            attributes |= {name: json.dumps(it) for name, it in _contents(span)}
+            attributes |= dict(_contents(span))
         traced.set_attributes(attributes)
         if span.status == "failed":
             reason = span.error.message if span.error and self._content else None
@@ -306,16 +306,18 @@ def _last_attributes(span: Span) -> Iterator[tuple[str, Any]]:
 # --- content, in the conventions' form of messages
 
 
-def _contents(span: Span) -> Iterator[tuple[str, Any]]:
+def _contents(span: Span) -> Iterator[tuple[str, str]]:
     if span.kind == "model":
         if span.input is not None:
-            yield "gen_ai.input.messages", _messages(jsonable(span.input, private=True))
-        yield "gen_ai.output.messages", [_answer(span)]
+            asked = _messages(jsonable(span.input, private=True))
+            yield "gen_ai.input.messages", json.dumps(asked)
+        yield "gen_ai.output.messages", json.dumps([_answer(span)])
     elif span.kind == "tool":
-        yield "gen_ai.tool.call.arguments", jsonable(span.input, private=True)
-        yield "gen_ai.tool.call.result", jsonable(span.output, private=True)
+        yield "gen_ai.tool.call.arguments", json.dumps(jsonable(span.input, private=True))
+        yield "gen_ai.tool.call.result", json.dumps(jsonable(span.output, private=True))
     elif span.kind == "retrieval":
-        yield "gen_ai.retrieval.query.text", jsonable(span.input, private=True)
+        query = jsonable(span.input, private=True)
+        yield "gen_ai.retrieval.query.text", query if isinstance(query, str) else json.dumps(query)
 
 
 def _answer(span: Span) -> dict[str, Any]:

@@ -452,7 +452,6 @@ def whole_lines(file: IO[bytes], *, pause: float | None = None) -> Iterator[tupl
             if pause is None:
                 break
             time.sleep(pause)
-            continue
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
             number += 1

@@ -182,10 +182,9 @@ class GrammarChecker:
             case ev.Content(block_id=id):
                 self._require(id not in message.blocks, event, "the block exists already")
                 message.blocks[id] = type(event)
-            case ev.Citation(block_id=id):
+            case _:  # a citation
+                id = cast("ev.Citation", event).block_id
                 self._require(id in message.blocks, event, "it cites from no block")
-            case _:
-                pass
 
     def _opens_block(self, event: ev.Event, message: _OpenMessage, id: int) -> None:
         self._require(id not in message.blocks, event, "the block exists already")

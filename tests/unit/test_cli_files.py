@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
+from importlib import metadata
 from itertools import count
 from pathlib import Path
 
@@ -69,6 +70,12 @@ class TestView:
     def test_reads_the_standard_input(self, path):
         assert run("view", "-", given=path.read_bytes())[1] == run("view", path)[1]
 
+    def test_reads_frames_with_ids_and_comments(self, path, tmp_path):
+        frames = normalize(a_run()).pipe(sse.encoder(private=True, first_id=1))
+        sent = tmp_path / "run.sse"
+        sent.write_bytes(b"retry: 5\n\n:\n\n" + b"".join(frames))
+        assert run("view", sent) == run("view", path)
+
     def test_shows_questions_and_failures(self, tmp_path):
         path, root = tmp_path / "run.jsonl", Origin()
         error = ev.ErrorInfo(name="ValueError", message="no\x1b[2J")
@@ -95,6 +102,9 @@ class TestView:
                 file.write(lines[5][9:] + b"".join(lines[6:]))
             out, _ = process.communicate(timeout=20)
         assert out.decode() == run("view", path)[1]
+
+    def test_follows_a_file_no_further_than_to_the_end_of_its_run(self, path):
+        assert run("view", "--follow", path) == run("view", path)
 
     def test_ends_quietly_on_ctrl_c(self, tmp_path, monkeypatch):
         growing = tmp_path / "growing.jsonl"
@@ -227,8 +237,19 @@ class TestCheck:
         assert run("check", path)[0] == 1
         assert run("check", path, "--filtered")[0] == 0
 
+    def test_an_empty_file_has_no_runs(self, tmp_path):
+        path = tmp_path / "run.jsonl"
+        path.touch()
+        assert run("check", path) == (0, "0 events in 0 runs keep the grammar\n", "")
+        assert run("stats", path) == (0, "", "")
+
 
 class TestStats:
+    def test_are_a_table_for_each_run_of_the_file(self, path):
+        once = run("stats", path)[1]
+        path.write_bytes(path.read_bytes() * 2)
+        assert run("stats", path)[1] == once * 2
+
     def test_are_a_table(self, path):
         code, out, _ = run("stats", path, "--price", "big=1,10", "--price", "small=0.5,2")
         rows = [" ".join(row.split()) for row in out.splitlines()]
@@ -306,6 +327,17 @@ def test_doctor_says_what_there_is():
     assert report["versions"]["langchain-core"] in out
     assert report["extras"]["terminal"].startswith("yes")
     assert set(report) == {"versions", "extras", "streams"}
+
+
+def test_doctor_says_what_there_is_not(monkeypatch):
+    def missing(name, *_):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr("streamkit._cli.doctor.metadata.version", missing)
+    monkeypatch.setitem(sys.modules, "langgraph.types", None)
+    report = json.loads(run("doctor", "--json")[1])
+    assert report["versions"]["langgraph"] == "not installed"
+    assert report["streams"]["langgraph"] == "not installed: no stream modes"
 
 
 @pytest.mark.parametrize("command", ["view", "replay", "check", "stats", "html"])

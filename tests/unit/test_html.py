@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, ToolMessage
+from msgspec.structs import replace
 from test_metrics import PRICES, ROOT, a_run, inside, model_call
 
 from chromium import BROWSER, FLAGS
-from streamkit import Origin, Usage, normalize
+from streamkit import Origin, ToolCall, Usage, normalize
 from streamkit import events as ev
 from streamkit.folds import Result
 from streamkit.html import run_html, to_html
@@ -73,6 +74,22 @@ class TestData:
 
     def test_an_empty_stream_is_a_page(self):
         assert data_of(to_html([]))["lanes"] == []
+
+    def test_a_run_in_which_nothing_ran_is_a_row(self):
+        assert rows_of(to_html(a_run()[:1])) == [("boss", "run", "boss")]
+
+    def test_a_question_is_a_row_also_where_the_start_of_the_run_was_filtered_out(self):
+        question = ev.Interrupt(origin=ROOT, interrupt_id="i", value="Sure?", timestamp=1.0)
+        assert rows_of(to_html([question])) == [("boss", "interrupt", "waits for an answer")]
+
+    def test_a_call_with_broken_arguments_shows_them_and_why(self):
+        call = ToolCall(id="c", name="f", args=None, text='{"a', error="it was cut off")
+        *events, message, step = model_call(inside("m"), 1.0, model="big", usage=None)
+        whole = [*a_run()[:1], *events, replace(message, tool_calls=(call,)), step]
+        assert data_of(to_html(whole))["lanes"][0]["spans"][1]["detail"]["texts"][-1] == [
+            "call f",
+            '{"a\nit was cut off',
+        ]
 
     def test_retries_and_interrupts_are_rows(self):
         tool = {"origin": inside(None), "tool_call_id": "c", "name": "f"}

@@ -206,6 +206,16 @@ class TestSpans:
 
     def test_ends_of_what_never_started_are_no_spans(self):
         fold = SpanFold()
-        for event in a_run():
+        found = {"origin": ROOT, "timestamp": 1.0, "retrieval_id": "r", "status": "completed"}
+        for event in (*a_run(), ev.RetrievalEnd(**found, name="search")):
             if ".end" in event.type:
                 assert fold.feed(event) is None
+
+
+def test_calls_are_measured_also_where_the_start_of_the_run_was_filtered_out():
+    metrics = Metrics()
+    for event in a_run()[1:]:
+        metrics.feed(event)
+    result = metrics.result()
+    assert [call.first_token for call in result.calls] == [1.0, 1.0]
+    assert result.first_token is None

@@ -9,6 +9,8 @@ import pytest
 
 pytest.importorskip("opentelemetry.sdk", reason="opentelemetry-sdk is not installed")
 
+from langchain_core.messages import AIMessage, SystemMessage, ToolMessage
+from msgspec.structs import replace
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
@@ -142,6 +144,53 @@ class TestSpans:
         assert json.loads(chat["gen_ai.output.messages"])[0]["parts"] == [
             {"type": "text", "content": "the answer"}
         ]
+
+    def test_hold_conversations_in_the_conventions_form(self, traces):
+        call = {"id": "c", "name": "f", "args": {"a": 1}}
+        asked = [
+            SystemMessage("Be kind."),
+            AIMessage("", tool_calls=[call]),
+            ToolMessage("sunny", tool_call_id="c"),
+        ]
+        step, *events, message, end = model_call(inside("m"), 1.0, model="big", usage=None, text="")
+        calls = (
+            ev.ToolCall(id="c", name="f", args={"a": 1}, text='{"a":1}'),
+            ev.ToolCall(id="d", name="g", args=None, text='{"a', error="it was cut off"),
+        )
+        found = {"origin": inside("r"), "retrieval_id": "r", "name": "search"}
+        whole = [
+            ev.RunStart(origin=ROOT, timestamp=0.0),
+            replace(step, input={"messages": [asked], "model": "big"}),
+            *events,
+            replace(message, text="", tool_calls=calls),
+            end,
+            ev.RetrievalStart(**found, query="weather", timestamp=5.0),
+            ev.RetrievalEnd(**found, status="completed", timestamp=6.0),
+            ev.RunEnd(origin=ROOT, status="completed", timestamp=6.0),
+        ]
+        traced(whole, traces, content=True)
+        chat = traces.named("chat big").attributes
+        part = {"type": "tool_call", "id": "c", "name": "f", "arguments": {"a": 1}}
+        assert json.loads(chat["gen_ai.input.messages"]) == [
+            {"role": "system", "parts": [{"type": "text", "content": "Be kind."}]},
+            {"role": "assistant", "parts": [part]},
+            {
+                "role": "tool",
+                "parts": [{"type": "tool_call_response", "id": "c", "response": "sunny"}],
+            },
+        ]
+        assert json.loads(chat["gen_ai.output.messages"])[0]["parts"] == [
+            part,
+            {"type": "tool_call", "id": "d", "name": "g", "arguments": '{"a'},
+        ]
+        retrieval = traces.named("retrieval search").attributes
+        assert retrieval["gen_ai.retrieval.query.text"] == "weather"
+
+    def test_of_a_stream_mode_hold_the_answer_alone(self, traces):
+        traced(normalize(["Hi"], clock=lambda: 0.5), traces, content=True)
+        [chat] = [it.attributes for it in traces.spans if it.name.startswith("chat")]
+        assert "gen_ai.input.messages" not in chat
+        assert json.loads(chat["gen_ai.output.messages"])[0]["parts"][0]["content"] == "Hi"
 
     def test_hang_below_the_current_span(self, traces):
         with traces.tracer.start_as_current_span("request"):
@@ -362,6 +411,23 @@ def test_metrics_are_those_of_the_conventions():
     }
     assert [it.sum for it in found["gen_ai.client.operation.duration"]] == [3.0, 3.0]
     assert [it.sum for it in found["gen_ai.client.operation.time_to_first_chunk"]] == [1.0, 1.0]
+
+
+def test_a_model_call_that_fails_is_counted_by_its_error():
+    reader = InMemoryMetricReader()
+    meter = MeterProvider([reader]).get_meter("tests")
+    error = ev.ErrorInfo(name="RateLimitError")
+    step, *_, end = model_call(inside("m"), 1.0, model="big", usage=None)
+    failed = [step, replace(end, status="failed", error=error)]
+    cut = [ev.MessageStart(origin=inside("n"), message_id="n", model="big", timestamp=1.0)]
+    cut.append(
+        ev.MessageEnd(origin=inside("n"), message_id="n", text="", status="failed", timestamp=2.0)
+    )
+    traced([*a_run()[:1], *failed, *cut], Traces(), meter=meter)
+    [resource] = reader.get_metrics_data().resource_metrics
+    [duration] = resource.scope_metrics[0].metrics
+    found = [(it.attributes["error.type"], it.sum) for it in duration.data.data_points]
+    assert found == [("RateLimitError", 3.0), ("_OTHER", 1.0)]
 
 
 def test_every_name_is_in_the_newest_conventions():

@@ -63,6 +63,13 @@ def test_a_failing_test_shows_its_stream_and_the_recording(session):
     assert replay(hint.split()[-1]).collect().text == "Hello"
 
 
+def test_a_failing_test_without_a_stream_shows_none(pytester):
+    pytester.makepyfile("def test_it(stream_recorder):\n    assert False")
+    outcome = run_pytest(pytester)
+    outcome.assert_outcomes(failed=1)
+    outcome.stdout.no_fnmatch_line("*streamkit view*")
+
+
 def test_the_grammar_is_checked_at_the_end(pytester):
     pytester.makepyfile(
         """

@@ -7,6 +7,7 @@ import time
 import warnings
 from dataclasses import dataclass
 from functools import partial
+from importlib import metadata
 from itertools import count
 from pathlib import Path
 
@@ -304,6 +305,53 @@ class TestRawRecordings:
         async with normalize(record_raw(source(), tmp_path / "raw.jsonl")) as stream:
             await anext(stream)
         assert closed == [asyncio.current_task()]
+
+    async def test_hold_what_an_async_source_raised(self, tmp_path):
+        path = tmp_path / "raw.jsonl"
+
+        async def broken():
+            yield "Hi"
+            raise ValueError("no more")
+
+        with pytest.raises(ValueError, match="no more"):
+            [item async for item in record_raw(broken(), path)]
+        assert list(normalize(replay_raw(path), on_error="event"))[-1].error.message == "no more"
+
+    async def test_close_an_async_source_whose_close_is_sync(self, tmp_path):
+        class Source:
+            closed = False
+
+            def __aiter__(self):
+                return self
+
+            async def __anext__(self):
+                return "Hi"
+
+            def close(self):
+                self.closed = True
+
+        source = Source()
+        async with normalize(record_raw(source, tmp_path / "raw.jsonl")) as stream:
+            await anext(stream)
+        assert source.closed
+
+    def test_a_source_that_goes_on_is_no_longer_written_once_closed(self, tmp_path):
+        items = record_raw(["Hel", "lo"], tmp_path / "raw.jsonl")
+        assert next(items) == "Hel"
+        items.close()
+        assert next(items) == "lo"
+        assert list(replay_raw(tmp_path / "raw.jsonl")) == ["Hel"]
+
+    def test_name_the_packages_that_there_are(self, tmp_path, monkeypatch):
+        def version(name):
+            if name == "langchain-core":
+                return "1.2.3"
+            raise metadata.PackageNotFoundError(name)
+
+        monkeypatch.setattr("streamkit.record.metadata.version", version)
+        list(record_raw([], tmp_path / "raw.jsonl"))
+        header = json.loads((tmp_path / "raw.jsonl").read_text())
+        assert header["versions"] == {"langchain-core": "1.2.3"}
 
     def test_and_recordings_of_events_are_not_mixed_up(self, run, tmp_path):
         path = tmp_path / "raw.jsonl"

@@ -250,6 +250,8 @@ class TestEvents:
                 '▪ {"type": "image"}',
             ),
             (make(ev.BatchItem, index=1, error=NO), "✗ [1]  closed on Monday"),
+            (make(ev.BatchItem, index=1, output="open"), "✓ [1]  open"),
+            (make(ev.BatchItem, index=1), "✓ [1]"),
             (make(ev.Unrecognized, raw=1, reason="odd"), "✗ unrecognized  odd: 1"),
             (
                 make(
@@ -285,6 +287,17 @@ class TestEvents:
     def test_deltas_alone_are_enough(self):
         _, *deltas = text("agent", "Hel", "lo", end=False)
         assert in_a_pipe(deltas) == ["agent            Hello"]
+
+    def test_a_message_ends_its_blocks_whose_ends_were_filtered_out(self):
+        end = make(ev.MessageEnd, message_id="a", status="completed", text="Hello")
+        first, second = text("a", "Hel", "lo", end=False), text("b", "Bye", end=False)
+        shown = on_a_terminal([*second, *first, end])
+        assert [row.split() for row in shown] == [["b", "Bye"], ["a", "Hello"]]
+        out = io.StringIO()
+        view = TerminalView(out)
+        for event in (*text("a", "Hel", "lo", end=False), end):
+            view.feed(event)
+        assert out.getvalue().split() == ["a", "Hello"]
 
     def test_so_are_ends(self):
         *_, end = text("agent", "Hello")

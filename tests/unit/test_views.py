@@ -14,10 +14,19 @@ from langchain_core.messages import AIMessageChunk
 
 from random_streams import messages_items
 from read_streams import adrained, drained, read
-from streamkit import Event, TextDelta, UsageError, normalize
+from streamkit import (
+    Custom,
+    Event,
+    Origin,
+    TextDelta,
+    ToolEnd,
+    ToolStart,
+    UsageError,
+    normalize,
+)
 from streamkit.stages import coalesce
 from streamkit.testing import check_stream
-from streamkit.views import by_agent, by_message, by_namespace, merge_runs, split, tee
+from streamkit.views import by_agent, by_message, by_namespace, by_tool, merge_runs, split, tee
 
 WORDS = ["a", "b", "c", "d"]
 
@@ -280,6 +289,26 @@ def test_a_part_that_is_closed_gets_nothing_more() -> None:
     assert len(list(parts)) == 1
 
 
+def test_closing_events_of_a_new_key_begin_no_part_once_the_outer_stream_is_left() -> None:
+    parts = split(of(Source(*WORDS)), lambda event: event.type)
+    first = [part for key, part in (next(parts), next(parts), next(parts), next(parts))]
+    parts.close()
+    assert types(list(first[-1])) == ["text.delta"]
+    assert next(parts, None) is None
+
+
+def test_split_by_tool() -> None:
+    inside = Origin(tool_call_id="c1")
+    tool: Any = {"timestamp": 0.5, "tool_call_id": "c1", "name": "f"}
+    events = [
+        ToolStart(**tool),
+        Custom(origin=inside, timestamp=0.5, data=1),
+        ToolEnd(**tool, status="completed"),
+    ]
+    [(key, part)] = split(normalize(events), by_tool)
+    assert (key, types(list(part))) == ("c1", ["tool.start", "custom", "tool.end"])
+
+
 def test_a_key_that_raises_is_raised() -> None:
     source = Source(*WORDS)
 
@@ -397,6 +426,18 @@ async def test_one_async_stream_that_raises_closes_the_others() -> None:
         check_stream([event for key, event in events if key == name])
     assert await anext(merged, None) is None
     no_task_is_left()
+
+
+async def test_what_is_no_exception_passes_through_a_merger_as_it_is() -> None:
+    class Halt(BaseException):
+        pass
+
+    async def source() -> AsyncIterator[str]:
+        yield "a"
+        raise Halt
+
+    with pytest.raises(Halt):
+        await read(merge_runs({"x": aof(source())}))
 
 
 async def test_closing_an_async_merger() -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import sys
-from importlib import metadata
+from importlib import import_module, metadata
 from importlib.util import find_spec
 from typing import Any, get_args
 
@@ -66,13 +65,6 @@ def _report() -> dict[str, dict[str, str]]:
     }
 
 
-def _is_found(module: str) -> bool:
-    try:
-        return find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False
-
-
 def _streams() -> dict[str, str]:
     """Return which ways to stream the installed packages have, and what those carry."""
     found = {
@@ -80,16 +72,15 @@ def _streams() -> dict[str, str]:
         "astream_events v1, v2": "all runs inside, with their inputs and outputs",
         "astream_log": "all runs inside, with their outputs",
     }
-    if not _is_found("langgraph.types"):
+    try:
+        types: Any = import_module("langgraph.types")
+        graphs: Any = import_module("langgraph.pregel")
+    except ModuleNotFoundError:
         return found | {"langgraph": "not installed: no stream modes"}
-    types: Any = __import__("langgraph.types", fromlist=["StreamMode"])
     found["stream modes"] = ", ".join(get_args(types.StreamMode))
-    graphs: Any = sys.modules.get("langgraph.pregel") or __import__(
-        "langgraph.pregel", fromlist=["Pregel"]
-    )
     has_v3 = hasattr(graphs.Pregel, "stream_events")
     found["stream_events v3"] = "typed projections of a run" if has_v3 else "not in this langgraph"
-    has_sdk = _is_found("langgraph_sdk")
+    has_sdk = find_spec("langgraph_sdk") is not None
     found["Agent Server"] = "streams of a remote graph" if has_sdk else "langgraph-sdk is missing"
     found["streamkit.astream"] = "all of these at once, where the graph runs in this process"
     return found

@@ -11,10 +11,8 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from importlib.util import find_spec
 from itertools import chain
-from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from .._drive import normalize
 from .._protocols import RunOver
@@ -25,7 +23,6 @@ from ..record import event_in, is_raw_header, open_to_read, raw_items, whole_lin
 
 __all__ = ["add_file", "events_of", "numbered_events"]
 
-_LONG = 4_000_000  # bytes of a file whose progress is shown
 _PAUSE = 0.1  # seconds until a growing file is read again
 _OTHER_FIELDS = (b"event:", b"id:", b"retry:", b":")
 
@@ -70,19 +67,18 @@ def numbered_events(path: str, *, follow: bool = False) -> Iterator[tuple[int, E
 
     With ``follow`` a file is read on as it grows, up to the end of a run.
     """
-    with _opened(path) as file, _with_progress(file, path) as shown:
-        lines = whole_lines(shown, pause=_PAUSE if follow and path != "-" else None)
+    with _opened(path) as file:
+        lines = whole_lines(file, pause=_PAUSE if follow and path != "-" else None)
         first = next(lines, None)
         if first and is_raw_header(first[1]):
             yield from enumerate(normalize(raw_items(lines), on_error="event"), 1)
             return
         for number, line in chain([first] if first else [], lines):
-            if line.startswith(_OTHER_FIELDS):
-                continue
-            event = event_in(number, line.removeprefix(b"data:"))
-            yield number, event
-            if follow and isinstance(event, (RunEnd, RunError)):
-                return
+            if not line.startswith(_OTHER_FIELDS):
+                event = event_in(number, line.removeprefix(b"data:"))
+                yield number, event
+                if follow and isinstance(event, (RunEnd, RunError)):
+                    return
 
 
 def _opened(path: str) -> AbstractContextManager[IO[bytes]]:
@@ -92,18 +88,3 @@ def _opened(path: str) -> AbstractContextManager[IO[bytes]]:
         return open_to_read(path)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
-
-
-def _with_progress(file: Any, path: str) -> AbstractContextManager[Any]:
-    """Show the progress of reading a long file, on a terminal and with rich installed."""
-    if path == "-" or path.endswith(".gz") or not sys.stderr.isatty() or not find_spec("rich"):
-        return nullcontext(file)
-    size = Path(path).stat().st_size
-    if size < _LONG:
-        return nullcontext(file)
-    from rich.console import Console  # noqa: PLC0415  (an extra)
-    from rich.progress import wrap_file  # noqa: PLC0415
-
-    return wrap_file(
-        file, size, console=Console(stderr=True), transient=True, description="Reading"
-    )
