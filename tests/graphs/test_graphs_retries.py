@@ -9,6 +9,7 @@ pytest.importorskip("langgraph")
 
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig, RunnableLambda
+from langchain_core.tools import tool
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 from langgraph.types import RetryPolicy
@@ -47,11 +48,12 @@ HALF = [*words("half a"), ValueError("dropped")]
 WHOLE = answer("the whole", 1, 2)
 
 
-POLICY = {
-    "retry_policy" if LANGGRAPH >= (0, 6) else "retry": RetryPolicy(
-        initial_interval=0.01, jitter=False, retry_on=ValueError
-    )
-}
+def retried(seconds: float) -> dict[str, Any]:
+    policy = RetryPolicy(initial_interval=seconds, jitter=False, retry_on=ValueError)
+    return {"retry_policy" if LANGGRAPH >= (0, 6) else "retry": policy}
+
+
+POLICY = retried(0.01)
 
 
 def retried_node() -> Any:
@@ -204,3 +206,27 @@ def test_each_try_of_a_tool_answers_its_call(ids: list[str], api: str) -> None:
     assert sorted((it.tool_call_id, it.content) for it in results) == [
         (id, f"done {id}") for id in ids
     ]
+
+
+@pytest.mark.parametrize("api", [EVENTS, OWN])
+def test_a_tool_may_end_after_its_node(api: str) -> None:
+    """The node ends with the first tool that raises; another goes on, and ends unheard."""
+    tries: list[str] = []
+
+    @tool
+    async def work(x: str) -> str:
+        """Raise in the first call, and take time in the second."""
+        tries.append(x)
+        if len(tries) == 1:
+            raise ValueError("not yet")
+        await asyncio.sleep(0.05)
+        return f"done {x}"
+
+    builder = StateGraph(MessagesState)
+    builder.add_node("a", asks(calling(*((id, "work", f'{{"x": "{id}"}}') for id in ("c1", "c2")))))
+    builder.add_node("b", ToolNode([work], handle_tool_errors=False), **retried(0.2))
+    builder.add_edge(START, "a")
+    builder.add_edge("a", "b")
+    tools = facts(run(builder.compile(), api)).tools
+    assert tries == ["c1", "c2", "c1", "c2"]
+    assert tools[-2:] == [("c1", "work", "done c1"), ("c2", "work", "done c2")]

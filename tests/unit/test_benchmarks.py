@@ -17,6 +17,8 @@ if not (ROOT / "benchmarks").is_dir():
 pytest.importorskip("langgraph", reason="langgraph is not installed")
 pytest.importorskip("starlette", reason="starlette is not installed")
 
+pytestmark = pytest.mark.long
+
 
 def test_the_command_prints_its_table_and_writes_it_as_json(tmp_path: Path) -> None:
     out = tmp_path / "figures.json"

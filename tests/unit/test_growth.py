@@ -23,6 +23,8 @@ from streamkit.merge import merge_chunks
 from streamkit.partial_json import PartialJSON
 from streamkit.wire import ag_ui, ai_sdk, ndjson, openai_chunks, openai_responses, sse
 
+pytestmark = pytest.mark.long
+
 METADATA = {"langgraph_node": "agent", "ls_model_type": "chat", "langgraph_step": 1}
 Make = Callable[[int], Any]
 

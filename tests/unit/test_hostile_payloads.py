@@ -30,6 +30,8 @@ from streamkit.record import record
 from streamkit.transcript import describe, transcript
 from streamkit.wire import ag_ui, ai_sdk, chat_lines, langgraph_sse, ndjson, openai_responses, sse
 
+pytestmark = pytest.mark.long
+
 IS_LONG = bool(os.environ.get("STREAMKIT_FUZZ"))
 WIDTH = 1_000_000 if IS_LONG else 10_000
 SECONDS = 6.0 if IS_LONG else 2.0

@@ -16,6 +16,8 @@ from mutations import BLOCKS, ODD, STREAMS, every, read_any_way
 from streamkit import Event, MessageEnd, TextDelta, ToolCallEnd, Unrecognized, normalize
 from streamkit.testing import check_stream
 
+pytestmark = pytest.mark.long
+
 MUTANTS = 105
 """So many for each example: 2,100 in all, and 210,000 with ``STREAMKIT_FUZZ=1``."""
 

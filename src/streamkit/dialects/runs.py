@@ -66,6 +66,7 @@ class RunReader(Reader):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._runs: dict[str, Run] = {}
+        self._ended_around: set[str] = set()  # runs that go on behind the end of a run around them
         self._by_run = self.assembly.messages.by_run
         self._root: str | None = None
         self._root_ended = False
@@ -115,6 +116,11 @@ class RunReader(Reader):
             self._begin(event)
         if self._failures:
             self._decide_failures(event)
+        if event["run_id"] in self._ended_around and event["event"].endswith(("_end", "_error")):
+            # Of tools at once LangGraph's `ToolNode` (to 1.2) ends with the first that raises; the
+            # others go on. Their brackets were closed with the node's.
+            self._ended_around.remove(event["run_id"])
+            return
         handler(event)
 
     def final_status(self) -> Status:
@@ -154,6 +160,7 @@ class RunReader(Reader):
         )
         if run_id in self._runs:
             self._leave(run_id)
+        self._ended_around.discard(run_id)
         run = self._runs[run_id] = Run(origin, kind)
         return run
 
@@ -172,6 +179,7 @@ class RunReader(Reader):
         for inner, run in list(self._runs.items()):
             if run_id in run.origin.parent_ids:
                 del self._runs[inner]
+                self._ended_around.add(inner)
 
     # --- errors
 
