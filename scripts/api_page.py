@@ -18,9 +18,36 @@ PAGE = Path(__file__).parent.parent / "docs" / "api.md"
 HEAD = """# Public names
 
 Every name that users may import, by module, with the first line of its documentation. `help(name)`
-shows the whole. A name that the top-level package exports is listed there alone. Whatever is not on
-this page is private and may change in any release.
+shows the whole. Whatever is not on this page is private and may change in any release, and so may
+`streamkit.demo`, which holds the graph of the examples.
+
+{count} names: each is counted once, at the first module that exports it, which is the top-level
+package if that does. The formats of `streamkit.wire` are modules with the same few names, which
+have a table of their own and are counted once too; counted in each format, they make {pairs}.
 """
+
+FORMATS = """
+## The formats of `streamkit.wire`
+
+What a format has, it has under these names. What `streamkit.serve` alone reads of a format is in
+[serving](serving.md#formats).
+
+| name | what it is | in |
+|---|---|---|"""
+
+OF_FORMATS = {
+    "HEADERS": "The headers of a response that streams the format.",
+    "Encoder": "One run's encoder, to be fed event by event, or to derive from.",
+    "encoder": "Return a stage from events to the format's bytes.",
+    "Decoder": "A decoder of events from chunks of bytes.",
+    "encode": "Return one event as bytes.",
+    "Request": "The body of a client's request for a run.",
+    "read_request": "Return what the body of a request asks for.",
+    "graph_input": "Return what to call a graph with.",
+    "to_messages": "Return the protocol's messages as LangChain's.",
+    "ui_messages": "Return LangChain's messages as the protocol's.",
+}
+"""The names that several formats have, and what each is in any of them."""
 
 
 def modules() -> Iterator[ModuleType]:
@@ -77,18 +104,35 @@ def about(module: ModuleType) -> str:
     return (module.__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
 
 
+def formats_with(name: str) -> list[str]:
+    """Return the formats that export a name, or nothing if that means different things in them."""
+    if name not in OF_FORMATS:
+        return []
+    return [
+        it.__name__.rpartition(".")[2]
+        for it in modules()
+        if hasattr(it, "HEADERS") and name in it.__all__
+    ]
+
+
 def page() -> str:
     """Return the whole page."""
-    lines, current = [HEAD], None
-    for module, name in names():
+    pairs = list(names())
+    own = [(it, name) for it, name in pairs if not (hasattr(it, "HEADERS") and formats_with(name))]
+    lines = [HEAD.format(count=len(own) + len(OF_FORMATS), pairs=len(pairs))]
+    current = None
+    for module, name in own:
         if module is not current:
             current = module
             head = f"\n## `{module.__name__}`\n\n{about(module)}\n\n"
             lines.append(f"{head}| name | what it is |\n|---|---|")
         lines.append(f"| `{name}` | {summary(module, name).replace('|', chr(92) + '|')} |")
+    lines.append(FORMATS)
+    for name, text in OF_FORMATS.items():
+        lines.append(f"| `{name}` | {text} | {', '.join(f'`{it}`' for it in formats_with(name))} |")
     return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
     PAGE.write_text(page())
-    print(f"{PAGE.name}: {sum(1 for _ in names())} names")
+    print(f"{PAGE.name}: {PAGE.read_text().count(chr(10) + '| `')} names")

@@ -30,6 +30,7 @@ LINK = re.compile(r"(?<=\]\()([^)#:\s]+)(#[^)\s]*)?(?=\))")
 DOCTEST = re.compile(r"^(>>> .*\n(?:.+\n)*)", re.MULTILINE)
 LOADS = re.compile(r"<(?:script|link|img|iframe)[^>]* (?:src|href)=.?(?:https?:)?//[^>]*>")
 ROW = re.compile(r"^\| `(\w+)` \|", re.MULTILINE)
+FORMAT = re.compile(r"`(\w+)`(?=, `| \|$)", re.MULTILINE)
 
 
 class Doctests(Extension, Preprocessor):
@@ -105,11 +106,12 @@ def on_post_build(config: Any) -> None:
 
 def _linked(markdown: str) -> str:
     """Return the list of names, each linked to its documentation."""
+    names, head, formats = markdown.partition("\n## The formats")
     lines, module = [], ""
-    for line in markdown.splitlines():
+    for line in names.splitlines():
         if line.startswith("## `"):
             module = line.removeprefix("## `").rstrip("`")
             line = f"## [`{module}`](reference/{module}.md)"  # noqa: PLW2901
         target = rf"reference/{module}.md#{module}.\1"
         lines.append(ROW.sub(rf"| [`\1`]({target}) |", line))
-    return "\n".join(lines)
+    return "\n".join(lines) + head + FORMAT.sub(r"[`\1`](reference/streamkit.wire.\1.md)", formats)

@@ -39,7 +39,6 @@ from .events import Custom, Event, EventType, ToolDelta, ToolEnd, ToolError, Too
 __all__ = [
     "AsyncMapper",
     "Mapper",
-    "Outcome",
     "ToolEvent",
     "map_events",
     "per_run",

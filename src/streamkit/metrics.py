@@ -25,7 +25,6 @@ __all__ = [
     "Metrics",
     "ModelCall",
     "Price",
-    "Prices",
     "RunMetrics",
     "Spending",
     "Timing",

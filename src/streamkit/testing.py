@@ -15,7 +15,7 @@ from typing import cast, get_args
 
 from . import events as ev
 from ._fields import shown
-from ._scripted_model import Call, Reply, Script, ScriptedChatModel
+from ._scripted_model import Call, Reply, ScriptedChatModel
 from .errors import UsageError
 from .values import Origin
 
@@ -24,7 +24,6 @@ __all__ = [
     "GrammarChecker",
     "GrammarError",
     "Reply",
-    "Script",
     "ScriptedChatModel",
     "check_stream",
 ]

@@ -18,7 +18,7 @@ import httpx
 from loopback_server import served
 from page_programs import programs
 from streamkit import BadRequest
-from streamkit.serve import MAX_BODY
+from streamkit.serve.requests import MAX_BODY
 from streamkit.testing import Reply, ScriptedChatModel
 from streamkit.wire import ai_sdk, sse
 

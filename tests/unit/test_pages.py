@@ -34,6 +34,13 @@ def test_every_public_name_is_documented() -> None:
     assert [f"{it.__name__}.{name}" for it, name in api.names() if not api.summary(it, name)] == []
 
 
+def test_the_public_names_are_few() -> None:
+    """Names are added for what users import, and not for what a module of ours needs."""
+    api = script("api_page")
+    assert api.page().count("\n| `") <= 200
+    assert all(len(api.formats_with(name)) > 1 for name in api.OF_FORMATS)
+
+
 def test_the_layers_are_drawn() -> None:
     structure = script("structure")
     assert structure.PAGE.read_text() == structure.page(), "run: python scripts/build_pages.py"

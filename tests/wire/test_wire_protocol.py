@@ -36,14 +36,9 @@ from streamkit import (
     normalize,
 )
 from streamkit.mapping import per_run
-from streamkit.wire.protocol import (
-    BaseEncoder,
-    CallIds,
-    Question,
-    dump_text,
-    error_text,
-    frame,
-)
+from streamkit.wire._call_ids import CallIds
+from streamkit.wire._plain_json import dump_text
+from streamkit.wire.protocol import BaseEncoder, Question, error_text, frame
 
 AT: dict[str, Any] = {"origin": Origin(), "timestamp": 0.5}
 

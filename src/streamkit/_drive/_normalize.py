@@ -7,7 +7,8 @@ from time import time
 from typing import Any, overload
 
 from .._protocols import AnyStage
-from ..dialects import Dialect, Mode, RegisteredDialect
+from ..dialects import Dialect, RegisteredDialect
+from ..dialects.stream_modes import Mode
 from ..events import Event
 from ._pipeline import Pipeline
 from ._source import require_stream, resume_of

@@ -29,13 +29,11 @@ from .protocol_v3 import V3Reader, is_v3
 from .registered import REGISTERED, Registration, add, name_that_detects
 from .remote import RemoteReader, is_remote
 from .run_log import RunLogReader, is_run_log
-from .stream_modes import MODES, Mode
+from .stream_modes import MODES
 
 __all__ = [
     "Assembly",
-    "Dialect",
     "Message",
-    "Mode",
     "Reader",
     "register",
 ]

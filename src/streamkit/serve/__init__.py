@@ -13,18 +13,15 @@ from ..wire.replay import Part
 
 with extra("serve", "streamkit.serve"):
     from ._agent_protocol import agent_protocol_routes
-    from ._bodies import THREADS, Wire
     from ._local import NameTaken
     from ._responses import EventResponse
-    from .requests import MAX_BODY, bad_request, read_body, read_json
-    from .runs import Runs, Started
+    from .requests import bad_request, read_body, read_json
+    from .runs import Runs
     from .stores import Found, RunInfo, Store
     from .stores.memory import Memory
     from .stores.redis import Redis
 
 __all__ = [
-    "MAX_BODY",
-    "THREADS",
     "EventResponse",
     "Found",
     "Memory",
@@ -33,9 +30,7 @@ __all__ = [
     "Redis",
     "RunInfo",
     "Runs",
-    "Started",
     "Store",
-    "Wire",
     "agent_protocol_routes",
     "bad_request",
     "read_body",

@@ -14,7 +14,7 @@ from ..errors import BadRequest
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-__all__ = ["MAX_BODY", "bad_request", "read_body", "read_json"]
+__all__ = ["bad_request", "read_body", "read_json"]
 
 MAX_BODY = 2**24
 """How many bytes a request's body may have, unless the caller says otherwise: 16 MiB.

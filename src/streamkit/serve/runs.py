@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
-__all__ = ["Runs", "Started"]
+__all__ = ["Runs"]
 
 Authorize: TypeAlias = Callable[[Request, RunInfo], "bool | Awaitable[bool]"]
 """A function that returns whether a request may read or stop a run."""

@@ -31,10 +31,12 @@ from ..mapping import PerRun, per_run
 from ..values import Origin
 from . import sse
 from ._blocks import as_list, text_of
-from .protocol import BaseEncoder, Frames, InnerText, dump_plain, dump_text, error_text
+from ._plain_json import dump_plain, dump_text
+from ._redact import InnerText
+from .protocol import BaseEncoder, Frames, error_text
 from .resume import Delta, Resume, json_frame, payloads
 
-__all__ = ["HEADERS", "HEARTBEAT", "RESUME", "Encoder", "encoder"]
+__all__ = ["HEADERS", "Encoder", "encoder"]
 
 HEADERS: Final[Mapping[str, str]] = sse.HEADERS
 """The headers of a response that streams such frames and is not to be held up on its way."""

@@ -34,14 +34,16 @@ from ..errors import UsageError
 from ..mapping import PerRun, per_run
 from . import ndjson
 from ._blocks import Source, fields_of_message, source_of, sources_in, text_of
-from .protocol import BaseEncoder, dump_plain, error_text
+from ._plain_json import dump_plain
+from .protocol import BaseEncoder, error_text
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .._drive import AsyncEventStream, EventStream, OnError
     from .._protocols import AnyStage
-    from ..dialects import Dialect, Mode, RegisteredDialect
+    from ..dialects import Dialect, RegisteredDialect
+    from ..dialects.stream_modes import Mode
 
 __all__ = ["HEADERS", "Encoder", "chat_lines", "encoder", "lines"]
 

@@ -30,26 +30,16 @@ from .._protocols import is_event
 from ..events import Event, ReasoningDelta, RunEnd, RunError, TextDelta
 from ..values import ErrorInfo, Origin
 from ._approvals import Approval, Question, questions_in, resume_value
-from ._call_ids import Call, CallIds
+from ._call_ids import CallIds
 from ._codec import to_dict
-from ._frames import DELTA_END, DONE, delta_head, frame
+from ._frames import frame
 from ._own_types import own_form
-from ._plain_json import dump_plain, dump_text
 from ._redact import Entrance, InnerText
 
 __all__ = [
-    "DELTA_END",
-    "DONE",
     "Approval",
     "BaseEncoder",
-    "Call",
-    "CallIds",
-    "Frames",
-    "InnerText",
     "Question",
-    "delta_head",
-    "dump_plain",
-    "dump_text",
     "error_text",
     "frame",
     "questions_in",

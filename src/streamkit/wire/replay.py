@@ -29,7 +29,7 @@ import msgspec
 from ..errors import BadRequest, UsageError
 from .resume import Delta, Joiner
 
-__all__ = ["Part", "Replay", "Rest"]
+__all__ = ["Part", "Replay"]
 
 _FROM_THE_BEGINNING = frozenset({"", "0", "-1", "0-0"})
 """The ids of clients that have read no frame: ``-1`` from the LangGraph SDK, ``0-0`` from Redis."""

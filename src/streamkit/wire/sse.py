@@ -31,16 +31,14 @@ from ..errors import MalformedItem, UsageError
 from ..events import Custom, Event
 from ..mapping import PerRun, per_run
 from ..values import Origin
+from . import _own_resume
 from ._codec import Inbox, Own
 from ._lines import MAX_LINE, Lines, too_long
-from ._own_resume import RESUME
 from ._own_types import Types
 from ._writer import Writer
 
 __all__ = [
     "HEADERS",
-    "HEARTBEAT",
-    "RESUME",
     "Decoder",
     "encode",
     "encoder",
@@ -60,6 +58,9 @@ _DATA = b"data: "
 
 HEARTBEAT: Final = b":\n\n"
 """A comment frame: clients skip it, and proxies keep the connection open."""
+
+RESUME: Final = _own_resume.RESUME
+"""How a client comes back to a run in this format: for `streamkit.serve.Runs`."""
 
 
 def encode(event: object, *, id: str | int | None = None, private: bool = False) -> bytes:

@@ -26,16 +26,13 @@ from ...mapping import PerRun, per_run
 from .. import sse
 from ._encoder import Encoder
 from ._history import ui_messages
-from ._request import Request, Resume, graph_input, read_request, to_messages
-from ._resume import RESUME
+from ._request import Request, graph_input, read_request, to_messages
+from ._resume import RESUME as RESUME
 
 __all__ = [
     "HEADERS",
-    "HEARTBEAT",
-    "RESUME",
     "Encoder",
     "Request",
-    "Resume",
     "encoder",
     "graph_input",
     "read_request",

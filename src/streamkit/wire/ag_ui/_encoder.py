@@ -9,19 +9,11 @@ from ... import events as ev
 from ...values import Status
 from .._blocks import fields_of_message, text_of
 from .._forms import FAILED
+from .._frames import DELTA_END, delta_head
 from .._patch import patch
-from ..protocol import (
-    DELTA_END,
-    BaseEncoder,
-    Frames,
-    InnerText,
-    delta_head,
-    dump_plain,
-    dump_text,
-    error_text,
-    frame,
-    questions_in,
-)
+from .._plain_json import dump_plain, dump_text
+from .._redact import InnerText
+from ..protocol import BaseEncoder, Frames, error_text, frame, questions_in
 from ._conversation import Conversation
 from ._request import Request
 from ._steps import Steps

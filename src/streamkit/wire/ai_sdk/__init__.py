@@ -26,17 +26,14 @@ from .. import sse
 from ._chunks import Target, rules_of
 from ._encoder import Encoder
 from ._history import ui_messages
-from ._messages import UIMessage, to_messages
+from ._messages import to_messages
 from ._request import Request, graph_input, read_request
-from ._resume import RESUME
+from ._resume import RESUME as RESUME
 
 __all__ = [
     "HEADERS",
-    "HEARTBEAT",
-    "RESUME",
     "Encoder",
     "Request",
-    "UIMessage",
     "encoder",
     "graph_input",
     "read_request",

@@ -12,16 +12,10 @@ from typing import Any, NamedTuple
 from ... import events as ev
 from ...values import Origin
 from .._blocks import fields_of_message
-from ..protocol import (
-    DELTA_END,
-    BaseEncoder,
-    Call,
-    Question,
-    delta_head,
-    dump_text,
-    error_text,
-    questions_in,
-)
+from .._call_ids import Call
+from .._frames import DELTA_END, delta_head
+from .._plain_json import dump_text
+from ..protocol import BaseEncoder, Question, error_text, questions_in
 from ._chunks import Target, chunk, data, metadata_of, rules_of
 from ._inner import InnerMessages
 

@@ -18,8 +18,9 @@ from .._blocks import (
     sources_in,
     text_of,
 )
-from .._plain_json import loads
-from ..protocol import DELTA_END, DONE, Frames, delta_head, dump_text, error_text
+from .._frames import DELTA_END, DONE, delta_head
+from .._plain_json import dump_text, loads
+from ..protocol import Frames, error_text
 from ._calls import CallEncoder, Continuation
 from ._chunks import Target, chunk, data, metadata_of, usage_form
 from ._request import Request

@@ -23,15 +23,12 @@ from ...events import Event
 from ...mapping import PerRun, per_run
 from .. import sse
 from ._encoder import Encoder
-from ._request import Mode, Request, graph_input, read_request
-from ._resume import RESUME
+from ._request import Request, graph_input, read_request
+from ._resume import RESUME as RESUME
 
 __all__ = [
     "HEADERS",
-    "HEARTBEAT",
-    "RESUME",
     "Encoder",
-    "Mode",
     "Request",
     "encoder",
     "graph_input",

@@ -13,7 +13,9 @@ from ...mapping import ToolEvent
 from ...values import Origin
 from .._blocks import as_list
 from .._forms import FAILED
-from ..protocol import BaseEncoder, Frames, InnerText, dump_plain, error_text
+from .._plain_json import dump_plain
+from .._redact import InnerText
+from ..protocol import BaseEncoder, Frames, error_text
 from ._messages import Chunks, Fields, metadata
 from ._request import Request, thread_named_by
 

@@ -14,7 +14,7 @@ import msgspec
 from ... import events as ev
 from ..._fields import dict_or_empty
 from ...values import Origin, Usage
-from ..protocol import dump_plain, dump_text
+from .._plain_json import dump_plain, dump_text
 
 __all__ = ["Chunks", "Fields", "metadata"]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from ..._fields import dict_or_empty
 from .._blocks import as_list
+from .._frames import DONE
 from .._openai import frames_in
-from ..protocol import DONE
 from ..resume import Delta, Resume, json_frame, payloads
 
 __all__ = ["RESUME", "document"]

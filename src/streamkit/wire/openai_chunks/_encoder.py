@@ -9,8 +9,10 @@ from uuid import uuid4
 from ... import events as ev
 from ...values import Usage
 from .._blocks import refusal_of, source_of
+from .._frames import DONE
 from .._openai import Calls, OpenAIEncoder, usage_form
-from ..protocol import DONE, dump_plain, dump_text, error_text, frame
+from .._plain_json import dump_plain, dump_text
+from ..protocol import error_text, frame
 from ._request import Request
 
 __all__ = ["Encoder"]

@@ -20,18 +20,17 @@ from __future__ import annotations
 
 from ...events import Event
 from ...mapping import PerRun, per_run
-from .._openai import HEADERS, HEARTBEAT, Calls
-from ._document import RESUME, document
+from .._openai import HEADERS, Calls
+from .._openai import HEARTBEAT as HEARTBEAT
+from ._document import RESUME as RESUME
+from ._document import document as document
 from ._encoder import Encoder
 from ._request import Request, graph_input, read_request
 
 __all__ = [
     "HEADERS",
-    "HEARTBEAT",
-    "RESUME",
     "Encoder",
     "Request",
-    "document",
     "encoder",
     "graph_input",
     "read_request",

@@ -10,7 +10,8 @@ from ..._fields import dict_or_empty
 from ...values import Usage
 from .._blocks import as_list, fields_of_message, file_of, refusal_of, source_of, text_of
 from .._openai import Calls, OpenAIEncoder, usage_form
-from ..protocol import Frames, dump_plain, error_text, questions_in
+from .._plain_json import dump_plain
+from ..protocol import Frames, error_text, questions_in
 from ._items import REASONING, REFUSAL, TEXT, Growing, Item, Kind, Output
 from ._request import Request
 

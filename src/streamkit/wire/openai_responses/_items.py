@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from ..protocol import Frames, dump_plain, dump_text, frame
+from .._plain_json import dump_plain, dump_text
+from ..protocol import Frames, frame
 
 __all__ = ["REASONING", "REFUSAL", "TEXT", "Growing", "Item", "Kind", "Output"]
 
