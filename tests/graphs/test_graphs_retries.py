@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("langgraph")
 
 from langchain_core.messages import AIMessage
-from langchain_core.runnables import RunnableConfig, RunnableLambda
+from langchain_core.runnables import RunnableConfig, RunnableLambda, RunnableParallel
 from langchain_core.tools import tool
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
@@ -39,7 +39,7 @@ from small_graphs import (
     transcript,
     words,
 )
-from streamkit import MessageEnd, MessageStart, StateUpdate, StepEnd, normalize
+from streamkit import MessageEnd, MessageStart, StateUpdate, StepEnd, ToolEnd, ToolError, normalize
 
 pytestmark = pytest.mark.filterwarnings(IGNORE_V1)
 
@@ -208,25 +208,45 @@ def test_each_try_of_a_tool_answers_its_call(ids: list[str], api: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("api", [EVENTS, OWN])
-def test_a_tool_may_end_after_its_node(api: str) -> None:
+@pytest.mark.parametrize(("api", "left"), [(EVENTS, "abandoned"), (OWN, "incomplete")])
+def test_a_tool_may_end_after_its_node(api: str, left: str) -> None:
     """The node ends with the first tool that raises; another goes on, and ends unheard."""
-    tries: list[str] = []
+    again, begun = asyncio.Event(), []
 
     @tool
-    async def work(x: str) -> str:
-        """Raise in the first call, and take time in the second."""
-        tries.append(x)
-        if len(tries) == 1:
+    async def hesitate(x: str) -> str:
+        """Raise in the first call, and let the other one go on in the second."""
+        begun.append(x)
+        if len(begun) == 1:
             raise ValueError("not yet")
-        await asyncio.sleep(0.05)
-        return f"done {x}"
+        again.set()
+        await asyncio.sleep(0.01)
+        return "done"
 
+    @tool
+    async def ask(x: str) -> str:
+        """Ask a model when it is late."""
+        await again.wait()
+        return "".join([it.text async for it in says("late words").astream(x)])
+
+    calls = (("c1", "hesitate", '{"x": "1"}'), ("c2", "ask", '{"x": "2"}'))
     builder = StateGraph(MessagesState)
-    builder.add_node("a", asks(calling(*((id, "work", f'{{"x": "{id}"}}') for id in ("c1", "c2")))))
-    builder.add_node("b", ToolNode([work], handle_tool_errors=False), **retried(0.2))
+    builder.add_node("a", asks(calling(*calls)))
+    builder.add_node("b", ToolNode([hesitate, ask], handle_tool_errors=False), **retried(0.01))
     builder.add_edge(START, "a")
     builder.add_edge("a", "b")
-    tools = facts(run(builder.compile(), api)).tools
-    assert tries == ["c1", "c2", "c1", "c2"]
-    assert tools[-2:] == [("c1", "work", "done c1"), ("c2", "work", "done c2")]
+    events = run(builder.compile(), api)
+    ends = [(it.name, getattr(it, "status", "failed")) for it in of(events, ToolEnd, ToolError)]
+    assert ends[:2] == [("ask", left), ("hesitate", "failed")]
+    assert sorted(ends[2:]) == [("ask", "completed"), ("hesitate", "completed")]
+    assert [it.text for it in of(events, MessageEnd)][1:] == ["late words"]
+
+
+def test_equal_steps_at_once_are_no_attempts_of_each_other() -> None:
+    """Two steps inside a node are named like the node: neither takes the place of the other."""
+    steps = RunnableParallel(
+        {name: RunnableLambda(lambda state: "done", name="a") for name in ("left", "right")}
+    )
+    events = run(chain(steps | RunnableLambda(lambda _: {"messages": []})), EVENTS)
+    inside = [it for it in of(events, StepEnd) if it.kind == "chain" and it.output == "done"]
+    assert [it.status for it in inside] == ["completed", "completed"]

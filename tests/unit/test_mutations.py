@@ -107,3 +107,26 @@ def test_a_block_whose_type_is_odd_ends_nothing(odd: Any) -> None:
     broken = chunk("")
     broken.content = [*BLOCKS, {"type": odd, "text": "x"}, {"type": "text", "text": "end"}]
     assert of(read(broken), MessageEnd)[0].text.endswith("end")
+
+
+@pytest.mark.parametrize("odd", ODD, ids=lambda it: type(it).__name__)
+def test_a_message_whose_run_has_an_odd_id_is_read(odd: Any) -> None:
+    """Protocol events come with metadata, whose ``run_id`` may be anything on a server."""
+    payloads: list[dict[str, Any]] = [
+        {"event": "message-start", "role": "ai", "id": "m1"},
+        {"event": "content-block-start", "index": 0, "content": {"type": "text", "text": ""}},
+        {
+            "event": "content-block-delta",
+            "index": 0,
+            "delta": {"type": "text-delta", "text": "words"},
+        },
+        {"event": "message-finish"},
+    ]
+    about = {"namespace": [], "timestamp": 1}
+    items = [
+        {"type": "event", "method": "messages", "params": {**about, "data": (it, {"run_id": odd})}}
+        for it in payloads
+    ]
+    events = list(normalize(items, dialect="v3"))
+    check_stream(events)
+    assert [it.text for it in of(events, MessageEnd)] == ["words"]

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from .._core.assembly import Assembly
 from .._core.kinds import kind_of
 from .._core.message import Message
+from .._core.metadata import text_or_none
 from .._core.origin import checkpoint_ns, is_internal
 from .._fields import Fields, dict_or_empty, shown
 from ..errors import MalformedItem
@@ -82,7 +83,7 @@ class ProtocolMessages:
     # --- protocol events
 
     def _event(self, event: Fields, metadata: dict[str, Any], namespace: Path) -> None:
-        run_id: str | None = metadata.get("run_id")
+        run_id = _run_in(metadata)
         match event["event"]:
             case "message-start":
                 self._start(event, metadata, namespace)
@@ -103,7 +104,7 @@ class ProtocolMessages:
                 self._message_of(event, run_id, namespace).reader.read(event)
 
     def _start(self, event: Fields, metadata: dict[str, Any], namespace: Path) -> None:
-        run_id, id = metadata.get("run_id"), event.get("id") or event.get("message_id")
+        run_id, id = _run_in(metadata), event.get("id") or event.get("message_id")
         if event.get("role") == "tool":
             # A result: the state and `tools` have it whole. A server mirrors it without a run, in
             # a namespace of its own (`tools:<call id>`), and its deltas have `content` for `delta`.
@@ -170,12 +171,16 @@ class ProtocolMessages:
                 self._assembly.leave_message(message)
 
     def _origin(self, metadata: dict[str, Any], namespace: Path) -> Origin:
-        scopes, run_id = self._assembly.scopes, metadata.get("run_id")
+        scopes, run_id = self._assembly.scopes, _run_in(metadata)
         if checkpoint_ns(metadata):
             return scopes.origin_from(metadata, run_id=run_id)
         internal = is_internal(metadata, metadata.get("tags") or ())
         place = scopes.origin(namespace, task_id=run_id)
         return replace(place, metadata=metadata, internal=internal)
+
+
+def _run_in(metadata: Fields) -> str | None:
+    return text_or_none(metadata.get("run_id"))
 
 
 def _parts(raw: object) -> tuple[object, dict[str, Any]]:

@@ -119,9 +119,7 @@ def _kind_of_chain(event: dict[str, Any]) -> StepKind:
 
 
 def takes_place_of(new: Origin, old: Origin) -> bool:
-    """Return whether a run is another attempt at what ``old`` did not end."""
-    if new.parent_ids != old.parent_ids:
-        return False
+    """Return whether a run is another attempt at what ``old``, beside it, did not end."""
     return _is_next_attempt(new) or _is_same_task(new, old)
 
 
@@ -131,10 +129,10 @@ def _is_next_attempt(new: Origin) -> bool:
 
 
 def _is_same_task(new: Origin, old: Origin) -> bool:
-    """Return whether a RetryPolicy runs a node again: same name, same task."""
+    """Return whether a RetryPolicy runs a node again, in the same task."""
     path = checkpoint_ns(new.metadata)
-    is_attempt = new.name == new.node and any(tag.startswith("graph:step:") for tag in new.tags)
-    return is_attempt and path != "" and path == checkpoint_ns(old.metadata)
+    is_node = any(tag.startswith("graph:step:") for tag in new.tags)
+    return is_node and path != "" and path == checkpoint_ns(old.metadata)
 
 
 def sent_tool_call_id(given: object) -> str | None:

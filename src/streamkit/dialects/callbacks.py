@@ -125,7 +125,8 @@ class CallbackReader(RunReader):
 
     def _read_piece(self, piece: Piece) -> None:
         self.assembly.now = piece.timestamp
-        self._model_piece(self._known(piece.run), piece.chunk)
+        if piece.run["run_id"] not in self._ended_around:
+            self._model_piece(self._known(piece.run), piece.chunk)
 
     def _read_note(self, note: dict[str, Any]) -> None:
         self.assembly.now = note.get("timestamp", self.assembly.now)

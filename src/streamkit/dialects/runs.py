@@ -116,12 +116,24 @@ class RunReader(Reader):
             self._begin(event)
         if self._failures:
             self._decide_failures(event)
-        if event["run_id"] in self._ended_around and event["event"].endswith(("_end", "_error")):
-            # Of tools at once LangGraph's `ToolNode` (to 1.2) ends with the first that raises; the
-            # others go on. Their brackets were closed with the node's.
-            self._ended_around.remove(event["run_id"])
-            return
-        handler(event)
+        if not (self._ended_around and self._passes_over(event)):
+            handler(event)
+
+    def _passes_over(self, event: dict[str, Any]) -> bool:
+        """Pass over an event of a run that goes on behind the end of a run around it, if it is one.
+
+        Of tools at once LangGraph's `ToolNode` (to 1.2) ends with the first that raises; the others
+        go on, with all that runs inside them. Their brackets were closed with the node's.
+        """
+        run_id: str = event["run_id"]
+        _, _, what = event["event"].rpartition("_")
+        if what == "start" and not self._ended_around.isdisjoint(self._parents_of(event)):
+            self._ended_around.add(run_id)
+        elif what not in {"stream", "end", "error"} or run_id not in self._ended_around:
+            return False
+        elif what != "stream":
+            self._ended_around.remove(run_id)
+        return True
 
     def final_status(self) -> Status:
         """Return how the root ended; a source that stops before it did was cut off."""
