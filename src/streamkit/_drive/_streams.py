@@ -238,6 +238,7 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
         self._reader: object = None  # the task that reads, once it waits
         self._this_task: Callable[[], Any] | None = None
         self._turn_ends = 0.0
+        self._turn: asyncio.Event | None = None  # set once the loop has run
         self._until_look = 0  # items
         self._cancels: int | None = None  # of the reader, before the stop button cancelled it
         self._cancelled: type[BaseException] = GeneratorExit  # until asyncio is known to run
@@ -375,10 +376,16 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
         elif monotonic() <= self._turn_ends:
             return
         else:
-            from asyncio import sleep  # noqa: PLC0415  (as above)
+            import asyncio  # noqa: PLC0415  (as above)
 
-            self._reader = self._find_task()
-            await sleep(0)
+            if self._turn is None:  # a source that waits has the loop run before the next look
+                self._turn = asyncio.Event()
+                asyncio.get_running_loop().call_soon(self._turn.set)
+                return
+            if not self._turn.is_set():
+                self._reader = self._find_task()
+                await asyncio.sleep(0)
+        self._turn = None
         self._turn_ends = max(self._turn_ends, monotonic() + _TURN)
 
     async def _close_quietly(self, error: BaseException | None = None) -> None:
