@@ -234,6 +234,7 @@ class _Threads:
     async def history(self, request: Request, thread: str) -> Response:
         """Return the states of a thread or of one of its subgraphs, the newest first."""
         asked = await _read(request, _History)
+        # langgraph-sdk 1.15.0 joins the names of a namespace with NUL, and LangGraph with `|`.
         within = str(dict_or_empty(asked.checkpoint).get("checkpoint_ns") or "").replace("\0", "|")
         before = dict_or_empty(dict_or_empty(asked.before).get("configurable")).get("checkpoint_id")
         limit = max(1, min(asked.limit, MAX_HISTORY))
@@ -244,6 +245,7 @@ class _Threads:
         )
         try:
             return _json([self._form(it) async for it in states])
+        # `aget_state_history` of langgraph 1.2 raises a plain ValueError: "Subgraph … not found".
         except ValueError:  # (the graph has no subgraph of that name)
             return _json([])
 
@@ -273,6 +275,8 @@ class _Threads:
                 raise BadRequest("no such checkpoint in this thread", 404)
         running = await self._runs.current(thread)
         replaces = asked.multitask_strategy not in {"reject", "enqueue"}
+        # LangGraph has no lock on a thread: two runs at once would write over each other's
+        # checkpoints.
         if running and replaces:
             await self._runs.stop(running, request)
         if not await self._has_ended(thread, WAIT_FOR_END if replaces else SETTLE):
@@ -291,6 +295,8 @@ class _Threads:
         answers = {it.interrupt_id: it.response for it in asked.responses}
         if not answers or answers.keys() - pending:
             raise BadRequest("the graph does not ask that", 404)
+        # LangGraph 0.4 and later take a dict for answers by id; a single answer works in all
+        # versions.
         resume = asked.responses[0].response if len(pending) == 1 else answers
         if resume is answers and not (hasattr(Interrupt, "id") or hasattr(Interrupt, _OLD_ID)):
             raise BadRequest("answers to several questions need langgraph 0.4", 501)
@@ -314,6 +320,8 @@ class _Threads:
         events = astream(self._graph, given, config, on_error="event")  # type: ignore[arg-type]
         run_id = await self._runs.start(events, name=thread, **options)
         self._streams.wake(thread)
+        # The client takes events up to this number for a replay, and those behind it for its new
+        # run.
         return {"result": {"run_id": run_id}, "meta": {"applied_through_seq": after}}
 
     async def _has_ended(self, thread: str, seconds: float) -> bool:
@@ -347,6 +355,8 @@ class _Threads:
         metadata = dict_or_empty(state.metadata)
         return {
             "values": self._values(state.values),
+            # The client takes a thread for idle, and opens no stream, where `next` is empty and
+            # nothing is asked.
             "next": list(state.next) or (["__start__"] if is_running else []),
             "tasks": [self._task(it, is_running=is_running) for it in state.tasks],
             "metadata": {name: metadata[name] for name in ("step", "source") if name in metadata},
@@ -377,6 +387,7 @@ class _Threads:
             if getattr(message, "type", None) == "ai" and not _is_text_alone(message):
                 fields = dict_or_empty(form)
                 fields["content"] = self._blocks(message)
+                # LangChain.js reads content as standard blocks only where a message says so.
                 fields["response_metadata"] = {"output_version": "v1"}  # (of these blocks)
         return plain
 

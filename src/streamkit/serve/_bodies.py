@@ -213,6 +213,8 @@ class Pump:
             async with self._pieces as pieces:
                 await self._read(pieces)
         except Exception:
+            # The client has the closing events; the exception itself must not reach the server,
+            # which would log it once more and cut the connection.
             log.exception("a run failed while it was served")
         except asyncio.CancelledError:
             await self._read_closing()
@@ -253,6 +255,8 @@ class InThread:
 
     def __init__(self, stream: EventStream[bytes]) -> None:
         self._stream = stream
+        # langchain-core keeps the run's config in a context variable: a generator that is resumed
+        # in another context would lose it.
         self._context = copy_context()
 
     async def __aenter__(self) -> Self:

@@ -156,6 +156,7 @@ class LocalRun:
                 self._wake()
             if not self.is_over and resume:
                 sent = [it.partition(b"\n")[2] for it in self.replay.after(0).frames]
+                # No encoder is left to end the stream: its format says what does.
                 self.replay.cut_off(resume.cut_off(sent))
         except Exception:  # noqa: BLE001
             log.exception("a run cannot be followed")
@@ -217,6 +218,8 @@ class LocalRun:
         patience = min(waits, default=None)
         while True:
             await self._changed.wait(patience)
+            # A reader in this process takes frames from the replay: a slow or lost store slows
+            # nobody here.
             part = self.replay.part_after(stored, is_over=self.is_over)
             try:
                 is_followed = await self._store.append(self.info.id, part)
@@ -227,6 +230,7 @@ class LocalRun:
                 if part.is_over and monotonic() - failing_since > GIVE_UP:
                     log.error("the end of a run is not stored: %r", error)
                     return
+                # Whether the store has the part is unknown: it gets everything anew.
                 stored = 0
                 await asyncio.sleep(RETRY_EVERY)
                 self._changed.set()

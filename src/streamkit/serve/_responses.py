@@ -56,6 +56,7 @@ class BodyResponse(Response):
         self._kept: list[bytes] = []
         self.status_code: int = 200
         self.background: BackgroundTask | None = None
+        # `Response.__init__` would render a body, and send its length.
         self.init_headers(headers_of(wire))
         if document:
             self.headers["content-type"] = "application/json"
@@ -63,6 +64,7 @@ class BodyResponse(Response):
     async def send_body(self, body: Body, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it; where the request is for the headers alone, without reading it."""
         with suppress(OSError):  # from send(): the client has disconnected
+            # Starlette answers HEAD with the route of GET: the graph would run for nobody.
             if scope["method"] in _WITHOUT_BODY:
                 await body.discard()
                 await send(self._start())
@@ -112,6 +114,7 @@ async def _watching(receive: Receive, leave: Callable[[], None]) -> AsyncGenerat
     """Call ``leave`` when the client leaves, as long as this is open."""
 
     async def watch() -> None:
+        # ASGI reports a client that left to who receives, and to nobody else.
         while (await receive())["type"] != "http.disconnect":
             pass
         leave()

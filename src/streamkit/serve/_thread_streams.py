@@ -149,6 +149,8 @@ class _ThreadBody:
                 self._reader = None
                 await self._run.aclose()
                 continue
+            # Two streams of a page ask for other channels of the same run; each gets what it asked
+            # for.
             found = [it for it in frames.split(b"\n\n") if it and self._wants(it)]
             if found:
                 return b"\n\n".join([*found, b""])

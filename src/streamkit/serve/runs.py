@@ -286,6 +286,7 @@ class Runs:
                 stored = await self._store.find(id)
             except Exception as error:
                 raise StoreAway from error
+            # Frames are stored as the bytes of a format: no other one can be made of them.
             if not stored or stored.info.format != self.format:
                 return None
             found = stored

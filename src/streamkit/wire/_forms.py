@@ -135,6 +135,8 @@ def _form_of(cls: type[Any]) -> Form:
     if issubclass(cls, msgspec.Struct):
         return _struct
     if _has(cls, "__dataclass_fields__"):
+        # `ModelRequest` of langchain 1.x and the `Runtime` of langgraph 1.x are dataclasses with
+        # the system prompt, the context and the store in them.
         return opaque if _is_framework(cls) else _dataclass
     if _has(cls, "__attrs_attrs__"):
         return _attrs
@@ -204,6 +206,8 @@ def _message(value: object, private: bool) -> dict[str, Any]:
     data = {
         name: it
         for name, it in _model_fields(value).items()
+        # `messages_from_dict` fills in what is left out; chunks would otherwise have five empty
+        # fields each.
         if it is not None and (name not in _EMPTY_BY_DEFAULT or it)
     }
     if not private:
@@ -260,6 +264,7 @@ def _interrupt(value: object, _private: bool) -> dict[str, Any]:
 
 def _model_fields(value: object) -> dict[str, Any]:
     fields = dict(_attributes(value))
+    # Messages allow fields of their own, which pydantic keeps apart.
     extra = _attribute(value, "__pydantic_extra__")
     return fields | extra if extra else fields
 
@@ -272,11 +277,13 @@ def _model(value: Any, _private: bool) -> Any:
     for name in excluded:
         fields.pop(name, None)
     if custom:
+        # pydantic 2 would warn of each value that does not fit its field, once for every event.
         fields.update(value.model_dump(include=set(custom), warnings=False))
     return fields
 
 
 def _root_model(value: object, _private: bool) -> Any:
+    # pydantic 2 keeps the value of a `RootModel` under this name.
     return _attributes(value)["root"]
 
 

@@ -35,6 +35,7 @@ class Lines:
         """Return the lines that ``data`` completes; an error stands where one became too long."""
         if self._any_end and data:
             rest_of_end = b"\n" if self._after_cr else b""
+            # A CR at the end of a chunk may be half of a CRLF.
             self._after_cr = data.endswith(b"\r")
             data = data.removeprefix(rest_of_end)
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
@@ -68,6 +69,8 @@ class Lines:
     def _end(self, lines: list[bytes | MalformedItem]) -> None:
         if self._size <= self._max:
             line = b"".join(self._parts)
+            # A BOM counts at the start of a stream alone (WHATWG HTML, 9.2.5); elsewhere it is
+            # data.
             lines.append(line.removeprefix(_BOM) if self._is_first else line)
         self._is_first = False
         self._parts.clear()

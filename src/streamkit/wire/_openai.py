@@ -64,11 +64,13 @@ class OpenAIEncoder(BaseEncoder):
             for call in event.tool_calls:
                 self._unanswered.pop(call.id, None)
         else:
+            # Of several models the last one counts, as a client sees one answer.
             cut = event.finish_reason in {"length", "content_filter"}
             self._finish_reason = (event.finish_reason if cut else None) or "stop"
         return ()
 
     def tool_call_start(self, event: ToolCallStart) -> Frames:
+        # OpenAI's own tools have items of their own; a call in this list is the client's to run.
         if event.provider_executed:
             return ()
         if self._writes_calls:

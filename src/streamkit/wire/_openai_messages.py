@@ -50,6 +50,8 @@ def to_messages(items: Iterable[_Fields]) -> list[AnyMessage]:
     for item in items:
         match item:
             case {"type": "function_call"}:
+                # An item of the Responses API has the fields that a chat completion has below
+                # `function`.
                 call = {"id": item.get("call_id"), "function": item}
                 last = made.pop() if made and made[-1].type == "ai" else lc.AIMessage("")
                 made.append(_with_call(cast("lc.AIMessage", last), call_lists([call])))
@@ -79,6 +81,7 @@ def _of_role(item: _Fields) -> AnyMessage:
     match item:
         case {"role": "user"}:
             return lc.HumanMessage(content)
+        # `langchain-openai` 1.7 reads a developer's message as a SystemMessage too.
         case {"role": "system" | "developer"}:
             return lc.SystemMessage(content)
         case {"role": "assistant"}:
@@ -131,6 +134,7 @@ def _file(file: _Fields) -> _Fields:
         case {"file_data": str(data)} | {"file_url": str(data)}:
             name: object = file.get("filename")
             filename = name if isinstance(name, str) else None
+            # OpenAI's clients send a data: URL, or bare base64 with a file's name.
             media_type = guess_type(filename or data[:200])[0] or "application/octet-stream"
             if "file_url" not in file and not data.startswith("data:"):
                 data = f"data:{media_type};base64,{data}"

@@ -194,6 +194,8 @@ class _Walk:
         if cls is int:
             return self._integer(value)
         if cls is float:
+            # JSON has no NaN and no infinity: `JSON.parse` of browsers fails on Python's spelling
+            # of them.
             return value if isfinite(value) else None
         return self._guarded(
             self._container if issubclass(cls, _CONTAINERS) else self._other, value, depth
@@ -285,6 +287,8 @@ class _Walk:
 
     def _key(self, key: object, depth: int) -> str:
         """Return a key as msgspec writes it, or else the text of its JSON."""
+        # msgspec 0.23 writes texts and numbers as keys, and raises for None, bools and tuples. A
+        # key that is no finite number is a text to it, although the value is null.
         if isinstance(key, float) and not isfinite(key):
             return str(float(key))
         written = self.plain(key, depth)

@@ -35,6 +35,7 @@ def no_longer_shown(state: object, new: Iterable[Any]) -> list[RemoveMessage]:
     asked = {it.id for it in new if it.type == "human" and it.id}
     known = _messages_in(state)
     first = next((at for at, it in enumerate(known) if it.id in asked), len(known))
+    # `add_messages` of LangGraph raises for the removal of a message that it does not have.
     behind = [it for it in known[first + 1 :] if it.id and it.id not in asked]
     if not behind:
         return []

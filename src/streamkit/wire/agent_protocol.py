@@ -103,6 +103,8 @@ class Encoder(BaseEncoder):
         self, *, private: bool = False, after: int | None = None, is_fork: bool = False
     ) -> None:
         super().__init__(private=private)
+        # `@langchain/langgraph-sdk` 1.15.0 skips a `seq` that it has applied in the thread: numbers
+        # grow from run to run, also after a restart of the server.
         self._seq = time_ns() // 1000 if after is None else after
         self._is_fork = is_fork
         self._messages: dict[str, _OpenMessage] = {}
@@ -123,6 +125,7 @@ class Encoder(BaseEncoder):
         """
         if isinstance(item, ev.Checkpoint):
             about = dict_or_empty(item.metadata)
+            # The client rejects a state whose step is below the newest one that it has.
             names = ("source",) if self._is_fork else ("step", "source")
             self._about = {name: about[name] for name in names if name in about}
         elif self._snapshot:
@@ -151,6 +154,7 @@ class Encoder(BaseEncoder):
     def step_start(self, event: ev.StepStart) -> Frames:
         if event.kind == "node":
             id = event.origin.tool_call_id
+            # An Agent Server names the call of a sub-agent in the same place (langgraph-api 0.18).
             more = {"cause": {"type": "toolCall", "tool_call_id": id}} if id else {}
             yield from self._lifecycle(event, _path(event.origin), "started", **more)
 
@@ -178,6 +182,8 @@ class Encoder(BaseEncoder):
     def _open(self, event: ev.Event, id: str) -> _OpenMessage:
         at, node, n = _path(event.origin), event.origin.node, 1
         taken = {it.at for it in self._messages.values()}
+        # langgraph-sdk 1.15.0 finds the open message of a delta by namespace and node, unless both
+        # have a run id, which no stream mode has for every message.
         while (at, node) in taken:
             n += 1
             node = f"{event.origin.node}#{n}"
@@ -220,6 +226,7 @@ class Encoder(BaseEncoder):
 
     def tool_call_start(self, event: ev.ToolCallStart) -> Frames:
         kind = "server_tool_call_chunk" if event.provider_executed else "tool_call_chunk"
+        # A call in progress is a chunk: the client makes a call of it when its block finishes.
         content = {"type": kind, "id": event.tool_call_id, "name": event.name, "args": ""}
         return self._block(event, "start", content=content)
 
@@ -360,6 +367,7 @@ class Encoder(BaseEncoder):
         yield self._event("updates", event.origin.namespace, event, data)
 
     def interrupt(self, event: ev.Interrupt) -> Frames:
+        # A breakpoint has no interrupt of LangGraph's, and nothing that an answer could name.
         if not event.static:
             data = {"interrupt_id": event.interrupt_id, "payload": event.value}
             yield self._event("input", event.origin.namespace, event, data)
@@ -391,6 +399,7 @@ def _path(origin: Origin) -> tuple[str, ...]:
     The client shows messages at most one name deep as the thread's own. Deeper ones are a
     subgraph's, and those below ``tools:…`` are of a tool.
     """
+    # LangGraph joins the names of this path with `|`, a node and its task with `:`.
     path = origin.metadata.get("langgraph_checkpoint_ns")
     return tuple(path.split("|")) if isinstance(path, str) and path else origin.namespace
 
@@ -401,6 +410,7 @@ def _blocks_of(message: Mapping[str, Any]) -> list[dict[str, Any]]:
     blocks = [it for it in map(dict_or_empty, as_list(content)) if it]
     if not blocks:
         blocks = [{"type": "text", "text": text_of(content)}]
+    # The client takes calls from blocks, and a stored message has them in a field.
     calls = [dict_or_empty(it) for it in as_list(message.get("tool_calls"))]
     return [*blocks, *({**it, "type": "tool_call"} for it in calls)]
 

@@ -100,6 +100,7 @@ def typed_deltas(texts: Mapping[str, str]) -> Callable[[bytes], Delta | None]:
             fields = msgspec.json.decode(frame[len(_DATA) :], type=dict[str, Any])
             key = texts[fields["type"]]
             text: object = fields[key]
+            # A timestamp differs in every delta: the joined one has that of the last.
             rest = {name: it for name, it in fields.items() if name not in {key, "timestamp"}}
             identity = msgspec.json.encode(rest)
         except (msgspec.MsgspecError, ValueError, KeyError):  # such as half a surrogate pair

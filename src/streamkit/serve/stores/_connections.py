@@ -55,6 +55,7 @@ class Batches:
     async def _send(self) -> None:
         try:
             while self._waiting:
+                # A sleep of less than nothing is one turn of the loop.
                 await asyncio.sleep(self._sent_at + SEND_EVERY - monotonic())
                 self._sent_at = monotonic()
                 batch, self._waiting = self._waiting, []
@@ -74,6 +75,7 @@ class Batches:
             async with self._client.pipeline(transaction=False) as pipe:
                 for command in commands:
                     pipe.execute_command(*command)
+                # One command's error would otherwise be raised for those of all other runs.
                 answers: list[Any] = await pipe.execute(raise_on_error=False)
         except Exception as error:  # noqa: BLE001  (an engine raises its own)
             return [error] * len(commands)
@@ -162,6 +164,7 @@ class Changes:
             self._pubsub = pubsub
             self.connections += 1
             while True:
+                # A pull of the pub/sub connection is also what sends redis-py's health check.
                 message = await pubsub.get_message(timeout=HEALTH_CHECK_EVERY)
                 if message:
                     self._deliver(message["type"], message["channel"], message["data"])

@@ -50,6 +50,9 @@ CONNECTIONS = 16
 ANSWER_WITHIN = 5.0
 """Seconds after which a server that does not answer counts as unavailable."""
 
+# A script runs alone in Redis: a part is stored whole, or not at all. `minid ~` (Redis 6.2) drops
+# old entries by whole nodes, which costs less than one by one. `cjson` has no bytes, so what a part
+# holds is passed beside the JSON.
 _APPEND = b"""
 local about, frames, joined, lease, stop, read = unpack(KEYS)
 local process, channel, lease_ms, ttl = unpack(cjson.decode(ARGV[1]))
@@ -205,6 +208,8 @@ class Redis:
         if answer < 0:
             raise _CopyLostError
         owned.parts += 1
+        # A name is a key without the run's id: on a cluster it may be on another node, outside the
+        # script.
         if info.name is not None and (part.is_over or self._is_due(owned)):
             await self._name_for(info.name, id, expected=id)
             owned.named_at = monotonic()
@@ -269,6 +274,7 @@ class Redis:
 
     async def _read(self, id: str, seen: int) -> tuple[list[Part], bool]:
         """Return the frames after a frame, or all, and whether the owner is alive."""
+        # One transaction, so that the frames and the lease are of one moment.
         async with self._client.pipeline(transaction=True) as pipe:
             pipe.lrange(self._key(id, "joined"), 0, -1 if seen < 0 else 0)
             pipe.xrange(self._key(id, "frames"), min=f"({seen}-0" if seen > 0 else "-")
@@ -307,6 +313,7 @@ class Redis:
         process = await self._client.hget(self._key(id, "about"), "process")
         if process:
             await self._client.set(self._key(id, "stop"), 1, px=self._ttl)
+            # Published messages are lost where nobody listens at that moment; the key is for those.
             await self._client.publish(_text(process), id)
 
     async def aclose(self) -> None:
@@ -336,6 +343,7 @@ def _client(url: str) -> Any:
         from redis.asyncio.retry import Retry  # noqa: PLC0415
         from redis.backoff import NoBackoff  # noqa: PLC0415
     # What redis-py repeats may be done twice; a run's owner repeats by itself, and surely.
+    # redis-py's default pool raises when all its connections are taken; this one waits for one.
     pools: Any = engine.BlockingConnectionPool
     pool = pools.from_url(
         url,

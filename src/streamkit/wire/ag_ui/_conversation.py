@@ -45,6 +45,7 @@ class Conversation:
     def text(self, id: str, event: TextEnd | ReasoningEnd, role: str) -> None:
         """Add a block of text."""
         message = self.begin(id, role)
+        # Two texts of one message have one id: the client appends the second to the first.
         message["content"] = (message.get("content") or "") + event.text
 
     def call(

@@ -74,6 +74,8 @@ class Encoder(BaseEncoder):
     def __init__(
         self, request: Request | None = None, *, private: bool = False, subagents: bool = True
     ) -> None:
+        # `@ag-ui/client` 0.0.59, which CopilotKit 1.75 pins, names no version in its requests and
+        # refuses results that are lists; clients up to 0.0.57 refuse `SUBAGENT_*` events.
         is_old = request is not None and request.protocol_version is None
         subagents = subagents and not is_old
         self.inner_text: InnerText = "subgraphs" if subagents else "never"
@@ -117,6 +119,7 @@ class Encoder(BaseEncoder):
             "threadId": wanted.thread_id if wanted else event.origin.thread_id or uuid4().hex,
             "runId": wanted.run_id if wanted else event.run_id or uuid4().hex,
         }
+        # The client fails unless this is the first event, once.
         yield frame({"type": "RUN_STARTED", **self._run, "protocolVersion": PROTOCOL_VERSION})
 
     def run_end(self, event: ev.RunEnd) -> Frames:
@@ -128,6 +131,7 @@ class Encoder(BaseEncoder):
         # An optional field is left out, never null: the client's schema refuses a null.
         if event.output is not None:
             end["result"] = event.output
+        # An `interrupt` outcome obliges the client: its next request must answer all of them.
         end["outcome"] = outcome(event.status, self._interrupts)
         return self._finish({**end, **usage(event)}, event.status)
 
@@ -152,6 +156,8 @@ class Encoder(BaseEncoder):
     def step_start(self, event: ev.StepStart) -> Frames:
         if event.kind == "graph" and self._subagents:
             self._subagents.graph_starts(event)
+        # A `STEP_FINISHED` must name a step that is open. Other runnables have names of their own
+        # choice, often one for many at once; nodes have a task each.
         if event.kind != "node":
             return
         tag = self._tag(event)
@@ -172,6 +178,8 @@ class Encoder(BaseEncoder):
 
     def message_start(self, event: ev.MessageStart) -> Frames:
         if event.role in _ROLES:
+            # `TEXT_MESSAGE_START` allows four roles: there is none for a tool's message, which is a
+            # result.
             self._roles[event.message_id] = _ROLES[event.role]
         return ()
 
@@ -218,6 +226,8 @@ class Encoder(BaseEncoder):
         self._open_part(event, "REASONING_MESSAGE_CONTENT", id, *ends)
         start = {"type": "REASONING_MESSAGE_START", **id, "role": "reasoning"}
         # Reasoning is a span around a message, each with a start and an end of its own.
+        # `@ag-ui/client` 1.0.0 refuses a second span under an open id; each block has an id of its
+        # own.
         yield frame({"type": "REASONING_START", **id, **self._tag(event)})
         yield frame({**start, **self._whence(event)})
 
@@ -232,6 +242,7 @@ class Encoder(BaseEncoder):
     def tool_call_start(self, event: ev.ToolCallStart) -> Frames:
         self.calls[event.tool_call_id].is_shown = True
         tag = self._tag(event)
+        # Calls of a message share its `parentMessageId`: the client puts them into one message.
         self.conversation.begin(event.message_id, "assistant", tag)
         id = {"toolCallId": event.tool_call_id}
         self._open_part(event, "TOOL_CALL_ARGS", id, "TOOL_CALL_END")
@@ -274,6 +285,8 @@ class Encoder(BaseEncoder):
         id = {"toolCallId": call.id}
         start = {"type": "TOOL_CALL_START", **id, "toolCallName": event.name}
         yield frame({**start, **tag})
+        # A call that is shown after it ran still needs all three events: `TOOL_CALL_ARGS` fails
+        # without a start, and `RUN_FINISHED` while a call is open.
         yield frame({"type": "TOOL_CALL_ARGS", **id, "delta": args})
         yield frame({"type": "TOOL_CALL_END", **id})
 
@@ -292,6 +305,8 @@ class Encoder(BaseEncoder):
 
     def content(self, event: ev.Content) -> Frames:
         """Return the result of a tool that the provider ran, or any other block as custom data."""
+        # A provider's own tool, such as a web search, has its result in a block of the same
+        # message.
         call = self.calls.current(answered_call(event.block))
         if call is None:
             return self.other(event)
@@ -312,6 +327,7 @@ class Encoder(BaseEncoder):
 
     def state_snapshot(self, event: ev.StateSnapshot) -> Frames:
         """Return the state, or what changed in it, whichever is shorter. A subgraph's is custom."""
+        # The client has one state, that of the root: a subgraph's would replace it.
         if event.origin.namespace:
             return self.other(event)
         state, last = event.values, self._state
@@ -327,6 +343,7 @@ class Encoder(BaseEncoder):
     def interrupt(self, event: ev.Interrupt) -> Frames:
         call, reason = self._question(event)
         asked = interrupt_form(event, call, reason)
+        # Interrupts are in the outcome of `RUN_FINISHED`, as AG-UI 1.0 has no event for one.
         self._interrupts.append({**asked, **self._tag(event)})
         if self._subagents:
             self._subagents.pause(event)

@@ -114,6 +114,8 @@ def graph_input(request: Request, *, state: object = None, stateful: bool = True
 
 def _resumed(answers: Sequence[Resume]) -> Command[Any] | None:
     given = {it.interrupt_id: it.payload if it.status == "resolved" else None for it in answers}
+    # LangGraph 1.2 takes a dict for answers by id only where all keys look like its ids, and else
+    # for the answer itself. A breakpoint, which has no such id, goes on with None as the input.
     asked = {id: answer for id, answer in given.items() if not id.startswith(_BREAKPOINT)}
     if not asked:
         return None
@@ -148,6 +150,7 @@ def _message(message: Record) -> Iterator[BaseMessage]:
         match message["role"]:
             case "user":
                 yield lc.HumanMessage(**common, name=message.get("name"))
+            # `langchain-openai` 1.7 makes a SystemMessage of a developer's message too.
             case "system" | "developer":
                 yield lc.SystemMessage(**common)
             case "assistant":
@@ -162,6 +165,7 @@ def _message(message: Record) -> Iterator[BaseMessage]:
 
 
 def _has_failed(message: Record) -> bool:
+    # The client keeps `error` on a tool message from a snapshot, and `metadata` from our events.
     return "error" in message or dict_or_empty(message.get("metadata")).get("status") == "error"
 
 

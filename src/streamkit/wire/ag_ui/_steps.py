@@ -23,6 +23,8 @@ class Steps:
         key = self._open[event.step_id] = (name, owner)
         count, last = self._numbers.get(key, (0, 0))
         self._numbers[key] = (count + 1, last + 1)
+        # The client refuses a step whose name is open: tasks that LangGraph's `Send` starts share a
+        # node.
         return f"{name}#{last + 1}" if last else name
 
     def end(self, step_id: str) -> None:

@@ -57,6 +57,8 @@ class Subagents:
 
     def _starts(self, origin: Origin) -> Iterator[Fields]:
         for namespace in _around(origin):
+            # An id may start once in a run, also after it has finished (`verifyEvents` of
+            # @ag-ui/client 1.0.0).
             if namespace not in self._seen:
                 self._seen.add(namespace)
                 self._open[namespace] = _innermost(origin, self._graphs)
@@ -83,6 +85,7 @@ class Subagents:
             "name": agent or namespace[-1].partition(":")[0],
         }
         if len(namespace) > 1:
+            # The parent must have been started: `_around` yields the outermost subgraph first.
             start["parentSubagentRunId"] = "|".join(namespace[:-1])
         run = _innermost(origin, self._tools)
         return start | ({"parentToolCallId": self._tools[run]} if run else {})
@@ -90,6 +93,7 @@ class Subagents:
     def _end(self, namespace: Namespace, status: Status) -> Fields:
         tag = {"subagentRunId": "|".join(namespace)}
         if status == "failed":
+            # A message is required; the exception's own text stays in the process.
             return {"type": "SUBAGENT_ERROR", **tag, "message": "failed"}
         end: Fields = {"type": "SUBAGENT_FINISHED", **tag}
         ids = self._pauses.get(namespace)

@@ -38,6 +38,7 @@ def custom_name(event: Custom) -> str:
     >>> custom_name(Custom(origin=Origin(), timestamp=0.5, data={"type": "progress"}))
     'progress'
     """
+    # LangGraph's stream writer sends payloads without a name; `dispatch_custom_event` has one.
     kind = dict_or_empty(event.data).get("type")
     return event.name or (kind if isinstance(kind, str) else "custom")
 
@@ -52,6 +53,8 @@ def outcome(status: Status, interrupts: list[Fields]) -> Fields:
     """Return how a run ended that did not fail."""
     if status == "cancelled":
         return {"type": "cancelled"}
+    # The schema demands at least one interrupt. A run that stopped at a breakpoint of its own has
+    # none.
     if status == "interrupted" and interrupts:
         return {"type": "interrupt", "interrupts": interrupts}
     return {"type": "success"}
@@ -78,6 +81,7 @@ def usage(event: RunEnd | RunError) -> Fields:
     if event.usage is None:
         return {}
     if not event.usage_by_model:
+        # A list, with an entry for each model.
         return {"usage": [_tokens(event.usage)]}
     return {
         "usage": [{"model": model, **_tokens(it)} for model, it in event.usage_by_model.items()]
@@ -137,6 +141,8 @@ def _part(block: Any) -> Fields:
 
 def _source(block: Mapping[str, Any]) -> Fields:
     """Return where the bytes of a block are: in LangChain's own form, old or new."""
+    # Core 1.0 says `base64`, core 0.3 `data` with a `source_type`; AG-UI demands a `mimeType` for
+    # data.
     mime = block.get("mime_type")
     kind = {"mimeType": mime} if isinstance(mime, str) else {}
     url, data = block.get("url"), block.get("base64") or block.get("data")

@@ -55,6 +55,8 @@ def _approvals(tools: Sequence[Tool]) -> Iterator[tuple[str, str, Approval]]:
     for tool in tools:
         approval = tool.approval
         if approval and tool.state == "approval-responded":
+            # Approval ids come back as they were sent: the interrupt's id and the question's number
+            # in it.
             id, _, number = approval.id.rpartition("/")
             answer = Approval(approved=bool(approval.approved), reason=approval.reason)
             yield id, number, answer
@@ -68,6 +70,7 @@ def _place(approval: tuple[str, str, Approval]) -> tuple[int, str]:
 
 def _resume_value(asked: _Asked, approvals: Sequence[Approval]) -> Any:
     count = len(questions_in(asked.value, asked.tool_call_id))
+    # LangChain's middleware demands one decision for each of its requests, in their order.
     if len(approvals) != count:
         raise BadRequest(f"{len(approvals)} of {count} questions of an interrupt were answered")
     return resume_value(asked.value, approvals)

@@ -61,6 +61,7 @@ class CallEncoder(BaseEncoder):
 
         ai 5 fails where a result lacks the ``dynamic`` of its call, so every chunk has it.
         """
+        # For a call that the provider ran, the client must not fire `onToolCall` and run it again.
         executed = True if call.provider_executed else None
         about = {"toolCallId": call.id, "dynamic": True, "providerExecuted": executed}
         return chunk(type, payload, **about, **fields)
@@ -76,6 +77,7 @@ class CallEncoder(BaseEncoder):
         yield self._of_call("tool-input-start", call, toolName=call.name)
 
     def tool_call_delta(self, event: ev.ToolCallDelta) -> Iterable[bytes]:
+        # Clients throw at a delta of a call without a start.
         head = self._heads.get(event.tool_call_id)
         return (head + dump_text(event.args) + DELTA_END,) if head else ()
 
@@ -120,6 +122,8 @@ class CallEncoder(BaseEncoder):
             yield self._input(call, input, origin)
 
     def tool_delta(self, event: ev.ToolDelta) -> Iterator[bytes]:
+        # The protocol streams a tool's input and not its output: `preliminary` output is whole each
+        # time.
         piece = {"toolCallId": event.tool_call_id, "delta": event.delta}
         yield data("tool-delta", piece, transient=True)
 
@@ -129,6 +133,7 @@ class CallEncoder(BaseEncoder):
         call = self.calls[event.tool_call_id]
         if event.status == "completed":
             yield self._output(call, event.output)
+        # A tool that waits for an answer is no failure: its result comes with the run that answers.
         elif event.status != "interrupted":
             yield self._failed(call, event.status)
         if event.artifact is not None:
@@ -138,6 +143,7 @@ class CallEncoder(BaseEncoder):
         yield from self._shown(event, None)
         self._running.discard(event.tool_call_id)
         call = self.calls[event.tool_call_id]
+        # Only approvals can be denied, and both exist from ai 6 on.
         if call.id in self._continues.denied:
             self._unanswered.pop(call.id, None)
             yield chunk("tool-output-denied", toolCallId=call.id)
@@ -151,6 +157,8 @@ class CallEncoder(BaseEncoder):
         elif isinstance(event, (ev.TextEnd, ev.ReasoningEnd)) and event.text:
             call = self.calls.current(event.origin.tool_call_id)  # None where the source has none
             if call and call.id in self._running:
+                # Each output replaces the one before it (ai 5 to 7), so that it holds all texts up
+                # to now.
                 output = {"output": self._inner.with_text(call.id, event)}
                 yield self._of_call("tool-output-available", call, output, preliminary=True)
 
@@ -188,6 +196,7 @@ class CallEncoder(BaseEncoder):
         asking = self.calls.get(event.tool_call_id)
         if asking:
             yield from self._show(asking, asking.args, event.origin)
+        # No chunk carries an interrupt's value: approvals ask yes or no, and about calls alone.
         yield data("interrupt", self._asked(event), id=event.interrupt_id)
         if self._target.approvals:
             for n, question in enumerate(questions_in(event.value, event.tool_call_id)):
@@ -204,6 +213,9 @@ class CallEncoder(BaseEncoder):
         return asked | {name: it for name, it in about.items() if it is not None}
 
     def _request(self, id: str, question: Question, origin: Origin) -> Iterator[bytes]:
+        # The client throws at an approval for a call that it does not have. The human-in-the-loop
+        # middleware of langchain 1.5 names no call ids in its requests: they are found by name and
+        # args.
         call = self.calls.find(question)
         call = call or self.calls.begin(question.tool_call_id or id, question.name)
         yield from self._show(call, question.args, origin)

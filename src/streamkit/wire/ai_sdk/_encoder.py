@@ -28,6 +28,7 @@ from ._request import Request
 __all__ = ["Encoder"]
 
 _EVENTS: tuple[type[ev.Event], ...] = get_args(ev.Event)
+# `finishReason` is an enumeration of hyphenated words: ai 5 to 7 refuse the stream for any other.
 _REASONS = {"refusal": "content-filter"}
 _STEPS = (chunk("start-step"), chunk("finish-step"))
 _RESET = chunk("reset-step")
@@ -80,6 +81,8 @@ class Encoder(CallEncoder):
 
     def framed(self, item: Any, frames: tuple[bytes, ...]) -> tuple[bytes, ...]:
         """Return the chunks of an item, the first of all behind the start."""
+        # `reset-step` (ai 7.0.70) drops all parts of the step, those of other messages too: what is
+        # to stay has to be written again.
         if frames and self._target.resets and frames[0] != _RESET:
             id = getattr(item, "message_id", None)
             self._step += [(id, it) for it in frames]
@@ -89,6 +92,8 @@ class Encoder(CallEncoder):
 
     def _with_whole(self, rule: Callable[[Any], Frames]) -> Callable[[Any], Frames]:
         def write(event: ev.Event) -> Iterator[bytes]:
+            # Transient parts reach `onData` alone: in the message they would grow the client's
+            # history.
             yield data("event", self.form_of(event), transient=True)
             yield from rule(event)
 
@@ -99,6 +104,8 @@ class Encoder(CallEncoder):
     def _start(self, item: Any) -> Iterator[bytes]:
         """Write the start, whose id is that of the first message, as in a stored history."""
         self._is_started = True
+        # The id of `start` becomes the message's. Another one than the stored history has would
+        # show the answer twice after a reload.
         id = self._continues.message_id
         if not id and isinstance(item, ev.MessageStart):
             id = item.message_id
@@ -115,6 +122,8 @@ class Encoder(CallEncoder):
                 # sends no automatic answers; ai 5 and 6 refuse the stream for it.
                 last = chunk("finish", finishReason="other")
             case "cancelled":
+                # The reducer of ai 7.0.173 has no case for `abort`: open parts would stay open, so
+                # they end first.
                 last = chunk("abort")
             case _:
                 last = chunk("error", errorText=event.status)
@@ -177,6 +186,8 @@ class Encoder(CallEncoder):
         """Write what a node put in the place of a result, or of a message of the current step."""
         if event.tool_call_id is not None:
             return super().message_replaced(event)
+        # Only `reset-step` takes text back. For ai 5 and 6 the first text stays, as nothing removes
+        # it.
         text = text_of(fields_of_message(event.message).get("content"))
         return self._rewrite(event.message_id, text) if self._target.resets else ()
 
@@ -200,6 +211,8 @@ class Encoder(CallEncoder):
                 kept += [(id, it) for it in _text_part(f"{id}:0", text)]
                 text = ""
             elif frame.startswith(_CALL):
+                # The call leaves with its step; an error for it later would make ai 7 throw: no
+                # such call.
                 self._unanswered.pop(loads(frame[6:])["toolCallId"], None)
         if text:  # it had none
             kept += [(message_id, it) for it in _text_part(f"{message_id}:0", text)]
@@ -218,12 +231,16 @@ class Encoder(CallEncoder):
         return self._part_start("reasoning", event)
 
     def _part_start(self, kind: str, event: ev.TextStart | ev.ReasoningStart) -> Iterator[bytes]:
+        # A second start under an open id takes the place of the first, whose part then never ends
+        # (ai 5 to 7): the block's number makes ids unique within a message.
         id = f"{event.message_id}:{event.block_id}"
         head = delta_head({"type": f"{kind}-delta", "id": id}, "delta")
         self._parts[event.message_id, event.block_id] = _Part(kind, id, head)
         yield chunk(f"{kind}-start", id=id, providerMetadata=metadata_of(event.origin))
 
     def text_delta(self, event: ev.TextDelta | ev.ReasoningDelta) -> Frames:
+        # Clients of ai 5 to 7 throw at a delta of a part that is not open, such as one that a reset
+        # dropped.
         part = self._parts.get((event.message_id, event.block_id))
         if part is None:
             return ()
@@ -250,6 +267,8 @@ class Encoder(CallEncoder):
         elif file:
             yield chunk("file", url=file.url, mediaType=file.media_type)
         else:
+            # The protocol has no chunk for other blocks; a `data-` part is kept in the message as
+            # it is.
             yield data("content", event.block)
 
     def citation(self, event: ev.Citation) -> Iterator[bytes]:
@@ -282,8 +301,11 @@ class Encoder(CallEncoder):
         yield self._named(dict_or_empty(data).get("type"), data)
 
     def _named(self, name: object, value: object) -> bytes:
+        # The client finds a part's handler and schema by the name behind `data-`, which must be one
+        # word.
         kind = re.sub(r"[^\w.-]+", "-", name) if name and isinstance(name, str) else "custom"
         id: object = dict_or_empty(value).get("id")
+        # An id must be a string: the zod schemas refuse the whole stream for a number.
         return data(kind, value, id=id if isinstance(id, str) else None)
 
     def step_delta(self, event: ev.StepDelta) -> Iterator[bytes]:

@@ -62,6 +62,7 @@ class _Answer:
 
     def __init__(self, id: str, *, private: bool) -> None:
         self.message: dict[str, Any] = {"id": id, "role": "assistant", "parts": []}
+        # 7 for all clients: the majors differ in chunks, and not in the messages that these become.
         self._encoder = Encoder(target=7, private=private)
         self._open: dict[str, dict[str, Any]] = {}
 
@@ -96,6 +97,8 @@ class _Answer:
 
     def _tool(self, chunk: dict[str, Any], state: str) -> None:
         id = chunk["toolCallId"]
+        # `dynamic: true` on a call's chunks makes a `dynamic-tool` part in the client, whatever the
+        # tool.
         part = self._open.get(id) or self._part({"type": "dynamic-tool", "toolCallId": id})
         self._open[id] = part
         names = ("toolName", "input", "output", "errorText", "providerExecuted")

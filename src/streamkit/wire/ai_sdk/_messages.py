@@ -70,12 +70,14 @@ class Tool(_Part):
     @property
     def is_inside(self) -> bool:
         """Whether an agent inside a tool made the call: it is no part of the conversation."""
+        # The client stores the `providerMetadata` of a call's input as `callProviderMetadata`.
         about = dict_or_empty(self.call_provider_metadata).get("streamkit")
         return bool(dict_or_empty(about).get("toolCallId"))
 
     @property
     def name(self) -> str:
         """The tool's name, which a tool that the client knows has in its type."""
+        # A `dynamic-tool` part has a `toolName`; a tool that the client declares is `tool-NAME`.
         return self.tool_name or self.type.partition("-")[2]
 
     @property

@@ -56,6 +56,7 @@ class Encoder(BaseEncoder):
         wanted = request or Request()
         modes = wanted.modes
         self._ids = (run_id, thread_id or thread_named_by(wanted))
+        # A server's `messages-tuple` and the library's `messages` are one event, `messages`.
         self._modes = None if modes is None else {it.removesuffix("-tuple") for it in modes}
         self._numbers = None if first_id is None else count(first_id)
         self._messages: dict[str, tuple[Chunks, bytes]] = {}
@@ -76,6 +77,7 @@ class Encoder(BaseEncoder):
         thread_id = thread_id or event.origin.thread_id
         self._ids = (run_id, thread_id)
         ids = {"run_id": run_id, "thread_id": thread_id}
+        # `useStream` takes the ids of run and thread from this event, which a server sends first.
         yield self._frame("metadata", _ROOT, dump_plain(ids))
 
     def run_end(self, event: ev.RunEnd) -> Frames:
@@ -83,6 +85,8 @@ class Encoder(BaseEncoder):
         yield from self._unstored_failures()
         output = dict_or_empty(event.output)
         if event.status == "interrupted":
+            # `useStream` reads interrupts out of the root's `values`, as LangGraph 1.0 and later
+            # have them there.
             waits = {"__interrupt__": self._interrupts}
             yield from self._values({**(self._state or output), **waits})
         elif output and not self._state:
@@ -210,6 +214,7 @@ class Encoder(BaseEncoder):
 
     def state_snapshot(self, event: ev.StateSnapshot) -> Frames:
         state = event.values
+        # Only the root's `values` set the state in `useStream` of langgraph-sdk 1.15.0.
         if event.origin.namespace:
             return self._write_json("values", event, state)
         return self._values(dict_or_empty(state))
@@ -228,6 +233,7 @@ class Encoder(BaseEncoder):
     def state_update(self, event: ev.StateUpdate) -> Frames:
         update = {event.node: event.values}
         if event.cached:
+            # LangGraph marks a node's cached result so, beside the update.
             update["__metadata__"] = {"cached": True}
         yield from self._write_json("updates", event, update)
         if self._private:
@@ -237,6 +243,7 @@ class Encoder(BaseEncoder):
         names = ("values", "next", "config", "parent_config", "metadata")
         form = self.form_of(event)
         data = {name: form.get(name) for name in names}
+        # The SDK's type demands `tasks`, which our event does not have.
         return self._write_json("checkpoints", event, {**data, "tasks": []})
 
     # --- other events

@@ -21,6 +21,7 @@ __all__ = ["Chunks", "Fields", "metadata"]
 Fields: TypeAlias = dict[str, Any]
 """A JSON object, or some of its fields."""
 
+# The client takes `MessageChunk` off the type, and makes a whole message of any other.
 _TYPES = {"human": "HumanMessageChunk", "user": "HumanMessageChunk", "system": "SystemMessageChunk"}
 
 
@@ -100,12 +101,15 @@ class Chunks:
         """Add a call that the provider answers, which is a block of the content."""
         if event.block_id not in self._not_ours:
             return b""
+        # LangChain has a provider's own calls in the content, and in no list of calls to run.
         block = {"type": "server_tool_call", "id": event.tool_call_id, "name": event.name}
         args = event.args
         return self._block(dump_plain({**block, "args": args, "index": event.block_id}))
 
     def end(self, event: ev.MessageEnd) -> bytes:
         """Return the last chunk, with the usage and the finish reason."""
+        # The provider's word, which LangChain has under this name for OpenAI's clients and most
+        # others.
         found = {"finish_reason": event.raw_finish_reason, "model_name": event.model}
         fields: Fields = {name: it for name, it in found.items() if it is not None}
         if self._private:
@@ -114,6 +118,7 @@ class Chunks:
         return self._chunk(**usage, response_metadata=fields, chunk_position="last")
 
     def _call(self, event: ev.ToolCallStart | ev.ToolCallDelta, **fields: str) -> bytes:
+        # Chunks of a call add up by their index. assistant-ui drops one that has no number there.
         chunk = {"type": "tool_call_chunk", "index": event.block_id, **fields}
         return self._chunk(tool_call_chunks=[chunk])
 

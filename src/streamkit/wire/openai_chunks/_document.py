@@ -91,6 +91,7 @@ def _with_text(chunk: _Fields, name: str, text: str) -> bytes:
 
 
 def _cut_off(frames: Iterable[bytes]) -> list[bytes]:
+    # Clients read nothing behind `[DONE]`.
     if any(it.endswith(DONE) for it in frames):
         return []
     error = {"message": "incomplete", "type": "incomplete", "param": None, "code": None}

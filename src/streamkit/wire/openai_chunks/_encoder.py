@@ -54,9 +54,12 @@ class Encoder(OpenAIEncoder):
         if event.message_id == self._speaker:
             return (frame,)
         is_first, self._speaker = self._speaker is None, event.message_id
+        # A choice is one message, with one text. More choices would be other answers to the same
+        # question.
         return (frame,) if is_first else (self._chunks.text("content", "\n\n"), frame)
 
     def reasoning_delta(self, event: ev.ReasoningDelta) -> Iterator[bytes]:
+        # `reasoning_content` is no field of OpenAI's: it is DeepSeek's, which many clients show.
         is_apart = self._thinker not in {None, event.message_id}
         self._thinker = event.message_id
         if is_apart:
@@ -94,6 +97,7 @@ class Encoder(OpenAIEncoder):
             yield self._chunks.delta({"tool_calls": [more]})
 
     def _call(self, id: str, name: str, arguments: str) -> bytes:
+        # The clients add up calls by `index`, and fail where the first piece lacks one.
         function = {"name": name, "arguments": arguments}
         call = {"index": self._shown, "id": id, "type": "function", "function": function}
         self._shown += 1
@@ -111,6 +115,7 @@ class Encoder(OpenAIEncoder):
         if event.status == "completed":
             for call in self.unanswered():
                 yield self._call(call.tool_call_id, call.name, call.text or "{}")
+        # A choice that never gets a finish reason makes `openai` 7.59.0 for Node raise.
         asks = self._shown and self._finish_reason == "stop"
         yield self._chunks.delta({}, "tool_calls" if asks else self._finish_reason)
         if event.usage and self._writes_usage:
@@ -122,6 +127,8 @@ class Encoder(OpenAIEncoder):
         return self._fail(error_text(error), error.name, error.code)
 
     def _fail(self, message: str, type: str, code: str | int | None) -> Iterator[bytes]:
+        # The clients raise an `APIError` for an `error` in a chunk; HTTP has sent its 200 long
+        # before.
         yield frame({"error": {"message": message, "type": type, "param": None, "code": code}})
         yield DONE
 
@@ -166,4 +173,5 @@ class _Chunks:
     def usage(self, usage: Usage) -> bytes:
         """Return the chunk that has no choice."""
         form = usage_form(usage, "prompt", "completion")
+        # OpenAI sends tokens in a chunk of their own, behind the finish reason.
         return b'%b,"choices":[],"usage":%b}\n\n' % (self._head, dump_plain(form))

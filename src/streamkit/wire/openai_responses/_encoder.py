@@ -59,11 +59,13 @@ class Encoder(OpenAIEncoder):
 
     def begin(self, event: ev.Event) -> Frames:
         self._created_at = int(event.timestamp)
+        # Each of these events has the whole response; the client refuses one whose id changes.
         for type in ("created", "in_progress"):
             yield self._output.event(type, response=self._response("in_progress"))
 
     def run_end(self, event: ev.RunEnd) -> Frames:
         if event.status not in {"completed", "interrupted"}:
+            # The protocol has a list of codes, with none for a run that was cancelled or cut off.
             error = {"code": "server_error", "message": event.status}
             return self._end("failed", event.usage, error=error)
         return self._finish(event)
@@ -145,6 +147,7 @@ class Encoder(OpenAIEncoder):
             made = self._open[event.message_id, event.block_id]
             yield self._output.grow(made, refusal)
             yield from self._output.end(made, REFUSAL, refusal)
+        # `image_generation_call` is an output item for an image; for other files there is none.
         elif file and file.url.startswith("data:image/"):
             data = file.url.partition(",")[2]
             yield from self._whole("ig", {"type": "image_generation_call", "result": data})
@@ -171,6 +174,8 @@ class Encoder(OpenAIEncoder):
     def message_end(self, event: ev.MessageEnd) -> Frames:
         self._model = self._model or event.model or ""
         if event.status == "abandoned":
+            # An item that was sent cannot be taken back: it is missing in the response that ends
+            # the stream.
             self._withdraw(event.message_id)
         return super().message_end(event)
 
@@ -227,6 +232,7 @@ class Encoder(OpenAIEncoder):
 
     def tool_start(self, event: ev.ToolStart) -> Frames:
         super().tool_start(event)
+        # A `function_call` would make the client run the tool once more.
         item = {**_of_server("mcp_call", event.name, None), "output": None, "error": None}
         made = self._output.add("mcp", item, "mcp_call_arguments.delta")
         self._tools[event.tool_call_id] = made
@@ -250,6 +256,8 @@ class Encoder(OpenAIEncoder):
         made = self._tools.get(event.tool_call_id)
         if made:
             content = [{"type": "text", "text": error_text(event.error)}]
+            # One of three kinds of error in `openai` 3.57: the server could not be reached, its
+            # protocol failed, or the tool did.
             made.item["error"] = {"type": "mcp_tool_execution_error", "content": content}
             yield self._output.event("mcp_call.failed", **made.place)
             yield self._output.done(made, "failed")

@@ -37,6 +37,7 @@ TEXT: Final = Kind(
     part_event="content_part",
     text_event="output_text",
 )
+# A refusal is a part of a message, as a text is, and has events of its own.
 REFUSAL: Final = TEXT._replace(part={"type": "refusal"}, text="refusal", text_event="refusal")
 REASONING: Final = Kind(
     prefix="rs",
