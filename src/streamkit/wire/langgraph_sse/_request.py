@@ -92,7 +92,7 @@ def graph_input(request: Request) -> Any:
     asked = {name: it for name, it in (request.command or {}).items() if it is not None}
     if not asked:
         return request.input
-    # LangGraph runs `goto` and `update` for whoever sends them: they may skip a node that checks.
+    # LangGraph runs a `goto` or an `update` as it comes: a client could skip a node that checks.
     if set(asked) != {"resume"}:
         raise BadRequest(f"a command may only resume, not {sorted(asked)!r}", 403)
     with extra("langgraph", "an answer to an interrupt"):
