@@ -22,6 +22,8 @@ ASKS: frozenset[type[ev.Event]] = _MESSAGES.asks
 
 def _is_call(event: ev.Event) -> bool:
     """Return whether the application has to run a tool for this call."""
+    # A web search that the provider runs is a part of the answer: the model goes on in the same
+    # message.
     return isinstance(event, ev.ToolCallStart) and not event.provider_executed
 
 
@@ -46,6 +48,8 @@ class HeldAnswer:
         self._held.setdefault(id, []).append(event)
         if not isinstance(event, ev.MessageEnd):
             return ()
+        # Whether a message calls a tool is certain at its end: OpenAI and Anthropic may send text
+        # first.
         held = self._held.pop(id)
         is_answer = id not in self._calling and event.status != "abandoned"
         self._calling.discard(id)
@@ -74,6 +78,7 @@ class OptimisticAnswer:
             self._starts[id] = event
         elif _is_call(event):
             self._calling.add(id)
+            # Where no text was shown yet, there is nothing to take back.
             self._starts.pop(id, None)
             if id in self._shown:
                 yield from self._shown.pop(id).taken_back(event)

@@ -139,6 +139,7 @@ class ScriptedChatModel(BaseChatModel):
 
     @override
     def _get_ls_params(self, stop: list[str] | None = None, **_: Any) -> LangSmithParams:
+        # The base class would name the provider after the class.
         params = LangSmithParams(ls_provider="demo", ls_model_name=self.model, ls_model_type="chat")
         if stop:
             params["ls_stop"] = stop
@@ -151,6 +152,8 @@ class ScriptedChatModel(BaseChatModel):
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
         """Return this model with ``tools`` in its requests; the script alone decides on calls."""
+        # `BaseChatModel.bind_tools` raises NotImplementedError, and `create_agent` calls it for any
+        # tools.
         return self.bind(tools=[convert_to_openai_tool(tool) for tool in tools], **kwargs)
 
     def _reply(self, messages: Sequence[BaseMessage]) -> Reply:
@@ -223,10 +226,12 @@ class ScriptedChatModel(BaseChatModel):
     def _content(self, reply: Reply) -> Iterator[AIMessageChunk]:
         cut = self.cut
         for piece in _pieces(reply.reasoning, cut):
+            # The spelling of DeepSeek, Groq and Ollama, which needs no content blocks of core 1.0.
             yield AIMessageChunk(content="", additional_kwargs={"reasoning_content": piece})
         for piece in _pieces(reply.text, cut):
             yield AIMessageChunk(content=piece)
         for index, call in enumerate(reply.tool_calls):
+            # As OpenAI's clients: name and id in the first piece, and the index in all of them.
             head = tool_call_chunk(id=call.id, name=call.name, args="", index=index)
             yield AIMessageChunk(content="", tool_call_chunks=[head])
             args = call.args if isinstance(call.args, str) else json.dumps(dict(call.args))
@@ -237,6 +242,7 @@ class ScriptedChatModel(BaseChatModel):
     def _end(self, reply: Reply) -> Iterator[AIMessageChunk]:
         reason = reply.finish_reason or ("tool_calls" if reply.tool_calls else "stop")
         metadata = {"finish_reason": reason, "model_name": self.model}
+        # Providers send the finish reason before the tokens.
         yield AIMessageChunk(content="", response_metadata=metadata)
         usage = reply.usage
         if isinstance(usage, tuple):

@@ -192,6 +192,7 @@ class SpanFold:
 
     def _message_start(self, event: ev.MessageStart) -> Span | None:
         span = self._by_run.get(event.origin.run_id or "")
+        # Events of callbacks have a step for each model call; stream modes have the message alone.
         is_new = span is None or span.kind != "model" or span.message_id is not None
         if span is None or is_new:
             name = event.model or event.origin.name or event.role
@@ -222,6 +223,7 @@ class SpanFold:
         if span is None:
             return None
         span.usage, span.finish_reason = event.usage, event.finish_reason
+        # Many clients learn the model's name from the last chunk.
         span.model = event.model or span.model
         span.output, span.tool_calls = event.text, event.tool_calls
         span.status = event.status

@@ -292,6 +292,7 @@ def cleaner(patterns: Sequence[re.Pattern[str]], replacement: str) -> Callable[[
             return value
         if isinstance(value, ErrorInfo):
             message = clean_text(value.message)
+            # The exception itself has the text that was removed: without it, nobody can print it.
             is_clean = message == value.message
             return value if is_clean else replace(value, message=message, exception=None)
         if isinstance(value, ToolCall):
@@ -337,6 +338,8 @@ class ThinkTags:
         blocks = self._messages[message_id]
         match event:
             case ev.TextStart():
+                # Open models such as DeepSeek R1 and Qwen write their tags anywhere in the text,
+                # split over chunks.
                 blocks.split[event.block_id] = _Split()
                 return ()
             case ev.TextDelta():
@@ -390,6 +393,7 @@ class _Blocks:
             before, found, after = text.partition(tag)
             if not found:
                 held = _begun(text, tag)
+                # What may be the beginning of a tag waits for the next chunk.
                 split.rest = text[len(text) - held :]
                 yield from self._written(event, split, text[: len(text) - held])
                 return

@@ -187,6 +187,8 @@ class _Draft:
             case ev.Citation():
                 self._citations.setdefault(event.block_id, []).append(event.citation)
             case ev.ToolCallEnd() if event.provider_executed:
+                # A call of a tool that the provider runs may come in pieces, and then once more as
+                # a whole block.
                 self._server_calls[event.tool_call_id] = event.block_id
                 self._blocks[event.block_id] = _server_call_block(event)
             case ev.ToolCallEnd():
@@ -228,6 +230,7 @@ def _ai_message(event: ev.MessageEnd, content: str | list[Any], name: str | None
     calls = [call for call in event.tool_calls if not call.provider_executed]
     return AIMessage(
         content=content,
+        # A node may store an answer under another id than the one it was streamed under.
         id=event.stored_id or event.message_id,
         name=name,
         tool_calls=[
@@ -235,6 +238,7 @@ def _ai_message(event: ev.MessageEnd, content: str | list[Any], name: str | None
             for call in calls
             if call.error is None
         ],
+        # A call whose arguments are no JSON is in this list in LangChain, and no tool runs for it.
         invalid_tool_calls=[
             {
                 "id": call.id,
@@ -263,6 +267,8 @@ def _tool_message(event: ev.ToolEnd | ev.ToolError) -> ToolMessage:
     from langchain_core.messages import ToolMessage  # noqa: PLC0415  (as above)
 
     if isinstance(event, ev.ToolError):
+        # ToolNode of langgraph makes a message with the exception's text of it, where it handles
+        # errors.
         content, artifact, status = event.error.message, None, "error"
     else:
         content, artifact, status = _content(event.output), event.artifact, "success"

@@ -100,6 +100,8 @@ def _assets() -> tuple[str, str, str]:
     css = (page / "page.css").read_text("utf-8")
     script = (page / "page.js").read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    # Only this script runs, known by its hash, and nothing is loaded: what a tool returned, shown
+    # on the page, can neither run nor fetch anything.
     policy = (
         f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
         "base-uri 'none'; form-action 'none'"
@@ -110,6 +112,7 @@ def _assets() -> tuple[str, str, str]:
 def _embedded(data: object) -> str:
     """Return ``data`` as JSON that cannot end the script element it stands in."""
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    # HTML ends a script element at `</script`, also within a JSON string.
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
@@ -251,6 +254,7 @@ class _Picture:
         return " · ".join(parts)
 
     def _cost(self, span: Span) -> float | None:
+        # The run has the sum of all calls: priced as well, each call would count twice.
         if span.usage is None or span.kind != "model":
             return None
         return cost_of(self._prices, span.model or span.name, span.usage)
@@ -281,6 +285,7 @@ class _Picture:
     def _texts(self, span: Span) -> list[list[str]]:
         private, texts = self._private, list[list[str]]()
         if span.kind == "model":
+            # LangChain 1.x tags its middleware's own model calls so that no user sees their text.
             if span.origin.internal and not private:
                 return [["text", "an internal model's text is private"]]
             for reasoning in self._reasoning.get(span.message_id or "", ()):
@@ -289,6 +294,7 @@ class _Picture:
                 texts.append(["text", _cut(span.output)])
             texts += [[f"call {short_name(it.name)}", _arguments(it)] for it in span.tool_calls]
             return texts
+        # The input of a model is its prompt, and that of a node the whole state.
         if span.input is not None and (private or span.kind in {"tool", "retrieval"}):
             name = "arguments" if span.kind == "tool" else "input"
             texts.append([name, _text(span.input, private=private)])

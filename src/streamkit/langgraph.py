@@ -54,6 +54,7 @@ class StreamkitTransformer(StreamTransformer):
     projection that nobody reads costs nothing.
     """
 
+    # LangGraph 1.2 puts the projection of a native transformer on the run itself: `run.streamkit`.
     _native = True
     required_stream_modes: ClassVar[tuple[str, ...]] = (
         "values",
@@ -86,6 +87,7 @@ class StreamkitTransformer(StreamTransformer):
         """Read one protocol event, and leave it to the others."""
         if self._is_read:
             self._push(self._pipeline.feed(event))
+        # False would keep the event out of LangGraph's own event log.
         return True
 
     def finalize(self) -> None:
@@ -98,6 +100,8 @@ class StreamkitTransformer(StreamTransformer):
 
     @property
     def _is_read(self) -> bool:
+        # A `StreamChannel` of langgraph 1.2 drops what is pushed while it has no subscriber:
+        # reading for nobody would only cost time.
         return getattr(self._channel, "_subscribed", True)
 
     def _push(self, events: Iterable[Event]) -> None:

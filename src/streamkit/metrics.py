@@ -57,6 +57,7 @@ class Price(msgspec.Struct, frozen=True):
         details = usage.input_token_details
         cached = details.get("cache_read", 0), details.get("cache_creation", 0)
         prices = (self.cache_read, self.cache_creation)
+        # `input_tokens` of langchain-core's `UsageMetadata` contains the cached ones.
         cost = (usage.input_tokens - sum(cached)) * self.input + usage.output_tokens * self.output
         for count, price in zip(cached, prices, strict=True):
             cost += count * (self.input if price is None else price)
@@ -208,8 +209,11 @@ class Metrics:
         elif span.kind in _WORK:
             if not self._running:
                 self._result.between += max(0.0, span.started - self._idle_since)
+            # Tools and models of one step run at the same time: what counts is whether any of them
+            # runs.
             self._running += 1
         if span.kind == "tool":
+            # A node that is tried again runs its tools again, under the same calls.
             self._result.retries += span.id in self._answered
             self._answered.add(span.id)
 
@@ -230,6 +234,7 @@ class Metrics:
             case "run":
                 result.between += max(0.0, ended - self._idle_since)
                 result.status, result.seconds = span.status, span.seconds
+                # The run's own sum also has calls whose message a filter left out.
                 result.usage = span.usage or result.usage
             case _:
                 pass
@@ -238,6 +243,7 @@ class Metrics:
         result = self._result
         call = _model_call(span)
         result.calls.append(call)
+        # An attempt that a retry or a fallback replaced costs its tokens all the same.
         result.retries += call.status == "abandoned"
         self._first_tokens(span)
         usage = call.usage
@@ -249,6 +255,7 @@ class Metrics:
         else:
             result.cost = (result.cost or 0.0) + call.cost
         result.usage = result.usage + usage if result.usage else usage
+        # An agent inside a tool is its caller's cost too, at every depth.
         tool_runs = [outer.id for outer in span.around() if outer.kind == "tool"]
         for spending in (
             _at(result.by_model, call.model),
@@ -266,6 +273,7 @@ class Metrics:
             return
         result.first_token = _earlier(result.first_token, span.first_token, run.started)
         in_tool = any(outer.kind == "tool" for outer in span.around())
+        # A summary of LangChain's middleware is often the first text of a run, and no user sees it.
         if not (span.origin.internal or span.origin.tool_call_id or in_tool):
             result.first_text = _earlier(result.first_text, span.first_text, run.started)
 
@@ -287,6 +295,7 @@ _WORK = frozenset({"model", "tool", "retrieval"})
 
 def _model_call(span: Span) -> ModelCall:
     ended = span.ended or 0.0
+    # Stream modes show a model from its first chunk on: they have no moment when it was asked.
     waited = span.first_token - span.started if span.has_request and span.first_token else None
     writing = ended - span.first_token if span.first_token else 0.0
     rate = span.usage.output_tokens / writing if span.usage and writing > 0 else None

@@ -52,6 +52,7 @@ _PROVIDERS = {
     "mistralai": "mistral_ai",
     "xai": "x_ai",
 }
+# The buckets that the conventions advise for both kinds of histogram; the SDK's own suit neither.
 _TOKEN_BUCKETS = [4.0**n for n in range(14)]
 _SECOND_BUCKETS = [0.01 * 2**n for n in range(14)]
 
@@ -80,6 +81,7 @@ def spans(
     'Hello'
     """
     version = metadata.version("langchain-streamkit")
+    # A backend knows the source of a span by the name and version of its instrumentation.
     used = tracer or trace.get_tracer("streamkit", version)
     instruments = _Instruments(meter) if meter else None
     return per_run(lambda: _Tracing(used, instruments, content=content, steps=steps))
@@ -103,6 +105,7 @@ class _Tracing:
         self._fold = SpanFold()
         self._feed = self._fold.feed
         self._waiting = self._fold.waiting
+        # The caller may be in a span of its own, which is then around the run.
         self._around = context.get_current()
         self._open: dict[int, tuple[Span, trace.Span]] = {}
         self._last = 0.0
@@ -142,6 +145,8 @@ class _Tracing:
         if run and span.kind == "graph" and span.id == run.id:
             return  # the run itself, which has this name
         outer = next((self._open[id(it)][1] for it in span.around() if id(it) in self._open), None)
+        # The conventions want CLIENT for a call of a model elsewhere, and INTERNAL for what runs
+        # here.
         kind = trace.SpanKind.CLIENT if span.kind == "model" else trace.SpanKind.INTERNAL
         if run and span is not run and not span.origin.namespace:
             self._name_agent(run, span)
@@ -159,6 +164,8 @@ class _Tracing:
     def _name_agent(self, run: Span, span: Span) -> None:
         """Make the run an agent's, once the first span of the root graph has the agent's name."""
         agent = span.origin.agent
+        # `create_agent` writes the name into metadata, of which a stream mode shows that of the
+        # runs inside the graph alone.
         if agent and not run.origin.agent and id(run) in self._open:
             traced = self._open[id(run)][1]
             run.origin = span.origin
@@ -171,6 +178,7 @@ class _Tracing:
         _, traced = self._open.pop(id(span), (None, None))
         if traced is None:
             return
+        # Many providers name the model only in their answer.
         if span.kind == "model" and span.model:
             traced.update_name(_title(span))
         attributes = {name: it for name, it in _last_attributes(span) if it is not None}
@@ -178,6 +186,7 @@ class _Tracing:
             attributes |= dict(_contents(span))
         traced.set_attributes(attributes)
         if span.status == "failed":
+            # An exception's text may quote a prompt or a key.
             reason = span.error.message if span.error and self._content else None
             traced.set_status(trace.StatusCode.ERROR, reason)
         traced.end(int((span.ended or span.started) * 1e9))
@@ -230,6 +239,7 @@ class _Instruments:
             counts = {"input": span.usage.input_tokens, "output": span.usage.output_tokens}
             for kind, count in counts.items():
                 self._tokens.record(count, {**labels, "gen_ai.token.type": kind})
+        # A stream mode does not report when the model was asked.
         if span.has_request and span.first_token:
             self._first_chunk.record(span.first_token - span.started, labels)
         if span.status == "failed":
@@ -250,6 +260,8 @@ def _title(span: Span) -> str:
 
 
 def _request_model(span: Span) -> str | None:
+    # LangChain's own parameters for LangSmith name the model that is asked; the answer may name
+    # another.
     return cast("str | None", span.origin.metadata.get("ls_model_name")) or span.model
 
 
@@ -298,6 +310,7 @@ def _last_attributes(span: Span) -> Iterator[tuple[str, Any]]:
         yield "gen_ai.request.model", _request_model(span)
         yield "gen_ai.response.model", span.model
         if span.finish_reason:
+            # A list, with one reason for each choice.
             yield "gen_ai.response.finish_reasons", (span.finish_reason,)
         if span.has_request and span.first_token:
             yield "gen_ai.response.time_to_first_chunk", span.first_token - span.started
@@ -317,6 +330,7 @@ def _contents(span: Span) -> Iterator[tuple[str, str]]:
         yield "gen_ai.tool.call.result", json.dumps(jsonable(span.output, private=True))
     elif span.kind == "retrieval":
         query = jsonable(span.input, private=True)
+        # An attribute holds a text: a query of other data is written as JSON.
         yield "gen_ai.retrieval.query.text", query if isinstance(query, str) else json.dumps(query)
 
 
@@ -329,6 +343,7 @@ def _answer(span: Span) -> dict[str, Any]:
         parts.append(
             {"type": "tool_call", "id": call.id, "name": call.name, "arguments": arguments}
         )
+    # The conventions require a finish reason for each message of the output.
     return {"role": "assistant", "parts": parts, "finish_reason": span.finish_reason or "stop"}
 
 
@@ -344,6 +359,7 @@ def _messages(data: Any) -> list[dict[str, Any]]:
     fields = cast("Mapping[str, Any]", data)
     inner: Any = fields.get("data")
     if isinstance(inner, Mapping) and "content" in inner:
+        # A chunk's type is `AIMessageChunk`, where a message's is `ai`.
         role = str(fields.get("type", "user")).lower().removesuffix("messagechunk")
         return [_message(_ROLES.get(role, role), cast("Mapping[str, Any]", inner))]
     return [message for item in fields.values() for message in _messages(item)]

@@ -83,6 +83,7 @@ def record(path: PathLike, *, private: bool = True, flush: bool = True) -> PerRu
 
 def _recorder(path: PathLike, *, private: bool, flush: bool) -> Stage[Event, Event]:
     file = _open_to_write(path, flush=flush)
+    # A recording keeps internal models, which a replay needs for the same tokens and the same tree.
     encode = Writer(private=private, internal=True, after=b"\n").feed
     write = file.write
 
@@ -315,6 +316,8 @@ class _RawItems(Iterator[Any]):
     def close(self) -> None:
         """Close the file and the source."""
         self._writer.close()
+        # A v3 run of langgraph 1.2 is stopped by its `abort`: to close its iterator alone would let
+        # the graph run on.
         for stop in stops(self._iterator, self._source):
             stop()
 
@@ -341,6 +344,8 @@ class _AsyncRawItems(AsyncIterator[Any]):
         """Close the file and the source."""
         self._writer.close()
         for stop in stops(self._iterator, self._source, is_async=True):
+            # `aclose` of an async generator is awaited; `abort` of langgraph 1.2 may be a plain
+            # function.
             stopping = stop()
             if hasattr(stopping, "__await__"):
                 await stopping
@@ -402,6 +407,7 @@ def is_raw_header(line: bytes) -> bool:
 
 def _versions() -> dict[str, str]:
     found: dict[str, str] = {}
+    # Shapes differ by version: a report of a fault without them cannot be reproduced.
     for package in ("langchain-streamkit", "langchain-core", "langgraph", "langchain"):
         try:
             found[package] = metadata.version(package)
@@ -429,6 +435,7 @@ class _FlushedGzip(gzip.GzipFile):
     @override
     def write(self, data: Any) -> int:
         written = super().write(data)
+        # Without it, zlib keeps the lines of a short run to itself until the file is closed.
         self.flush()
         return written
 
@@ -463,6 +470,7 @@ def whole_lines(file: IO[bytes], *, pause: float | None = None) -> Iterator[tupl
 
 def _read(file: Any) -> bytes:
     try:
+        # `read` of a pipe would wait for all of the bytes, and not for those that are there.
         chunk: bytes = file.read1(_CHUNK)
     except (EOFError, zlib.error):  # a compressed file that was cut
         return b""

@@ -33,9 +33,11 @@ _JSON = st.recursive(
     st.none()
     | st.booleans()
     | st.integers()
+    # Beyond 2**53 a JavaScript client loses digits.
     | st.integers(2**53, 2**70)
     | st.floats(allow_nan=False, allow_infinity=False)
     | _TEXT
+    # Line ends of other formats, the framing of SSE itself, a BOM, and a word that marks prompts.
     | st.sampled_from(["\u2028", "\r\n\r\n", "data: \n\n", "\x00", "\x85", "\ufeff", "system"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXT, inner, max_size=3),
     max_leaves=8,
@@ -131,6 +133,7 @@ def events() -> st.SearchStrategy[ev.Event]:
 
 # --- raw streams
 
+# Half a surrogate pair is no text that a provider's JSON can hold.
 _WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6)
 _ARGS = st.dictionaries(_WORDS, st.integers() | _WORDS | st.lists(_WORDS, max_size=2), max_size=2)
 _PARTS = st.sampled_from(["text", "reasoning", "call", "block"])
@@ -172,6 +175,7 @@ def _call_chunks(id: str, index: int, first: str, second: str) -> list[AIMessage
     call_id = f"{id}-call-{index}"
     calls: list[dict[str, Any]] = [
         {"name": "tool", "args": first, "id": call_id, "index": index},
+        # OpenAI's clients name a call only in its first chunk.
         {"name": None, "args": second, "id": None, "index": index},
     ]
     return [_empty(id, tool_call_chunks=[call]) for call in calls]

@@ -117,6 +117,8 @@ class GrammarChecker:
                 self._require(is_open, event, "the step is not open")
             case ev.StepEnd(step_id=id):
                 self._closes(event, ("step", id))
+                # LangGraph runs tasks at the same time: only what is inside this step must have
+                # ended.
                 inside = [key for key, origin in self._open.items() if _is_inside(origin, id)]
                 self._require(not inside, event, f"still open inside: {inside}")
             case ev.MessageStart(message_id=id):
@@ -136,6 +138,8 @@ class GrammarChecker:
             case ev.RetrievalEnd(retrieval_id=id):
                 self._closes(event, ("retrieval", id))
             case ev.Interrupt(interrupt_id=id):
+                # LangGraph reports an interrupt in up to four places (updates, values, tasks, the
+                # root's output).
                 self._require(id not in self._interrupts, event, "shown before")
                 self._interrupts.add(id)
             case _ if hasattr(event, "block_id"):
@@ -194,6 +198,8 @@ class GrammarChecker:
 
     def _adds(self, event: ev.Event, message: _OpenMessage, id: int, text: str) -> None:
         self._require(id in message.parts, event, "the block is not open")
+        # Providers send empty chunks, at the beginning of a message above all: none becomes a
+        # delta.
         self._require(bool(text), event, "an empty delta")
         message.parts[id].append(text)
 
@@ -209,6 +215,7 @@ class GrammarChecker:
         self._require(not message.parts, event, f"blocks still open: {sorted(message.parts)}")
         text, calls = "".join(message.text), [call.id for call in event.tool_calls]
         if self._filtered:
+            # A filter may leave out blocks, and `message.end` has the text of all of them.
             has_all = all(part in event.text for part in message.text)
             self._require(has_all, event, f"it does not contain all of {message.text!r}")
             calls = [id for id in calls if id in message.calls]

@@ -31,6 +31,7 @@ __all__ = ["Transcript", "describe", "transcript"]
 
 _UUID = "[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
 _RANDOM_ID = re.compile(rf"(?:(?:lc_)?run-{{1,2}})?{_UUID}|(?<![0-9a-z])[0-9a-f]{{32}}(?![0-9a-z])")
+# The `repr` of most objects holds their address, which differs in every run.
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
@@ -100,6 +101,8 @@ class Transcript:
 
     def stable(self, text: str) -> str:
         """Return ``text`` with its random ids numbered and its memory addresses left out."""
+        # Ids are LangChain's (`lc_run--…`, `run--…` before core 1.0), uuids, and 32 hexadecimal
+        # digits of LangGraph's interrupts.
         text = _RANDOM_ID.sub(lambda match: self.number("id", match[0]), text)
         return _ADDRESS.sub("", text)
 
@@ -132,6 +135,7 @@ def _step_start(event: ev.StepStart, ids: Transcript) -> Parts:
 
 
 def _step_delta(event: ev.StepDelta, ids: Transcript) -> Parts:
+    # Some parsers of LangChain yield the whole value so far, and others a piece.
     sign = {True: "=", False: "+", None: "?"}[event.cumulative]
     return ids.number("s", event.step_id), sign, ids.payload(event.value) or "null"
 
@@ -260,6 +264,7 @@ def _state_snapshot(event: ev.StateSnapshot, ids: Transcript) -> Parts:
 
 def _checkpoint(event: ev.Checkpoint, ids: Transcript) -> Parts:
     metadata = cast("Mapping[str, Any]", event.metadata or {})
+    # LangGraph's checkpointer writes both into the metadata: `input` is step -1.
     source, step = metadata.get("source", ""), metadata.get("step")
     at_step = "" if step is None else f"step {step}"
     following = f"next {', '.join(event.next)}" if event.next else ""

@@ -40,6 +40,8 @@ _CUSTOM = Look("•", "*", "magenta")
 _BLOCK = Look("▪", "#", "cyan")
 _QUESTION = Look("?", "?", "bold yellow", "bold yellow")
 
+# `description` is that of LangChain's human-in-the-loop middleware; the others are common in
+# interrupts of applications.
 _QUESTION_KEYS = ("question", "message", "prompt", "description")
 _PROBLEMS = {
     "length": "cut off at the token limit",

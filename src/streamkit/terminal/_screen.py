@@ -278,6 +278,7 @@ class Screen:
 
 def console_on(out: TextIO, *, color: bool | None, live: bool | None) -> Console:
     """Return the console that writes to ``out``: all text is as it is, without markup."""
+    # rich takes no file for a terminal whose `isatty` denies it, such as the pty of a test.
     options: dict[str, Any] = {"force_terminal": True} if live else {}
     if color is not None:
         options |= {"color_system": "standard" if color else None, "no_color": not color}

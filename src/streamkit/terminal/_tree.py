@@ -156,6 +156,7 @@ class TreeView(View):
             self._console.print(Group(*lines), soft_wrap=True)
 
     def _last_rows(self) -> Group:
+        # rich's `Live` cannot erase rows that have left the top of the terminal.
         rows = [*self._flat()][1 - self._console.height :]
         width = self._console.width - 1
         lines = [self._line(*row) for row in rows]

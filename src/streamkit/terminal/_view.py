@@ -148,6 +148,7 @@ class TerminalView(View):
 
     def _message_start(self, event: ev.MessageStart) -> None:
         label = speaker(event.origin) or event.model or ""
+        # Without a graph, only the model's name distinguishes two speakers.
         self._labels[event.message_id] = label if event.role == "assistant" else event.role
 
     def _grow(self, event: Part, look: Look, head: str = "") -> Paragraph:
@@ -202,6 +203,8 @@ class TerminalView(View):
     # --- tools and retrievers
 
     def _tool_start(self, event: ev.ToolStart) -> None:
+        # Names come from a model too: without `clean`, its escape sequences would reach the
+        # terminal.
         busy = Paragraph(speaker(event.origin), "", BUSY, clean(event.name))
         self._screen.busy[event.tool_call_id] = busy
 
