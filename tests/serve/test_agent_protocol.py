@@ -24,10 +24,16 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import interrupt
 from starlette.applications import Starlette
 
-from loopback_server import served
+from loopback_server import served, until
 from random_events import JSON
 from streamkit import Custom, Origin, UsageError
-from streamkit.serve import Memory, Runs, _thread_streams, agent_protocol_routes
+from streamkit.serve import (
+    Memory,
+    Runs,
+    _agent_protocol,
+    _thread_streams,
+    agent_protocol_routes,
+)
 from streamkit.testing import Call, Reply, ScriptedChatModel
 from streamkit.wire import agent_protocol, sse
 
@@ -268,6 +274,56 @@ async def test_a_silent_stream_has_heartbeats(monkeypatch: pytest.MonkeyPatch):
                 assert await anext(pieces) == b":\n\n"
 
 
+async def test_a_stream_waits_for_a_store_that_is_away(monkeypatch: pytest.MonkeyPatch):
+    async def away(self: Memory, name: str) -> Any:
+        asked.set()
+        raise OSError("no route to the store")
+
+    asked = asyncio.Event()
+    monkeypatch.setattr(_thread_streams, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(_thread_streams, "MAX_KNOWN", 1)  # ``event`` lines that are remembered
+    async with thread_of(talker()) as thread:
+        with monkeypatch.context() as patch:
+            patch.setattr(Memory, "name", away)
+            reading = asyncio.ensure_future(thread.events())
+            await asked.wait()
+        await thread.start()
+        assert text_of(await reading) == "one two three four"
+
+
+async def test_a_server_that_shuts_down_ends_its_streams_and_not_the_runs():
+    runs = Runs(agent_protocol)
+    routes = agent_protocol_routes(talker("on " * 1000, pace=0.01), runs)
+    body: list[bytes] = []
+
+    async def receive() -> Any:
+        if not body:
+            wanted = json.dumps({"channels": ["messages"]}).encode()
+            body.append(wanted)
+            return {"type": "http.request", "body": wanted}
+        return await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        body.append(message.get("body", b""))
+
+    async with served(Starlette(routes=routes)) as http:
+        run_id = await Thread(http).start()
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/threads/t1/stream/events",
+            "query_string": b"",
+            "headers": [(b"content-type", b"application/json")],
+        }
+        task = asyncio.ensure_future(Starlette(routes=routes)(scope, receive, send))
+        await until(lambda: any(b"text-delta" in it for it in body))
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await runs.current("t1") == run_id
+        await runs.aclose()
+
+
 async def test_a_run_of_another_process_is_found():
     store = Memory()
     graph = talker(pace=0.01)
@@ -342,6 +398,17 @@ async def test_questions_are_answered_one_after_the_other_and_together():
         assert answer.status_code == 200
         assert (await thread.events())[-1]["params"]["data"]["event"] == "completed"
         assert await thread.texts() == ["Hi", "yes no", "left 1", "right 2"]
+
+
+async def test_an_answer_waits_for_the_run_before_it(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(_agent_protocol, "WAIT_FOR_END", 0.02)
+    async with thread_of(talker("on " * 1000, pace=0.01)) as thread:
+        await thread.start()
+        answer = await thread.respond("i", "yes")
+        assert (answer.status_code, answer.json()["message"]) == (
+            409,
+            "a run of this thread is going on",
+        )
 
 
 async def test_one_of_two_questions_is_answered():

@@ -176,8 +176,6 @@ class _ThreadBody:
                 return False
             reading = runs.reading(id, self._request, None, only_unfinished=False)
             self._reader = await self._run.enter_async_context(reading)
-            if self._reader:
-                await self._run.enter_async_context(self._reader)
             self._seen = id
         except BadRequest:  # (the store is away, or has just dropped the run)
             return False

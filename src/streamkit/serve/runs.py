@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import uuid4
@@ -212,10 +212,8 @@ class Runs:
             BadRequest: the store cannot be reached (503).
         """
         id = await self.named(name)
-        try:
+        with _reaching_the_store():
             found = await self._store.find(id) if id else None
-        except Exception as error:
-            raise StoreAway from error
         return id if found and found.is_alive else None
 
     async def stop(self, id: str, request: Request | None = None) -> None:
@@ -236,10 +234,8 @@ class Runs:
         if run and run.is_own:
             await run.stop()
             return
-        try:
+        with _reaching_the_store():
             await self._store.stop(id)
-        except Exception as error:
-            raise StoreAway from error
 
     async def aclose(self) -> None:
         """Stop all runs of this process, such as when the server shuts down."""
@@ -266,15 +262,16 @@ class Runs:
             gap: Gap | None = getattr(self._wire, "gap", None)
             if rest.missed and not gap:
                 raise BadRequest("what came after that frame is no longer kept", 410)
-            has_all = run.is_over and not rest.missed and not rest.frames
-            yield None if has_all else Reader(run, seen, gap)
+            if run.is_over and not rest.missed and not rest.frames:
+                yield None
+                return
+            async with Reader(run, seen, gap) as reader:
+                yield reader
 
     async def named(self, name: str) -> str | None:
         """Return the id of the last run of a name, as long as it is kept."""
-        try:
+        with _reaching_the_store():
             return await self._store.name(name)
-        except Exception as error:
-            raise StoreAway from error
 
     async def _find(self, id: str, request: Request | None) -> Found | None:
         """Return a run, if there is one that the request may read."""
@@ -282,10 +279,8 @@ class Runs:
         if run:
             found = Found(run.info, run.is_over, not run.is_over)
         else:
-            try:
+            with _reaching_the_store():
                 stored = await self._store.find(id)
-            except Exception as error:
-                raise StoreAway from error
             # Frames are stored as the bytes of a format: no other one can be made of them.
             if not stored or stored.info.format != self.format:
                 return None
@@ -314,23 +309,18 @@ class Runs:
             if info.name is not None and run.info.name == info.name:
                 raise NameTaken(run.info.id)
         run = self._new(info, is_own=True)
-        try:
-            pump = Pump(events, self._wire, run.add, **options)
-        except BaseException:
-            self._forget(run)
-            raise
-        run.begin(run.own(pump, linger))
+        run.begin(run.own(Pump(events, self._wire, run.add, **options), linger))
+        self._runs[info.id] = run
         return Started(info.id, run.known)
 
     def _followed(self, info: RunInfo) -> LocalRun:
         run = self._new(info, is_own=False)
         run.begin(run.follow(self._resume))
+        self._runs[info.id] = run
         return run
 
     def _new(self, info: RunInfo, *, is_own: bool) -> LocalRun:
-        run = LocalRun(info, self._new_replay(), self._store, self._forget, is_own=is_own)
-        self._runs[info.id] = run
-        return run
+        return LocalRun(info, self._new_replay(), self._store, self._forget, is_own=is_own)
 
     def _forget(self, run: LocalRun) -> None:
         if self._runs.get(run.info.id) is run:
@@ -349,6 +339,15 @@ def _in_the_loop(start: Callable[[], Started]) -> Started:
         return from_thread.run(started)
     except RuntimeError as error:
         raise UsageError("runs need an event loop; start them in an endpoint") from error
+
+
+@contextmanager
+def _reaching_the_store() -> Generator[None]:
+    """Raise `StoreAway` for whatever the store's engine raises."""
+    try:
+        yield
+    except Exception as error:
+        raise StoreAway from error
 
 
 def _no_such_run() -> BadRequest:

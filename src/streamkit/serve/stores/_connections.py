@@ -173,11 +173,10 @@ class Changes:
         if kind == "message" and channel == self._process:
             self._stop(data.decode())
             return
+        # What was published before a subscription is in the stream.
+        is_part = kind == "message" and data
         for inbox in self._inboxes.get(channel, ()):
-            if kind == "subscribe":
-                inbox.put(None)  # what was published before this is in the stream
-            elif kind == "message":
-                inbox.put(msgspec.msgpack.decode(data, type=Part) if data else None)
+            inbox.put(msgspec.msgpack.decode(data, type=Part) if is_part else None)
 
     async def aclose(self) -> None:
         """Close the connection."""
