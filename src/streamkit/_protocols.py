@@ -6,7 +6,7 @@ A stage has one of two shapes: a callable from one item to any number of items, 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, NoReturn, Protocol, TypeAlias, TypeGuard, TypeVar, cast, get_args
 
 from ._fields import shown
@@ -23,6 +23,7 @@ __all__ = [
     "StageMaker",
     "is_async",
     "is_event",
+    "leave_unawaited",
     "not_items",
     "stage_of",
 ]
@@ -112,12 +113,16 @@ def is_async(function: object) -> bool:
     )
 
 
+def leave_unawaited(awaitable: object) -> None:
+    """Close a coroutine that is refused, or Python warns that it was never awaited."""
+    if isinstance(awaitable, Coroutine):
+        awaitable.close()
+
+
 def not_items(stage: object, made: Any) -> NoReturn:
     """Refuse what a stage returned in place of items, and say what to write."""
     if hasattr(made, "__await__"):
-        close = getattr(made, "close", None)
-        if close:
-            close()  # or Python warns that the coroutine was never awaited
+        leave_unawaited(made)
         raise UsageError(
             f"the stage {_name(stage)} returned an awaitable; on an async stream write "
             f".map({_name(stage)}), which awaits it"

@@ -96,7 +96,7 @@ class StreamkitTransformer(StreamTransformer):
 
     def fail(self, err: BaseException) -> None:
         """End our run as LangGraph's failed."""
-        self._push(self._pipeline.fail(err))
+        self._push(self._pipeline.close(err))
 
     @property
     def _is_read(self) -> bool:

@@ -31,7 +31,7 @@ from typing import Any, Generic, Literal, NoReturn, TypeAlias, TypeVar, cast, ov
 from msgspec.structs import replace
 
 from ._fields import dict_or_empty, shown
-from ._protocols import EVENT_CLASSES, AnyStage, Stage, is_async, stage_of
+from ._protocols import EVENT_CLASSES, AnyStage, Stage, is_async, leave_unawaited, stage_of
 from ._reading import Read, reader_of
 from .errors import BrokenMapper, UsageError
 from .events import Custom, Event, EventType, ToolDelta, ToolEnd, ToolError, ToolStart, Unrecognized
@@ -180,9 +180,7 @@ def _many(outcome: object) -> Sequence[Any]:
 
 
 def _refuse_awaitable(outcome: Any) -> NoReturn:
-    close = getattr(outcome, "close", None)
-    if close:
-        close()  # or Python warns that the coroutine was never awaited
+    leave_unawaited(outcome)
     raise UsageError(
         "a mapping function returned an awaitable; write it as an async def, and map an async "
         "stream with it: normalize(runnable.astream(...)).map(function)"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from types import FunctionType
 from typing import Any
 
 import pytest
 
 from read_streams import adrained, drained, of, read
 from streamkit import ConcurrentRead, Event, TextDelta, UsageError, normalize
+from streamkit._drive import Inside
 from streamkit.presets import tokens, tools
 from streamkit.testing import check_stream
 
@@ -74,6 +76,77 @@ async def test_cancelling_the_reader_too_is_not_swallowed() -> None:
         await reader
     await closing
     assert status(await read(stream)) == "cancelled"
+
+
+async def test_many_may_press_the_stop_button_at_once_and_one_may_leave_before_it_has_stopped() -> (
+    None
+):
+    stream = normalize(Slow("a", pace=60))
+    reader = asyncio.create_task(read(stream))
+    await asyncio.sleep(0.01)
+    closing = [asyncio.create_task(stream.aclose()) for _ in range(3)]
+    await asyncio.sleep(0)
+    closing[0].cancel()
+    assert status(await reader) == "cancelled"
+    assert [it and type(it) for it in await asyncio.gather(*closing, return_exceptions=True)] == [
+        *(asyncio.CancelledError, None, None)
+    ]
+
+
+class Lines(AsyncIterator[str]):
+    """A source that nobody ends, and whose closing waits for nothing."""
+
+    is_closed = False
+
+    async def __anext__(self) -> str:
+        await asyncio.sleep(60)
+        return "a"
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+async def test_a_read_that_is_thrown_away_while_it_waits_leaves_a_stream_that_can_be_closed() -> (
+    None
+):
+    lines = Lines()
+    stream = normalize(lines)
+    reading = stream.__anext__().__await__()
+    next(reading)
+    reading.close()
+    assert not lines.is_closed  # nothing may be awaited then
+    await stream.aclose()
+    assert lines.is_closed
+    assert status(await read(stream)) == "cancelled"
+
+
+def test_a_generator_of_langchains_that_another_thread_reads_is_not_closed_under_it() -> None:
+    def outer(inner: Any) -> Iterator[int]:
+        yield 1
+        yield from inner
+
+    def waiting() -> Iterator[int]:
+        begun.set()
+        go_on.wait(5)
+        yield 2
+
+    begun, go_on = threading.Event(), threading.Event()
+    names = {"__name__": "langchain_core.steps"}  # whose generators are closed beside the source
+    outer, waiting = (
+        FunctionType(it.__code__, globals() | names, closure=it.__closure__)
+        for it in (outer, waiting)
+    )
+    inner = waiting()
+    source = outer(inner)
+    next(source)
+    reader = threading.Thread(target=lambda: next(inner))
+    reader.start()
+    begun.wait(5)
+    Inside(source).close()
+    go_on.set()
+    reader.join(5)
+    assert list(source) == []
+    Inside(source).close()
 
 
 async def test_aclose_in_a_stage_ends_the_stream_after_its_item() -> None:
@@ -249,6 +322,19 @@ async def test_nor_in_async_streams() -> None:
     assert isinstance(error, LookupError)
 
 
+async def test_an_error_of_closing_is_raised_after_the_events_of_a_run_that_ended_well() -> None:
+    class Socket:
+        async def __aiter__(self) -> AsyncIterator[str]:
+            yield "a"
+
+        async def aclose(self) -> None:
+            raise OSError("the socket is gone")
+
+    events, error = await adrained(normalize(Socket()))
+    assert status(events) == "completed"
+    assert isinstance(error, OSError)
+
+
 # --- the result
 
 
@@ -291,6 +377,11 @@ def test_the_result_is_of_what_filters_and_other_stages_leave() -> None:
     assert normalize(["a"]).map(louder).collect().text == "A"
     assert normalize(["a"], tools).collect().text == ""
     assert normalize(["a"], tokens).pipe(lambda event: [event.type]).collect().text == "a"
+
+
+async def test_a_whole_run_can_be_asked_for_twice() -> None:
+    stream = normalize(Slow("a", pace=0))
+    assert (await stream.collect()).text == (await stream.collect()).text == "a"
 
 
 async def test_the_result_of_a_stream_that_awaits() -> None:

@@ -7,14 +7,19 @@ import copy
 import sys
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from langchain_core.language_models.fake import FakeStreamingListLLM
 from langchain_core.messages import AIMessageChunk
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableLambda
+from langchain_core.tools import tool
 
 import streamkit
+from read_streams import drained
 from streamkit import (
     CallbackSource,
     Custom,
@@ -23,10 +28,15 @@ from streamkit import (
     MessageEnd,
     RetrievalEnd,
     RunError,
+    TextDelta,
     ToolEnd,
     ToolError,
+    UsageError,
     normalize,
 )
+from streamkit._call.call_queue import NoteQueue, OrderedNote
+from streamkit._call.source import CallQueue
+from streamkit._call.stream_order import OrderMarker
 from streamkit.testing import check_stream
 
 pytest.importorskip("langgraph", reason="langgraph is not installed")
@@ -137,6 +147,144 @@ async def test_concurrent_runs_never_mix() -> None:
         return facts(events)[0]
 
     assert await asyncio.gather(*map(one, ["a b c", "d e f"])) == [["a b c"], ["d e f"]]
+
+
+# --- whatever can be run
+
+
+class Words:
+    """A runnable of one's own, whose streams are plain iterators."""
+
+    name = None
+
+    def stream(self, *_: Any, **__: Any) -> Any:
+        return iter(["Hel", "lo"])
+
+    async def ainvoke(self, *_: Any, **__: Any) -> None: ...
+
+    def astream(self, *_: Any, **__: Any) -> Any:
+        class Later:
+            def __init__(self) -> None:
+                self.words = iter(["Hel", "lo"])
+
+            def __aiter__(self) -> Any:
+                return self
+
+            async def __anext__(self) -> str:
+                for word in self.words:
+                    return word
+                raise StopAsyncIteration
+
+        return Later()
+
+
+async def test_a_stream_without_a_close_is_read_and_left() -> None:
+    words: Any = Words()
+    assert streamkit.stream(words, None).collect().text == "Hello"
+    assert (await streamkit.astream(words, None).collect()).text == "Hello"
+    with streamkit.stream(words, None) as events:
+        next(events)
+        next(events)
+
+
+async def test_a_call_that_is_never_read_is_never_made() -> None:
+    chain = RunnableLambda(lambda _: pytest.fail("it ran"))
+    with streamkit.stream(chain, "hi"):
+        pass
+    async with streamkit.astream(chain, "hi"):
+        pass
+
+
+async def test_a_call_whose_task_is_cancelled_by_others_ends_cancelled() -> None:
+    words: Any = Words()
+    stream = streamkit.astream(words, None)
+    events = [await anext(stream)]
+    while not isinstance(events[-1], TextDelta):
+        events.append(await anext(stream))
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()  # as a server does that goes down
+    with pytest.raises(asyncio.CancelledError):
+        await anext(stream)
+    check_stream(events + [event async for event in stream])
+
+
+def test_a_completion_model() -> None:
+    words = FakeStreamingListLLM(responses=["Hi!"])
+    assert "".join(streamkit.stream(words, "hi").text()) == "Hi!"
+    chain = ChatPromptTemplate.from_template("{it}") | words
+    assert "".join(streamkit.stream(chain, {"it": "hi"}).text()) == "Hi!"
+
+
+def test_a_retriever_that_raises() -> None:
+    class Broken(BaseRetriever):
+        def _get_relevant_documents(self, query: str, **_: Any) -> list[Any]:
+            raise OSError("no index")
+
+    events, error = drained(streamkit.stream(Broken(), "hi"))
+    check_stream(events)
+    (ended,) = [event for event in events if isinstance(event, RetrievalEnd)]
+    assert ended.status == "failed"
+    assert ended.error
+    assert ended.error.exception is error
+
+
+@pytest.mark.parametrize(
+    ("runnable", "config", "says"),
+    [
+        (type("RemoteGraph", (), {})(), None, "normalize what it streams"),
+        ("gpt-5", None, "nothing to run"),
+        (RunnableLambda(len), {"callbacks": "print"}, "callbacks must be a list"),
+    ],
+)
+def test_what_cannot_be_run_here_is_refused(runnable: Any, config: Any, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        streamkit.stream(runnable, "hi", config)
+
+
+def test_the_end_of_a_run_whose_start_was_not_heard_is_passed_over() -> None:
+    source = CallbackSource()
+    source.handler.on_chain_end({}, run_id=uuid4())
+    with pytest.raises(UsageError, match="no call has begun"):
+        source.events()
+
+
+def test_a_tool_writes_to_nobody_where_langgraph_has_no_writer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    @tool
+    def upper(text: str) -> str:
+        """Return capitals."""
+        return text.upper()
+
+    monkeypatch.delitem(sys.modules, "langgraph.pregel._tools", raising=False)
+    assert streamkit.stream(upper, {"text": "hi"}).collect().output == "HI"
+
+
+# --- the order of notes
+
+
+def test_a_marker_that_comes_late_releases_nothing() -> None:
+    queue = NoteQueue()
+    first, second = OrderedNote("a"), OrderedNote("b")
+    queue.add_note(first)
+    queue.add_note(second)
+    assert queue.take() is None
+    queue.add_marker(second)  # two threads: the markers may change places
+    assert [queue.take(), queue.take()] == ["a", "b"]
+    queue.add_marker(first)
+    queue.add_note(OrderedNote("c"))
+    assert queue.take() is None
+
+
+def test_a_note_does_not_wait_for_a_marker_that_cannot_be_sent() -> None:
+    def write(_: object) -> None:
+        raise RuntimeError("the loop is closed")
+
+    marker = OrderMarker()
+    marker.keep_writer(write)
+    queue = CallQueue(str, marker)
+    queue.post({}, {"event": "on_tool_end"})
+    assert queue.take() == {"event": "on_tool_end"}
 
 
 def test_the_handler_is_a_source_by_itself() -> None:

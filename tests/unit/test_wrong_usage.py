@@ -264,6 +264,18 @@ def test_stages_that_are_none(stage: Any, says: str) -> None:
         list(normalize(["a"]).pipe(stage))
 
 
+def test_a_stage_may_be_any_callable_that_takes_one_item() -> None:
+    assert list(normalize(["Hi"]).text().pipe(iter)) == ["H", "i"]
+
+
+def test_an_awaitable_that_is_no_coroutine_is_refused_too() -> None:
+    class Later:
+        def __await__(self) -> Any: ...
+
+    with refused("returned an awaitable"):
+        list(normalize(["a"]).map(lambda _: Later()))
+
+
 @pytest.mark.parametrize("how", ["text", "messages"])
 def test_text_and_messages_behind_a_mapper(how: str) -> None:
     with refused(r"not an event"):

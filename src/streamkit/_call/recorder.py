@@ -93,11 +93,6 @@ class Recorder(BaseCallbackHandler):
         # By the numbers of their UUIDs: a number is hashed in C, a UUID in Python.
         self._runs: dict[int, _Run] = {}
 
-    @property
-    def ignore_retry(self) -> bool:
-        """A retry shows as the runs it makes."""
-        return True
-
     # --- notes
 
     def _start(  # noqa: PLR0913  (LangChain's own parameters)

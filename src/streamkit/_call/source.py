@@ -14,7 +14,7 @@ from typing import Any
 from .._drive import Inside
 from ..dialects.callbacks import Note, Piece
 from .call_queue import NoteQueue, OrderedNote
-from .stream_order import OrderMarker
+from .stream_order import MarkerWriter, OrderMarker
 
 __all__ = ["CallQueue", "CallSource"]
 
@@ -44,17 +44,18 @@ class CallQueue(NoteQueue):
     def post(self, run: dict[str, Any], note: Note) -> None:
         """Take a note on a run, in any thread."""
         marker = self._marker if self._pieces_marked or not isinstance(note, Piece) else None
-        if marker and marker.find_writer(run):
-            self._hold(note, marker)
+        writer = marker.find_writer(run) if marker else None
+        if writer:
+            self._hold(note, writer)
         else:
             self.add_note(note)
             self.wake()
 
-    def _hold(self, note: Note, marker: OrderMarker) -> None:
+    def _hold(self, note: Note, writer: MarkerWriter) -> None:
         """Keep a note until its marker comes, which will wake the reader."""
         held = OrderedNote(note)
         self.add_note(held)
-        if not marker.send(held):
+        if not writer.send(held):
             held.is_waiting = False
             self.wake()
 

@@ -18,14 +18,23 @@ from typing import Any, NamedTuple
 from .._core.origin import checkpoint_ns
 from .call_queue import OrderedNote
 
-__all__ = ["OrderMarker"]
+__all__ = ["MarkerWriter", "OrderMarker"]
 
 
-class _Writer(NamedTuple):
+class MarkerWriter(NamedTuple):
     """The writer, and the context that it must be called in."""
 
     context: Context
     write: Callable[[object], None]
+
+    def send(self, note: OrderedNote) -> bool:
+        """Send a note's marker, in any thread; return whether it was sent."""
+        try:
+            # In a copy, for a context cannot be entered twice.
+            self.context.copy().run(self.write, note)
+        except Exception:  # noqa: BLE001  (the graph is over: its queue, or its loop, is closed)
+            return False
+        return True
 
 
 class OrderMarker:
@@ -33,29 +42,18 @@ class OrderMarker:
 
     def __init__(self) -> None:
         self._depth = 0
-        self._writer: _Writer | None = None
+        self._writer: MarkerWriter | None = None
 
-    def find_writer(self, run: dict[str, Any]) -> bool:
-        """Look for the writer, also at the run just noted; return whether it is known."""
+    def find_writer(self, run: dict[str, Any]) -> MarkerWriter | None:
+        """Return the writer, which is also looked for at the run just noted."""
         if self._writer is None:
             self._look_for_writer(run)
-        return self._writer is not None
+        return self._writer
 
     def keep_writer(self, write: Callable[[object], None]) -> None:
         """Keep the writer, which a run inside a node is about to call."""
         if self._writer is None:
-            self._writer = _Writer(copy_context(), write)
-
-    def send(self, note: OrderedNote) -> bool:
-        """Send a note's marker, in any thread; return whether it was sent."""
-        if self._writer is None:
-            return False
-        context, write = self._writer
-        try:
-            context.copy().run(write, note)  # a copy, for a context cannot be entered twice
-        except Exception:  # noqa: BLE001  (the graph is over: its queue, or its loop, is closed)
-            return False
-        return True
+            self._writer = MarkerWriter(copy_context(), write)
 
     def marked_note(self, item: Any) -> OrderedNote | None:
         """Return the note whose marker an item of the stream is, or None."""
@@ -75,7 +73,7 @@ class OrderMarker:
             self._writer = _writer_in(path)
 
 
-def _writer_in(path: str) -> _Writer | None:
+def _writer_in(path: str) -> MarkerWriter | None:
     """Return the writer of this context, if it is the context of the node's task at ``path``."""
     from langgraph.config import get_config, get_stream_writer  # noqa: PLC0415  (of a graph)
 
@@ -83,6 +81,8 @@ def _writer_in(path: str) -> _Writer | None:
         config = get_config()
         is_here = checkpoint_ns(config.get("metadata") or {}) == path
         write = get_stream_writer()  # markers need not pass through the one of `stream_writer`
-        return _Writer(copy_context(), getattr(write, "__wrapped__", write)) if is_here else None
+        return (
+            MarkerWriter(copy_context(), getattr(write, "__wrapped__", write)) if is_here else None
+        )
     except (AttributeError, LookupError, RuntimeError):
         return None

@@ -23,7 +23,6 @@ from langchain_core.runnables.config import RunnableConfig, ensure_config, var_c
 
 from .._fields import dict_or_empty
 from ..dialects.callbacks import Written
-from .call_queue import OrderedNote
 
 __all__ = ["NamingWriter", "with_stream_writer"]
 
@@ -44,11 +43,9 @@ class NamingWriter(NamedTuple):
         """Return a writer that hands data to LangGraph's as `Written`."""
 
         def write_named(data: object) -> None:
-            if data.__class__ is not OrderedNote:
-                self.on_write(write)
-                run_id = _current_run()
-                data = Written(self.run_ids(run_id), data) if run_id else data
-            write(data)
+            self.on_write(write)
+            run_id = _current_run()
+            write(Written(self.run_ids(run_id), data) if run_id else data)
 
         write_named.__wrapped__ = write  # type: ignore[attr-defined]
         return write_named
@@ -67,9 +64,8 @@ def with_stream_writer(config: RunnableConfig, graph: Any, naming: NamingWriter)
         return config  # LangGraph says what is missing, but only if there is nothing at all
     found = next((it[key] for it in given if key in it), None)
     # LangGraph takes the store of a runtime in the config for that of the graph.
-    around = found or Runtime(store=getattr(graph, "store", None))
-    if not isinstance(around, Runtime):
-        return config
+    is_runtime = isinstance(found, Runtime)
+    around: Any = found if is_runtime else Runtime(store=getattr(graph, "store", None))
     names = [it.name for it in fields(Runtime) if it.init]
     runtime = _runtime_class()(**dict(zip(names, attrgetter(*names)(around), strict=True)))
     object.__setattr__(runtime, "naming", naming)  # a runtime is frozen

@@ -56,12 +56,8 @@ class Stages:
     def begin(self) -> None:
         """The first item is asked for."""
 
-    def close(self) -> Iterable[Any]:
-        """Return the closing events of a source that has no more items."""
-        return ()
-
-    def fail(self, error: BaseException) -> Iterable[Any]:  # noqa: ARG002  (it closes itself)
-        """Return the closing events of a source that raised, or was left."""
+    def close(self, error: BaseException | None = None) -> Iterable[Any]:  # noqa: ARG002
+        """Return nothing: the source makes its closing events itself."""
         return ()
 
     def through(self, items: Iterable[Any]) -> Iterable[Any]:
@@ -169,13 +165,10 @@ class Pipeline(Stages):
         """The first item is asked for: this is when the run starts."""
         self._asked_at = self._clock()
 
-    def close(self) -> Iterable[Any]:
-        """Return the closing events of a source that has no more items."""
-        return self.through(self._stamped(self._any_reader().close()))
-
-    def fail(self, error: BaseException) -> Iterable[Any]:
-        """Return the closing events of a source that raised, or was left."""
-        return self.through(self._stamped(self._any_reader().fail(error)))
+    def close(self, error: BaseException | None = None) -> Iterable[Any]:
+        """Return the closing events of a source that has ended; that raised, or was left."""
+        reader = self._any_reader()
+        return self.through(self._stamped(reader.close() if error is None else reader.fail(error)))
 
     def _read_through(self, raw: object) -> Iterable[Any]:
         event = self._delta_of(raw)
@@ -184,14 +177,11 @@ class Pipeline(Stages):
             if events.__class__ is not list or len(events) != 1:
                 return self.through(events)
             event = events[0]
-        if not self._only:
+        if self._only is None or self._events_end is None:
             return self.through((event,))
         # One item and one stage: no other item that an error could cost.
-        if self._events_end == 0:
-            if event.__class__ in FOLDED:
-                self.recording.add(event)
-        elif self._events_end is None:
-            return self.through((event,))
+        if self._events_end == 0 and event.__class__ in FOLDED:
+            self.recording.add(event)
         made: Iterable[Any] = self._only(event)
         return made if type(made) in _LISTED else _items_of(self._only, made)
 

@@ -19,6 +19,7 @@ from gc import get_referents
 from typing import Any, TypeAlias, cast
 
 from .._fields import shown
+from .._protocols import leave_unawaited
 from ..errors import UsageError
 
 __all__ = ["Buffered", "Inside", "Stop", "require_stream", "resume_of", "stops"]
@@ -188,9 +189,7 @@ def require_stream(source: object) -> None:
     given, kind = source, type(source).__name__
     is_iterable = hasattr(source, "__iter__") or hasattr(source, "__aiter__")
     if hasattr(source, "__await__") and not is_iterable:
-        close = getattr(source, "close", None)
-        if close:
-            close()  # or Python warns that the coroutine was never awaited
+        leave_unawaited(source)
         raise UsageError(
             f"got a {kind}, not a stream; await it first: "
             f"normalize(await graph.astream_events(..., version='v3'))"

@@ -70,17 +70,15 @@ class Stream(Generic[T_co]):
 
     def _end(self) -> None:
         """The source has no more items."""
-        self._ended = True
-        if not self._done:
-            self._done = True
-            broken = self._hand_out(self._pipeline.close())
-            self._error = self._error or broken
+        self._ended = self._done = True
+        broken = self._hand_out(self._pipeline.close())
+        self._error = self._error or broken
 
     def _fail(self, error: BaseException) -> None:
         """The source, a reader or a stage raised, or the caller left."""
         if not self._done:
             self._done = True
-            broken = self._hand_out(self._pipeline.fail(error))
+            broken = self._hand_out(self._pipeline.close(error))
             if not isinstance(error, Exception):
                 self._error = broken
             elif self._on_error == "raise":
