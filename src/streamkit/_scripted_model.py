@@ -30,8 +30,10 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from pydantic import PrivateAttr
+from pydantic import PrivateAttr, field_validator
 from typing_extensions import override
+
+from .errors import UsageError
 
 __all__ = ["Call", "Reply", "Script", "ScriptedChatModel", "turn"]
 
@@ -51,7 +53,7 @@ class Call:
     args: Mapping[str, Any] | str
     """Its arguments; a str goes out as it is, valid JSON or not."""
     id: str
-    """Its id, which is also its result's; two calls of one conversation need two ids."""
+    """Its id, which is also its result's; a second call of the same id in a run is renamed."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,8 @@ class ScriptedChatModel(BaseChatModel):
     The reply depends on the conversation alone and never on earlier requests, so one model may
     serve any number of runs at once, and a resumed run goes on where it stopped. A script given as
     a sequence is counted in turns since the human's last message: each question plays it from its
-    beginning. A turn past its end raises `ValueError`.
+    beginning, and a turn that is tried again gets the same reply. A turn past its end raises
+    `ValueError`.
 
     >>> model = ScriptedChatModel(script=["Good morning!"])
     >>> [chunk.content for chunk in model.stream("Hello") if chunk.content]
@@ -121,6 +124,15 @@ class ScriptedChatModel(BaseChatModel):
     """How texts and arguments are cut; by default at words, and arguments every 9 characters."""
 
     _requests: list[list[BaseMessage]] = PrivateAttr(default_factory=list[list[BaseMessage]])
+
+    @field_validator("script", mode="before")
+    @classmethod
+    def _checked(cls, script: object) -> object:
+        if isinstance(script, (str, Reply)):
+            raise UsageError("a script is a list of replies; write script=[…]")
+        if isinstance(script, Iterator):
+            raise UsageError("an iterator is read by a function; write script=lambda _: next(it)")
+        return script
 
     @property
     def requests(self) -> list[list[BaseMessage]]:
@@ -159,7 +171,10 @@ class ScriptedChatModel(BaseChatModel):
     def _reply(self, messages: Sequence[BaseMessage]) -> Reply:
         self._requests.append([*messages])
         if callable(self.script):
-            reply = self.script(messages)
+            try:
+                reply = self.script(messages)
+            except StopIteration:  # Python would raise "generator raised StopIteration"
+                raise ValueError("the script's iterator has no more replies; add a reply") from None
         else:
             asked = turn(messages)
             if asked >= len(self.script):

@@ -98,7 +98,8 @@ class Result(Base, msgspec.Struct, kw_only=True):
     tool_calls: list[ToolCall] = msgspec.field(default_factory=list[ToolCall])
     """Every call that a model wrote, but for attempts that were abandoned."""
     tools: list[ToolRun] = msgspec.field(default_factory=list[ToolRun])
-    """Every tool that ran, with its result."""
+    """Every tool that ran, with its result, in the order in which they began: those of sub-agents
+    too, and each attempt of a tool that was tried again."""
     retrievals: list[Retrieval] = msgspec.field(default_factory=list[Retrieval])
     """Every search, with its documents."""
     interrupts: list[ev.Interrupt] = msgspec.field(default_factory=list[ev.Interrupt])

@@ -1,11 +1,12 @@
 """The test double of a chat model: what it is told to send, it sends, by every method."""
 
+import re
 import time
 
 import pytest
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 
-from streamkit import normalize
+from streamkit import UsageError, normalize
 from streamkit.testing import Call, Reply, ScriptedChatModel, check_stream
 
 WHOLE = Reply(
@@ -116,3 +117,28 @@ def test_it_keeps_what_it_was_asked():
 def test_a_script_that_is_too_short_says_so():
     with pytest.raises(ValueError, match="turn 1 is not in the script, which has 0 replies"):
         ScriptedChatModel(script=[]).invoke("Hi")
+
+
+async def test_an_iterator_has_a_reply_for_each_request():
+    replies = iter([Reply("Half", error=ConnectionError("gone")), "Whole"])
+    model = ScriptedChatModel(script=lambda _: next(replies)).with_retry(
+        wait_exponential_jitter=False
+    )
+    assert model.invoke("Hi").content == "Whole"
+    with pytest.raises(ValueError, match="the script's iterator has no more replies"):
+        model.bound.invoke("Hi")
+    with pytest.raises(ValueError, match="the script's iterator has no more replies"):
+        await model.bound.ainvoke("Hi")
+
+
+@pytest.mark.parametrize(
+    ("script", "remedy"),
+    [
+        ("Hi", "write script=[…]"),
+        (Reply("Hi"), "write script=[…]"),
+        (iter(["Hi"]), "write script=lambda _: next(it)"),
+    ],
+)
+def test_another_script_is_refused_with_what_to_write(script, remedy):
+    with pytest.raises(UsageError, match=re.escape(remedy)):
+        ScriptedChatModel(script=script)
