@@ -240,8 +240,10 @@ class Decoder(Generic[Own]):
 
     @property
     def last_event_id(self) -> str:
-        """The value to send as ``Last-Event-ID`` after the connection was lost. The new connection
-        needs a new decoder, since this one may hold half a frame."""
+        """The value to send as ``Last-Event-ID`` after the connection was lost.
+
+        The new connection needs a new decoder, since this one may hold half a frame.
+        """
         return self._frames.last_event_id
 
     @property
