@@ -266,6 +266,29 @@ def test_a_subagent_ends_with_its_graph(status: Any, end: str) -> None:
     assert (finish["type"], finish["subagentRunId"]) == (end, "tools:1")
 
 
+def test_a_subagent_that_waits_for_an_answer_says_for_which() -> None:
+    inner, deeper = Origin(namespace=("a:1",)), Origin(namespace=("a:1", "b:2"))
+    told = written(
+        Custom(origin=inner, timestamp=0.5, data=1),
+        Custom(origin=deeper, timestamp=0.5, data=2),
+        Interrupt(origin=deeper, timestamp=0.5, interrupt_id="i1", value="Sure?"),
+        RunEnd(**AT, status="interrupted"),
+    )
+    starts = [it for it in told if it["type"] == "SUBAGENT_STARTED"]
+    assert [it["subagentRunId"] for it in starts] == ["a:1", "a:1|b:2"]
+    ends = [it for it in told if it["type"] == "SUBAGENT_FINISHED"]
+    assert [it["outcome"]["interruptIds"] for it in ends] == [["i1"], ["i1"]]
+
+
+def test_a_streamed_message_that_is_no_answer_has_its_role() -> None:
+    told = written(
+        MessageStart(**AT, message_id="m", role="human"),
+        TextStart(**PART),
+        TextEnd(**PART, text=""),
+    )
+    assert told[0] == {"type": "TEXT_MESSAGE_START", "messageId": "m", "role": "user"}
+
+
 def test_steps_of_one_node_at_a_time() -> None:
     def step(kind: type, id: str, **fields: Any) -> Any:
         return kind(**AT | {"origin": Origin(node="n")}, step_id=id, kind="node", **fields)

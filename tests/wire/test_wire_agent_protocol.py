@@ -348,3 +348,14 @@ def test_a_run_that_was_cut_off_fails():
 def test_what_is_missing_is_counted():
     [event] = read([agent_protocol.gap(3)])
     assert event["params"]["data"] == {"name": "streamkit.gap", "payload": {"missed": 3}}
+
+
+def test_of_a_message_that_is_left_out_nothing_is_written():
+    """Such as one whose start was filtered out."""
+    block: dict[str, Any] = {**PART, "block_id": 0}
+    events = [
+        Citation(**block, citation={"url": "u"}),
+        TextEnd(**block, text="Hi"),
+        MessageEnd(**PART, status="completed", text="Hi"),
+    ]
+    assert written(*events) == []

@@ -15,6 +15,7 @@ from random_events import EVENTS
 from random_streams import SOURCES
 from streamkit import (
     BadRequest,
+    ErrorInfo,
     Event,
     Interrupt,
     MessageEnd,
@@ -23,12 +24,15 @@ from streamkit import (
     MessageStart,
     Origin,
     RunEnd,
+    StateSnapshot,
     TextDelta,
     TextEnd,
     TextStart,
+    ToolCall,
     ToolCallEnd,
     ToolCallStart,
     ToolEnd,
+    ToolError,
     ToolStart,
     normalize,
 )
@@ -128,6 +132,8 @@ def test_deltas_are_written_as_a_model_would_write_them() -> None:
 
 
 AT: dict[str, Any] = {"origin": Origin(), "timestamp": 0.5}
+PAY = ToolCall(id="c1", name="pay", args={}, text="{}")
+ASKED = {"action_requests": [{"name": "pay", "args": {}}]}
 
 
 def speaking(id: str, text: str, status: str = "completed") -> list[Event]:
@@ -270,6 +276,122 @@ def test_calls_that_will_have_no_result_end_with_the_run(status: Any) -> None:
     assert kinds.count("tool-output-error") == (0 if waits else 1)
 
 
+def about_call(event: type[Event], **fields: Any) -> Any:
+    return event(**AT, tool_call_id="c1", name="pay", **fields)
+
+
+WRITTEN = [
+    about_call(ToolCallStart, message_id="m", block_id=0),
+    about_call(ToolCallEnd, message_id="m", block_id=0, args={}, text="{}"),
+]
+
+
+@pytest.mark.parametrize(
+    ("ends", "kinds"),
+    [
+        (
+            [MessageEnd(**AT, message_id="m", status="abandoned", text="", tool_calls=(PAY,))],
+            ["tool-output-error"],
+        ),
+        (
+            [about_call(ToolStart), about_call(ToolEnd, status="interrupted")],
+            ["tool-output-error"],  # by the end of the run
+        ),
+        (
+            [
+                about_call(ToolStart),
+                about_call(ToolEnd, status="completed", output="4111"),
+                MessageReplaced(
+                    **AT,
+                    message_id="t",
+                    tool_call_id="c1",
+                    message=ToolMessage("a card", id="t", tool_call_id="c1"),
+                ),
+            ],
+            ["tool-output-available", "tool-output-available"],
+        ),
+    ],
+)
+def test_how_a_call_ends(ends: Any, kinds: list[str]) -> None:
+    chunks = chunks_of([MessageStart(**AT, message_id="m"), *WRITTEN, *ends])
+    check(chunks)
+    found = [it for it in chunks if it["type"].startswith("tool-output")]
+    assert [it["type"] for it in found] == kinds
+    assert found[-1].get("output", "a card") == "a card"
+
+
+def test_a_call_with_broken_arguments_shows_its_text_and_why() -> None:
+    end = about_call(ToolCallEnd, message_id="m", block_id=0, args=None, text='{"a', error="cut")
+    chunks = chunks_of([WRITTEN[0], end])
+    [bad] = [it for it in chunks if it["type"] == "tool-input-error"]
+    assert (bad["input"], bad["errorText"]) == ('{"a', "cut")
+
+
+def test_a_call_leaves_with_the_answer_that_the_state_takes_back() -> None:
+    events = [
+        MessageStart(**AT, message_id="m"),
+        TextStart(**AT, message_id="m", block_id=1),
+        *WRITTEN,
+        MessageRemoved(**AT, message_id="m"),
+        TextDelta(**AT, message_id="m", block_id=1, text="too late"),
+        MessageEnd(**AT, message_id="m", status="completed", text=""),
+    ]
+    chunks = chunks_of(events, target=7)
+    check(chunks)
+    after = [it["type"] for it in chunks]
+    after = after[after.index("reset-step") :]
+    assert not {it for it in after if it.startswith(("tool-", "text-"))}
+
+
+def test_other_events_and_ones_own_data_are_written_where_they_are_asked_for() -> None:
+    state = StateSnapshot(**AT, values={"n": 1})
+    machine = ai_sdk.Encoder(also=["state.snapshot"])
+    frames = [
+        it for item in (state, {"type": "app.stock", "n": 2}, "bare") for it in machine.feed(item)
+    ]
+    _, whole, stock, bare = [json.loads(it[6:]) for it in frames if b"start-step" not in it]
+    assert (whole["type"], whole["transient"]) == ("data-event", True)
+    assert whole["data"]["values"] == {"n": 1}
+    assert (stock["type"], stock["data"]["n"]) == ("data-app.stock", 2)
+    assert (bare["type"], bare["data"]) == ("data-custom", "bare")
+
+
+def test_a_question_that_was_answered_is_closed_and_a_denied_call_says_so() -> None:
+    asked = {"interruptId": "i1", "value": ASKED, "toolCallId": "c1"}
+    approval = {"id": "i1/0", "approved": False, "reason": "no money"}
+    tool = {"type": "dynamic-tool", "toolName": "pay", "toolCallId": "c1", "input": {}}
+    parts = [
+        {**tool, "state": "approval-responded", "approval": approval},
+        {"type": "data-interrupt", "data": asked},
+    ]
+    request = ai_sdk.read_request(
+        {"id": "chat", "messages": [{"id": "a", "role": "assistant", "parts": parts}]}
+    )
+    assert request.resume == {"i1": {"decisions": [{"type": "reject", "message": "no money"}]}}
+    error = about_call(ToolError, error=ErrorInfo(name="ValueError"))
+    chunks = chunks_of([about_call(ToolStart), error], request=request)
+    check(chunks)
+    [answered] = [it for it in chunks if it["type"] == "data-interrupt"]
+    assert (answered["id"], answered["data"]) == ("i1", {**asked, "answered": True})
+    assert [it["type"] for it in chunks if it["type"].startswith("tool-")] == ["tool-output-denied"]
+
+
+def test_results_of_the_clients_own_tools_are_new_messages() -> None:
+    tool = {"type": "tool-look", "toolCallId": "c1", "state": "output-available"}
+    part = {"type": "text", "text": "I look."}
+    said = [
+        {"id": "u", "role": "user", "parts": [{"type": "text", "text": "Look"}]},
+        {
+            "id": "a",
+            "role": "assistant",
+            "parts": [{"type": "step-start"}, part, {**tool, "input": {}, "output": "blue"}],
+        },
+    ]
+    request = ai_sdk.read_request({"id": "chat", "messages": said})
+    [result] = ai_sdk.graph_input(request)["messages"]  # type: ignore[index]
+    assert (result.type, result.content, result.tool_call_id) == ("tool", "blue", "c1")
+
+
 # --- stored messages
 
 
@@ -277,7 +399,7 @@ def test_stored_messages_are_shown_as_a_live_run_shows_them() -> None:
     made = ai_sdk.ui_messages(
         [
             SystemMessage("Be kind.", id="s1"),
-            HumanMessage([{"type": "text", "text": "Look"}, PICTURE], id="h1"),
+            HumanMessage([{"type": "text", "text": "Look"}, PICTURE, {"type": "odd"}], id="h1"),
             AIMessage(
                 [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "I look."}],
                 id="a1",

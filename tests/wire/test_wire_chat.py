@@ -192,6 +192,15 @@ def test_a_text_that_changes_is_taken_back_and_written_again():
     ]
 
 
+def test_a_text_that_the_state_empties_is_taken_back_and_one_never_shown_says_nothing():
+    lines = written(
+        TextDelta(**PART, text="the card 4111"),
+        MessageReplaced(**AT, message_id="m", message=AIMessage("", id="m")),
+        MessageReplaced(**AT, message_id="other", message=AIMessage("Hi", id="other")),
+    )
+    assert [it["type"] for it in lines] == ["token", "discard"]
+
+
 def test_a_stream_may_be_piped_or_wrapped():
     piped = normalize(["Hel", "lo"]).pipe(chat.encoder())
     wrapped = chat_lines(["Hel", "lo"])

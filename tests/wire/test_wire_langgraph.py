@@ -17,6 +17,8 @@ from random_streams import ITEMS
 from streamkit import (
     BadRequest,
     Checkpoint,
+    Citation,
+    Content,
     Custom,
     ErrorInfo,
     Event,
@@ -27,6 +29,8 @@ from streamkit import (
     MessageReplaced,
     MessageStart,
     Origin,
+    ReasoningEnd,
+    ReasoningStart,
     RetrievalStart,
     RunEnd,
     RunError,
@@ -35,6 +39,10 @@ from streamkit import (
     StepEnd,
     StepStart,
     TextDelta,
+    TextStart,
+    ToolCallDelta,
+    ToolCallEnd,
+    ToolCallStart,
     ToolDelta,
     ToolEnd,
     ToolError,
@@ -331,3 +339,48 @@ def test_any_body_is_read_or_refused(value: Any) -> None:
     with suppress(BadRequest):
         assert isinstance(request.thread_id, str)
     langgraph_sse.Encoder(request)
+
+
+# --- the chunks of a message, as `AIMessageChunk.concat` of LangChain.js adds them up
+
+
+PART: dict[str, Any] = {**AT, "message_id": "m"}
+
+
+def test_what_stands_beside_text_is_in_the_chunks_of_its_message() -> None:
+    call: dict[str, Any] = {**PART, "block_id": 3, "tool_call_id": "s1"}
+    name: dict[str, Any] = {"name": "search", "provider_executed": True}
+    told = written(
+        MessageStart(**PART),
+        ReasoningStart(**PART, block_id=0),
+        ReasoningEnd(**PART, block_id=0, text="", signature="signed"),
+        TextStart(**PART, block_id=1),
+        TextDelta(**PART, block_id=1, text="Hi"),
+        Citation(**PART, block_id=1, citation={"url": "u"}),
+        Content(**PART, block_id=2, block={"type": "image", "url": "u"}),
+        ToolCallStart(**call, **name),
+        ToolCallDelta(**call, args="{}"),
+        ToolCallEnd(**call, **name, args={}, text="{}"),
+    )
+    chunks = [it[0] for _, it in told]
+    assert [it["content"] for it in chunks] == [
+        [{"type": "reasoning", "index": 0, "reasoning": "", "extras": {"signature": "signed"}}],
+        [{"type": "text", "index": 1, "text": "Hi"}],
+        "",
+        [{"type": "image", "url": "u", "index": 2}],
+        [{"type": "server_tool_call", "id": "s1", "name": "search", "args": {}, "index": 3}],
+    ]
+    assert chunks[2]["additional_kwargs"] == {
+        "citations": [{"block_id": 1, "citation": {"url": "u"}}]
+    }
+
+
+def test_a_call_in_a_message_that_is_left_out_is_left_out() -> None:
+    call: dict[str, Any] = {**PART, "block_id": 3, "tool_call_id": "c1"}
+    assert written(ToolCallDelta(**call, args="{}")) == []
+
+
+def test_tools_that_succeeded_are_no_messages_of_a_state_without_their_failure() -> None:
+    good = ToolMessage("sunny", id="t", tool_call_id="c1")
+    told = written(StateSnapshot(**AT, values={"messages": [good]}))
+    assert [name for name, _ in told] == ["values"]

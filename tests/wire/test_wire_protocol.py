@@ -38,7 +38,15 @@ from streamkit import (
 from streamkit.mapping import per_run
 from streamkit.wire._call_ids import CallIds
 from streamkit.wire._plain_json import dump_text
-from streamkit.wire.protocol import BaseEncoder, Question, error_text, frame
+from streamkit.wire.protocol import (
+    Approval,
+    BaseEncoder,
+    Question,
+    error_text,
+    frame,
+    questions_in,
+    resume_value,
+)
 
 AT: dict[str, Any] = {"origin": Origin(), "timestamp": 0.5}
 
@@ -259,6 +267,24 @@ def test_questions_about_calls_that_are_alike_are_about_each_of_them() -> None:
     found = [calls.find(Question(None, "pay", {"sum": 1})) for _ in range(2)]
     assert [it.id for it in found if it] == ["c1", "c2"]
     assert calls.find(Question(None, "pay", {"sum": 2})) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "call", "asks", "answer"),
+    [
+        (
+            {"type": "tool_approval", "tool_call_id": "c1", "name": "pay", "args": {"sum": 1}},
+            None,
+            [Question("c1", "pay", {"sum": 1})],
+            {"type": "reject", "message": "no money"},
+        ),
+        ("Sure?", "c2", [Question("c2", "", None)], {"approved": False, "reason": "no money"}),
+        ("Sure?", None, [], {"approved": False, "reason": "no money"}),
+    ],
+)
+def test_a_question_and_its_answer(value: Any, call: Any, asks: Any, answer: Any) -> None:
+    assert questions_in(value, call) == asks
+    assert resume_value(value, [Approval(approved=False, reason="no money")]) == answer
 
 
 @given(st.lists(EVENTS, max_size=12), st.booleans())

@@ -14,7 +14,15 @@ from langchain_core.messages import AIMessageChunk
 from streamkit import TextDelta, normalize
 from streamkit.demo import build_graph
 from streamkit.testing import Call, Reply, ScriptedChatModel, check_stream
-from streamkit.wire import ag_ui, ai_sdk, langgraph_sse, openai_chunks, openai_responses, sse
+from streamkit.wire import (
+    ag_ui,
+    agent_protocol,
+    ai_sdk,
+    langgraph_sse,
+    openai_chunks,
+    openai_responses,
+    sse,
+)
 from streamkit.wire.replay import Replay
 from streamkit.wire.resume import Joiner, payloads
 
@@ -113,6 +121,30 @@ def test_a_completion_is_ended_wherever_it_was_cut(items):
     assert openai_chunks.RESUME.cut_off(frames) == []
 
 
+def test_a_response_is_ended_wherever_it_was_cut(items):
+    frames = frames_of(openai_responses, items)
+    for cut in range(len(frames)):
+        ended = list(payloads([*frames[:cut], *openai_responses.RESUME.cut_off(frames[:cut])]))
+        assert ended[0]["type"] == "response.created"
+        assert ended[-1]["type"] == "response.failed"
+        assert [it["sequence_number"] for it in ended] == list(range(1, len(ended) + 1))
+        done = [it["item"] for it in ended if it["type"] == "response.output_item.done"]
+        assert ended[-1]["response"]["output"] == done
+    assert openai_responses.RESUME.cut_off(frames) == []
+    assert openai_responses.document(b"".join(frames[:-1]))[0] == 500
+
+
+def test_a_question_about_a_call_keeps_the_call_open_for_its_answer():
+    call = b'"toolCallId":"c1","dynamic":true}\n\n'
+    frames = [
+        b'data: {"type":"start"}\n\n',
+        b'data: {"type":"tool-input-available",' + call,
+        b'data: {"type":"tool-approval-request","approvalId":"i/0",' + call,
+    ]
+    kinds = [it["type"] for it in payloads(ai_sdk.RESUME.cut_off(frames))]
+    assert kinds == ["error"]
+
+
 @pytest.mark.parametrize("wire", WIRES)
 def test_joined_deltas_say_the_same_in_fewer_frames(wire):
     frames = frames_of(wire, [*[f"{n} \N{SNOWMAN}\u2028 " for n in range(300)], '"\\\n', "end"])
@@ -188,22 +220,39 @@ def test_what_is_between_two_deltas_stays_between_them():
     assert joiner.frames() == [delta % (1, b"ab"), delta % (2, b"x"), other, delta % (1, b"c")]
 
 
+AGENT = b"event: messages\ndata: "
+RESPONSE = b"event: response.output_text.delta\ndata: "
+
+
 @pytest.mark.parametrize(
-    "frame",
+    ("wire", "frame"),
     [
-        b'data: {"type":"text-delta","id":"1","delta":"\\ud83d"}\n\n',  # half a surrogate pair
-        b'data: {"type":"text-delta","id":"1","delta":1}\n\n',
-        b'data: {"type":"text-delta","id":"1"}\n\n',
-        b'data: {"type":"text-delta"\n\n',
-        b'data: ["type":"text-delta"]\n\n',
-        b": text-delta\n\n",
-        b"",
+        (ai_sdk, b'data: {"type":"text-delta","id":"1","delta":"\\ud83d"}\n\n'),  # half a pair
+        (ai_sdk, b'data: {"type":"text-delta","id":"1","delta":1}\n\n'),
+        (ai_sdk, b'data: {"type":"text-delta","id":"1"}\n\n'),
+        (ai_sdk, b'data: {"type":"text-delta"\n\n'),
+        (ai_sdk, b'data: ["type":"text-delta"]\n\n'),
+        (ai_sdk, b": text-delta\n\n"),
+        (ai_sdk, b""),
+        (agent_protocol, AGENT + b'{"params":{"data":{"event":"content-block-delta"}}}\n\n'),
+        (agent_protocol, AGENT + b'{"content-block-delta"\n\n'),
+        (openai_responses, RESPONSE + b'{"delta":1}\n\n'),
+        (langgraph_sse, AGENT + b'[{"content":[{"type":"text","text":"a"}]},{}]\n\n'),
     ],
 )
-def test_what_is_no_delta_is_kept_as_it_is(frame):
-    joiner = Joiner(ai_sdk.RESUME.delta_of)
+def test_what_is_no_delta_is_kept_as_it_is(wire, frame):
+    joiner = Joiner(wire.RESUME.delta_of)
     joiner.add(frame)
     assert joiner.frames() == [frame]
+
+
+def test_a_copy_that_cannot_join_begins_with_what_is_still_there():
+    replay = Replay(max_frames=2)
+    for frame in frames_of(sse, ["Hel", "lo"]):
+        replay.add(frame)
+    copy = Replay()
+    copy.load(replay.whole())
+    assert copy.after(0) == replay.after(0)
 
 
 @pytest.mark.parametrize("max_bytes", [600, 2000, 10**6])

@@ -10,6 +10,7 @@ Laws of this file:
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, Literal, TypeAlias
@@ -55,9 +56,9 @@ class OpenAIEncoder(BaseEncoder):
             frames += super().feed(it)
         return tuple(frames)
 
-    def begin_call(self, event: ToolCallStart) -> Frames:  # noqa: ARG002
+    @abstractmethod
+    def begin_call(self, event: ToolCallStart) -> Frames:
         """Write the start of a call, where all calls are the client's."""
-        return ()
 
     def message_end(self, event: MessageEnd) -> Frames:
         if event.status == "abandoned":

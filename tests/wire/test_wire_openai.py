@@ -1,0 +1,163 @@
+"""What OpenAI's formats make of events, as one document: what a client holds in the end."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from langchain_core.messages import ToolMessage
+
+from streamkit import (
+    Citation,
+    Content,
+    ErrorInfo,
+    Event,
+    MessageEnd,
+    MessageReplaced,
+    MessageStart,
+    Origin,
+    RunEnd,
+    RunStart,
+    TextDelta,
+    TextEnd,
+    TextStart,
+    ToolCall,
+    ToolCallDelta,
+    ToolCallEnd,
+    ToolCallStart,
+    ToolEnd,
+    ToolError,
+    ToolStart,
+)
+from streamkit.testing import check_stream
+from streamkit.wire import openai_chunks, openai_responses
+
+AT: dict[str, Any] = {"origin": Origin(), "timestamp": 0.5}
+CITED = {"url": "https://x.test", "title": "X", "start_index": 1, "end_index": 2}
+
+
+def message(id: str, *inside: Event, text: str = "", **end: Any) -> list[Event]:
+    """A message with a text, if it has one, and other events behind that."""
+    part: dict[str, Any] = {**AT, "message_id": id, "block_id": 0}
+    words = [TextStart(**part), TextDelta(**part, text=text), TextEnd(**part, text=text)]
+    told = [*words[: 3 if text else 0], *inside]
+    calls = tuple(
+        ToolCall(id=it.tool_call_id, name=it.name, args=it.args, text=it.text, error=it.error)
+        for it in inside
+        if isinstance(it, ToolCallEnd)
+    )
+    end = {"status": "completed", "text": text, "tool_calls": calls, **end}
+    return [MessageStart(**AT, message_id=id), *told, MessageEnd(**AT, message_id=id, **end)]
+
+
+def call(id: str, text: str, block: int, **more: Any) -> list[Event]:
+    about: dict[str, Any] = {**AT, "message_id": "m", "block_id": block, "tool_call_id": id}
+    about |= {"name": "look", "provider_executed": more.pop("provider_executed", False)}
+    args = None if more else json.loads(text)
+    return [
+        ToolCallStart(**about),
+        ToolCallDelta(
+            **{name: about[name] for name in about if name not in {"name", "provider_executed"}},
+            args=text,
+        ),
+        ToolCallEnd(**about, args=args, text=text, **more),
+    ]
+
+
+def document(wire: Any, *events: Event, **options: Any) -> Any:
+    whole = [RunStart(**AT), *events, RunEnd(**AT, status="completed")]
+    check_stream(whole)
+    machine = wire.Encoder(**options)
+    status, found = wire.document(b"".join(it for event in whole for it in machine.feed(event)))
+    assert status == 200
+    return found if wire is openai_responses else found["choices"][0]
+
+
+def output(*events: Event, **options: Any) -> list[Any]:
+    return document(openai_responses, *events, **options)["output"]
+
+
+def test_a_message_holds_its_citations_and_a_refusal() -> None:
+    part: dict[str, Any] = {**AT, "message_id": "m", "block_id": 0}
+    start, first, delta, *rest = message("m", text="Hi")
+    cited = [Citation(**part, citation=CITED), Citation(**part, citation={"title": "no url"})]
+    block = {"type": "refusal", "refusal": "No."}
+    refused = Content(**{**part, "block_id": 1}, block=block)
+    image = {"type": "image", "base64": "aGk=", "mime_type": "image/png"}
+    picture = Content(**{**part, "block_id": 2}, block=image)
+    other = Content(**{**part, "block_id": 3}, block={"type": "thing"})
+    events = [start, first, delta, *cited, rest[0], refused, picture, other, rest[1]]
+
+    said = document(openai_chunks, *events)["message"]
+    assert (said["content"], said["refusal"]) == ("Hi", "No.")
+    url = {"url": "https://x.test", "title": "X"}
+    assert said["annotations"] == [{"type": "url_citation", "url_citation": url}]
+
+    text, refusal, drawn = output(*events)
+    assert text["content"][0]["annotations"] == [{"type": "url_citation", **CITED}]
+    assert refusal["content"] == [{"type": "refusal", "refusal": "No."}]
+    assert (drawn["type"], drawn["result"]) == ("image_generation_call", "aGk=")
+
+
+@pytest.mark.parametrize("wire", [openai_chunks, openai_responses])
+def test_the_client_runs_no_call_that_was_abandoned_or_is_the_providers(wire: Any) -> None:
+    late = call("c3", '{"a":1}', 1)
+    found = document(
+        wire,
+        *message("m", *call("c1", "{}", 0), status="abandoned"),
+        *message("m", *call("c2", "{}", 0, provider_executed=True), *late),
+    )
+    asked = found["message"]["tool_calls"] if wire is openai_chunks else found["output"]
+    names = [
+        it.get("call_id", it["id"]) for it in asked if it["type"] in {"function", "function_call"}
+    ]
+    assert names == ["c3"]
+
+
+def test_calls_that_are_all_the_clients_are_written_as_they_are() -> None:
+    calls = [*call("c1", '{"a":1}', 0), *call("c2", '{"a', 1, error="it was cut off")]
+    asked = output(*message("m", *calls), calls="all")
+    assert [(it["call_id"], it["arguments"], it["status"]) for it in asked] == [
+        ("c1", '{"a":1}', "completed"),
+        ("c2", '{"a', "incomplete"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reason", "why"), [("length", "max_output_tokens"), ("content_filter", "content_filter")]
+)
+def test_a_response_that_was_cut_by_a_limit_is_incomplete(reason: Any, why: str) -> None:
+    events = message("m", text="Hi", finish_reason=reason)
+    found = document(openai_responses, *events)
+    assert (found["status"], found["incomplete_details"]) == ("incomplete", {"reason": why})
+    assert document(openai_chunks, *events)["finish_reason"] == reason
+
+
+def test_tools_that_ran_have_their_results_in_the_response() -> None:
+    tools: list[Event] = []
+    for id in ("c1", "c2", "c3", "c4"):
+        tools.append(ToolStart(**AT, name="look", tool_call_id=id))
+    ends: list[Event] = [
+        ToolEnd(**AT, name="look", tool_call_id="c1", status="completed", output="4111"),
+        ToolEnd(
+            **AT,
+            name="look",
+            tool_call_id="c2",
+            status="completed",
+            output=[{"type": "text", "text": "Hel"}, {"type": "text", "text": "lo"}],
+        ),
+        ToolEnd(**AT, name="look", tool_call_id="c3", status="cancelled"),
+        ToolError(**AT, name="look", tool_call_id="c4", error=ErrorInfo(name="ValueError")),
+    ]
+    new = ToolMessage("a card", id="t", tool_call_id="c1")
+    changed = MessageReplaced(**AT, message_id="t", message=new, tool_call_id="c1")
+    unknown = MessageReplaced(**AT, message_id="u", message=new)
+    found = output(*tools, *ends, changed, unknown)
+    assert [(it["status"], it["output"]) for it in found] == [
+        ("completed", "a card"),
+        ("completed", "Hello"),
+        ("incomplete", None),
+        ("failed", None),
+    ]
+    assert found[3]["error"]["content"] == [{"type": "text", "text": "ValueError"}]
