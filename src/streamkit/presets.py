@@ -115,7 +115,7 @@ _shown = chat | only(ev.RetrievalStart, ev.Custom) | _node_steps
 
 
 def _ui() -> Stage[ev.Event, ev.Event]:
-    keep, redact = _shown.stage(), Redactor(outputs=False)
+    keep, redact = _shown.stage(), Redactor(outputs=False).event
     return lambda event: [redact(kept) for kept in keep(event)]
 
 

@@ -366,7 +366,7 @@ def test_every_field_that_others_fill_is_plain_behind_the_entrance(cls, data):
         tuple[ToolCall, ...]: (call,),
     }
     fields = {it.name: odd[it.type] for it in msgspec.structs.fields(cls) if it.type in odd}
-    redacted = redactor(private=True)(msgspec.structs.replace(event, **fields))
+    redacted = redactor(private=True).event(msgspec.structs.replace(event, **fields))
     for name in fields:
         value = getattr(redacted, name)
         assert "{1}" not in str(value)
@@ -374,7 +374,7 @@ def test_every_field_that_others_fill_is_plain_behind_the_entrance(cls, data):
 
 
 def test_an_origin_is_cleaned_once_and_told_apart_from_its_like():
-    redact = redactor()
+    redact = redactor().event
     first, second = (
         Origin(node="a", metadata={"key": HUSH}),
         Origin(node="b", metadata={"key": HUSH}),

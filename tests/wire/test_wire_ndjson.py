@@ -120,7 +120,7 @@ def test_an_encoder_keeps_few_origins():
     for n in range(2000):
         event = Custom(origin=Origin(run_id=str(n)), timestamp=0.5, data=n)
         assert encode(event) == (ndjson.encode(event),)
-    assert len(encode.__self__._entrance.redact._origins) <= 256
+    assert len(encode.__self__._redact._origins) <= 256
 
 
 # --- decoding

@@ -399,7 +399,7 @@ class _Threads:
         return [it["content"] for it in found if it["event"] == "content-block-finish"]
 
     def _plain(self, value: Any) -> Any:
-        redact = redactor(private=self._private, flat=True)
+        redact = redactor(private=self._private, flat=True).event
         return redact(StateSnapshot(timestamp=0.0, values=value)).values
 
 

@@ -29,6 +29,7 @@ from .._secrets import secrets_of
 __all__ = [
     "FAILED",
     "MAX_VALUES",
+    "PAIR",
     "cut",
     "form",
     "is_prompt_pair",
@@ -52,7 +53,7 @@ _EMPTY_BY_DEFAULT = frozenset(
         "tool_calls",
     }
 )
-_PAIR = 2
+PAIR = 2
 _SYSTEM_ROLES = frozenset({"system", "developer"})
 _FRAMEWORKS = ("langchain", "langgraph", "langsmith")
 
@@ -107,7 +108,7 @@ def without_secrets(data: dict[Any, Any]) -> dict[Any, Any]:
 
 def is_prompt_pair(items: Sequence[Any]) -> bool:
     """Return whether a sequence is a system prompt as ``(role, text)``, which LangGraph reads."""
-    if len(items) != _PAIR or type(items[0]) is not str or items[0] not in _SYSTEM_ROLES:
+    if len(items) != PAIR or type(items[0]) is not str or items[0] not in _SYSTEM_ROLES:
         return False
     return isinstance(items[1], (str, list))
 

@@ -24,18 +24,17 @@ from uuid import UUID
 import msgspec
 
 from .._fields import dict_or_empty
-from ._forms import MAX_VALUES, cut, form, is_prompt_pair, opaque, without_secrets
+from ._forms import MAX_VALUES, PAIR, cut, form, is_prompt_pair, opaque, without_secrets
 
 __all__ = [
     "PLAIN",
-    "_LONG_TEXT",
     "dump_plain",
     "dump_text",
     "dumps",
-    "is_plain",
     "jsonable",
     "loads",
     "one_line",
+    "payload_reader",
 ]
 
 MAX_DEPTH = 100
@@ -53,10 +52,6 @@ _SURE_BITS = 2000
 """Integers up to this size are always written; CPython 3.11 refuses more than 4300 digits,
 unless it is configured otherwise."""
 
-_LITTLE = 64
-"""The largest number of values in a payload that `is_plain` checks without a walk."""
-_LONG_TEXT = MAX_CHARACTERS // _LITTLE
-"""The length of a text that counts: so many of this length are the most that a value may hold."""
 _WORD = 64
 """Bits of an integer that costs no more than any value."""
 _CONTAINERS = (dict, list, tuple, set, frozenset)
@@ -81,37 +76,58 @@ def jsonable(value: object, *, private: bool = False, flat: bool = False) -> Any
     return _Walk(private, flat).plain(value, 0)
 
 
-def is_plain(value: object) -> bool:
-    """Return whether a value is JSON data as it is: little enough to be looked at, and no message.
+def payload_reader(*, private: bool, flat: bool) -> Callable[[Any], Any]:
+    """Return what makes payloads JSON data, as `jsonable` does: those that are it pass as they are.
 
-    >>> is_plain({"a": [1, "b"]}), is_plain({"a": {1}}), is_plain([0] * 1000)
-    (True, False, False)
+    They are written as they are, too: NaN becomes null only there.
+
+    >>> plain = payload_reader(private=False, flat=False)
+    >>> plain({"a": [1, "b"]}), plain({"a": {1}})
+    ({'a': [1, 'b']}, {'a': [1]})
     """
-    if type(value) in PLAIN:
-        return type(value) is not str or len(value) <= _LONG_TEXT
-    return _budget_after(value, _LITTLE) >= 0
+
+    def plain(value: Any) -> Any:
+        cls = type(value)  # pyright: ignore[reportUnknownVariableType]
+        if cls is dict or cls is list:
+            is_plain = _budget_after(value, MAX_CHARACTERS, MAX_DEPTH) >= 0
+        else:
+            is_plain = cls in PLAIN and (cls is not str or len(value) <= MAX_CHARACTERS)
+        return value if is_plain else jsonable(value, private=private, flat=flat)
+
+    return plain
 
 
-def _budget_after(value: Any, budget: int) -> int:
-    """Return how many more values are allowed after plain data; less than 0 for none."""
+def _budget_after(value: Any, budget: int, depth: int) -> int:  # noqa: C901  (calls take longer)
+    """Return what is left of a budget after a list or dict of JSON data; else less than 0.
+
+    Most payloads only come through this short loop; the walk is for the others.
+    """
     cls = type(value)  # pyright: ignore[reportUnknownVariableType]
-    is_dict = cls is dict and "content" not in value  # (else a message, with its secrets)
-    if not is_dict and cls is not list:
-        return -1
-    budget -= len(value)
-    if budget < 0:
-        return budget
-    if is_dict:
+    items = value
+    if cls is dict:
+        if "content" in value:  # a message, with its secrets
+            return -1
         for key in value:
             if type(key) is not str:
                 return -1
-    elif is_prompt_pair(value):
-        return -1
-    for item in value.values() if is_dict else value:
-        if type(item) not in PLAIN:
-            budget = _budget_after(item, budget)
-        elif type(item) is str and len(item) > _LONG_TEXT:
+            budget -= len(key)
+        items = value.values()
+    elif cls is list:
+        if len(value) == PAIR and is_prompt_pair(value):
             return -1
+    else:
+        return -1
+    budget -= _CONTAINER + _VALUE * len(items)
+    if budget < 0 or depth == 0:
+        return -1
+    for item in items:
+        cls = type(item)  # pyright: ignore[reportUnknownVariableType]
+        if cls is str:
+            budget -= len(item)
+        elif cls is int:
+            budget -= item.bit_length()
+        elif cls not in PLAIN:
+            budget = _budget_after(item, budget, depth - 1)
     return budget
 
 

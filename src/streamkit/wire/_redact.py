@@ -16,7 +16,7 @@ encoder writes them where its protocol can attribute them to the call, and else 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias, TypeVar, cast
+from typing import Literal, TypeAlias, TypeVar, cast
 
 from msgspec.structs import replace
 
@@ -26,9 +26,9 @@ from .._secrets import Redactor
 from ..filters import inside_tools
 from ._blocks import refusal_of
 from ._call_ids import CallIds
-from ._plain_json import is_plain, jsonable
+from ._plain_json import payload_reader
 
-__all__ = ["Entrance", "InnerText", "redactor"]
+__all__ = ["Entrance", "InnerText", "is_internal", "redactor", "refusal_as_text"]
 
 InnerText: TypeAlias = Literal["always", "subgraphs", "never"]
 """Which events inside tools are written like any other: all, those of subgraphs, or none."""
@@ -50,14 +50,16 @@ def redactor(*, private: bool = False, flat: bool = False, task_path: bool = Fal
         task_path: keep the path of the task in the metadata of origins.
 
     >>> from streamkit import Custom
-    >>> redactor()(Custom(timestamp=0.5, data=[{1}, ValueError("a secret")])).data
+    >>> redactor().event(Custom(timestamp=0.5, data=[{1}, ValueError("a secret")])).data
     [[1], {'$error': {'name': 'ValueError'}}]
     """
-
-    def plain(value: Any) -> Any:
-        return value if is_plain(value) else jsonable(value, private=private, flat=flat)
-
+    plain = payload_reader(private=private, flat=flat)
     return Redactor(private=private, plain=plain, task_path=task_path)
+
+
+def is_internal(event: ev.Event) -> bool:
+    """Return whether an event is part of an internal model call, such as a summary's."""
+    return event.origin.internal and event.__class__ not in _RUN
 
 
 class Entrance:
@@ -69,10 +71,9 @@ class Entrance:
         internal: let events of internal model calls pass.
         calls: makes the ids of calls unique; None keeps them as they are.
         inner_text: which events inside tools count as inside: see `is_inside`.
-        refusals: let a refusal pass as a block of its own, instead of as text.
     """
 
-    def __init__(  # noqa: PLR0913  (one for each thing that protocols differ in)
+    def __init__(
         self,
         *,
         private: bool = False,
@@ -80,36 +81,27 @@ class Entrance:
         internal: bool = False,
         calls: CallIds | None = None,
         inner_text: InnerText = "always",
-        refusals: bool = True,
     ) -> None:
         self.redact: Redactor = redactor(private=private, flat=flat, task_path=True)
         self._internal = internal
         self._calls = calls
         self._inner_text = inner_text
-        self._refusals = refusals
         self._open = OpenBrackets()
         self._hidden: set[str] = set()
         """Open messages whose text does not pass."""
 
     def admit_text(self, event: _D) -> _D | None:
         """Return what may be written of a piece of text, which is most of a stream."""
-        if event.origin.internal and not self._internal:
-            return None
-        if event.message_id in self._hidden:
+        if event.message_id in self._hidden or (event.origin.internal and not self._internal):
             return None
         return replace(event, origin=self.redact.origin(event.origin))
 
-    def admit(self, event: ev.Event) -> Sequence[ev.Event]:
+    def admit(self, event: ev.Event) -> ev.Event | None:
         """Return what may be written of an event: mostly the event, without its secrets."""
-        cls = event.__class__
-        if event.origin.internal and not self._internal and cls not in _RUN:
-            return ()
-        event = self.redact(event)
-        if self._calls:
-            event = self._calls.renamed(event)
-        if cls is ev.Content and not self._refusals:
-            return _refusal_as_text(cast("ev.Content", event))
-        return (event,)
+        if not self._internal and is_internal(event):
+            return None
+        event = self.redact.event(event)
+        return self._calls.renamed(event) if self._calls else event
 
     def is_inside(self, event: ev.Event) -> bool:
         """Return whether an event is one inside a tool, which is written in another way or not.
@@ -145,7 +137,8 @@ class Entrance:
         return event.origin.tool_call_id is not None or inside_tools.keeps(event, self._open)
 
 
-def _refusal_as_text(event: ev.Content) -> Sequence[ev.Event]:
+def refusal_as_text(event: ev.Content) -> Sequence[ev.Event]:
+    """Return the events of a block of text in place of a refusal; any other block as it is."""
     text = refusal_of(event.block)
     if text is None:
         return (event,)

@@ -14,7 +14,7 @@ from ..events import Event, TextDelta
 from ..values import Origin
 from ._own_types import own_form
 from ._plain_json import dump_plain, dump_text, dumps, one_line
-from ._redact import Entrance
+from ._redact import is_internal, redactor
 
 __all__ = ["Writer"]
 
@@ -44,8 +44,8 @@ class Writer:
         self._private = private
         self._before = before
         self._after = after
-        shown = private if internal is None else internal
-        self._entrance = Entrance(private=private, internal=shown)
+        self._internal = private if internal is None else internal
+        self._redact = redactor(private=private, task_path=True)
         self._block: tuple[bytes, str | None, int, Origin | None] = (b"", None, 0, None)
 
     def feed(self, item: Any) -> tuple[bytes, ...]:
@@ -61,15 +61,16 @@ class Writer:
             return (head % (_encode(item.timestamp), dump_text(item.text)),) if head else ()
         if not is_event(item):
             return (self._own(item),)
-        return tuple(map(self._text_of, self._entrance.admit(item)))
+        if item.origin.internal and not self._internal and is_internal(item):
+            return ()
+        return (self._text_of(self._redact.event(item)),)
 
     def _turn_to(self, delta: TextDelta) -> bytes:
         """Return the text of a block's deltas, with two gaps; nothing where they are hidden."""
-        event = self._entrance.admit_text(delta)
         head = b""
-        if event:
-            about = dump_plain({"message_id": event.message_id, "block_id": event.block_id})
-            origin = dump_plain(event.origin)
+        if self._internal or not is_internal(delta):
+            about = dump_plain({"message_id": delta.message_id, "block_id": delta.block_id})
+            origin = dump_plain(self._redact.origin(delta.origin))
             before = b"" if origin == b"{}" else b',"origin":' + origin
             pieces = (self._before + b'{"type":"text.delta"' + before, b"," + about[1:-1])
             first, second = (it.replace(b"%", b"%%") for it in pieces)
@@ -84,7 +85,7 @@ class Writer:
             UsageError: it is no event of ours, and has the ``type`` of one.
         """
         if is_event(item):
-            return self._text_of(self._entrance.redact(item))
+            return self._text_of(self._redact.event(item))
         return self._own(item)
 
     def _own(self, item: object) -> bytes:
@@ -96,4 +97,5 @@ class Writer:
             data = _encode(event) if is_ours else dumps(event, private=self._private)
         except Exception:  # noqa: BLE001  (half of a surrogate pair, most likely)
             data = dumps(event, private=self._private)
-        return self._before + (data if data.isascii() else one_line(data)) + self._after
+        text = data if data.isascii() else one_line(data)
+        return b"".join((self._before, text, self._after))

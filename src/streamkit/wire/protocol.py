@@ -27,14 +27,14 @@ from time import time
 from typing import Any, ClassVar, Final, TypeAlias, get_args
 
 from .._protocols import is_event
-from ..events import Event, ReasoningDelta, RunEnd, RunError, TextDelta
+from ..events import Content, Event, ReasoningDelta, RunEnd, RunError, TextDelta
 from ..values import ErrorInfo, Origin
 from ._approvals import Approval, Question, questions_in, resume_value
 from ._call_ids import CallIds
 from ._codec import to_dict
 from ._frames import frame
 from ._own_types import own_form
-from ._redact import Entrance, InnerText
+from ._redact import Entrance, InnerText, refusal_as_text
 
 __all__ = [
     "Approval",
@@ -86,7 +86,6 @@ class BaseEncoder:
             flat=self.flat,
             calls=self.calls if self.renames_calls else None,
             inner_text=self.inner_text,
-            refusals=self.refusals,
         )
         self._rules: dict[type, Callable[[Any], Frames]] = {
             cls: getattr(self, name, self.other) for cls, name in _METHODS.items()
@@ -160,8 +159,14 @@ class BaseEncoder:
             yield from self.own(own_form(item, private=self._private, flat=self.flat))
             return
         is_inside = self._entrance.is_inside(item)
-        for event in self._entrance.admit(item):
+        admitted = self._entrance.admit(item)
+        for event in self._spelled(admitted) if admitted else ():
             yield from self.inside(event) if is_inside else self._rule_of(event)(event)
+
+    def _spelled(self, event: Event) -> Iterable[Event]:
+        if isinstance(event, Content) and not self.refusals:
+            return refusal_as_text(event)
+        return (event,)
 
     def _rule_of(self, event: Event) -> Callable[[Any], Frames]:
         """Return what writes an event, whose class may be made of one of ours."""
