@@ -271,7 +271,7 @@ class Brackets:
         if message is None:
             return
         if message.before_close and status in {"completed", "incomplete"}:
-            self._add_held_back(message)
+            self._add_held_back(message, message.before_close)
         self.messages.remove(message)
         message.close(status)
         self.seen.record_message(message, status)
@@ -283,11 +283,9 @@ class Brackets:
             name = model or "unknown"
             self._usage[name] = self._usage.get(name, Usage()) + usage
 
-    def _add_held_back(self, message: Message) -> None:
-        add, message.before_close = message.before_close, None
+    def _add_held_back(self, message: Message, add: Callable[[], None]) -> None:
         try:
-            if add:
-                add()
+            add()
         except Exception as error:  # noqa: BLE001  (closing cannot fail)
             reason = f"what message {message.message_id!r} ended with: {type(error).__name__}"
             self.unrecognized(None, reason, message.origin)

@@ -2,8 +2,8 @@
 
 Laws of this file:
 
-1. Blocks are numbered in the order they begin. At most one of them is text or reasoning and
-   open; whatever else comes ends it, so text before and after a call are two blocks.
+1. Blocks are numbered in the order they begin. At most one of them is open, besides calls;
+   whatever else comes ends it, so text before and after a call are two blocks.
 2. Calls may be open side by side, because providers interleave parallel calls. A call starts once
    its name is complete, and ends once it is over (see `calls`), or with the message.
 3. Text is kept as the pieces that came and joined once, at the end.
@@ -38,14 +38,14 @@ from .content import plain_text, read_chunk, read_message
 from .kinds import fields_of
 from .metadata import UsageReports, finish_reason, text_or_none, usage_of
 from .origin import is_models_own
-from .text_block import Refusal, TextBlock
+from .text_block import Kind, TextBlock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
 __all__ = ["Message", "Outlet"]
 
-_IS_REASONING = {"text": False, "thinking": True, "reasoning": True}
+_KINDS: dict[str, Kind] = {"text": "text", "thinking": "reasoning", "reasoning": "reasoning"}
 """The types of blocks that hold text under the name of their type."""
 
 
@@ -88,7 +88,6 @@ class Message:
         self._outlet = outlet
         self._blocks = 0
         self._text: TextBlock | None = None
-        self._refusal: Refusal | None = None
         self._refusals: list[str] = []
         self._begun: list[Call] = []
         self._chunk_class: type[Any] | None = None  # of the last chunk that was read field by field
@@ -138,7 +137,7 @@ class Message:
                 return self._block_delta(block, content, clock)
         except Exception:  # noqa: BLE001  (garbage; metadata may hold arrays, which cannot be compared)
             return None
-        if block.index is not None or block.is_reasoning:
+        if block.index is not None or block.kind != "text":
             return None
         block.parts.append(content)  # `_delta`, without the call: most events are made here
         return TextDelta(
@@ -159,7 +158,7 @@ class Message:
         if (
             len(block) != 3  # noqa: PLR2004  (type, index and text)
             or index != open.index
-            or _IS_REASONING[kind] is not open.is_reasoning
+            or _KINDS[kind] != open.kind
             or type(text) is not str
             or not text
         ):
@@ -230,13 +229,13 @@ class Message:
         if type(text) is not str:
             text = plain_text(text, "text", self)
         if text:
-            block = self._text_at(index, is_reasoning=False)
+            block = self._text_at(index, "text")
             self._outlet.events.append(self._delta(block, text))
 
     def text_delta(self, text: str, index: object) -> Event | None:
         """Return the delta of text if the block at ``index`` is the one that is open, else None."""
         block = self._text
-        if block is None or block.index is not index or block.is_reasoning:
+        if block is None or block.index is not index or block.kind != "text":
             return None
         return self._delta(block, text)
 
@@ -251,7 +250,7 @@ class Message:
         """Add reasoning, or only its signature."""
         if not (text or signature or redacted):
             return
-        block = self._text_at(index, is_reasoning=True, signature=signature)
+        block = self._text_at(index, "reasoning", signature)
         block.redacted = redacted
         block.signature = signature or block.signature
         if text:
@@ -298,20 +297,20 @@ class Message:
         """Add to the text of a refusal, which is emitted whole: another field may repeat it."""
         if text:
             self._leave_call()
-        known = self._refusal
-        earlier = [*self._refusals, known.text] if known else self._refusals
+        open = self._text if self._text and self._text.kind == "refusal" else None
+        earlier = [*self._refusals, "".join(open.parts)] if open else self._refusals
         if not text or (index is None and text in earlier):
             return
-        if known is None or (index is not None and known.index not in {None, index}):
-            self._refusal = known = Refusal(self._begin_block(), index)
-        known.text += text
+        if open is None or not open.takes(index):
+            self._text = open = TextBlock(self._begin_block(), "refusal", index)
+        open.parts.append(text)
 
     def citation(
         self, citation: object, block_id: int | None = None, *, index: object = None
     ) -> None:
         """Emit an annotation on the text so far, or on a block that may have ended."""
         if block_id is None:
-            block_id = self._text_at(index, is_reasoning=False).block_id
+            block_id = self._text_at(index, "text").block_id
         self._emit(Citation, block_id=block_id, citation=citation)
 
     def usage(self, usage: Usage) -> None:
@@ -342,12 +341,12 @@ class Message:
     def text_so_far(self) -> str:
         """The text of all blocks, the open one included."""
         block = self._text
-        parts = block.parts if block and not block.is_reasoning else []
+        parts = block.parts if block and block.kind == "text" else []
         return "".join([*self.texts, *parts])
 
     @property
     def open_block_id(self) -> int | None:
-        """The block of text or reasoning that is open."""
+        """The block that is open, besides calls."""
         return self._text.block_id if self._text else None
 
     # --- the end
@@ -396,28 +395,21 @@ class Message:
         self._blocks += 1
         return self._blocks - 1
 
-    def _text_at(
-        self, index: object, *, is_reasoning: bool, signature: str | None = None
-    ) -> TextBlock:
+    def _text_at(self, index: object, kind: Kind, signature: str | None = None) -> TextBlock:
         """Return the block that text at ``index`` belongs to, which it may begin."""
         block = self._text
-        if not (block and block.is_reasoning is is_reasoning and block.takes(index, signature)):
-            block = self._begin_text(is_reasoning=is_reasoning)
+        if not (block and block.kind == kind and block.takes(index, signature)):
+            block = self._text = TextBlock(self._begin_block(), kind)
+            self._emit(TextStart if kind == "text" else ReasoningStart, block_id=block.block_id)
         if index is not None:
             block.index = index
-        return block
-
-    def _begin_text(self, *, is_reasoning: bool) -> TextBlock:
-        block = TextBlock(self._begin_block(), is_reasoning=is_reasoning)
-        self._text = block
-        self._emit(ReasoningStart if is_reasoning else TextStart, block_id=block.block_id)
         return block
 
     def _delta(
         self, block: TextBlock, text: str, clock: Callable[[], float] | None = None
     ) -> Event:
         block.parts.append(text)
-        return (ReasoningDelta if block.is_reasoning else TextDelta)(
+        return (TextDelta if block.kind == "text" else ReasoningDelta)(
             origin=self.origin,
             timestamp=clock() if clock else self._outlet.now,
             message_id=self.message_id,
@@ -428,25 +420,18 @@ class Message:
     def _end_text(self) -> None:
         """End the open block of text, of reasoning, or of a refusal."""
         block, self._text = self._text, None
-        refusal, self._refusal = self._refusal, None
-        if refusal:
-            self._refusals.append(refusal.text)
-            whole = {"type": "refusal", "refusal": refusal.text}
-            self._emit(Content, block_id=refusal.block_id, block=whole)
         if block is None:
             return
-        text = "".join(block.parts)
-        if block.is_reasoning:
-            self._emit(
-                ReasoningEnd,
-                block_id=block.block_id,
-                text=text,
-                signature=block.signature,
-                redacted=block.redacted,
-            )
-        else:
+        id, text = block.block_id, "".join(block.parts)
+        if block.kind == "text":
             self.texts.append(text)
-            self._emit(TextEnd, block_id=block.block_id, text=text)
+            self._emit(TextEnd, block_id=id, text=text)
+        elif block.kind == "refusal":
+            self._refusals.append(text)
+            self._emit(Content, block_id=id, block={"type": "refusal", "refusal": text})
+        else:
+            signed = {"signature": block.signature, "redacted": block.redacted}
+            self._emit(ReasoningEnd, block_id=id, text=text, **signed)
 
     # --- calls
 
