@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -20,52 +20,7 @@ from streamkit import (
     normalize,
 )
 from streamkit.testing import check_stream
-
-
-class Source:
-    """A source that knows whether and where it was closed."""
-
-    def __init__(self, *items: Any, error: BaseException | None = None) -> None:
-        self.items, self.error = items, error
-        self.pulled = 0
-        self.closed_in: Any = None
-
-    def __iter__(self) -> Iterator[Any]:
-        try:
-            for item in self.items:
-                self.pulled += 1
-                yield item
-            if self.error:
-                raise self.error
-        finally:
-            self.closed_in = "here"
-
-    async def __aiter__(self) -> AsyncIterator[Any]:
-        try:
-            for item in self.items:
-                self.pulled += 1
-                yield item
-                await asyncio.sleep(0)
-            if self.error:
-                raise self.error
-        finally:
-            self.closed_in = asyncio.current_task()
-
-
-class Sync:
-    def __init__(self, source: Source) -> None:
-        self.source = source
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.source)
-
-
-class Async:
-    def __init__(self, source: Source) -> None:
-        self.source = source
-
-    def __aiter__(self) -> AsyncIterator[Any]:
-        return self.source.__aiter__()
+from watched_source import Async, Source, Sync
 
 
 def test_a_sync_source_gives_a_sync_stream_and_an_async_one_an_async() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -27,62 +27,9 @@ from streamkit import (
 from streamkit.stages import coalesce
 from streamkit.testing import check_stream
 from streamkit.views import by_agent, by_message, by_namespace, by_tool, merge_runs, split, tee
+from watched_source import Async, Source, Sync
 
 WORDS = ["a", "b", "c", "d"]
-
-
-class Source:
-    """Counts what is pulled, and knows where it was closed."""
-
-    def __init__(self, *items: Any, error: Exception | None = None, pace: float = 0) -> None:
-        self.items, self.error, self.pace = items, error, pace
-        self.pulled = 0
-        self.closed_in: Any = None
-
-    def __iter__(self) -> Iterator[Any]:
-        try:
-            for item in self.items:
-                self.pulled += 1
-                yield item
-            if self.error:
-                raise self.error
-        finally:
-            self.closed_in = "here"
-
-    async def __aiter__(self) -> AsyncIterator[Any]:
-        try:
-            for item in self.items:
-                self.pulled += 1
-                await asyncio.sleep(self.pace)
-                yield item
-            if self.error:
-                raise self.error
-        finally:
-            self.closed_in = asyncio.current_task()
-
-
-class Only:
-    """A source with one of its two ways to be read."""
-
-    def __init__(self, source: Source, *, is_async: bool) -> None:
-        name = "__aiter__" if is_async else "__iter__"
-        self.read = getattr(source, name)
-
-
-class Sync(Only):
-    def __init__(self, source: Source) -> None:
-        super().__init__(source, is_async=False)
-
-    def __iter__(self) -> Any:
-        return self.read()
-
-
-class Async(Only):
-    def __init__(self, source: Source) -> None:
-        super().__init__(source, is_async=True)
-
-    def __aiter__(self) -> Any:
-        return self.read()
 
 
 def of(source: Source) -> Any:
