@@ -13,7 +13,15 @@ pytest.importorskip("langgraph")
 from test_merge import chunk
 
 from mutations import BLOCKS, ODD, STREAMS, every, read_any_way
-from streamkit import Event, MessageEnd, TextDelta, ToolCallEnd, Unrecognized, normalize
+from streamkit import (
+    Event,
+    MessageEnd,
+    ReasoningEnd,
+    TextDelta,
+    ToolCallEnd,
+    Unrecognized,
+    normalize,
+)
 from streamkit.testing import check_stream
 
 pytestmark = pytest.mark.long
@@ -109,24 +117,73 @@ def test_a_block_whose_type_is_odd_ends_nothing(odd: Any) -> None:
     assert of(read(broken), MessageEnd)[0].text.endswith("end")
 
 
-@pytest.mark.parametrize("odd", ODD, ids=lambda it: type(it).__name__)
-def test_a_message_whose_run_has_an_odd_id_is_read(odd: Any) -> None:
-    """Protocol events come with metadata, whose ``run_id`` may be anything on a server."""
-    payloads: list[dict[str, Any]] = [
-        {"event": "message-start", "role": "ai", "id": "m1"},
-        {"event": "content-block-start", "index": 0, "content": {"type": "text", "text": ""}},
+BEGIN = {"event": "message-start", "role": "ai", "id": "m1"}
+END = {"event": "message-finish"}
+
+
+def block_delta(index: int, kind: str, field: str, value: Any, **start: Any) -> list[dict[str, Any]]:
+    """The protocol events that begin a block and continue it."""
+    return [
+        {"event": "content-block-start", "index": index, "content": {"type": kind, **start}},
         {
             "event": "content-block-delta",
-            "index": 0,
-            "delta": {"type": "text-delta", "text": "words"},
+            "index": index,
+            "delta": {"type": f"{field.replace('args', 'tool-call')}-delta", field: value},
         },
-        {"event": "message-finish"},
     ]
+
+
+def read_protocol(payloads: list[dict[str, Any]], run_id: Any = "r") -> list[Event]:
     about = {"namespace": [], "timestamp": 1}
     items = [
-        {"type": "event", "method": "messages", "params": {**about, "data": (it, {"run_id": odd})}}
+        {
+            "type": "event",
+            "method": "messages",
+            "params": {**about, "data": (it, {"run_id": run_id})},
+        }
         for it in payloads
     ]
     events = list(normalize(items, dialect="v3"))
     check_stream(events)
+    return events
+
+
+@pytest.mark.parametrize("odd", ODD, ids=lambda it: type(it).__name__)
+def test_a_message_whose_run_has_an_odd_id_is_read(odd: Any) -> None:
+    """Protocol events come with metadata, whose ``run_id`` may be anything on a server."""
+    events = read_protocol([BEGIN, *block_delta(0, "text", "text", "words"), END], run_id=odd)
     assert [it.text for it in of(events, MessageEnd)] == ["words"]
+
+
+@pytest.mark.parametrize(
+    "odd", [it for it in ODD if not isinstance(it, str)], ids=lambda it: type(it).__name__
+)
+def test_an_odd_delta_of_the_protocol_costs_only_itself(odd: Any) -> None:
+    def twice(kind: str, field: str, value: str, **start: Any) -> list[dict[str, Any]]:
+        begin, delta = block_delta(len(kind), kind, field, odd, **start)
+        return [begin, delta, {**delta, "delta": {**delta["delta"], field: value}}]
+
+    events = read_protocol(
+        [
+            BEGIN,
+            *twice("text", "text", "words"),
+            *twice("reasoning", "reasoning", "thoughts"),
+            *twice("tool_call_chunk", "args", '{"a": 1}', id="c1", name="look"),
+            END,
+        ]
+    )
+    (end,) = of(events, MessageEnd)
+    assert (end.text, [it.text for it in of(events, ReasoningEnd)]) == ("words", ["thoughts"])
+    assert [(it.tool_call_id, it.args) for it in of(events, ToolCallEnd)] == [("c1", {"a": 1})]
+    assert len(of(events, Unrecognized)) == (0 if odd is None else 3)
+
+
+@pytest.mark.parametrize(
+    "odd", [it for it in ODD if not isinstance(it, str)], ids=lambda it: type(it).__name__
+)
+def test_an_odd_name_of_a_call_of_the_protocol_is_none(odd: Any) -> None:
+    odd_ones = block_delta(0, "tool_call_chunk", "args", "{}", id=odd, name=odd)
+    finish = {"type": "tool_call", "id": "c1", "name": "look", "args": {}}
+    done = {"event": "content-block-finish", "index": 0, "content": finish}
+    events = read_protocol([BEGIN, *odd_ones, done, END])
+    assert [(it.tool_call_id, it.name) for it in of(events, ToolCallEnd)] == [("c1", "look")]

@@ -21,7 +21,7 @@ import json
 
 from .._core.content import plain_text, read_block, signature_of
 from .._core.message import Message
-from .._core.metadata import usage_of
+from .._core.metadata import text_or_none, usage_of
 from .._fields import Fields, dict_or_empty, json_text
 from ..errors import MalformedItem
 from ..events import Event
@@ -124,8 +124,8 @@ class BlockEvents:
 
     def _begin_call(self, block: _Block, content: Fields) -> None:
         """Begin a call, or wait until the block's id and name are known."""
-        block.id = content.get("id") or block.id
-        block.name = content.get("name") or block.name
+        block.id = text_or_none(content.get("id")) or block.id
+        block.name = text_or_none(content.get("name")) or block.name
         block.server = block.server or str(content.get("type")).startswith("server")
         if not block.begun and block.id and block.name:
             self._write_call(block, "".join(block.pieces))
@@ -153,20 +153,26 @@ class BlockEvents:
             case other:
                 raise MalformedItem(f"no content-block-delta is of type {other!r}", delta)
 
-    def _text(self, block: _Block, text: str) -> None:
-        block.pieces.append(text)
+    def _text(self, block: _Block, given: object) -> None:
+        text = self._piece(block, given, "text")
         self.message.text(text, block)
         block.text_block_id = self.message.open_block_id if text else block.text_block_id
 
-    def _reasoning(self, block: _Block, text: str) -> None:
-        block.pieces.append(text)
+    def _reasoning(self, block: _Block, given: object) -> None:
+        text = self._piece(block, given, "reasoning")
         self.message.reasoning(text, block)
         block.text_block_id = self.message.open_block_id if text else block.text_block_id
 
-    def _args(self, block: _Block, args: str) -> None:
-        block.pieces.append(args)
+    def _args(self, block: _Block, given: object) -> None:
+        args = self._piece(block, given, "args")
         if block.begun:
             self._write_call(block, args)
+
+    def _piece(self, block: _Block, given: object, name: str) -> str:
+        """Return what a delta holds as plain text, and add it to its block."""
+        piece = plain_text(given, name, self.message)
+        block.pieces.append(piece)
+        return piece
 
     def _snapshot(self, block: _Block, fields: Fields) -> None:
         """Read the older form of a call's delta, which repeats all of the call so far."""
@@ -193,7 +199,7 @@ class BlockEvents:
     def _custom_call(self, block: _Block, value: Fields) -> None:
         """Write the call of one of OpenAI's custom tools, as the other APIs show it."""
         # v3 (langchain-core 1.8) leaves it a `non_standard` block, so no call comes of it.
-        block.id, block.name = value.get("call_id"), value.get("name")
+        block.id, block.name = text_or_none(value.get("call_id")), text_or_none(value.get("name"))
         self._write_call(block, json.dumps({"__arg1": value.get("input")}))
 
     def _finish_call(self, block: _Block, content: Fields) -> None:

@@ -25,10 +25,9 @@ from collections.abc import Callable
 from typing import Any, TypeGuard, cast
 
 from .._core.kinds import fields_of, kind_of
-from .._core.message import Message
 from .._core.writes import messages_in
 from ..values import Origin
-from ._run_record import Run, RunKind, answer_in, takes_place_of
+from ._run_record import Run, RunKind, takes_place_of
 from .runs import RunReader
 
 __all__ = ["EventsReader", "is_event"]
@@ -144,11 +143,6 @@ class EventsReader(RunReader):
             self._jumped[left[0].run_id or ""] = values
 
     # --- ends of version 1, which a failed run has, too
-
-    def _end_answer(self, message: Message | None, output: object) -> None:
-        if message and answer_in(output) is None:
-            self.assembly.leave_message(message, "completed")
-        super()._end_answer(message, output)
 
     def _tool_end(self, event: dict[str, Any]) -> None:
         if self._is_flat and event["data"].get("output") is None:

@@ -404,12 +404,7 @@ class RunReader(Reader):
         else:  # a decision model (langchain-core 1.8): its answer is no message
             usage = usage_of(getattr(output, "usage", None))
             self.assembly.count(usage, text_or_none(getattr(output, "model", None)))
-        self._end_answer(message, output)
-        self._step_end(event)
-
-    def _end_answer(self, message: Message | None, output: object) -> None:  # noqa: ARG002
-        if message:
-            self.assembly.end_message(message.key)
+        self._step_end(event)  # and with it the message
 
     # --- tools
 
