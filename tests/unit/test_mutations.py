@@ -121,7 +121,7 @@ BEGIN = {"event": "message-start", "role": "ai", "id": "m1"}
 END = {"event": "message-finish"}
 
 
-def block_delta(index: int, kind: str, field: str, value: Any, **start: Any) -> list[dict[str, Any]]:
+def block_delta(index: int, kind: str, field: str, value: Any, **start: Any) -> list[Any]:
     """The protocol events that begin a block and continue it."""
     return [
         {"event": "content-block-start", "index": index, "content": {"type": kind, **start}},
