@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, TypeAlias, cast
 
-__all__ = ["Fields", "dict_or_empty", "json_text", "required_text"]
+__all__ = ["Fields", "dict_or_empty", "json_text", "required_text", "shown", "text_of"]
 
 Fields: TypeAlias = Mapping[str, Any]
 
@@ -29,8 +29,19 @@ def required_text(payload: Mapping[str, Any], key: str) -> str:
 
 
 def json_text(args: object) -> str:
-    """Return parsed arguments as JSON text."""
-    return json.dumps(args, ensure_ascii=False, default=str)
+    """Return parsed arguments as JSON text: a text in JSON where they are no JSON data."""
+    try:
+        return json.dumps(args, ensure_ascii=False, default=text_of)
+    except Exception:  # noqa: BLE001  (a circle, or a foreign mapping that raises anything)
+        return json.dumps(shown(args))
+
+
+def text_of(value: object) -> str:
+    """Return an object's ``str``, which may raise."""
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001  (a foreign object may raise anything)
+        return f"<{type(value).__name__}>"
 
 
 def shown(value: object, limit: int = 200) -> str:

@@ -296,7 +296,64 @@ def test_a_message_completed_after_it_was_partial_is_one_message() -> None:
     assert [it.text for it in of(events, TextDelta)] == ["Hel", "lo"]
 
 
+def whole(content: Any, id: str = "m", **fields: Any) -> StreamPart:
+    return StreamPart("messages/partial", [AIMessage(content, id=id, **fields).model_dump()])
+
+
+def test_the_last_partial_of_an_earlier_step_may_come_again() -> None:
+    steps = [
+        StreamPart("messages/metadata", {id: {"metadata": {"langgraph_node": id, **step}}})
+        for id, step in (("m", {"langgraph_step": 1}), ("n", {"langgraph_step": 2}))
+    ]
+    parts = [steps[0], whole("Hello"), steps[1], whole("there", "n"), whole("Hello")]
+    assert facts(events_of(parts)).messages == ["Hello", "there"]
+
+
+def test_the_arguments_of_a_providers_own_call_grow_too() -> None:
+    call = {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}, "index": 0}
+    parts = [
+        whole([call | more]) for more in ({}, {"partial_json": '{"q'}, {"partial_json": '{"q": 1}'})
+    ]
+    (end,) = of(events_of(parts), MessageEnd)
+    (made,) = end.tool_calls
+    assert (made.name, made.args, made.provider_executed) == ("web_search", {"q": 1}, True)
+
+
+def test_a_call_that_comes_without_arguments_ends_as_an_error() -> None:
+    part = whole("Hi", tool_calls=[{"name": "t", "args": {}, "id": "c"}])
+    del part.data[0]["tool_calls"][0]["args"]
+    events = list(normalize([part]))
+    check_stream(events)
+    (lost,) = of(events, Unrecognized)
+    assert "what message 'm' ended with" in lost.reason
+    (end,) = of(events, MessageEnd)
+    assert end.text == "Hi"
+    assert end.tool_calls[0].error
+
+
 # --- parts
+
+
+def test_next_to_events_a_task_says_nothing_new() -> None:
+    run = {"name": "len", "run_id": "1", "parent_ids": [], "tags": [], "metadata": {}}
+    parts = [
+        StreamPart("events", {"event": "on_chain_start", "data": {"input": "hi"}, **run}),
+        StreamPart("debug", {"type": "task", "payload": {"id": "t"}}),
+        StreamPart("events", {"event": "on_chain_end", "data": {"output": 2}, **run}),
+    ]
+    assert [it.type for it in events_of(parts)] == [
+        *("run.start", "step.start", "step.end", "run.end")
+    ]
+
+
+def test_the_words_of_a_completion_model_in_json() -> None:
+    run = {"name": "llm", "run_id": "1", "parent_ids": [], "tags": [], "metadata": {}}
+    chunk = {"type": "GenerationChunk", "text": "Hi!", "generation_info": None}
+    parts = [
+        StreamPart("events", {"event": f"on_llm_{verb}", "data": data, **run})
+        for verb, data in (("start", {"input": "hi"}), ("stream", {"chunk": chunk}), ("end", {}))
+    ]
+    assert facts(events_of(parts)).messages == ["Hi!"]
 
 
 def test_what_says_nothing_of_the_run_is_passed_over() -> None:

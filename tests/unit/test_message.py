@@ -7,10 +7,26 @@ import operator
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessageChunk
+from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.runnables.utils import AddableDict
+from langchain_core.tools import tool
 
-from streamkit import Event, TextDelta, TextEnd, normalize
+import streamkit
+from streamkit import (
+    Content,
+    Event,
+    MessageEnd,
+    Origin,
+    ReasoningEnd,
+    TextDelta,
+    TextEnd,
+    ToolEnd,
+    normalize,
+)
+from streamkit._core.kinds import kind_of
+from streamkit._core.pending_calls import PendingCalls
+from streamkit.testing import check_stream
+from streamkit.values import ToolCall
 from streamkit.wire import (
     ag_ui,
     ai_sdk,
@@ -72,3 +88,131 @@ def test_dicts_that_add_up_are_the_output() -> None:
 def test_what_cannot_be_added_replaces_what_was_before() -> None:
     chunks = [AddableDict(a=1), AddableDict(a="text"), AddableDict(a=None), AddableDict(a={"b": 1})]
     assert normalize(chunks).collect().output == {"a": {"b": 1}}
+
+
+# --- what chunks and messages hold now and then
+
+
+def shown(*items: Any) -> list[Event]:
+    events: list[Event] = list(normalize(items))
+    check_stream(events)
+    return events
+
+
+def ended(*items: Any) -> MessageEnd:
+    (end,) = (event for event in shown(*items) if isinstance(event, MessageEnd))
+    return end
+
+
+def piece(content: Any = "", **fields: Any) -> AIMessageChunk:
+    return AIMessageChunk(content=content, id="m", **fields)
+
+
+def call_piece(args: str, index: int = 0, **named: Any) -> AIMessageChunk:
+    call = {"name": None, "id": None, "args": args, "index": index, **named}
+    return piece(tool_call_chunks=[call])
+
+
+def test_the_pieces_of_a_refusal_are_one() -> None:
+    pieces = ["I ca", "nnot ", "do it."]
+    events = shown(*(piece([{"type": "refusal", "refusal": it, "index": 0}]) for it in pieces))
+    assert [it.block for it in events if isinstance(it, Content)] == [
+        {"type": "refusal", "refusal": "I cannot do it."}
+    ]
+
+
+def test_equal_calls_at_one_index_with_other_arguments_are_two() -> None:
+    pieces = [call_piece(args, name="look") for args in ('{"at": 1}', '{"at": 2}')]
+    assert [call.args for call in ended(*pieces).tool_calls] == [{"at": 1}, {"at": 2}]
+
+
+def test_a_whole_message_of_merged_chunks_has_its_calls_as_they_were_written() -> None:
+    merged = call_piece('{"at": ', name="look") + call_piece("1, ")
+    given = {"event": "on_chat_model_end", "name": "m", "run_id": "1", "parent_ids": []}
+    started = {**given, "event": "on_chat_model_start", "data": {}}
+    (call,) = ended(started, {**given, "data": {"output": merged}}).tool_calls
+    assert (call.args, call.text) == (None, '{"at": 1, ')
+
+
+def test_a_whole_message_with_a_call_that_is_no_json() -> None:
+    wrong = {"name": "look", "id": "1", "args": '{"at": ', "error": None}
+    (call,) = ended(AIMessage("", invalid_tool_calls=[wrong])).tool_calls
+    assert (call.id, call.args, call.text) == ("1", None, '{"at": ')
+
+
+def test_reasoning_that_is_a_block_beside_the_content() -> None:
+    # The Responses API of langchain-openai 0.3.
+    summary = [{"type": "summary_text", "text": "Let me see."}]
+    reasoning = {"type": "reasoning", "id": "rs_1", "summary": summary}
+    events = shown(AIMessage("Yes.", additional_kwargs={"reasoning": reasoning}))
+    assert [it.text for it in events if isinstance(it, ReasoningEnd)] == ["Let me see."]
+
+
+@pytest.mark.parametrize("index", [[1], {}, 1.5, True])
+def test_a_text_at_an_odd_index_is_shown(index: Any) -> None:
+    assert ended(piece([{"type": "text", "text": "Hi", "index": index}])).text == "Hi"
+
+
+def test_a_tool_search_that_the_caller_answers_is_no_call_of_the_provider() -> None:
+    block = {"type": "tool_search_call", "id": "ts_1", "call_id": "c", "arguments": {}}
+    events = shown(AIMessage([block]))
+    assert [it.block for it in events if isinstance(it, Content)] == [block]
+    assert not any(it.tool_calls for it in events if isinstance(it, MessageEnd))
+
+
+class Unspeakable:
+    def __str__(self) -> str:
+        raise LookupError("never")
+
+    __repr__ = __str__
+
+
+circle: dict[str, Any] = {}
+circle["at"] = circle
+
+
+@pytest.mark.parametrize(
+    ("args", "text"),
+    [
+        ({"at": Unspeakable()}, '{"at": "<Unspeakable>"}'),
+        (circle, "\"{'at': {...}}\""),
+        ({("a", 1): 2}, "\"{('a', 1): 2}\""),
+    ],
+)
+def test_arguments_that_are_no_json_data_cost_nothing_else(args: Any, text: str) -> None:
+    message = AIMessage("Hi", tool_calls=[{"name": "look", "id": "1", "args": {}}])
+    message.tool_calls[0]["args"] = args
+    end = ended(message)
+    assert (end.text, [call.text for call in end.tool_calls]) == ("Hi", [text])
+
+
+def test_a_tool_may_return_an_object_that_cannot_be_shown() -> None:
+    @tool
+    def look() -> Any:
+        """Look."""
+        return Unspeakable()
+
+    events = list(streamkit.stream(look, {}, strict=True))
+    check_stream(events)
+    assert any(isinstance(it, ToolEnd) for it in events)
+
+
+def test_metadata_that_cannot_be_compared_is_kept() -> None:
+    numpy = pytest.importorskip("numpy")
+    chunks = [piece(it, response_metadata={"logits": numpy.zeros(2)}) for it in ("Hi", "!")]
+    assert ended(*chunks).text == "Hi!"
+
+
+def test_any_number_of_classes_of_chunks_can_be_told_apart() -> None:
+    for number in range(1100):
+        assert kind_of(type(f"Chunk{number}", (), {})()) is None
+    assert kind_of(piece("Hi")) == "chunk"
+
+
+def test_of_calls_that_nothing_answers_the_oldest_give_up_their_arguments() -> None:
+    calls = PendingCalls()
+    for id in "abc":
+        call = ToolCall(id=id, name="look", args={"at": id}, text="x" * 1_900_000)
+        calls.add(call, id, Origin())
+    found = [calls.find("look", {"at": id}, ()) for id in "abc"]
+    assert [it and it.id for it in found] == [None, "b", "c"]

@@ -65,7 +65,7 @@ def with_stream_writer(config: RunnableConfig, graph: Any, naming: NamingWriter)
     found = next((it[key] for it in given if key in it), None)
     # LangGraph takes the store of a runtime in the config for that of the graph.
     is_runtime = isinstance(found, Runtime)
-    around: Any = found if is_runtime else Runtime(store=getattr(graph, "store", None))
+    around = cast("Any", found if is_runtime else Runtime(store=getattr(graph, "store", None)))
     names = [it.name for it in fields(Runtime) if it.init]
     runtime = _runtime_class()(**dict(zip(names, attrgetter(*names)(around), strict=True)))
     object.__setattr__(runtime, "naming", naming)  # a runtime is frozen

@@ -117,7 +117,7 @@ def read_message(fields: Fields, sink: Sink) -> None:
         _read_additional(fields, sink)
     read_content(fields["content"], sink)
     for number, call in enumerate(_dicts(fields, "tool_calls", sink)):
-        _read_call(call, ("whole", number), _as_json(call.get("args"), sink), sink)
+        _read_call(call, ("whole", number), json_text(call.get("args")), sink)
     for number, call in enumerate(_dicts(fields, "invalid_tool_calls", sink)):
         _read_call(call, ("invalid", number), call.get("args"), sink)
     _read_metadata(fields, sink)
@@ -332,15 +332,6 @@ def _read_call(
     sink.tool_call(index, id, name, args, provider_executed=provider_executed)
 
 
-def _as_json(args: object, sink: Sink) -> str:
-    """Return arguments that came parsed as the text they may have been."""
-    try:
-        return json_text(args)
-    except Exception:  # noqa: BLE001  (a default of json.dumps may raise anything)
-        sink.unrecognized({"args": args}, "args are no JSON")
-        return ""
-
-
 def _read_elsewhere(_block: Fields, _sink: Sink) -> None:
     """Leave client tool calls to `read_chunk`, which takes them from ``tool_call_chunks``."""
 
@@ -352,7 +343,7 @@ def _server_call(block: Fields, sink: Sink) -> None:
     args: Any = block.get("args") or block.get("input")
     if not args:  # a block that is whole has no arguments, of any other they are to come
         args = "{}" if block.get("type") == "server_tool_call" else ""
-    text = args if isinstance(args, str) else _as_json(args, sink)
+    text = args if isinstance(args, str) else json_text(args)
     index = ("server", _index(block.get("index")))
     _read_call(block, index, text, sink, provider_executed=True)
     if "extras" in block:
@@ -383,7 +374,7 @@ def _responses_tool(block: Fields, sink: Sink) -> None:
         if args.__class__ is not dict and kind != "mcp_call":
             args = {_RESPONSES_TOOLS[kind]: args}
         call = {"id": block.get("id"), "name": block.get("name") or kind.removesuffix("_call")}
-        text = args if isinstance(args, str) else _as_json(args, sink)
+        text = args if isinstance(args, str) else json_text(args)
         index = ("server", _index(block.get("id")))
         _read_call(call, index, text, sink, provider_executed=True)
     sink.content(block)
@@ -392,7 +383,7 @@ def _responses_tool(block: Fields, sink: Sink) -> None:
 def _executable_code(block: Fields, sink: Sink) -> None:
     """Read Google's own tool; its result is a block of its own."""
     code = {"code": block.get("executable_code"), "language": block.get("language")}
-    args = _as_json(code, sink)
+    args = json_text(code)
     call = {"id": block.get("id"), "name": "code_execution"}
     _read_call(call, ("server", _index(block.get("id"))), args, sink, provider_executed=True)
 

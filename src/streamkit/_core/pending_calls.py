@@ -15,9 +15,10 @@ Laws of this file:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from sys import maxsize
 from typing import Any, Literal, TypeAlias
 
-from .._fields import Fields, json_text
+from .._fields import Fields, json_text, shown, text_of
 from ..values import Origin, ToolCall
 from .kinds import fields_of
 
@@ -74,7 +75,7 @@ class PendingCall:
 
         A node may describe an exception in any words, so those are not compared.
         """
-        is_same = not self.spellings or hash(repr(content)) in self.spellings
+        is_same = not self.spellings or _hash(content) in self.spellings
         return is_same and self.is_confirmed
 
 
@@ -175,12 +176,10 @@ class PendingCalls:
         call.is_confirmed = result.get("confirmed", True)
         output = result.get("output")
         is_content = isinstance(output, (str, list))
-        call.output = result["output"] if is_content else None
+        call.output = output if is_content else None
         # ToolNode (langgraph 1.2, `msg_content_output`) writes a value as JSON, else as text.
-        spellings: tuple[object, ...] = ()
         if "output" in result:
-            spellings = (result["output"], str(result["output"]), json_text(result["output"]))
-        call.spellings = frozenset(hash(repr(it)) for it in spellings)
+            call.spellings = frozenset(map(_hash, (output, text_of(output), json_text(output))))
 
     def add_running(self, given_id: str, id: str, name: str, origin: Origin) -> PendingCall:
         """Register a tool run that no known call asked for."""
@@ -223,6 +222,10 @@ def _first_that_fits(
             if fits(call.args, input):
                 return call
     return None
+
+
+def _hash(value: object) -> int:
+    return hash(shown(value, maxsize))
 
 
 def _equal(args: object, input: object) -> bool:

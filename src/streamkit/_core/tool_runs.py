@@ -12,12 +12,13 @@ Laws of this file:
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, cast
 
 from ..events import MessageReplaced, ToolDelta, ToolStart
 from ..values import ErrorInfo, Origin, Status
 from .brackets import Bracket, Brackets, HeldResult, tool_end
 from .kinds import fields_of
+from .pending_calls import PendingCall
 from .results import answers_in, own_message, tool_result
 
 __all__ = ["ToolRuns"]
@@ -127,17 +128,16 @@ class ToolRuns(Brackets):
             key = object()
             name, args = (name or call.name, call.args) if call else (name or "", None)
             self.start_tool(key, origin, given_id, name, args)
-            call = self._open[key].call
+            call = cast("PendingCall", self._open[key].call)
             self._end(key, "completed", **tool_result(fields))
         elif call.state == "running":
             self._end_as_stored(self._tool_running(call.id), tool_result(fields))
         elif not (self.is_late or call.has_result(content)):
             self.replace_message(message, origin, call.id)
-        if call:
-            calls.mark_stored(call)
-            seen = self.seen.known(fields.get("id"))
-            if seen:
-                seen.tool_call_id = call.id
+        calls.mark_stored(call)
+        seen = self.seen.known(fields.get("id"))
+        if seen:
+            seen.tool_call_id = call.id
 
     def _end_as_stored(self, key: Hashable, result: dict[str, Any]) -> None:
         """Close a tool run with the result that its node puts into the state."""

@@ -71,9 +71,7 @@ class PartialMessages(MessagePairs):
 
     def _add_rest(self, message: Message, id: str) -> None:
         """Add what was held back: the last call's arguments, and the usage."""
-        growing = self._growing.pop(id, None)
-        if growing:
-            message.add_chunk(growing.rest())
+        message.add_chunk(self._growing.pop(id).rest())
 
 
 def _message(raw: object) -> Any:
