@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -9,11 +10,25 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from langchain_core.messages import AIMessageChunk
+from langchain_core.messages import AIMessage, AIMessageChunk, RemoveMessage, ToolMessage
 
 from graph_items import ITEMS, MODELS, STREAMS
 from read_streams import drained
-from streamkit import Event, MessageEnd, RunEnd, RunError, TextDelta, normalize
+from streamkit import (
+    Event,
+    MalformedItem,
+    MessageEnd,
+    MessageRemoved,
+    MessageReplaced,
+    RunEnd,
+    RunError,
+    StepEnd,
+    TextDelta,
+    ToolEnd,
+    Unrecognized,
+    normalize,
+)
+from streamkit.dialects import reader_for
 from streamkit.testing import check_stream
 
 MANY = settings(max_examples=100_000 if os.environ.get("STREAMKIT_FUZZ") else 300)
@@ -147,3 +162,95 @@ def test_an_error_that_cannot_be_asked_ends_the_run(dialect: str) -> None:
     check_stream(events)
     assert events[-1].error.name == "UglyError"
     assert isinstance(raised, UglyError)
+
+
+# --- items one by one
+
+
+def shown(*items: Any, **options: Any) -> list[Any]:
+    events = list(normalize(items, **{"strict": True, **options}))
+    check_stream(events)
+    return events
+
+
+def test_a_message_that_is_removed_by_a_message_of_its_own() -> None:
+    node = {"langgraph_node": "tidy", "langgraph_checkpoint_ns": "tidy:1"}
+    events = shown((AIMessage("Hi", id="m1"), node), (RemoveMessage("m1"), node))
+    assert [it.message_id for it in events if isinstance(it, MessageRemoved)] == ["m1"]
+
+
+def tool(event: str, name: str | None = None, **fields: Any) -> Any:
+    names = {"tool_name": name} if name else {}
+    return ((), "tools", {"event": event, "tool_call_id": "c", **names, **fields})
+
+
+def test_two_tools_at_once_under_one_id_end_by_their_names() -> None:
+    results = [ToolMessage(it.upper(), name=it, tool_call_id="c") for it in ("see", "hear")]
+    events = shown(
+        *(tool("tool-started", it, input={}) for it in ("hear", "see")),
+        *(tool("tool-finished", output=it) for it in results),
+    )
+    ends = [(it.name, it.output) for it in events if isinstance(it, ToolEnd)]
+    assert ends == [("see", "SEE"), ("hear", "HEAR")]
+    for unclear in (tool("tool-finished", output="SEE"), tool("tool-paused")):
+        with pytest.raises(MalformedItem):
+            shown(*(tool("tool-started", it, input={}) for it in ("hear", "see")), unclear)
+
+
+def test_a_tool_whose_node_writes_no_message_ends_with_the_state_after_it() -> None:
+    events = shown(
+        ((), "values", {"messages": [AIMessage("Hi", id="m")]}),
+        *(tool("tool-started", "see", input={}), tool("tool-finished", output="SEE")),
+        ((), "values", {"seen": 1}),
+        ((), "custom", "later"),
+    )
+    names = [it.type for it in events]
+    assert names.index("tool.end") < names.index("custom")
+
+
+def test_of_the_cached_tasks_of_a_node_each_ends_once() -> None:
+    def task(id: str, **more: Any) -> Any:
+        return ((), "tasks", {"id": id, "name": "n", "interrupts": [], **more})
+
+    events = shown(
+        *(task(id, input={}, triggers=()) for id in "ab"),
+        ((), "updates", {"n": {"x": 1}, "__metadata__": {"cached": True}}),
+        task("a", result={"x": 2}, error=None),
+    )
+    ends = [(it.step_id, it.output, it.status) for it in events if isinstance(it, StepEnd)]
+    assert ends == [("a", {"x": 2}, "completed"), ("b", {"x": 1}, "completed")]
+
+
+@pytest.mark.parametrize("edited", [{"at": 2}, [{"at": 2}], {"decisions": [{"args": {"at": 2}}]}])
+def test_a_call_that_a_human_has_edited_is_a_changed_message(edited: Any) -> None:
+    reader = reader_for("graph", clock=lambda: 0.0, resume=edited)
+    message = AIMessage("", id="m", tool_calls=[{"name": "look", "id": "c", "args": {"at": 2}}])
+    events = reader.feed(((), "updates", {"ask": {"messages": [message]}}))
+    assert [it.message for it in events if isinstance(it, MessageReplaced)] == [message]
+
+
+def test_items_that_lack_the_namespace_they_are_said_to_have() -> None:
+    events = shown({"a": 1}, mode="custom", subgraphs=True, strict=False)
+    assert "expected (namespace, payload)" in next(
+        it.reason for it in events if isinstance(it, Unrecognized)
+    )
+
+
+KINDS = ("tool", "retriever", "chain", "chat_model", "llm", "parser")
+WORDS = [("stream", {"chunk": "x"}), ("end", {"output": None}), ("error", {"error": OSError()})]
+
+
+@pytest.mark.parametrize("started", KINDS)
+def test_a_run_that_is_told_of_as_another_kind_breaks_nothing(started: str) -> None:
+    def event(name: str, id: str = "1", **data: Any) -> dict[str, Any]:
+        run = {"name": "n", "run_id": id, "parent_ids": ["0"][: int(id)]}
+        return {"event": f"on_{name}", "data": data, **run}
+
+    for told, (verb, data) in itertools.product(KINDS, WORDS):
+        events = shown(
+            *(event("chain_start", "0"), event(f"{started}_start", input={})),
+            *(event(f"{told}_{verb}", **data), event(f"{started}_end", output=None)),
+            event("chain_end", "0", output=None),
+            strict=False,
+        )
+        assert events[-1].status == "completed"

@@ -30,9 +30,10 @@ from streamkit import (
     normalize,
     register,
 )
-from streamkit.dialects import Reader, registered
+from streamkit.dialects import Assembly, Reader, registered
 from streamkit.presets import tokens
 from streamkit.testing import check_stream
+from streamkit.values import ErrorInfo
 
 ITEMS: list[Any] = [
     {"acme": "call", "id": "c1", "tool": "weather", "args": {"city": "Paris"}},
@@ -148,6 +149,48 @@ def test_any_adapter_will_do() -> None:
     check_stream(normalize([b"SEND", b"MONEY"]))
     assert normalize(["SEND", "MONEY"], dialect="telegram").collect().text == "SEND MONEY "
     check_stream(normalize([], dialect="telegram"))
+
+
+class Quiet(Reader):
+    """A dialect whose items mostly say nothing, and whose end cannot be read."""
+
+    def read(self, raw: Any) -> None:
+        if raw != b"ping":
+            self.assembly.start_run()
+            self.assembly.start_message("m", Origin(), None).text(raw.decode())
+
+    def before_end(self) -> None:
+        raise LookupError("no last word")
+
+
+def test_items_that_say_nothing_and_an_end_that_cannot_be_read() -> None:
+    register("quiet", Quiet, detect=is_telegram)
+    events = list(normalize([b"ping", b"ping", b"Hi"], strict=True))
+    check_stream(events)
+    assert [it.reason for it in events if isinstance(it, Unrecognized)] == [
+        "LookupError: no last word"
+    ]
+    assert isinstance(events[-1], RunEnd)
+
+
+def test_closing_a_reader_twice_says_nothing_more() -> None:
+    reader = Quiet(clock=lambda: 0.0)
+    assert [it.type for it in reader.fail(OSError())] == ["run.start", "run.error"]
+    assert list(reader.fail(OSError())) == []
+
+
+def test_what_is_not_open_is_not_ended() -> None:
+    assembly = Assembly()
+    assembly.start_run()
+    assembly.tool_delta("t", "x")
+    assembly.end_tool("t", "x")
+    assembly.fail_tool("t", ErrorInfo(name="ToolError", message="x"))
+    assembly.end_retrieval("r", [])
+    assembly.end_step("s", None)
+    assembly.end_message("m")
+    assembly.end_run("completed")
+    assembly.end_run("completed")
+    assert [it.type for it in assembly.take()] == ["run.start", "run.end"]
 
 
 def test_registering_the_same_again_does_nothing() -> None:

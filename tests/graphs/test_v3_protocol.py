@@ -238,6 +238,24 @@ def test_delta_types_nobody_knows_are_unrecognized() -> None:
     assert len(of(events, Unrecognized)) == 1
 
 
+def test_an_event_of_an_open_message_that_nobody_knows_is_unrecognized() -> None:
+    pause = enveloped("messages", protocol("content-block-pause", index=0))
+    events = read([enveloped("messages", START), pause], strict=False)
+    assert [event.raw for event in of(events, Unrecognized)] == [pause]
+
+
+def test_a_refusal_beside_the_content_comes_at_the_finish() -> None:
+    refusal = {"additional_kwargs": {"refusal": "I will not."}}
+    (end,) = of(read([START, {**FINISH, **refusal}]), MessageEnd)
+    assert end.finish_reason == "refusal"
+
+
+def test_a_call_that_never_had_an_id_gets_one() -> None:
+    (call,) = of(said(whole({"type": "tool_call", "name": "f", "args": {"a": 1}})), ToolCallEnd)
+    assert (call.name, call.args) == ("f", {"a": 1})
+    assert call.tool_call_id
+
+
 # --- whose message is it?
 
 

@@ -85,7 +85,7 @@ class ToolRuns(Brackets):
             self._end(key, status, **result)
 
     def tool_delta(self, key: Hashable, delta: object) -> None:
-        """Show a piece of a running tool's output."""
+        """Show a piece of a running tool's output, if it runs."""
         bracket = self._open.get(key)
         if bracket:
             id = bracket.fields["tool_call_id"]

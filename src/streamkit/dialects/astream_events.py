@@ -56,7 +56,7 @@ class EventsReader(RunReader):
 
     def _repeated(self, event: dict[str, Any]) -> None:
         """Pass over the chunk that is a root tool's or retriever's whole output (version 1)."""
-        self._known(event)
+        self._known(event, "tool", "retriever")
 
     def _begin(self, event: dict[str, Any]) -> None:
         self._first = event
@@ -146,7 +146,7 @@ class EventsReader(RunReader):
 
     def _tool_end(self, event: dict[str, Any]) -> None:
         if self._is_flat and event["data"].get("output") is None:
-            self._known(event)
+            self._known(event, "tool")
             self._leave(event["run_id"])
             self.assembly.close_inside(event["run_id"], "completed")
             return  # its ToolMessage holds the error

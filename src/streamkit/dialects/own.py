@@ -11,7 +11,7 @@ or as `RunFailed`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from .. import events as ev
 from .._core.results import error_info
@@ -210,21 +210,20 @@ class OwnReader:
                 self._text_end(ended)
             case ev.ReasoningStart(message_id=id, block_id=block):
                 ended = ev.ReasoningEnd(**common, message_id=id, block_id=block, text=text)
-            case ev.ToolCallStart():
+            case _:
+                call = cast("ev.ToolCallStart", start)
                 ended = ev.ToolCallEnd(
                     **common,
-                    message_id=start.message_id,
-                    block_id=start.block_id,
-                    tool_call_id=start.tool_call_id,
-                    name=start.name,
+                    message_id=call.message_id,
+                    block_id=call.block_id,
+                    tool_call_id=call.tool_call_id,
+                    name=call.name,
                     args=None,
                     text=text,
                     error=_CUT,
-                    provider_executed=start.provider_executed,
+                    provider_executed=call.provider_executed,
                 )
                 self._call_end(ended)
-            case _:
-                raise AssertionError(f"{start.type} opens nothing")
         return ended
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn, cast, get_args
 
 from msgspec.structs import replace
 
@@ -49,6 +49,9 @@ from .chunks import is_cumulative
 from .stream_modes import error_of, is_cached, writes_in
 
 __all__ = ["RunReader"]
+
+
+_STEPS: frozenset[str] = frozenset(get_args(StepKind))
 
 
 class _Failure:
@@ -179,8 +182,10 @@ class RunReader(Reader):
     def _parents_of(self, event: dict[str, Any]) -> list[str]:
         return event.get("parent_ids") or []
 
-    def _known(self, event: dict[str, Any]) -> Run:
-        return self._runs.get(event["run_id"]) or _refuse_unknown(event)
+    def _known(self, event: dict[str, Any], *kinds: str) -> Run:
+        """Return the run that an event is about: a step, unless other ``kinds`` are named."""
+        run = self._runs.get(event["run_id"])
+        return run if run and run.kind in (kinds or _STEPS) else _refuse_unknown(event)
 
     def _leave(self, run_id: str, output: object = None) -> None:
         """Forget a run and what it enclosed."""
@@ -201,7 +206,7 @@ class RunReader(Reader):
         Where it left half a message, that and the run stay open until its outcome is known:
         another attempt, the end of what is around it, or the same exception around it.
         """
-        run, error = self._known(event), event["data"]["error"]
+        run, error = self._known(event, *_STEPS, "tool", "retriever"), event["data"]["error"]
         run_id: str = event["run_id"]
         self._leave(run_id)
         if run.kind == "tool" and is_bubble_up(error):
@@ -327,10 +332,6 @@ class RunReader(Reader):
 
     def _step_delta(self, event: dict[str, Any]) -> None:
         run, chunk = self._known(event), event["data"]["chunk"]
-        if not self.assembly.is_open(event["run_id"]):
-            raise MalformedItem(
-                f"a chunk of {event['name']!r}, which has no step that is open", event
-            )
         fields = {"step_id": event["run_id"], "value": chunk, "cumulative": is_cumulative(chunk)}
         self.assembly.show(StepDelta, run.origin, **fields)
 
@@ -440,14 +441,14 @@ class RunReader(Reader):
         return found.given_id if found else event["run_id"], given
 
     def _tool_end(self, event: dict[str, Any]) -> None:
-        run = self._known(event)
+        run = self._known(event, "tool")
         run_id, output = event["run_id"], event["data"].get("output")
         self._leave(run_id, output)
         self.assembly.close_inside(run_id, "completed")
         self.assembly.end_tool(run_id, output, hold=run.is_in_node)
 
     def _tool_stream(self, event: dict[str, Any]) -> None:
-        self._known(event)
+        self._known(event, "tool")
         self.assembly.tool_delta(event["run_id"], event["data"]["chunk"])
 
     # --- retrievers and custom events
@@ -459,7 +460,7 @@ class RunReader(Reader):
         self.assembly.start_retrieval(event["run_id"], run.origin, event["name"], query)
 
     def _retriever_end(self, event: dict[str, Any]) -> None:
-        self._known(event)
+        self._known(event, "retriever")
         found: Any = event["data"].get("output")
         if isinstance(found, dict):  # in version 1, and an empty one where it failed
             found = cast("dict[str, Any]", found).get("documents")
