@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 __all__ = ["Kind", "TextBlock"]
 
 Kind: TypeAlias = Literal["text", "reasoning", "refusal"]
-"""What a block's text is."""
+"""The kind of a block's text."""
 
 
 class TextBlock:
