@@ -237,6 +237,12 @@ class TestEnds:
         assert first.startswith(b"run.start")
         assert (process.returncode, err) == (141, b"")
 
+    def test_so_is_one_that_nobody_reads_from_the_start(self):
+        reading, writing = os.pipe()
+        os.close(reading)
+        with os.fdopen(writing, "w") as out, redirect_stdout(out):
+            assert main(["schema", "--json"]) == 141
+
     @pytest.mark.skipif(os.name == "nt", reason="signals of a POSIX system")
     @pytest.mark.parametrize("api", ["events", "messages-sync"])
     def test_ctrl_c_shows_how_it_ends(self, api):
@@ -308,6 +314,24 @@ class TestCommandLine:
         [line] = err.splitlines()
         assert line.startswith(f"streamkit: {message}")
         assert out == ""
+
+    def test_explains_that_a_model_needs_langchain(self, monkeypatch, capsys):
+        monkeypatch.setitem(sys.modules, "langchain.chat_models", None)
+        assert main(["demo", "--model", "openai:gpt"]) == 2
+        assert "--model needs langchain" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(("asked", "shown"), [([], 0), (["default"], 3)])
+    def test_shows_warnings_where_python_is_asked_to(self, asked, shown, monkeypatch):
+        def version_of(name):
+            warnings.warn(name, stacklevel=1)
+            return "1"
+
+        monkeypatch.setattr(sys, "warnoptions", asked)
+        monkeypatch.setattr("streamkit.__main__.version_of", version_of)
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            assert main(["--version"]) == 0
+        assert len(found) == shown
 
     def test_without_a_command_shows_the_commands(self, capsys):
         assert main([]) == 0

@@ -72,10 +72,7 @@ class Play:
         act = self._act(given)
         if isinstance(act, AsyncEventStream):
             # One loop for all acts: a model's connections live and die with theirs.
-            try:
-                asyncio.run(self._perform_async(act))
-            except asyncio.CancelledError:
-                raise KeyboardInterrupt from None
+            asyncio.run(self._perform_async(act))
         else:
             self._perform_sync(act)
 
