@@ -6,9 +6,10 @@ thread knows, stands where it stood, and what is behind it there is what the cli
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from .._extras import extra
 from .._fields import dict_or_empty
 from ..events import Event, RunEnd, RunStart, ToolEnd, ToolError
 from ..values import ErrorInfo
@@ -18,8 +19,29 @@ from ._plain_json import jsonable
 
 if TYPE_CHECKING:
     from langchain_core.messages import AnyMessage, RemoveMessage
+    from langgraph.types import Command
 
-__all__ = ["events_of_message", "no_longer_shown"]
+__all__ = ["events_of_message", "no_longer_shown", "resuming", "since_answer"]
+
+T = TypeVar("T")
+
+
+def resuming(answer: Any) -> Command[Any]:
+    """Return the command that resumes a run with the answer to its interrupts."""
+    with extra("langgraph", "an answer to an interrupt"):
+        from langgraph.types import Command  # noqa: PLC0415
+
+    return Command(resume=answer)
+
+
+def since_answer(messages: Sequence[T], is_answer: Callable[[T], bool]) -> Sequence[T]:
+    """Return the messages behind the last answer; all where there is none.
+
+    >>> since_answer("QAQQ", lambda it: it == "A")
+    'QQ'
+    """
+    behind = (at for at, it in enumerate(messages, 1) if is_answer(it))
+    return messages[max(behind, default=0) :]
 
 
 def no_longer_shown(state: object, new: Iterable[Any]) -> list[RemoveMessage]:

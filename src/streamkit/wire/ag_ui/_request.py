@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
 
-from ..._extras import extra
 from ..._fields import dict_or_empty
 from ...errors import BadRequest
 from .._blocks import as_list
 from .._request_body import call_lists, converted, json_object
-from .._thread import no_longer_shown
+from .._thread import no_longer_shown, resuming, since_answer
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -108,7 +107,7 @@ def graph_input(request: Request, *, state: object = None, stateful: bool = True
         return _resumed(request.resume)
     if not stateful:
         return {"messages": to_messages(request.messages)}
-    new = to_messages(_since_the_answer(request.messages))
+    new = to_messages(since_answer(request.messages, lambda it: it.get("role") == "assistant"))
     return {"messages": [*no_longer_shown(state, new), *new]}
 
 
@@ -117,17 +116,7 @@ def _resumed(answers: Sequence[Resume]) -> Command[Any] | None:
     # LangGraph 1.2 takes a dict for answers by id only where all keys look like its ids, and else
     # for the answer itself. A breakpoint, which has no such id, goes on with None as the input.
     asked = {id: answer for id, answer in given.items() if not id.startswith(_BREAKPOINT)}
-    if not asked:
-        return None
-    with extra("langgraph", "an answer to an interrupt"):
-        from langgraph.types import Command  # noqa: PLC0415
-
-    return Command(resume=asked)
-
-
-def _since_the_answer(messages: Sequence[Record]) -> Sequence[Record]:
-    last = max((at for at, it in enumerate(messages) if it.get("role") == "assistant"), default=-1)
-    return messages[last + 1 :]
+    return resuming(asked) if asked else None
 
 
 def to_messages(messages: Iterable[Record]) -> list[BaseMessage]:

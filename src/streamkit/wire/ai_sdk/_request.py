@@ -25,10 +25,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from ..._extras import extra
 from ...errors import BadRequest
 from .._request_body import converted, json_object
-from .._thread import no_longer_shown
+from .._thread import no_longer_shown, resuming, since_answer
 from ._answers import answers_in, continuation_of
 from ._calls import Continuation
 from ._messages import UIMessage, has_results, to_messages
@@ -142,10 +141,7 @@ def graph_input(
     {'messages': [HumanMessage(content='Hi', ..., id='u1')]}
     """
     if request.resume:
-        with extra("langgraph", "an answer to an interrupt"):
-            from langgraph.types import Command  # noqa: PLC0415
-
-        return Command(resume=request.resume)
+        return resuming(request.resume)
     if not stateful:
         return {"messages": to_messages(request.messages)}
     new = list(_new_messages(request.messages))
@@ -153,16 +149,10 @@ def graph_input(
 
 
 def _new_messages(messages: Sequence[UIMessage]) -> Sequence[AnyMessage]:
-    last = _last([it.role == "assistant" for it in messages])
-    if messages[last + 1 :]:
-        return to_messages(messages[last + 1 :])
-    made = to_messages(messages[last:])
-    return made[_last([it.type == "ai" for it in made]) + 1 :]
-
-
-def _last(found: Sequence[bool]) -> int:
-    """Return the place of the last True, or -1."""
-    return max((at for at, it in enumerate(found) if it), default=-1)
+    new = since_answer(messages, lambda it: it.role == "assistant")
+    if new:
+        return to_messages(new)
+    return since_answer(to_messages(messages[-1:]), lambda it: it.type == "ai")
 
 
 def _parsed(body: object, max_bytes: int) -> Mapping[str, Any]:

@@ -7,10 +7,10 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
 
-from ..._extras import extra
 from ..._fields import dict_or_empty
 from ...errors import BadRequest
 from .._request_body import converted, json_object
+from .._thread import resuming
 
 __all__ = ["Mode", "Request", "graph_input", "read_request", "thread_named_by"]
 
@@ -95,7 +95,4 @@ def graph_input(request: Request) -> Any:
     # LangGraph runs a `goto` or an `update` as it comes: a client could skip a node that checks.
     if set(asked) != {"resume"}:
         raise BadRequest(f"a command may only resume, not {sorted(asked)!r}", 403)
-    with extra("langgraph", "an answer to an interrupt"):
-        from langgraph.types import Command  # noqa: PLC0415
-
-    return Command(resume=asked["resume"])
+    return resuming(asked["resume"])

@@ -10,6 +10,7 @@ import msgspec
 from ...errors import BadRequest
 from .._openai_messages import MAX_MESSAGES, check_count, settings_in, to_messages
 from .._request_body import converted, json_object
+from .._thread import since_answer
 
 __all__ = ["Request", "graph_input", "read_request"]
 
@@ -98,6 +99,5 @@ def graph_input(request: Request, *, stateful: bool = False) -> dict[str, Any]:
     {'messages': [HumanMessage(content='Hi', ...)]}
     """
     given = request.messages
-    roles = [it.get("role") for it in given]
-    first = len(roles) - roles[::-1].index("assistant") if "assistant" in roles else 0
-    return {"messages": to_messages(given[first:] if stateful else given)}
+    new = since_answer(given, lambda it: it.get("role") == "assistant")
+    return {"messages": to_messages(new if stateful else given)}

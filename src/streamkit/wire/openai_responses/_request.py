@@ -18,6 +18,7 @@ from ...errors import BadRequest, UsageError
 from .._approvals import Approval, questions_in, resume_value
 from .._openai_messages import MAX_MESSAGES, check_count, settings_in, to_messages
 from .._request_body import converted, json_object
+from .._thread import resuming
 
 if TYPE_CHECKING:
     from langgraph.types import Command
@@ -156,8 +157,6 @@ def graph_input(request: Request, *, state: object = None) -> dict[str, Any] | C
 
 
 def _resumed(answers: Iterable[dict[str, Any]], state: object) -> Command[Any]:
-    from langgraph.types import Command  # noqa: PLC0415  (only who has it gets here)
-
     if state is None:
         raise UsageError(
             "the client answers an interrupt; pass state=await graph.aget_state(config)"
@@ -179,4 +178,4 @@ def _resumed(answers: Iterable[dict[str, Any]], state: object) -> Command[Any]:
         if id not in asked or set(approvals) != {str(n) for n in range(count)}:
             raise BadRequest("the answers must be to all questions of an interrupt, once each")
         resume[id] = resume_value(asked[id], [approvals[str(n)] for n in range(count)])
-    return Command(resume=resume)
+    return resuming(resume)
