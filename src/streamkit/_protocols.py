@@ -7,6 +7,7 @@ A stage has one of two shapes: a callable from one item to any number of items, 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from types import ModuleType
 from typing import Any, NoReturn, Protocol, TypeAlias, TypeGuard, TypeVar, cast, get_args
 
 from ._fields import shown
@@ -84,11 +85,9 @@ def stage_of(stage: AnyStage[T, U]) -> Stage[T, U]:
         )
     if not callable(made) or (isinstance(made, type) and made in EVENT_CLASSES):
         raise UsageError(f"{shown(stage, 80)} is no stage; {_remedy(stage)}")
-    if not _takes_one(made):
-        raise UsageError(
-            f"{_name(stage)} cannot be called with one item; it makes the stage: "
-            f"pass {_name(stage)}(), with its options"
-        )
+    is_fold = isinstance(made, type) and hasattr(made, "feed")  # it takes one, but no event
+    if is_fold or not _takes_one(made):
+        raise UsageError(f"{_name(stage)} cannot be called with one item; {_call_it(stage)}")
     return cast("Stage[T, U]", made)
 
 
@@ -100,8 +99,14 @@ def _remedy(stage: object) -> str:
             return f"import it, as in: from streamkit.presets import {stage}"
         case type():
             return f"to keep these events, pass streamkit.filters.only({stage.__name__})"
+        case ModuleType(encoder=_, __name__=name):
+            return f"pass its encoder: {name.rpartition('.')[2]}.encoder()"
         case _:
             return "pass a callable from one item to any number of items"
+
+
+def _call_it(stage: object) -> str:
+    return f"it makes the stage: pass {_name(stage)}(), with its options"
 
 
 def is_async(function: object) -> bool:
@@ -127,6 +132,8 @@ def not_items(stage: object, made: Any) -> NoReturn:
             f"the stage {_name(stage)} returned an awaitable; on an async stream write "
             f".map({_name(stage)}), which awaits it"
         )
+    if hasattr(made, "stage"):
+        raise UsageError(f"{_name(stage)} is no stage; {_call_it(stage)}")
     remedy = "() for no items" if made is None else "a list of it, [item], or use .map(function)"
     raise UsageError(
         f"the stage {_name(stage)} returned a {type(made).__name__}, not an iterable of items; "

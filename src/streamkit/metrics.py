@@ -12,11 +12,13 @@ a stream mode reports a tool only when it has ended, and asks no model that a re
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import msgspec
 
+from ._fields import shown
 from ._spans import DELTAS, Span, SpanFold
+from .errors import UsageError
 from .events import Custom, Event, Interrupt, RunEnd, RunError
 from .mapping import PerRun, per_run
 from .values import Usage
@@ -174,6 +176,7 @@ class Metrics:
     """
 
     def __init__(self, prices: Prices | None = None) -> None:
+        _require_prices(prices)
         self._prices = prices
         self._spans = SpanFold()
         self._waiting = self._spans.waiting
@@ -278,6 +281,24 @@ class Metrics:
             result.first_text = _earlier(result.first_text, span.first_text, run.started)
 
 
+def _require_prices(prices: object) -> None:
+    """Refuse what is no prices, before the first model has ended."""
+    if prices is None or callable(prices):
+        return
+    by_name = (
+        cast("Mapping[object, object]", prices) if isinstance(prices, Mapping) else {"": prices}
+    )
+    for price in by_name.values():
+        match price:
+            case Price() | (int() | float(), int() | float()):
+                continue
+            case _:
+                raise UsageError(
+                    f"{shown(price, 60)} is no price; write a model and its two prices per million "
+                    'tokens, read and written: {"gpt-5-mini": (0.25, 2.00)}'
+                )
+
+
 def cost_of(prices: Prices | None, model: str, usage: Usage) -> float | None:
     """Return the cost of a model's tokens, or None where no price is known."""
     if prices is None:
@@ -285,9 +306,9 @@ def cost_of(prices: Prices | None, model: str, usage: Usage) -> float | None:
     if callable(prices):
         return prices(model, usage)
     price = prices.get(model)
-    if isinstance(price, tuple):
-        price = Price(*price)
-    return price.of(usage) if price else None
+    if price is None:
+        return None
+    return (price if isinstance(price, Price) else Price(*price)).of(usage)
 
 
 _WORK = frozenset({"model", "tool", "retrieval"})

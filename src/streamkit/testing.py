@@ -46,9 +46,14 @@ def check_stream(events: Iterable[ev.Event], *, filtered: bool = False) -> None:
     >>> check_stream(normalize(["Hel", "lo"]))
     """
     if not hasattr(events, "__iter__"):
+        if hasattr(events, "__aiter__"):
+            raise UsageError(
+                "check_stream() reads a sync stream; read an async one into a list first: "
+                "check_stream([event async for event in events])"
+            )
         raise UsageError(
-            "check_stream() reads a sync stream; read an async one into a list first: "
-            "check_stream([event async for event in events])"
+            f"check_stream() reads the events of a stream, not a {type(events).__name__}; "
+            "write check_stream(stream), and read stream.result behind it"
         )
     checker = GrammarChecker(filtered=filtered)
     for event in events:

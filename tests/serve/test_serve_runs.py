@@ -257,6 +257,8 @@ async def test_a_format_without_a_word_for_a_gap_says_it_by_the_status():
 
 
 def test_a_format_without_ids_is_refused():
+    with pytest.raises(UsageError, match=r"write store=Redis\('redis://localhost'\)"):
+        Runs(store="redis://localhost")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="only server-sent events have ids"):
         Runs(ndjson)
 

@@ -32,10 +32,12 @@ from streamkit.filters import (
     where,
     within,
 )
+from streamkit.metrics import Metrics, totals
 from streamkit.presets import chat, tokens, tools, ui
-from streamkit.stages import coalesce, sequential
+from streamkit.stages import coalesce, sequential, think_tags
 from streamkit.testing import check_stream
-from streamkit.wire import chat_lines, ndjson, sse
+from streamkit.wire import ai_sdk, chat_lines, ndjson, sse
+from streamkit.wire import chat as chat_wire
 
 pytest.importorskip("langgraph", reason="langgraph is not installed")
 
@@ -67,6 +69,8 @@ def refused(says: str) -> Any:
         ({"exclude": {"step.delta"}}, r"config, ~only\(StepDelta\)\)"),
         ({"include": 3}, r"config, only\(TextDelta\)\)"),
         ({"stages": [tokens]}, r"config, tokens\)"),
+        ({"filter": tokens | tools}, r"unexpected keyword filter=; .*config, tokens \| tools\)"),
+        ({"preset": ui}, r"unexpected keyword preset=; pass a stage .*config, ui\)"),
         ({"mode": "updates"}, r"option of normalize\(\)"),
         ({"dialect": "events"}, r"option of normalize\(\)"),
         ({"stream_mode": "updates"}, r"normalize\(graph.stream\(..., stream_mode='updates'\)\)"),
@@ -251,6 +255,9 @@ async def awaits(item: Any) -> list[Any]:
         (lambda it: {"type": it.type}, "returned a dict"),
         (sse.encoder, r"encoder cannot be called with one item.*pass encoder\(\)"),
         (coalesce, r"pass coalesce\(\)"),
+        (think_tags, r"think_tags is no stage; it makes the stage: pass think_tags\(\)"),
+        (Metrics, r"it makes the stage: pass Metrics\(\)"),
+        (sse, r"is no stage; pass its encoder: sse\.encoder\(\)"),
         (awaits, r"awaits is async.*write \.map\(function\)"),
         (lambda it: awaits([it]), "returned an awaitable"),
         (3, "is no stage"),
@@ -364,3 +371,36 @@ def test_streams_and_events_of_ours_pass_as_they_are() -> None:
         check_stream(["Hel"])  # type: ignore[list-item]
     with refused("event async for event"):
         check_stream(astream(model(), "hi"))  # type: ignore[arg-type]
+    with refused(r"not a Result; write check_stream\(stream\)"):
+        check_stream(normalize(events).collect())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("encode", [sse.encoder, ndjson.encoder, chat_wire.encoder, ai_sdk.encoder])
+def test_events_are_encoded_once(encode: Any) -> None:
+    with refused("encoded already; pass the events themselves"):
+        normalize(["Hi"]).pipe(encode()).pipe(sse.encoder())
+    shouted = normalize(["Hi"]).pipe(encode()).pipe(lambda data: [data.upper()])
+    assert all(isinstance(it, bytes) for it in shouted)
+
+
+@pytest.mark.parametrize("decoder", [sse.Decoder, ndjson.Decoder])
+def test_a_decoder_takes_bytes(decoder: Any) -> None:
+    with refused(r"a decoder takes bytes, as from httpx's response\.iter_bytes\(\)"):
+        decoder().feed('data: {"type":"run.start"}')
+
+
+@pytest.mark.parametrize(
+    "prices",
+    [
+        {"big": 1.0},
+        {"big": ("1", "2")},
+        {"big": (1,)},
+        {"big": (1, 2, 3)},
+        {"big": {"input": 1}},
+        [("big", (1, 2))],
+    ],
+)
+def test_prices_that_are_none(prices: Any) -> None:
+    for use in (Metrics, lambda it: list(normalize(["Hi"]).pipe(totals(it)))):
+        with refused(r"is no price; write .*\{\"gpt-5-mini\": \(0\.25, 2\.00\)\}"):
+            use(prices)

@@ -69,6 +69,11 @@ def require_options(runnable: Any, options: Mapping[str, Any], *, is_graph: bool
     known = _names_of(runnable) if is_graph else frozenset[str]()
     for name, value in options.items():
         near: str = (get_close_matches(name, (*_OURS, *_GONE, *known), 1, 0.82) or [""])[0]
+        if hasattr(value, "asks"):  # a filter or a preset, under whatever keyword
+            raise UsageError(
+                f"unexpected keyword {name}=; pass a stage behind the config: "
+                f"astream(runnable, input, config, {shown(value, 60)})"
+            )
         if near in _GONE and name not in known:
             refuse_include(name, near, value)
         if name in _OF_NORMALIZE:

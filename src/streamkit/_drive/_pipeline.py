@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from .._protocols import EVENT_CLASSES, Adapter, AnyStage, Stage, not_items, stage_of
 from ..dialects import detect, reader_for, require_fit
+from ..errors import UsageError
 from ..events import RunStart
 from ._recording import FOLDED, NOTHING, Recording
 
@@ -48,8 +49,18 @@ class Stages:
         self._events_end: int | None = None  # the number of stages that pass events on
 
     def add_stage(self, stage: AnyStage[Any, Any]) -> None:
-        """Put a stage behind the others."""
-        self._stages.append(stage_of(stage))
+        """Put a stage behind the others.
+
+        Raises:
+            UsageError: it is no stage, or an encoder behind an encoder.
+        """
+        added = stage_of(stage)
+        if self._stages and _is_encoder(self._stages[-1]) and _is_encoder(added):
+            raise UsageError(
+                "these events are encoded already; pass the events themselves where a format is "
+                "named: EventResponse(events, chat)"
+            )
+        self._stages.append(added)
         self._only = self._stages[0] if len(self._stages) == 1 else None
         self._set_recorded()
 
@@ -95,6 +106,10 @@ class Stages:
 
     def _feed_through(self, raw: Any) -> Iterable[Any]:
         return self.through((raw,))
+
+
+def _is_encoder(stage: object) -> bool:
+    return str(getattr(stage, "__module__", "")).startswith("streamkit.wire.")
 
 
 def _through_one(

@@ -89,7 +89,7 @@ class Runs:
         options: for the format's encoder.
 
     Raises:
-        UsageError: the format has no ids, so that no client can come back.
+        UsageError: the format has no ids, so that no client can come back; ``store`` is no store.
     """
 
     def __init__(  # noqa: PLR0913  (four of them are bounds)
@@ -111,6 +111,8 @@ class Runs:
         self.format: str = getattr(wire, "__name__", type(wire).__name__)
         """The format, by the name of its module."""
         self._resume: Resume | None = getattr(wire, "RESUME", None)
+        if isinstance(store, str):
+            raise UsageError(f"{store!r} is no store; write store=Redis({store!r})")
         self._store: Store = store or Memory()
         self._authorize = authorize
         self._max_runs = max_runs

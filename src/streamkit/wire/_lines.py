@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import MalformedItem
+from ..errors import MalformedItem, UsageError
 
 __all__ = ["MAX_LINE", "Lines", "too_long"]
 
@@ -32,7 +32,13 @@ class Lines:
         self._size = 0
 
     def feed(self, data: bytes) -> list[bytes | MalformedItem]:
-        """Return the lines that ``data`` completes; an error stands where one became too long."""
+        """Return the lines that ``data`` completes; an error stands where one became too long.
+
+        Raises:
+            UsageError: it is a text, such as a line of httpx's ``iter_lines``.
+        """
+        if isinstance(data, str):
+            raise UsageError("a decoder takes bytes, as from httpx's response.iter_bytes()")
         if self._any_end and data:
             rest_of_end = b"\n" if self._after_cr else b""
             # A CR at the end of a chunk may be half of a CRLF.
