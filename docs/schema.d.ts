@@ -238,7 +238,7 @@ export interface ReasoningEnd {
   block_id: number;
   /** All of it: the deltas joined. */
   text: string;
-  /** The provider's seal (or its encrypted reasoning), to be sent back unchanged. */
+  /** The provider's signature, or its encrypted reasoning, to be sent back unchanged. */
   signature?: string;
   /** Whether the provider kept the text to itself. */
   redacted?: boolean;

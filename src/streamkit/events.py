@@ -83,6 +83,8 @@ class EventBase(
 
     origin: Origin = NO_ORIGIN
     """Where it comes from."""
+    # Our clock: `astream_events` (core 0.3 to 1.8) and most stream modes of LangGraph have no
+    # times.
     timestamp: float
     """Unix seconds, read once per raw item."""
 
@@ -118,6 +120,7 @@ class RunStart(EventBase, frozen=True, kw_only=True):
     """The stream begins: always first, also where the source has no such item."""
 
     type: ClassVar[Literal["run.start"]] = "run.start"
+    # Stream modes have no run ids; in `messages` a message's id contains that of its model's run.
     run_id: str | None = None
     """The root run's id, where the API reports it."""
     input: Any = None
@@ -163,6 +166,7 @@ class StepDelta(EventBase, frozen=True, kw_only=True):
     """The step, or None where the stream is the step's own output."""
     value: Any
     """The piece as upstream gave it."""
+    # `JsonOutputParser` and others yield the whole value so far, `StrOutputParser` a piece of it.
     cumulative: bool | None = None
     """Whether it replaces what came before (True), adds to it (False), or unknown (None)."""
 
@@ -177,6 +181,7 @@ class StepEnd(EventBase, frozen=True, kw_only=True):
     """Its kind."""
     status: Status
     """How it ended."""
+    # LangGraph ends a node that is interrupted with an exception: such a step has no output.
     output: Any = None
     """Its result."""
     error: ErrorInfo | None = None
@@ -191,6 +196,7 @@ class MessageStart(EventBase, frozen=True, kw_only=True):
     """Stable from start to end."""
     role: str = "assistant"
     """Who speaks."""
+    # Chat completions (langchain-openai 1.x) name the model together with the finish reason.
     model: str | None = None
     """The model's name, where it is known by now."""
     provider: str | None = None
@@ -241,8 +247,9 @@ class ReasoningEnd(_Part, frozen=True, kw_only=True):
     type: ClassVar[Literal["reasoning.end"]] = "reasoning.end"
     text: str
     """All of it: the deltas joined."""
+    # Anthropic's and Gemini's `signature`, and `encrypted_content` of the Responses API.
     signature: str | None = None
-    """The provider's seal (or its encrypted reasoning), to be sent back unchanged."""
+    """The provider's signature, or its encrypted reasoning, to be sent back unchanged."""
     redacted: bool = False
     """Whether the provider kept the text to itself."""
 
@@ -277,6 +284,7 @@ class ToolCallEnd(_Part, frozen=True, kw_only=True):
     """The call that ended."""
     name: str
     """The tool's name."""
+    # As `json.loads(text, strict=False)`: LangChain's parser accepts bare line breaks in strings.
     args: Any
     """The arguments, read as LangChain reads them to run the tool; None where that failed."""
     text: str
@@ -291,6 +299,8 @@ class Content(_Part, frozen=True, kw_only=True):
     """A block that arrives whole: image, audio, file, refusal, a server tool's result, ..."""
 
     type: ClassVar[Literal["content"]] = "content"
+    # In each provider's own spelling: only langchain-core 1.0 and later has standard blocks, if
+    # asked.
     block: Any
     """The block as upstream gave it."""
 
@@ -313,16 +323,23 @@ class MessageEnd(EventBase, frozen=True, kw_only=True):
     """How it ended."""
     text: str
     """All its text blocks, joined."""
+    # Those of the provider's own tools too: LangChain has them in the content, and in no list.
     tool_calls: tuple[ToolCall, ...] = ()
     """The calls the model wrote, in the order they began."""
+    # Upstream repeats it: in a chunk, the finished message, the update, the state and v3's
+    # `message-finish`.
     usage: Usage | None = None
     """Its tokens, counted once; None where the provider reported none."""
     finish_reason: FinishReason | None = None
     """Why the model stopped; None where the provider did not say."""
+    # `finish_reason`, `stop_reason`, `done_reason` or `status`: each provider has a field and words
+    # of its own.
     raw_finish_reason: str | None = None
     """The provider's own word for it."""
     model: str | None = None
     """The model's name."""
+    # With the Responses API (langchain-openai 1.x) most chunks have `lc_run--…`, and the stored
+    # message `resp_…`.
     stored_id: str | None = None
     """The id under which the graph's state holds it, where that differs from ``message_id``."""
     response_metadata: dict[str, Any] = {}
@@ -333,6 +350,7 @@ class ToolStart(_Tool, frozen=True, kw_only=True):
     """A tool begins to *run*."""
 
     type: ClassVar[Literal["tool.start"]] = "tool.start"
+    # Of a root tool `on_tool_start` has the whole call, of which this is the arguments.
     input: Any = None
     """Its input."""
 
@@ -355,8 +373,12 @@ class ToolEnd(_Tool, frozen=True, kw_only=True):
     """``completed``, or why nothing came back."""
     output: Any = None
     """Its result: a ToolMessage gives its content, anything else is as it was returned."""
+    # `response_format="content_and_artifact"`: LangChain puts it beside the content of the
+    # ToolMessage.
     artifact: Any = None
     """The part of the result that the model does not see."""
+    # Middleware (`wrap_tool_call` of langchain 1.x) may rewrite a result after `on_tool_end` has
+    # had it.
     confirmed: bool = True
     """Whether the result is what the state holds. False where the node that ran the tool put no
     message for its call into the state: then nobody has checked what the tool returned."""
@@ -404,8 +426,11 @@ class StateUpdate(EventBase, frozen=True, kw_only=True):
     type: ClassVar[Literal["state.update"]] = "state.update"
     node: str
     """The node that wrote."""
+    # A ToolNode with a tool that returns a `Command` writes a list, the functional API a bare
+    # value.
     values: Any = None
     """The values it wrote, in whatever shape: a dict, a list of dicts, a scalar, or None."""
+    # LangGraph marks such an update with `__metadata__`, and starts no run for the node.
     cached: bool = False
     """Whether an earlier run wrote it, so that the node need not run in this one."""
 
@@ -438,14 +463,17 @@ class Interrupt(EventBase, frozen=True, kw_only=True):
     """The graph waits for somebody: once per pause, where it was raised."""
 
     type: ClassVar[Literal["interrupt"]] = "interrupt"
+    # Up to langgraph 1.1 all interrupts of a task have one id; from 1.2 on each has its own.
     interrupt_id: str
     """The key to answer with: ``Command(resume={interrupt_id: ...})``."""
     value: Any = None
     """The question of the graph."""
+    # Breakpoints have no `Interrupt` object: `updates` shows an empty tuple for one.
     static: bool = False
     """Whether it is a breakpoint (``interrupt_before``), which asks nothing."""
     tool_call_id: str | None = None
     """The call whose tool asked."""
+    # `Interrupt.response_schema` exists from langgraph 1.2 on.
     response_schema: Any = None
     """The shape of the answer, where the graph gave one."""
 
@@ -466,6 +494,7 @@ class MessageReplaced(EventBase, frozen=True, kw_only=True):
     """The message whose content changed."""
     message: Any
     """The whole message as the state holds it now."""
+    # Only a ToolMessage names the call: one that is removed is known from before.
     tool_call_id: str | None = None
     """The call that it answers, where the message is a tool's result."""
 
@@ -484,6 +513,8 @@ class Custom(EventBase, frozen=True, kw_only=True):
     """The application's own event."""
 
     type: ClassVar[Literal["custom"]] = "custom"
+    # LangGraph's writer sends any value, and a name only inside it, if the application puts one
+    # there.
     name: str | None = None
     """Its name from ``dispatch_custom_event``; None from ``get_stream_writer``."""
     data: Any = None

@@ -57,6 +57,7 @@ tokens: Filter = ((only(ev.TextDelta) | _refusals) & roles("assistant") & conver
 """The assistant's text as it is written (a refusal is a `Content`), without that of models which
 tools call or which upstream hides."""
 
+# A call and its run are two brackets: models write calls, LangGraph's nodes run them.
 tools: Filter = only(ev.ToolStart, ev.ToolCallDelta).named("tools")
 """The calls that models write, and the tools that run."""
 

@@ -82,6 +82,7 @@ class _Coalescer:
 
     def __call__(self, event: Event) -> Iterable[Event]:
         if not isinstance(event, (TextDelta, ReasoningDelta, ToolCallDelta)):
+            # Any other event ends what is held back, so that nothing overtakes a piece of text.
             return (*self._release([*self._blocks]), event)
         key = (event.message_id, event.block_id)
         block = self._blocks.get(key)

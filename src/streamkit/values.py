@@ -28,6 +28,7 @@ FinishReason: TypeAlias = Literal[
 class Origin(Base, msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where an event comes from: one object per upstream run, shared by all its events."""
 
+    # A uuid of version 4 or 7, by the version of langchain-core: no time can be read from it.
     run_id: str | None = None
     """The upstream run, where the API reports it (`messages` mode does not)."""
     parent_ids: tuple[str, ...] = ()
@@ -36,18 +37,23 @@ class Origin(Base, msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """The runnable's name."""
     node: str | None = None
     """The LangGraph node it runs in (upstream: ``langgraph_node``)."""
+    # LangGraph 0.3 adds the node's own task to the path of `messages`; it is taken off there.
     namespace: tuple[str, ...] = ()
     """The path of the graph it runs in, as ``"node:task_id"`` parts; the root graph is ``()``."""
     step: int | None = None
     """The superstep of that graph (upstream: ``langgraph_step``)."""
+    # Agents of `langgraph.prebuilt` and supervisors have no such metadata: the graph's name stands
+    # for it.
     agent: str | None = None
     """The agent's name (upstream: ``lc_agent_name``, set by ``create_agent(name=...)``)."""
     thread_id: str | None = None
     """The checkpointer's thread."""
     tags: tuple[str, ...] = ()
     """Tags, inherited ones included."""
+    # LangGraph makes one dict for each model run: its identity is what finds the run's message.
     metadata: dict[str, Any] = {}
     """Upstream's own metadata object, never copied and never changed."""
+    # The tag was `langsmith:nostream` in langgraph 0.3; `lc_internal_call` is langchain 1.x's.
     internal: bool = False
     """Whether this is a model call that upstream keeps from users, such as a summary's: the run or
     one around it is tagged ``nostream`` or has ``lc_internal_call`` in its metadata."""

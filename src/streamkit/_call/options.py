@@ -97,6 +97,7 @@ def require_options(runnable: Any, options: Mapping[str, Any], *, is_graph: bool
 def _names_of(graph: Any) -> frozenset[str]:
     from inspect import Parameter, signature  # noqa: PLC0415  (as above)
 
+    # `with_config`, `bind` and the like wrap a graph in `RunnableBinding` of langchain-core.
     while not hasattr(cast("Any", type(graph)), "stream_mode") and hasattr(graph, "bound"):
         graph = graph.bound  # a binding takes any keyword and passes it on
     taken = {"input", "config", "subgraphs", *_OF_MODES}

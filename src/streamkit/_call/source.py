@@ -105,5 +105,7 @@ class CallSource(Iterator[Any]):
         """Close the call."""
         close = getattr(self._items, "close", None)
         if close:
+            # langchain-core's `stream` reads the runnables inside by generators of their own:
+            # closing the outer one leaves them to the garbage collector.
             Inside(self._items).close()
             close()

@@ -121,6 +121,7 @@ def _through_one(
     for item in items:
         try:
             made: Iterable[Any] = stage(item)
+            # A stage may return any iterable; a list or a tuple, as most do, needs no look.
             if type(made) not in _LISTED:
                 made = _items_of(stage, made)
             out.extend(made)

@@ -53,6 +53,8 @@ class Filter(msgspec.Struct):
     def wants(self, event: str) -> bool:
         """Return whether frames with this ``event`` line pass: a channel, and the namespace."""
         channel, *at = event.split("|")
+        # A channel is spelled in the `event` line as the encoder writes it, where `|` begins the
+        # namespace.
         asked = {" ".join(it.replace("|", " ").split()) for it in self.channels}
         if not {channel, channel.partition(":")[0]} & asked:
             return False
@@ -71,6 +73,7 @@ class Filter(msgspec.Struct):
 
 def _number_of(frame: bytes) -> int:
     """Return the number at the end of an event; 0 where it has none."""
+    # The encoder writes the number last in each frame.
     digits = frame.rpartition(b'"event_id":"')[2].removesuffix(b'"}')
     return int(digits) if digits.isdigit() else 0
 

@@ -105,6 +105,7 @@ class Runs:
         heartbeat: float | None = HEARTBEAT_EVERY,
         **options: Any,
     ) -> None:
+        # Only server-sent events have an `id:` line, which a browser sends back as `Last-Event-ID`.
         if not headers_of(wire)["content-type"].startswith("text/event-stream"):
             raise UsageError("only server-sent events have ids to come back by; pass wire=sse")
         self._wire = wire
@@ -338,6 +339,7 @@ def _in_the_loop(start: Callable[[], Started]) -> Started:
         return id
 
     try:
+        # FastAPI and Starlette call a plain `def` endpoint in a worker thread of anyio.
         return from_thread.run(started)
     except RuntimeError as error:
         raise UsageError("runs need an event loop; start them in an endpoint") from error

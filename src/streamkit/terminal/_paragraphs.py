@@ -43,6 +43,7 @@ _QUESTION = Look("?", "?", "bold yellow", "bold yellow")
 # `description` is that of LangChain's human-in-the-loop middleware; the others are common in
 # interrupts of applications.
 _QUESTION_KEYS = ("question", "message", "prompt", "description")
+# Finish reasons after which an answer is not what the model would have said.
 _PROBLEMS = {
     "length": "cut off at the token limit",
     "content_filter": "stopped by the content filter",

@@ -57,6 +57,7 @@ def file_of(block: object) -> File | None:
     >>> file_of({"type": "image", "base64": "aGk=", "mime_type": "image/png"})
     File(url='data:image/png;base64,aGk=', media_type='image/png')
     """
+    # Anthropic has a file's fields below `source`, and OpenAI an image's below `image_url`.
     fields = _flat(block, "source", "image_url")
     kind = fields.get("type")
     if not isinstance(kind, str) or kind not in _MEDIA:
@@ -73,6 +74,8 @@ def source_of(citation: object) -> Source:
     >>> source_of({"type": "url_citation", "url_citation": {"url": "u", "title": "t"}})
     Source(url='u', title='t')
     """
+    # OpenAI's chat completions have them below `url_citation`; langchain-core 1.0 wraps other
+    # providers' in `value`.
     fields = _flat(citation, "url_citation", "value")
     return Source(_text(fields, "url"), _text(fields, "title", "document_title", "filename"))
 
@@ -86,6 +89,8 @@ def sources_in(documents: Iterable[object]) -> list[Source]:
     found: list[Source] = []
     for document in documents:
         fields = dict_or_empty(dict_or_empty(document).get("metadata"))
+        # LangChain's loaders call the place `source`, which is the path of a file as often as a
+        # URL.
         place = _text(fields, "url", "link", "source")
         url = place if place and place.startswith(("https://", "http://")) else None
         found.append(Source(url, _text(fields, "title", "source", "file_path", "filename")))
@@ -123,6 +128,7 @@ def result_of(block: object) -> tuple[str | None, Any]:
     ('s1', [])
     """
     fields = dict_or_empty(block)
+    # The words of langchain-core's `ServerToolResult`, of Anthropic, and of the Responses API.
     id = _text(fields, "tool_call_id", "tool_use_id", "id")
     return id, fields.get("output", fields.get("content", block))
 

@@ -54,6 +54,8 @@ class CallIds:
         self._written: dict[tuple[str, int], Call] = {}
         self._of_message: dict[str, list[Call]] = {}
         for id in known:
+            # A client sends back the ids that it was given: `call_0#2` is the second `call_0` of
+            # the chat.
             self._add(id.partition("#")[0], Call(id)).is_shown = True
         self._rules: dict[type, Callable[[Any], ev.Event]] = {
             ev.ToolCallStart: self._start,
@@ -130,6 +132,7 @@ class CallIds:
 
     def _message_end(self, event: ev.MessageEnd) -> ev.Event:
         calls = self._of_message.pop(event.message_id, [])
+        # A filter in front may have left out the starts of some.
         if len(calls) != len(event.tool_calls):
             return event
         pairs = zip(event.tool_calls, calls, strict=True)
@@ -145,6 +148,7 @@ class CallIds:
 
     def _call_of(self, event: ev.ToolStart | ev.ToolDelta | ev.ToolEnd | ev.ToolError) -> Call:
         """Return the call whose tool runs, which no model may have been seen to write."""
+        # A result names its call by the model's id, which may repeat: the newest call is meant.
         call = self.current(event.tool_call_id)
         return call or self.begin(event.tool_call_id, getattr(event, "name", ""))
 

@@ -106,6 +106,7 @@ class _Open:
 
 def _arguments(text: str) -> _Fields:
     try:
+        # As LangChain reads arguments: see `read_args`.
         return {"args": json.loads(text or "{}", strict=False)}
     except ValueError as error:
         return {"args": None, "error": f"arguments are not complete JSON: {error}"}

@@ -108,6 +108,7 @@ def _raise_nameless(kind: Any) -> NoReturn:
 
 def _hint(kind: Any) -> Any:
     """Return the annotation of a class's ``type``."""
+    # An annotation may be text, as in a module with `from __future__ import annotations`.
     hint = get_type_hints(kind).get("type")
     return get_args(hint)[0] if get_origin(hint) is ClassVar and get_args(hint) else hint
 

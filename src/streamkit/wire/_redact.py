@@ -118,6 +118,8 @@ class Entrance:
             self._open.begin(event)
         elif cls in _ENDS:
             self._open.end(event)
+        # Version 3 of langgraph 1.2 has no node for a tool: only its namespace shows that it is
+        # inside another.
         if cls in _TOOLS:
             origin = event.origin
             is_inner = origin.tool_call_id is not None or is_below_tools(origin, of_tool=True)
@@ -145,4 +147,5 @@ def refusal_as_text(event: ev.Content) -> Sequence[ev.Event]:
     part = {
         name: getattr(event, name) for name in ("origin", "timestamp", "message_id", "block_id")
     }
+    # Only OpenAI's clients have a field for a refusal; others would show nothing at all.
     return ev.TextStart(**part), ev.TextDelta(**part, text=text), ev.TextEnd(**part, text=text)

@@ -102,6 +102,7 @@ def read_request(
         raise BadRequest(f"there are more than {max_messages} messages", 413)
     last = given.messages[-1]
     is_assistant = last.role == "assistant"
+    # `sendMessage` of ai 5 to 7 sends the whole chat; answers are inside its last message.
     resume = given.resume or (answers_in(last) if is_assistant else {})
     if is_assistant and not (resume or has_results(last)):
         raise BadRequest("the last message is the assistant's, and nothing in it was answered")
@@ -152,6 +153,7 @@ def _new_messages(messages: Sequence[UIMessage]) -> Sequence[AnyMessage]:
     new = since_answer(messages, lambda it: it.role == "assistant")
     if new:
         return to_messages(new)
+    # A tool that the client ran puts its output into the last answer, and adds no message.
     return since_answer(to_messages(messages[-1:]), lambda it: it.type == "ai")
 
 

@@ -17,6 +17,7 @@ def _delta_of(frame: bytes) -> Delta | None:
         return None
     event, _, data = frame.partition(b"\n")
     try:
+        # `messages` data is a pair: the chunk, and its metadata.
         chunk, about = msgspec.json.decode(data[6:], type=tuple[dict[str, Any], dict[str, Any]])
         holder, name = _growing(chunk)
         text: str = holder[name]

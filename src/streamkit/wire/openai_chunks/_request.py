@@ -66,9 +66,12 @@ def read_request(
     if not given.messages:
         raise BadRequest("there are no messages")
     check_count(given.messages, max_messages)
+    # A graph has one answer; clients that ask for more would wait for the other choices.
     if given.n not in {None, 1}:
         raise BadRequest("one completion is written for a request; leave 'n' out")
     stream = bool(given.stream)
+    # OpenAI sends tokens of a stream only where asked: older clients fail on a chunk without a
+    # choice.
     asks_usage = bool((given.stream_options or {}).get("include_usage"))
     thread_id = (given.metadata or {}).get("thread_id")
     return Request(

@@ -34,6 +34,7 @@ def document(body: bytes) -> tuple[int, _Fields]:
     *_, last = payloads([*frames, *_cut_off(frames)])
     response: _Fields = last["response"]
     if response["error"]:
+        # With 500, OpenAI's clients raise; a failed response with 200 they return as a result.
         return 500, {"error": {**response["error"], "type": response["error"]["code"]}}
     return 200, response
 

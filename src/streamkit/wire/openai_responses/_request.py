@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Request", "graph_input", "read_request"]
 
+# A client names only the response it goes on from (`previous_response_id`): our ids contain the
+# thread, which no store has to keep.
 _RESPONSE_ID: Final = re.compile(r"resp_[0-9a-f]{32}_(.+)", re.ASCII)
 _THREAD_ID: Final = re.compile(r"[\w.:-]{1,200}", re.ASCII)
 
@@ -114,6 +116,7 @@ def _thread_of(given: _Body) -> str:
                 "conversation"
             )
         return found[1]
+    # OpenAI takes a conversation's id as text or as an object.
     conversation = dict_or_empty(given.conversation).get("id", given.conversation)
     named: object = conversation or (given.metadata or {}).get("thread_id")
     if named is None:
