@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import copy
 import time
+from collections.abc import Iterable
 from threading import Event as Signal
 from threading import Lock
 from typing import Any
 
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler, CallbackManager
+from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.errors import GraphRecursionError
@@ -18,10 +20,12 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Command, interrupt
 
 import streamkit
+from read_streams import adrained, drained
 from small_graphs import (
     ASK,
     LANGGRAPH,
     THREAD,
+    add,
     agent,
     answer,
     asks,
@@ -40,9 +44,16 @@ from streamkit import (
     MessageEnd,
     RunError,
     StateUpdate,
+    StepDelta,
     StepEnd,
     StepStart,
+    ToolStart,
+    astream,
+    normalize,
+    presets,
+    stream,
 )
+from streamkit.filters import only
 from streamkit.testing import check_stream
 
 BOTH = pytest.mark.parametrize("is_async", [False, True], ids=["stream", "astream"])
@@ -305,3 +316,49 @@ def test_how_many_calls_of_a_batch_run_at_once(how: str, limit: int | None, expe
         asyncio.run(runnable.abatch([0, 1, 2, 3], config))
     assert counting.most == expected
     assert len(source.runs()) == 4
+
+
+# --- what a filter at the call saves
+
+
+def everything() -> Any:
+    """A graph with a step inside a node, a pushed message, a tool, and an agent inside a node."""
+
+    def push(_: Any) -> Any:
+        if LANGGRAPH < (0, 6):
+            return {}
+        from langgraph.graph.message import push_message
+
+        push_message(AIMessage("half way", id="pushed"), state_key=None)
+        return {}
+
+    steps = RunnableLambda(lambda state: state["messages"]) | says("step by step", "and again")
+    spoken = steps | RunnableLambda(lambda message: {"messages": [message]})
+    inner = agent(calling(("call_1", "add", '{"a": 1, "b": 2}')), [add])
+    return chain(spoken, push, inner)
+
+
+FILTERS = {
+    **{it: getattr(presets, it) for it in ("tokens", "tools", "chat", "ui", "state", "final")},
+    "no steps": ~only(StepDelta),
+    "only tools": only(ToolStart),
+    "only steps": only(StepDelta),
+}
+
+
+@BOTH
+@pytest.mark.parametrize("name", FILTERS)
+def test_a_filter_at_the_call_keeps_what_it_keeps_behind_one(name: str, is_async: bool) -> None:
+    """Less is asked of LangChain and LangGraph then, and no event of these differs.
+
+    Only the order of steps inside a node may: one that is not streamed starts with its whole input.
+    """
+
+    def said(events: Iterable[Event]) -> list[Any]:
+        return [(it.type, getattr(it, "text", None), getattr(it, "name", None)) for it in events]
+
+    whole = run(everything(), ASK, is_async=is_async)
+    given = (everything(), ASK, None, FILTERS[name])
+    asked = asyncio.run(adrained(astream(*given))) if is_async else drained(stream(*given))
+    assert said(asked[0]) == said(normalize(whole, FILTERS[name]))
+    assert "step by step" in [it.text for it in of(whole, MessageEnd)]

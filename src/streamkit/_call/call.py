@@ -94,7 +94,7 @@ def astream(  # noqa: PLR0913  (as above)
 
     A chain is only invoked, at a fraction of the cost, if its own output need not be streamed, as
     with the stages ``tokens`` or ``~only(StepDelta)``. Its models' answers are streamed all the
-    same.
+    same. So it is with a chain that is a node of a graph.
 
     >>> import asyncio
     >>> from langchain_core.runnables import RunnableLambda
@@ -144,24 +144,21 @@ class _Call:
         """Return a function that starts the call."""
         require_config(config)
         require_options(self._runnable, options, is_graph=self._is_graph)
-        from .recorder import (  # noqa: PLC0415  (it imports LangChain)
-            push_handler,
-            recorder_for,
-            with_handler,
-        )
+        from .recorder import graph_handlers, recorder_for, with_handlers  # noqa: PLC0415  (it imports LangChain)
+
+        noted: Any = (self.queue.post, self._wanted, self._clock, input)
+        if not self._is_graph:
+            given = with_handlers(config, [recorder_for(*noted)])
+            return lambda: start(input, given, **options)
         from .stream_writer import NamingWriter, with_stream_writer  # noqa: PLC0415  (as above)
 
-        bound: Any = None
-        if self._is_graph:
-            options = {**options, **self._modes()}
-            bound = {} if hasattr(self._runnable, "bound") else self._runnable.config or {}
-        recorder = recorder_for(self.queue.post, self._wanted, self._clock, input)
-        given = with_handler(config, recorder, bound)
-        if self._is_graph:
-            given = with_handler(given, push_handler(recorder))
-            if self._marker and Custom in self._wanted:
-                naming = NamingWriter(recorder.run_ids, self._marker.keep_writer)
-                given = with_stream_writer(given, self._runnable, naming)
+        bound: Any = {} if hasattr(self._runnable, "bound") else self._runnable.config or {}
+        recorder, handlers = graph_handlers(*noted)
+        given = with_handlers(config, handlers, bound)
+        if self._marker and Custom in self._wanted:
+            naming = NamingWriter(recorder.run_ids, self._marker.keep_writer)
+            given = with_stream_writer(given, self._runnable, naming)
+        options = {**options, **self._modes()}
         return lambda: start(input, given, **options)
 
     def pipeline(self, stages: Iterable[AnyStage[Event, Event]], *, strict: bool) -> Pipeline:

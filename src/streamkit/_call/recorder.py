@@ -36,13 +36,20 @@ from .._core.origin import is_node
 from .._fields import dict_or_empty, shown
 from ..dialects.callbacks import Note, Piece, Yielded
 from ..errors import UsageError
-from ..events import Event, StepDelta, StepStart
+from ..events import (
+    Event,
+    MessageAdded,
+    MessageReplaced,
+    MessageStart,
+    StepDelta,
+    StepStart,
+)
 from .options import PIECES
 
 if TYPE_CHECKING:
     from langchain_core.outputs import LLMResult
 
-__all__ = ["Recorder", "StreamingRecorder", "recorder_for", "with_handler"]
+__all__ = ["Recorder", "StreamingRecorder", "graph_handlers", "recorder_for", "with_handlers"]
 
 T = TypeVar("T")
 
@@ -82,7 +89,6 @@ class Recorder(BaseCallbackHandler):
         clock: Callable[[], float],
         input: object = _NOT_OURS,
     ) -> None:
-        super().__init__()
         self._post = post
         self._clock = clock
         self._input = input
@@ -343,41 +349,65 @@ def recorder_for(post: Post, wanted: frozenset[type[Event]], *args: Any) -> Reco
     return (StreamingRecorder if streams else Recorder)(post, wanted, *args)
 
 
-def push_handler(recorder: Recorder) -> BaseCallbackHandler:
-    """Return a handler that has a recorder note what nodes push with ``push_message``.
+def graph_handlers(
+    post: Post, wanted: frozenset[type[Event]], *args: Any
+) -> tuple[Recorder, Sequence[BaseCallbackHandler]]:
+    """Return the recorder of a graph's call, and all the handlers that the call needs.
 
-    LangGraph passes such a message to each handler that is a ``StreamMessagesHandler``, and to
-    nothing else (langgraph 0.3 to 1.2). The recorder itself must not be one: for its sake alone
-    LangGraph would not stream the steps inside nodes.
+    LangGraph passes what a node pushes with ``push_message`` to each handler that is a
+    ``StreamMessagesHandler``, and to nothing else (langgraph 0.3 to 1.2). Each handler costs time
+    for every token, so the recorder is one itself where it can be: for the sake of such a handler
+    alone, LangGraph does not stream the steps inside nodes.
     """
-    handler: BaseCallbackHandler = _push_handler_class()(recorder)
-    return handler
+    if wanted.isdisjoint(_PUSHED):
+        recorder = recorder_for(post, wanted, *args)
+        return recorder, [recorder]
+    if StepDelta not in wanted:
+        recorder = _push_class(StreamingRecorder)(post, wanted, *args)
+        return recorder, [recorder]
+    recorder = StreamingRecorder(post, wanted, *args)
+    return recorder, [recorder, _push_class(_PushHandler)(recorder)]
+
+
+_PUSHED: frozenset[type[Event]] = PIECES | {MessageStart, MessageAdded, MessageReplaced}
+"""The classes of events that a pushed message may become."""
+
+
+class _PushHandler(BaseCallbackHandler):
+    """Has a recorder note what nodes push, and ignores all else."""
+
+    def __init__(self, recorder: StreamingRecorder) -> None:
+        self.note_pushed = recorder.note_pushed
+        # LangChain has only one handler tap a step: any of them, for it keeps them in a set.
+        self.tap_output_iter = recorder.tap_output_iter
+        self.tap_output_aiter = recorder.tap_output_aiter
+
+
+for _part in ("llm", "chat_model", "chain", "agent", "retriever", "custom_event", "retry"):
+    setattr(_PushHandler, f"ignore_{_part}", True)
 
 
 @cache
-def _push_handler_class() -> Any:
+def _push_class(base: type[Any]) -> Any:
+    """Return the class that LangGraph takes for a ``StreamMessagesHandler``, too."""
     try:
         module: Any = import_module("langgraph.pregel._messages")
     except ImportError:  # before langgraph 0.6
         module = import_module("langgraph.pregel.messages")
 
-    def __init__(self: Any, recorder: Recorder) -> None:  # noqa: N807
-        BaseCallbackHandler.__init__(self)
-        self.recorder = recorder
-
     def _emit(self: Any, meta: Any, message: Any, **_: Any) -> None:
-        self.recorder.note_pushed(meta[0], message, meta[1])
+        self.note_pushed(meta[0], message, meta[1])
 
-    parts = ("llm", "chat_model", "chain", "agent", "retriever", "custom_event", "retry")
-    fields: dict[str, Any] = {f"ignore_{part}": True for part in parts}
-    fields |= {"__init__": __init__, "_emit": _emit, "subgraphs": True, "parent_ns": None}
-    return type("PushHandler", (module.StreamMessagesHandler,), fields)
+    fields = {"_emit": _emit, "subgraphs": True, "parent_ns": None}
+    return type(base.__name__, (base, module.StreamMessagesHandler), fields)
 
 
-def with_handler(
-    config: RunnableConfig | None, handler: BaseCallbackHandler, bound: RunnableConfig | None = None
+def with_handlers(
+    config: RunnableConfig | None,
+    handlers: Sequence[BaseCallbackHandler],
+    bound: RunnableConfig | None = None,
 ) -> RunnableConfig:
-    """Return the config with one more handler.
+    """Return the config with more handlers.
 
     Callbacks of the config would keep those of a run around this call from being called, and those
     bound to a graph. So where the config has none of its own, they are what is added to.
@@ -388,9 +418,10 @@ def with_handler(
         callbacks = (bound or {}).get("callbacks") or ensure_config().get("callbacks")
     if isinstance(callbacks, BaseCallbackManager):
         callbacks = callbacks.copy()
-        callbacks.add_handler(handler, inherit=True)
+        for handler in handlers:
+            callbacks.add_handler(handler, inherit=True)
     elif callbacks is None or isinstance(callbacks, list):
-        callbacks = [*(callbacks or ()), handler]
+        callbacks = [*(callbacks or ()), *handlers]
     else:
         raise UsageError(
             f"callbacks must be a list or a callback manager, not {shown(callbacks, 80)}"
