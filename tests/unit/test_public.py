@@ -1,4 +1,4 @@
-"""The house itself: what the door shows, which way imports go, and what importing costs."""
+"""The package: its public names, which way imports go, and what importing costs."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ import streamkit
 from streamkit import events, values
 
 SOURCE = Path(streamkit.__file__).parent
-DOOR = ast.parse((SOURCE / "__init__.py").read_text())
+PACKAGE = ast.parse((SOURCE / "__init__.py").read_text())
 
-# From the ground up. What stands on one floor imports only from the floors below it.
-FLOORS: list[set[str]] = [
+# From the lowest up. What is in one layer imports only from the layers below it.
+LAYERS: list[set[str]] = [
     {"values", "errors", "events"},
     {"_fields", "_protocols", "_growing"},
     {"_core"},
@@ -40,7 +40,7 @@ def module_of(path: Path) -> tuple[str, ...]:
 
 
 def imports_of(path: Path) -> set[tuple[str, ...]]:
-    """The modules of ours that a file needs when it is imported itself; the door, when used."""
+    """Return our modules that a file needs when it is imported; of the package, when it is used."""
     package, found = module_of(path)[:-1], set()
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree) if path == SOURCE / "__init__.py" else tree.body:
@@ -52,9 +52,9 @@ def imports_of(path: Path) -> set[tuple[str, ...]]:
 
 
 NEEDS = {module_of(path): imports_of(path) for path in sorted(SOURCE.rglob("*.py"))}
-ROOMS: dict[str, set[str]] = {}
+PARTS: dict[str, set[str]] = {}
 for _module, _needed in NEEDS.items():
-    ROOMS.setdefault(_module[0], set()).update({it[0] for it in _needed} - {_module[0]})
+    PARTS.setdefault(_module[0], set()).update({it[0] for it in _needed} - {_module[0]})
 
 
 def everything_under(start: Any, needs: Mapping[Any, set[Any]]) -> set[Any]:
@@ -70,21 +70,21 @@ def test_no_module_needs_itself(module: tuple[str, ...]) -> None:
     assert module not in everything_under(module, NEEDS)
 
 
-@pytest.mark.parametrize("room", sorted(ROOMS))
-def test_imports_go_down(room: str) -> None:
-    """Whatever a room needs, directly or not, lies below it, and never needs it back."""
-    needed = everything_under(room, ROOMS)
-    assert room not in needed, f"{room} needs itself"
-    floors = {name: number for number, rooms in enumerate(FLOORS) for name in rooms}
-    if room in floors:
-        above = {name for name in needed if floors.get(name, -1) >= floors[room]}
-        assert not above or floors[room] <= 1, f"{room} needs {above}, which lie no lower"
+@pytest.mark.parametrize("part", sorted(PARTS))
+def test_imports_go_down(part: str) -> None:
+    """What a part needs, directly or not, lies below it, and never needs it back."""
+    needed = everything_under(part, PARTS)
+    assert part not in needed, f"{part} needs itself"
+    layers = {name: number for number, parts in enumerate(LAYERS) for name in parts}
+    if part in layers:
+        above = {name for name in needed if layers.get(name, -1) >= layers[part]}
+        assert not above or layers[part] <= 1, f"{part} needs {above}, which lie no lower"
 
 
 def test_only_the_loops_know_sources() -> None:
-    assert "_drive" not in ROOMS["dialects"]
-    assert ROOMS["_core"] <= {"_fields", "errors", "values", "events"}
-    assert not {"dialects", "_core"} & ROOMS["wire"]
+    assert "_drive" not in PARTS["dialects"]
+    assert PARTS["_core"] <= {"_fields", "errors", "values", "events"}
+    assert not {"dialects", "_core"} & PARTS["wire"]
 
 
 @pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")))
@@ -94,27 +94,29 @@ def test_no_file_is_long(path: Path) -> None:
 
 
 def shown_to_type_checkers() -> dict[str, str]:
-    """The door's names, and the rooms that type checkers find them in."""
-    imports = [node for node in ast.walk(DOOR) if isinstance(node, ast.ImportFrom) and node.level]
+    """Return the public names, and the modules that type checkers find them in."""
+    imports = [
+        node for node in ast.walk(PACKAGE) if isinstance(node, ast.ImportFrom) and node.level
+    ]
     return {alias.name: node.module or "" for node in imports for alias in node.names}
 
 
-def test_the_door_shows_type_checkers_the_same_as_everybody() -> None:
-    rooms = shown_to_type_checkers()
-    assert sorted(rooms) == streamkit.__all__
-    for name, room in rooms.items():
-        module = importlib.import_module(f"streamkit.{room}")
+def test_type_checkers_see_the_same_names() -> None:
+    modules = shown_to_type_checkers()
+    assert sorted(modules) == streamkit.__all__
+    for name, path in modules.items():
+        module = importlib.import_module(f"streamkit.{path}")
         assert getattr(streamkit, name) is getattr(module, name)
     for name in (*events.__all__, *values.__all__):
         assert name in streamkit.__all__
 
 
-def test_the_door_is_no_heap() -> None:
-    """What is no public name, and no room, is not there; nor does a room hide behind a name."""
-    rooms = {path.stem for path in SOURCE.glob("*")}
-    assert rooms.isdisjoint(streamkit.__all__)
+def test_the_package_has_its_public_names_alone() -> None:
+    """What is no public name, and no module, is not there; nor does a name hide a module."""
+    modules = {path.stem for path in SOURCE.glob("*")}
+    assert modules.isdisjoint(streamkit.__all__)
     # pytest rewrites the asserts of a distribution with a plugin, and leaves names with an @ in it.
-    assert {it for it in dir(streamkit) if it[0] not in "_@"} - rooms == {
+    assert {it for it in dir(streamkit) if it[0] not in "_@"} - modules == {
         *streamkit.__all__,
         *("TYPE_CHECKING", "Any", "annotations", "import_module"),
     }
@@ -135,8 +137,8 @@ def test_the_door_is_no_heap() -> None:
         "import inspect, streamkit; assert dict(inspect.getmembers(streamkit))['Usage']",
     ],
 )
-def test_the_door_opens(use: str) -> None:
-    """In a fresh process, where no room is open yet."""
+def test_names_are_imported_when_used(use: str) -> None:
+    """In a fresh process, where no module is imported yet."""
     subprocess.run([sys.executable, "-c", use], check=True, capture_output=True)
 
 
