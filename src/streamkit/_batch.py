@@ -99,6 +99,7 @@ class _RichBar:
     def __init__(self, total: int) -> None:
         from rich.progress import Progress  # noqa: PLC0415  (an extra)
 
+        # rich's own thread would draw in the midst of what the application prints.
         self._progress = Progress(auto_refresh=False)
         self._progress.start()
         self._task = self._progress.add_task("runs", total=total)

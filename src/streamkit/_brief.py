@@ -65,6 +65,7 @@ def _of_type(value: object, limit: int, depth: int) -> Iterator[str]:
         case list() | tuple():
             yield from _listed("[", cast("Iterable[object]", value), "]", limit, depth)
         case AbstractSet():
+            # The order of a set of texts differs in every process (PYTHONHASHSEED).
             items = sorted(cast("AbstractSet[object]", value), key=repr)
             yield from _listed("{", items, "}", limit, depth)
         case _ if isinstance(value, _SCALARS):
@@ -106,6 +107,7 @@ def _object(value: Any, limit: int, depth: int) -> Iterator[str]:
 
 def _message(message: Any, limit: int, depth: int) -> Iterator[str]:
     """Render a LangChain message as its type, its content and the tools it calls."""
+    # `AIMessageChunk` is the type of a chunk of an `ai` message.
     kind = message.type.removesuffix("MessageChunk").lower()
     yield from _listed(f"{kind}(", [message.content], "", limit, depth)
     for call in getattr(message, "tool_calls", None) or ():

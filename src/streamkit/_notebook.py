@@ -36,6 +36,7 @@ def _message_row(message: object) -> str:
     is_record = isinstance(message, Mapping)
     fields = cast("Mapping[str, Any]", message) if is_record else vars(message)
     kind = str(fields.get("type") or fields.get("role") or type(message).__name__)
+    # LangChain's `tool_calls` are dicts, in a message's object as in its stored form.
     calls = ", ".join(str(call["name"]) for call in fields.get("tool_calls") or ())
     text = f"{text_in(fields.get('content'))} {calls and f'→ {calls}'}"[:500]
     cell = escape(clean(text, lines=True))

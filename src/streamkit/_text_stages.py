@@ -281,6 +281,7 @@ def cleaner(patterns: Sequence[re.Pattern[str]], replacement: str) -> Callable[[
 
     def clean_text(text: str) -> str:
         for pattern in patterns:
+            # An empty match, as of `a*`, would put the replacement between all letters.
             text = pattern.sub(lambda it: replacement if it.group() else "", text)
         return text
 

@@ -111,6 +111,7 @@ def _assets() -> tuple[str, str, str]:
 
 def _embedded(data: object) -> str:
     """Return ``data`` as JSON that cannot end the script element it stands in."""
+    # `jsonable` makes null of NaN and infinity, which `JSON.parse` of a browser would refuse.
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     # HTML ends a script element at `</script`, also within a JSON string.
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

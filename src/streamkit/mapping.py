@@ -161,6 +161,7 @@ def _awaited(
     function: Callable[[Any], Any], spread: Callable[[Any], Sequence[Any]]
 ) -> Callable[[Any], Awaitable[Sequence[Any]]]:
     async def outcomes(item: object) -> Sequence[Any]:
+        # Whether a function is async is not certain: a partial or a wrapper may hide it.
         outcome = function(item)
         return spread(await outcome if hasattr(outcome, "__await__") else outcome)
 
@@ -174,6 +175,7 @@ def _one(outcome: object) -> Sequence[Any]:
 
 
 def _many(outcome: object) -> Sequence[Any]:
+    # Other iterables are one item: a pydantic model and a dict can be iterated, too.
     if isinstance(outcome, (list, Iterator)):
         return list(cast("Iterable[Any]", outcome))
     return _one(outcome)

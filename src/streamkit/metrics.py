@@ -225,6 +225,7 @@ class Metrics:
         if span.kind in _WORK:
             self._running -= 1
             self._idle_since = ended
+        # Graphs and inner steps only contain what is counted here.
         match span.kind:
             case "model":
                 self._end_model(span)

@@ -152,6 +152,8 @@ def _write(chunks: Iterable[bytes], path: str | None) -> None:
     if path is None:
         for chunk in chunks:
             sys.stdout.buffer.write(chunk)
+            # A pipe keeps what is written until its buffer is full: the next program would wait for
+            # a run's end.
             sys.stdout.buffer.flush()
         return
     waiting = iter(chunks)

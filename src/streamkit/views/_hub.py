@@ -127,6 +127,8 @@ class AsyncHub(Hub):
             await self._has_space.wait()
             return
         self._task = self._task or asyncio.ensure_future(self._pull_one())
+        # `wait` leaves the task running where this reader is cancelled; to await the task would
+        # cancel it.
         await asyncio.wait({self._task})
 
     async def _pull_one(self) -> None:
