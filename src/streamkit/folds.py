@@ -16,7 +16,6 @@ from ._base import Base
 from ._bracket_filter import OpenBrackets
 from ._core.kinds import fields_of, kind_of
 from ._fields import dict_or_empty
-from ._notebook import result_table
 from ._run_messages import RunMessages, words_of
 from .values import ErrorInfo, Status, ToolCall, Usage
 
@@ -125,6 +124,8 @@ class Result(Base, msgspec.Struct, kw_only=True):
 
     def _repr_html_(self) -> str:
         """Return a small, folded table: what a notebook shows."""
+        from ._notebook import result_table  # noqa: PLC0415  (importing streamkit stays light)
+
         count = len(self.messages)
         facts = [str(self.status), f"{count} message{'s' * (count != 1)}"]
         if self.usage:

@@ -16,8 +16,6 @@ from ..errors import UnknownSource, UsageError
 
 __all__ = ["REGISTERED", "Registration", "add", "name_that_detects"]
 
-_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
-
 
 class Registration(NamedTuple):
     """The arguments of one call of `register`."""
@@ -57,7 +55,7 @@ def add(name: str, registration: Registration, taken: Container[str]) -> None:
     Raises:
         UsageError: if it is no dialect, or has the name of another.
     """
-    if not _NAME.fullmatch(str(name)):
+    if not re.fullmatch(r"[a-z][a-z0-9_.-]*", str(name)):
         raise UsageError(f"{name!r} is no name for a dialect; write something like 'acme'")
     if not callable(registration.factory):
         raise UsageError(
