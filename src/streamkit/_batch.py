@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 from ._call import astream
 from ._drive import AsyncEventStream, AsyncRelay
 from ._extras import MissingExtra
+from ._fields import shown
 from ._protocols import AnyStage
 from .errors import UsageError
 from .events import Event, RunEnd, RunError
@@ -44,8 +45,8 @@ def astream_batch(
         options: those of `astream`.
 
     Raises:
-        UsageError: as `astream` does; ``max_concurrency`` is less than 1; or ``progress`` is asked
-            for and neither package is installed.
+        UsageError: as `astream` does; ``inputs`` is one input; ``max_concurrency`` is less than 1;
+            or ``progress`` is asked for and neither package is installed.
 
     >>> import asyncio
     >>> from langchain_core.runnables import RunnableLambda
@@ -57,6 +58,9 @@ def astream_batch(
     """
     if max_concurrency is not None and max_concurrency < 1:
         raise UsageError(f"max_concurrency must be at least 1, not {max_concurrency!r}")
+    if isinstance(inputs, (str, bytes, Mapping)):
+        one = shown(cast("object", inputs), 60)
+        raise UsageError(f"{one} is one input, not many; write [{one}]")
     runs = [astream(runnable, it, config, *stages, **options) for it in inputs]
     bar = _bar(len(runs)) if progress else None
     return AsyncRelay(_Batch(enumerate(runs), max_concurrency or len(runs), bar))

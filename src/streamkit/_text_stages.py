@@ -18,6 +18,8 @@ from typing import Any, Protocol, cast
 from msgspec.structs import replace
 
 from . import events as ev
+from ._protocols import leave_unawaited
+from .errors import UsageError
 from .values import ErrorInfo, ToolCall
 
 __all__ = ["Guarded", "HeldText", "Redacted", "ThinkTags", "cleaner"]
@@ -117,7 +119,11 @@ class Guarded:
 
     def _release(self, count: int) -> str:
         passed, self.withheld = False, True  # also where the check raises
-        passed = bool(self._check(self._context + self._pending))
+        answer: object = self._check(self._context + self._pending)
+        if hasattr(answer, "__await__"):  # it is true, and would accept everything
+            leave_unawaited(answer)
+            raise UsageError("guard() takes a plain function, and this one returned an awaitable")
+        passed = bool(answer)
         self.withheld = not passed
         if self.withheld:
             self._context = self._pending = ""

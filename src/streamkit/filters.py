@@ -18,7 +18,7 @@ from typing import Any, cast
 from . import events as ev
 from ._bracket_filter import DECIDED_BY, Filter, OpenBrackets, listed, of_classes
 from ._fields import dict_or_empty, shown
-from ._protocols import EVENT_CLASSES
+from ._protocols import EVENT_CLASSES, leave_unawaited
 from .errors import UsageError
 from .values import ErrorInfo, Origin
 
@@ -73,7 +73,7 @@ def where(predicate: Callable[[ev.Event], bool]) -> Filter:
     would never be called for the delta.
 
     Raises:
-        UsageError: it is no function, or accepts deltas or ends whose start it refuses.
+        UsageError: it is no function, awaits, or accepts deltas or ends whose start it refuses.
 
     >>> from streamkit import normalize
     >>> mine = where(lambda event: "mine" in event.origin.tags)
@@ -101,9 +101,13 @@ def where(predicate: Callable[[ev.Event], bool]) -> Filter:
 
 def _accepts(predicate: Callable[[ev.Event], bool], cls: type[ev.Event]) -> bool:
     try:
-        return bool(predicate(_sample(cls)))
+        answer: object = predicate(_sample(cls))
     except Exception:  # noqa: BLE001  (it may need what a sample lacks)
         return False
+    if hasattr(answer, "__await__"):  # it is true, and would keep everything
+        leave_unawaited(answer)
+        raise UsageError("where() takes a plain function, and this one returned an awaitable")
+    return bool(answer)
 
 
 @lru_cache

@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator
 from functools import cache
 from html import escape
@@ -23,6 +24,7 @@ import msgspec
 from ._notebook import MAX_ROWS, folded, name_cell, short_name
 from ._printable import clean
 from ._spans import Span, SpanFold
+from .errors import UsageError
 from .events import Event, Interrupt, MessageReplaced, ReasoningEnd
 from .metrics import Metrics, Prices, cost_of
 from .values import ToolCall
@@ -75,11 +77,18 @@ def to_html(
         private: whether to show prompts, inputs of steps, exception texts and the text of internal
             models.
 
+    Raises:
+        UsageError: ``events`` is the name of a file.
+
     >>> from streamkit import normalize
     >>> page = to_html(normalize(["Hel", "lo"]))
     >>> page[:15], "http" in page.replace("http-equiv", "")
     ('<!doctype html>', False)
     """
+    if isinstance(events, (str, os.PathLike)):
+        raise UsageError(
+            f"got the name of a file, {events!r}; write to_html(replay({str(events)!r}))"
+        )
     picture = _Picture(prices, private=private)
     for event in events:
         picture.feed(event)

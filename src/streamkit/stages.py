@@ -53,12 +53,18 @@ def coalesce(
     Any event that is no delta emits what is held first. With neither argument every block comes
     as one delta. A stream that stalls in the middle of a text keeps what is held until it goes on.
 
+    Raises:
+        UsageError: a limit is no number, or below 0.
+
     >>> from streamkit import normalize
     >>> list(normalize(["H", "e", "l", "l", "o"], coalesce(characters=2)).text())
     ['He', 'll', 'o']
     """
+    given: dict[str, Any] = {"seconds": seconds, "characters": characters}
+    for name, limit in given.items():
+        if limit is not None and not (isinstance(limit, (int, float)) and limit >= 0):
+            raise UsageError(f"{name}= is a number from 0 on, not {shown(limit, 60)}")
     limits = (inf if seconds is None else seconds, inf if characters is None else characters)
-    given = {"seconds": seconds, "characters": characters}
     options = ", ".join(f"{name}={it}" for name, it in given.items() if it is not None)
     return PerRun(lambda: _Coalescer(*limits), f"coalesce({options})")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from streamkit import (
     ToolEnd,
     UsageError,
     astream,
+    astream_batch,
     normalize,
     stream,
 )
@@ -32,9 +34,10 @@ from streamkit.filters import (
     where,
     within,
 )
+from streamkit.html import to_html
 from streamkit.metrics import Metrics, totals
 from streamkit.presets import chat, tokens, tools, ui
-from streamkit.stages import coalesce, sequential, think_tags
+from streamkit.stages import coalesce, guard, sequential, think_tags
 from streamkit.testing import check_stream
 from streamkit.wire import ai_sdk, chat_lines, ndjson, sse
 from streamkit.wire import chat as chat_wire
@@ -404,3 +407,48 @@ def test_prices_that_are_none(prices: Any) -> None:
     for use in (Metrics, lambda it: list(normalize(["Hi"]).pipe(totals(it)))):
         with refused(r"is no price; write .*\{\"gpt-5-mini\": \(0\.25, 2\.00\)\}"):
             use(prices)
+
+
+async def accepts_later(_: object) -> bool:
+    return False
+
+
+def asks_another(text: object) -> Any:
+    return accepts_later(text)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda: guard(accepts_later),  # type: ignore[arg-type]
+        lambda: list(normalize(["Hi"], guard(asks_another))),  # type: ignore[arg-type, return-value]
+        lambda: where(accepts_later),  # type: ignore[arg-type]
+        lambda: where(asks_another),  # type: ignore[arg-type, return-value]
+    ],
+)
+def test_an_awaitable_accepts_nothing(use: Any) -> None:
+    """It would be true, whatever it is going to say."""
+    with refused("takes a plain function"):
+        use()
+
+
+@pytest.mark.parametrize("limit", ["1", -1, float("nan"), None])
+@pytest.mark.parametrize("name", ["seconds", "characters"])
+def test_a_limit_of_coalesce_is_a_number(name: str, limit: Any) -> None:
+    if limit is None:
+        assert coalesce(**{name: limit})
+        return
+    with refused(f"{name}= is a number from 0 on, not {limit!r}"):
+        coalesce(**{name: limit})
+
+
+@pytest.mark.parametrize("path", ["run.jsonl", Path("run.jsonl")])
+def test_the_name_of_a_file_is_no_run(path: Any) -> None:
+    with refused(r"write to_html\(replay\('run\.jsonl'\)\)"):
+        to_html(path)
+
+
+@pytest.mark.parametrize("inputs", ["hello", {"messages": []}])
+def test_one_input_is_no_batch(inputs: Any) -> None:
+    with refused(r"is one input, not many; write \["):
+        astream_batch(model(), inputs)
