@@ -192,9 +192,13 @@ class BracketFilter:
         message.blocks.add(event.block_id)
         return (*_shown(message), event)
 
-    def in_block(self, event: Any) -> Iterable[ev.Event]:
+    def passes(self, event: Any) -> bool:
+        """Return whether what is in a block passes, such as its deltas: as the block does."""
         message = self._messages.get(event.message_id)
-        return (event,) if message and event.block_id in message.blocks else ()
+        return message is not None and event.block_id in message.blocks
+
+    def in_block(self, event: Any) -> Iterable[ev.Event]:
+        return (event,) if self.passes(event) else ()
 
     def citation(self, event: ev.Citation) -> Iterable[ev.Event]:
         return self.in_block(event) if self._keeps(event, self._open) else ()

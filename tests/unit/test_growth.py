@@ -21,6 +21,7 @@ from streamkit import RunFold, normalize
 from streamkit.dialects import reader_for
 from streamkit.merge import merge_chunks
 from streamkit.partial_json import PartialJSON
+from streamkit.presets import tokens, tools
 from streamkit.wire import ag_ui, ai_sdk, ndjson, openai_chunks, openai_responses, sse
 
 pytestmark = pytest.mark.long
@@ -131,6 +132,8 @@ WORK: dict[str, tuple[Make, Callable[[Any], object]]] = {
     "labelled, text": (labelled(text), read),
     "chunks, text": (text, read),
     "v3, text": (protocol, read),
+    "messages, text, filtered": (pairs(text), lambda items: read(items, lambda: tokens)),
+    "messages, text, dropped": (pairs(text), lambda items: read(items, lambda: tools)),
     "sse": (pairs(text), written_by(sse.encoder)),
     "ndjson": (pairs(text), written_by(ndjson.encoder)),
     "ag_ui": (pairs(text), written_by(ag_ui.encoder)),
@@ -200,6 +203,8 @@ CALLS = {
     "messages, text": 3,
     "labelled, text": 3,
     "chunks, text": 3,
+    "messages, text, filtered": 5,
+    "messages, text, dropped": 7,
     "v3, text": 6,
     "events, arguments": 4,
     "events, blocks": 5,

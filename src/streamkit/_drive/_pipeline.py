@@ -46,6 +46,7 @@ class Stages:
         """Returns the one delta that a raw item is, or None where `feed` must read it."""
         self._stages: list[Stage[Any, Any]] = []
         self._only: Stage[Any, Any] | None = None
+        self._passes: Callable[[Any], bool] = _all_pass  # of the only stage, if it is a filter
         self._events_end: int | None = None  # the number of stages that pass events on
 
     def add_stage(self, stage: AnyStage[Any, Any]) -> None:
@@ -62,6 +63,7 @@ class Stages:
             )
         self._stages.append(added)
         self._only = self._stages[0] if len(self._stages) == 1 else None
+        self._passes = getattr(self._only, "passes", _all_pass)
         self._set_recorded()
 
     def begin(self) -> None:
@@ -138,6 +140,11 @@ def _items_of(stage: object, made: Any) -> Iterable[Any]:
     return items
 
 
+def _all_pass(_delta: object) -> bool:
+    """Return True: what is no filter has no short way."""
+    return True
+
+
 def _no_delta(_raw: object) -> None:
     """Return None: an adapter that is no `Reader` has no short way."""
 
@@ -167,6 +174,7 @@ class Pipeline(Stages):
         self._reader: Adapter | None = None
         self._read: Feed = self._read_first
         self._delta_of: DeltaOf = _no_delta
+        self._has_dropped = False  # the delta that `feed` gets next
         self.feed = self._read
         if dialect:
             reader_for(dialect, **self._options)  # or it is refused only when the first item comes
@@ -186,7 +194,16 @@ class Pipeline(Stages):
         reader = self._any_reader()
         return self.through(self._stamped(reader.close() if error is None else reader.fail(error)))
 
+    def _delta_through(self, raw: object) -> Any:
+        """Return the delta that a raw item is, if the filter lets it pass; else `feed` drops it."""
+        event = self._delta_of(raw)
+        self._has_dropped = not (event is None or self._passes(event))
+        return None if self._has_dropped else event
+
     def _read_through(self, raw: object) -> Iterable[Any]:
+        if self._has_dropped:
+            self._has_dropped = False
+            return ()
         event = self._delta_of(raw)
         if event is None:
             events: Any = self._read(raw)
@@ -210,6 +227,8 @@ class Pipeline(Stages):
             if not self._stages:
                 self.feed = self._read
                 self.delta_of = self._delta_of
+            elif self._passes is not _all_pass:
+                self.delta_of = self._delta_through
         return self._stamped(events)
 
     def _reader_of(self, raw: object) -> Adapter:
