@@ -6,9 +6,21 @@ import json
 from collections.abc import Mapping
 from typing import Any, TypeAlias, cast
 
-__all__ = ["Fields", "dict_or_empty", "json_text", "required_text", "shown", "text_of"]
+__all__ = [
+    "Fields",
+    "JsonObject",
+    "dict_or_empty",
+    "json_text",
+    "required_text",
+    "shown",
+    "text_of",
+]
 
 Fields: TypeAlias = Mapping[str, Any]
+"""The fields of a chunk or a message, which are only read."""
+
+JsonObject: TypeAlias = dict[str, Any]
+"""A JSON object, or some of its fields."""
 
 
 def dict_or_empty(value: object) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
-from .._fields import dict_or_empty
+from .._fields import JsonObject, dict_or_empty
 from ..errors import BadRequest
 from ._blocks import as_list
 from ._request_body import call_lists, content_of_blocks, file_block
@@ -26,13 +26,11 @@ __all__ = ["MAX_MESSAGES", "check_count", "settings_in", "to_messages"]
 MAX_MESSAGES: Final = 1000
 """The most messages or items in a body, by default: each becomes an object of LangChain's."""
 
-_Fields = dict[str, Any]
-
 _OF_THE_SERVER = frozenset({"reasoning", "mcp_call", "mcp_approval_request", "mcp_list_tools"})
 """Items that a client sends back although the server made them: the model does not need them."""
 
 
-def to_messages(items: Iterable[_Fields]) -> list[AnyMessage]:
+def to_messages(items: Iterable[JsonObject]) -> list[AnyMessage]:
     """Return a conversation as LangChain's messages.
 
     A call goes into the answer before it, as a model that writes text and calls has written one
@@ -69,12 +67,12 @@ def to_messages(items: Iterable[_Fields]) -> list[AnyMessage]:
     return made
 
 
-def _with_call(message: AIMessage, lists: _Fields) -> AIMessage:
+def _with_call(message: AIMessage, lists: JsonObject) -> AIMessage:
     sums = {name: [*getattr(message, name), *new] for name, new in lists.items()}
     return message.__class__(message.content, **sums)
 
 
-def _of_role(item: _Fields) -> AnyMessage:
+def _of_role(item: JsonObject) -> AnyMessage:
     from langchain_core import messages as lc  # noqa: PLC0415  (as above)
 
     content = _content(item.get("content"))
@@ -104,7 +102,7 @@ def _content(content: object) -> Any:
     return content_of_blocks([_block(it) for it in as_list(cast("object", content))])
 
 
-def _block(part: object) -> _Fields:
+def _block(part: object) -> JsonObject:
     match part:
         case {"type": "text" | "input_text" | "output_text", "text": str(text)} | {
             "type": "refusal",
@@ -129,7 +127,7 @@ def _block(part: object) -> _Fields:
             )
 
 
-def _file(file: _Fields) -> _Fields:
+def _file(file: JsonObject) -> JsonObject:
     match file:
         case {"file_data": str(data)} | {"file_url": str(data)}:
             name: object = file.get("filename")
@@ -155,6 +153,6 @@ def check_count(items: Sized, limit: int) -> None:
         raise BadRequest(f"there are more than {limit} messages", 413)
 
 
-def settings_in(fields: Mapping[str, Any], body: type[msgspec.Struct]) -> _Fields:
+def settings_in(fields: Mapping[str, Any], body: type[msgspec.Struct]) -> JsonObject:
     """Return the fields of a request that its reader does not read itself."""
     return {name: it for name, it in fields.items() if name not in body.__struct_fields__}

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from time import time
-from typing import Any
 
+from .._fields import JsonObject
 from .resume import Resume, json_frame, payloads, typed_deltas
 
 __all__ = ["RESUME"]
-
-_Fields = dict[str, Any]
 
 _IDS = {
     "step": ("step_id",),
@@ -39,14 +37,14 @@ class _Open:
     """The brackets that are open, and what their ends repeat."""
 
     def __init__(self) -> None:
-        self._open: dict[tuple[object, ...], _Fields] = {}
+        self._open: dict[tuple[object, ...], JsonObject] = {}
         self._texts: dict[tuple[object, ...], list[str]] = {}
         self._said: dict[object, list[str]] = {}
-        self._calls: dict[object, list[_Fields]] = {}
-        self._origin: _Fields = {}
+        self._calls: dict[object, list[JsonObject]] = {}
+        self._origin: JsonObject = {}
         self._has_begun = self._is_over = False
 
-    def feed(self, event: _Fields) -> None:
+    def feed(self, event: JsonObject) -> None:
         kind, _, edge = str(event.get("type")).partition(".")
         if kind == "run":
             self._origin = event.get("origin", {})
@@ -64,17 +62,17 @@ class _Open:
             self._texts.pop(key, None)
             self._note_end(kind, event)
 
-    def _note_end(self, kind: str, event: _Fields) -> None:
+    def _note_end(self, kind: str, event: JsonObject) -> None:
         message = event.get("message_id")
         if kind == "text":
             self._said.setdefault(message, []).append(event.get("text", ""))
         elif kind == "tool_call":
-            whole: _Fields = {
+            whole: JsonObject = {
                 name: event[name] for name in ("name", "args", "text", "error") if name in event
             }
             self._calls.setdefault(message, []).append({"id": event.get("tool_call_id"), **whole})
 
-    def ends(self) -> Iterator[_Fields]:
+    def ends(self) -> Iterator[JsonObject]:
         if self._is_over:
             return
         if not self._has_begun:  # its owner died before anything was stored
@@ -86,10 +84,10 @@ class _Open:
         origin = {"origin": self._origin} if self._origin else {}
         yield {"type": "run.end", **origin, "timestamp": time(), "status": "incomplete"}
 
-    def _end(self, key: tuple[object, ...], start: _Fields) -> _Fields:
+    def _end(self, key: tuple[object, ...], start: JsonObject) -> JsonObject:
         kind = key[0]
         about = {name: start[name] for name in ("origin", *_COPIED) if name in start}
-        end: _Fields = {"type": f"{kind}.end", **about, "timestamp": time()}
+        end: JsonObject = {"type": f"{kind}.end", **about, "timestamp": time()}
         text = "".join(self._texts.get(key, ()))
         match kind:
             case "text" | "reasoning":
@@ -104,7 +102,7 @@ class _Open:
                 return {**end, "status": "incomplete"}
 
 
-def _arguments(text: str) -> _Fields:
+def _arguments(text: str) -> JsonObject:
     try:
         # As LangChain reads arguments: see `read_args`.
         return {"args": json.loads(text or "{}", strict=False)}

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from ..._fields import JsonObject
 from ...events import MessageReplaced, ReasoningEnd, TextEnd
 from .._blocks import fields_of_message
-from ._values import Fields, result_content
+from ._values import result_content
 
 __all__ = ["Conversation"]
 
@@ -30,15 +31,15 @@ class Conversation:
     []
     """
 
-    def __init__(self, messages: Iterable[Fields] = ()) -> None:
-        self._by_id: dict[str, Fields] = {str(it.get("id")): {**it} for it in messages}
+    def __init__(self, messages: Iterable[JsonObject] = ()) -> None:
+        self._by_id: dict[str, JsonObject] = {str(it.get("id")): {**it} for it in messages}
 
     @property
-    def messages(self) -> list[Fields]:
+    def messages(self) -> list[JsonObject]:
         """All messages, as the client has them."""
         return list(self._by_id.values())
 
-    def begin(self, id: str, role: str, about: Mapping[str, Any] = NO_FIELDS) -> Fields:
+    def begin(self, id: str, role: str, about: Mapping[str, Any] = NO_FIELDS) -> JsonObject:
         """Return the message of an id, a new one with more fields where there is none."""
         return self._by_id.setdefault(id, {"id": id, "role": role, **about})
 

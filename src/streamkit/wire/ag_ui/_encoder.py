@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
 from uuid import uuid4
 
 from ... import events as ev
+from ..._fields import JsonObject
 from ...values import Status
 from .._blocks import fields_of_message, text_of
 from .._forms import FAILED
@@ -19,7 +20,6 @@ from ._request import Request
 from ._steps import Steps
 from ._subagents import Subagents, tag_of
 from ._values import (
-    Fields,
     answered_call,
     custom_name,
     interrupt_form,
@@ -44,7 +44,7 @@ class _Part(NamedTuple):
     """An open part: how its deltas begin, and the events that end it."""
 
     head: bytes
-    fields: Fields
+    fields: JsonObject
     ends: tuple[str, ...]
 
     def end(self, **more: Any) -> Frames:
@@ -87,11 +87,11 @@ class Encoder(BaseEncoder):
         """The messages that the client has."""
         self._needs_snapshot = False
         self._subagents = Subagents() if subagents else None
-        self._run: Fields = {"threadId": "", "runId": ""}
+        self._run: JsonObject = {"threadId": "", "runId": ""}
         self._roles: dict[str, str] = {}
         self._open: dict[tuple[str, int | None], _Part] = {}
         self._steps = Steps()
-        self._interrupts: list[Fields] = []
+        self._interrupts: list[JsonObject] = []
         self._state: tuple[Any] | None = None
 
     def framed(self, item: Any, frames: tuple[bytes, ...]) -> tuple[bytes, ...]:
@@ -127,7 +127,7 @@ class Encoder(BaseEncoder):
         # outcome for a run that was cut off: it is an error.
         if event.status == "incomplete":
             return self._finish({**_CUT_OFF, **usage(event)}, event.status)
-        end: Fields = {"type": "RUN_FINISHED", **self._run}
+        end: JsonObject = {"type": "RUN_FINISHED", **self._run}
         # An optional field is left out, never null: the client's schema refuses a null.
         if event.output is not None:
             end["result"] = event.output
@@ -139,7 +139,7 @@ class Encoder(BaseEncoder):
         end = run_error_form(event.error)
         return self._finish({**end, **usage(event)}, "failed")
 
-    def _finish(self, end: Fields, status: Status) -> Frames:
+    def _finish(self, end: JsonObject, status: Status) -> Frames:
         """End all open parts, innermost first, and then the run.
 
         ``@ag-ui/client`` 1.0.0 fails on a ``RUN_FINISHED`` while anything is open.
@@ -377,10 +377,10 @@ class Encoder(BaseEncoder):
         part = self._open.pop((id, block_id), None)
         return part.end(**more) if part else ()
 
-    def _tag(self, event: ev.Event) -> Fields:
+    def _tag(self, event: ev.Event) -> JsonObject:
         return tag_of(event.origin) if self._subagents else {}
 
-    def _whence(self, event: ev.Event) -> Fields:
+    def _whence(self, event: ev.Event) -> JsonObject:
         node = event.origin.node
         return {**self._tag(event), **({"metadata": {"node": node}} if node else {})}
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator
 from typing import TypeAlias
 
+from ..._fields import JsonObject
 from ...events import Interrupt, StepEnd, StepStart
 from ...values import Origin, Status
-from ._values import Fields
 
 __all__ = ["Subagents", "tag_of"]
 
 Namespace: TypeAlias = tuple[str, ...]
 
 
-def tag_of(origin: Origin) -> Fields:
+def tag_of(origin: Origin) -> JsonObject:
     """Return the field of an AG-UI event that names its subgraph.
 
     >>> tag_of(Origin(namespace=("hotel:1", "book:2")))
@@ -51,11 +51,11 @@ class Subagents:
         for namespace in _around(event.origin):
             self._pauses.setdefault(namespace, []).append(event.interrupt_id)
 
-    def enter(self, origin: Origin) -> Iterable[Fields]:
+    def enter(self, origin: Origin) -> Iterable[JsonObject]:
         """Return the starts of the subgraphs around an event, of those that are new."""
         return () if origin.namespace in self._seen else self._starts(origin)
 
-    def _starts(self, origin: Origin) -> Iterator[Fields]:
+    def _starts(self, origin: Origin) -> Iterator[JsonObject]:
         for namespace in _around(origin):
             # An id may start once in a run, also after it has finished (`verifyEvents` of
             # @ag-ui/client 1.0.0).
@@ -64,7 +64,7 @@ class Subagents:
                 self._open[namespace] = _innermost(origin, self._graphs)
                 yield self._start(namespace, origin)
 
-    def leave(self, event: StepEnd) -> Iterator[Fields]:
+    def leave(self, event: StepEnd) -> Iterator[JsonObject]:
         """Return the ends of the subgraphs that were inside a graph's step, innermost first."""
         self._graphs.discard(event.step_id)
         inside = [it for it, graph in self._open.items() if graph == event.step_id]
@@ -72,14 +72,14 @@ class Subagents:
             del self._open[namespace]
             yield self._end(namespace, event.status)
 
-    def leave_all(self, status: Status) -> Iterator[Fields]:
+    def leave_all(self, status: Status) -> Iterator[JsonObject]:
         """Return the ends of all that are open, innermost first."""
         while self._open:
             yield self._end(self._open.popitem()[0], status)
 
-    def _start(self, namespace: Namespace, origin: Origin) -> Fields:
+    def _start(self, namespace: Namespace, origin: Origin) -> JsonObject:
         agent = origin.agent if namespace == origin.namespace else None
-        start: Fields = {
+        start: JsonObject = {
             "type": "SUBAGENT_STARTED",
             "subagentRunId": "|".join(namespace),
             "name": agent or namespace[-1].partition(":")[0],
@@ -90,12 +90,12 @@ class Subagents:
         run = _innermost(origin, self._tools)
         return start | ({"parentToolCallId": self._tools[run]} if run else {})
 
-    def _end(self, namespace: Namespace, status: Status) -> Fields:
+    def _end(self, namespace: Namespace, status: Status) -> JsonObject:
         tag = {"subagentRunId": "|".join(namespace)}
         if status == "failed":
             # A message is required; the exception's own text stays in the process.
             return {"type": "SUBAGENT_ERROR", **tag, "message": "failed"}
-        end: Fields = {"type": "SUBAGENT_FINISHED", **tag}
+        end: JsonObject = {"type": "SUBAGENT_FINISHED", **tag}
         ids = self._pauses.get(namespace)
         return end | ({"outcome": {"type": "suspended", "interruptIds": ids}} if ids else {})
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
-from ..._fields import dict_or_empty
+from ..._fields import JsonObject, dict_or_empty
 from ...events import Custom, Interrupt, RunEnd, RunError
 from ...values import ErrorInfo, Status, Usage
 from .._blocks import as_list
@@ -13,7 +13,6 @@ from .._plain_json import dump_plain
 from ..protocol import error_text
 
 __all__ = [
-    "Fields",
     "answered_call",
     "custom_name",
     "interrupt_form",
@@ -22,9 +21,6 @@ __all__ = [
     "run_error_form",
     "usage",
 ]
-
-Fields: TypeAlias = dict[str, Any]
-"""An AG-UI event, or some of its fields."""
 
 _COUNTS = {"reasoning": "reasoningTokens"}
 _INPUT_COUNTS = {"cache_read": "cachedInputTokens", "cache_creation": "cacheWriteInputTokens"}
@@ -43,13 +39,13 @@ def custom_name(event: Custom) -> str:
     return event.name or (kind if isinstance(kind, str) else "custom")
 
 
-def run_error_form(error: ErrorInfo) -> Fields:
+def run_error_form(error: ErrorInfo) -> JsonObject:
     """Return the event that ends a run that failed."""
-    end: Fields = {"type": "RUN_ERROR", "message": error_text(error)}
+    end: JsonObject = {"type": "RUN_ERROR", "message": error_text(error)}
     return end if error.code is None else end | {"code": str(error.code)}
 
 
-def outcome(status: Status, interrupts: list[Fields]) -> Fields:
+def outcome(status: Status, interrupts: list[JsonObject]) -> JsonObject:
     """Return how a run ended that did not fail."""
     if status == "cancelled":
         return {"type": "cancelled"}
@@ -60,11 +56,11 @@ def outcome(status: Status, interrupts: list[Fields]) -> Fields:
     return {"type": "success"}
 
 
-def interrupt_form(event: Interrupt, call: str | None, message: str | None) -> Fields:
+def interrupt_form(event: Interrupt, call: str | None, message: str | None) -> JsonObject:
     """Return an interrupt. AG-UI has a text for people, and no place for any other value."""
     asked = event.value
     reason = "breakpoint" if event.static else "input_required"
-    form: Fields = {"id": event.interrupt_id, "reason": reason, "metadata": {"value": asked}}
+    form: JsonObject = {"id": event.interrupt_id, "reason": reason, "metadata": {"value": asked}}
     message = asked if isinstance(asked, str) else message
     if message is not None:
         form["message"] = message
@@ -76,7 +72,7 @@ def interrupt_form(event: Interrupt, call: str | None, message: str | None) -> F
     return form
 
 
-def usage(event: RunEnd | RunError) -> Fields:
+def usage(event: RunEnd | RunError) -> JsonObject:
     """Return the tokens of a run, model by model where they are known so."""
     if event.usage is None:
         return {}
@@ -88,7 +84,7 @@ def usage(event: RunEnd | RunError) -> Fields:
     }
 
 
-def _tokens(usage: Usage) -> Fields:
+def _tokens(usage: Usage) -> JsonObject:
     return {
         "inputTokens": usage.input_tokens,
         "outputTokens": usage.output_tokens,
@@ -98,7 +94,7 @@ def _tokens(usage: Usage) -> Fields:
     }
 
 
-def _renamed(counts: Mapping[str, int], names: Mapping[str, str]) -> Fields:
+def _renamed(counts: Mapping[str, int], names: Mapping[str, str]) -> JsonObject:
     return {name: counts[key] for key, name in names.items() if key in counts}
 
 
@@ -109,7 +105,7 @@ def answered_call(block: object) -> str:
     return str(fields.get("tool_use_id") or fields.get("tool_call_id") or "") if is_result else ""
 
 
-def result_content(value: Any) -> str | list[Fields]:
+def result_content(value: Any) -> str | list[JsonObject]:
     """Return a tool's output as text; with parts where it holds pictures, sound or files.
 
     >>> result_content([{"type": "text", "text": "Look: "}, "here"])
@@ -127,7 +123,7 @@ def result_content(value: Any) -> str | list[Fields]:
     return "".join(part["text"] for part in parts)
 
 
-def _part(block: Any) -> Fields:
+def _part(block: Any) -> JsonObject:
     """Return a content block as a part; an empty one where there is no part for it."""
     if isinstance(block, str):
         return {"type": "text", "text": block}
@@ -139,7 +135,7 @@ def _part(block: Any) -> Fields:
     return {"type": _MEDIA[kind], "source": source} if kind in _MEDIA and source else {}
 
 
-def _source(block: Mapping[str, Any]) -> Fields:
+def _source(block: Mapping[str, Any]) -> JsonObject:
     """Return where the bytes of a block are: in LangChain's own form, old or new."""
     # Core 1.0 says `base64`, core 0.3 `data` with a `source_type`; AG-UI demands a `mimeType` for
     # data.

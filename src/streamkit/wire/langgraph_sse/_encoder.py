@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeAlias
 from uuid import uuid4
 
 from ... import events as ev
-from ..._fields import dict_or_empty
+from ..._fields import JsonObject, dict_or_empty
 from ...mapping import ToolEvent
 from ...values import Origin
 from .._blocks import as_list
@@ -16,7 +16,7 @@ from .._forms import FAILED
 from .._plain_json import dump_plain
 from .._redact import InnerText
 from ..protocol import BaseEncoder, Frames, error_text
-from ._messages import Chunks, Fields, metadata
+from ._messages import Chunks, metadata
 from ._request import Request, thread_named_by
 
 __all__ = ["Encoder"]
@@ -66,8 +66,8 @@ class Encoder(BaseEncoder):
         """Failed tools whose message is not yet in the state, by call."""
         self._failures: dict[str, bytes] = {}
         """Messages of failed tools whose `tool.error` has not come yet."""
-        self._state: Fields = {}
-        self._interrupts: list[Fields] = []
+        self._state: JsonObject = {}
+        self._interrupts: list[JsonObject] = []
 
     # --- the run
 
@@ -102,7 +102,7 @@ class Encoder(BaseEncoder):
         error = {"error": event.error.name, "message": error_text(event.error)}
         return self._end("error", error)
 
-    def _end(self, name: str, data: Fields) -> Frames:
+    def _end(self, name: str, data: JsonObject) -> Frames:
         yield self._frame(name, _ROOT, dump_plain(data))
 
     # --- messages
@@ -142,7 +142,7 @@ class Encoder(BaseEncoder):
     def message_added(self, event: ev.MessageAdded) -> Frames:
         return self._message(event, event.message)
 
-    def _message(self, event: ev.Event, message: Fields) -> Frames:
+    def _message(self, event: ev.Event, message: JsonObject) -> Frames:
         data = [message, metadata(event.origin, private=self._private)]
         return self._write_mode("messages", event.origin, dump_plain(data))
 
@@ -226,7 +226,7 @@ class Encoder(BaseEncoder):
         self._interrupts.extend(waits)
         return self._write_mode("updates", _ROOT, dump_plain({"__interrupt__": waits}))
 
-    def _values(self, state: Fields) -> Frames:
+    def _values(self, state: JsonObject) -> Frames:
         self._state = state
         return self._write_mode("values", _ROOT, dump_plain(state))
 
@@ -261,7 +261,7 @@ class Encoder(BaseEncoder):
     def _task(self, event: ev.StepStart | ev.StepEnd, **fields: Any) -> Frames:
         if event.kind != "node":
             return ()
-        about: Fields = {"id": event.step_id, "name": event.origin.node, "interrupts": []}
+        about: JsonObject = {"id": event.step_id, "name": event.origin.node, "interrupts": []}
         return self._write_json("tasks", event, {**about, **fields})
 
     def step_delta(self, event: ev.StepDelta) -> Frames:

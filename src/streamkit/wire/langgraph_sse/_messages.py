@@ -7,25 +7,22 @@ A message's content is a text as long as text is all there is of it, and blocks 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 
 from ... import events as ev
-from ..._fields import dict_or_empty
+from ..._fields import JsonObject, dict_or_empty
 from ...values import Origin, Usage
 from .._plain_json import dump_plain, dump_text
 
-__all__ = ["Chunks", "Fields", "metadata"]
-
-Fields: TypeAlias = dict[str, Any]
-"""A JSON object, or some of its fields."""
+__all__ = ["Chunks", "metadata"]
 
 # The client takes `MessageChunk` off the type, and makes a whole message of any other.
 _TYPES = {"human": "HumanMessageChunk", "user": "HumanMessageChunk", "system": "SystemMessageChunk"}
 
 
-def metadata(origin: Origin, *, private: bool) -> Fields:
+def metadata(origin: Origin, *, private: bool) -> JsonObject:
     """Return the metadata of a message: its place in the graph, or all of it.
 
     >>> metadata(Origin(node="book", namespace=("hotel:1",)), private=False)
@@ -34,7 +31,7 @@ def metadata(origin: Origin, *, private: bool) -> Fields:
     tags = {"tags": list(origin.tags)}
     if private:
         return {**dict_or_empty(origin.metadata), **tags}
-    found: Fields = {"langgraph_node": origin.node, "langgraph_step": origin.step}
+    found: JsonObject = {"langgraph_node": origin.node, "langgraph_step": origin.step}
     found = {name: it for name, it in found.items() if it is not None}
     within = origin.metadata.get("langgraph_checkpoint_ns")
     path = within if isinstance(within, str) else "|".join(origin.namespace)
@@ -111,7 +108,7 @@ class Chunks:
         # The provider's word, which LangChain has under this name for OpenAI's clients and most
         # others.
         found = {"finish_reason": event.raw_finish_reason, "model_name": event.model}
-        fields: Fields = {name: it for name, it in found.items() if it is not None}
+        fields: JsonObject = {name: it for name, it in found.items() if it is not None}
         if self._private:
             fields = event.response_metadata | fields
         usage = {"usage_metadata": _usage(event.usage)} if event.usage else {}
@@ -130,7 +127,7 @@ class Chunks:
         return dump_plain({**self._fields, "content": "", **fields})
 
 
-def _usage(usage: Usage) -> Fields:
+def _usage(usage: Usage) -> JsonObject:
     return {name: it for name, it in msgspec.to_builtins(usage).items() if it != {}}
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
 
-from ..._fields import dict_or_empty
+from ..._fields import JsonObject, dict_or_empty
 from .._blocks import as_list
 from .._frames import DONE
 from .._openai import frames_in
@@ -14,10 +13,8 @@ from ..resume import Delta, Resume, json_frame, payloads
 
 __all__ = ["RESUME", "document"]
 
-_Fields = dict[str, Any]
 
-
-def document(body: bytes) -> tuple[int, _Fields]:
+def document(body: bytes) -> tuple[int, JsonObject]:
     """Return the HTTP status and the completion that a whole stream of chunks amounts to.
 
     >>> from streamkit import normalize
@@ -29,7 +26,7 @@ def document(body: bytes) -> tuple[int, _Fields]:
     'Hello'
     """
     frames = frames_in(body)
-    whole: _Fields = {}
+    whole: JsonObject = {}
     message = _Message()
     finish_reason: str | None = None
     for chunk in payloads([*frames, *_cut_off(frames)]):
@@ -48,10 +45,10 @@ class _Message:
 
     def __init__(self) -> None:
         self._texts: dict[str, list[str]] = {"content": [], "refusal": []}
-        self._lists: dict[str, list[_Fields]] = {}
-        self._calls: dict[int, tuple[_Fields, list[str]]] = {}
+        self._lists: dict[str, list[JsonObject]] = {}
+        self._calls: dict[int, tuple[JsonObject, list[str]]] = {}
 
-    def add(self, delta: _Fields) -> None:
+    def add(self, delta: JsonObject) -> None:
         for name, value in delta.items():
             if name == "tool_calls":
                 for call in value:
@@ -62,14 +59,14 @@ class _Message:
             elif not isinstance(value, str):
                 self._lists.setdefault(name, []).extend(as_list(value))
 
-    def whole(self) -> _Fields:
+    def whole(self) -> JsonObject:
         texts = {name: "".join(pieces) or None for name, pieces in self._texts.items()}
-        whole: _Fields = {"role": "assistant", **texts, **self._lists}
+        whole: JsonObject = {"role": "assistant", **texts, **self._lists}
         calls = [_call(call, "".join(pieces)) for call, pieces in self._calls.values()]
         return {**whole, "tool_calls": calls} if calls else whole
 
 
-def _call(call: _Fields, arguments: str) -> _Fields:
+def _call(call: JsonObject, arguments: str) -> JsonObject:
     function = {"name": call["function"]["name"], "arguments": arguments}
     return {"id": call["id"], "type": "function", "function": function}
 
@@ -85,7 +82,7 @@ def _delta_of(frame: bytes) -> Delta | None:
     return None
 
 
-def _with_text(chunk: _Fields, name: str, text: str) -> bytes:
+def _with_text(chunk: JsonObject, name: str, text: str) -> bytes:
     choice = {"index": 0, "delta": {name: text}, "finish_reason": None}
     return json_frame({**chunk, "choices": [choice]})
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 from time import time
-from typing import Any
 
+from ..._fields import JsonObject
 from ...events import RunStart
 from .._openai import frames_in
 from ..resume import Delta, Resume, json_frame, payloads
@@ -14,12 +14,10 @@ from ._encoder import Encoder
 
 __all__ = ["RESUME", "document"]
 
-_Fields = dict[str, Any]
-
 _ENDS = {"response.completed", "response.incomplete", "response.failed"}
 
 
-def document(body: bytes) -> tuple[int, _Fields]:
+def document(body: bytes) -> tuple[int, JsonObject]:
     """Return the HTTP status and the response that a whole stream of events ends with.
 
     >>> from streamkit import normalize
@@ -32,7 +30,7 @@ def document(body: bytes) -> tuple[int, _Fields]:
     """
     frames = frames_in(body)
     *_, last = payloads([*frames, *_cut_off(frames)])
-    response: _Fields = last["response"]
+    response: JsonObject = last["response"]
     if response["error"]:
         # With 500, OpenAI's clients raise; a failed response with 200 they return as a result.
         return 500, {"error": {**response["error"], "type": response["error"]["code"]}}
@@ -49,13 +47,13 @@ def _delta_of(frame: bytes) -> Delta | None:
     return None
 
 
-def _with_text(event: bytes, fields: _Fields, text: str) -> bytes:
+def _with_text(event: bytes, fields: JsonObject, text: str) -> bytes:
     return json_frame({**fields, "delta": text}, event)
 
 
 def _cut_off(frames: Iterable[bytes]) -> list[bytes]:
-    begun: list[_Fields] = []
-    done: dict[int, _Fields] = {}
+    begun: list[JsonObject] = []
+    done: dict[int, JsonObject] = {}
     number = 0
     for it in payloads(frames):
         number = it.get("sequence_number", number)
