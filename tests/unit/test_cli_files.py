@@ -117,6 +117,20 @@ class TestView:
         assert run("view", "--follow", growing) == (130, "", "")
 
 
+@pytest.mark.parametrize(("steps", "kinds"), [(False, ["run"]), (True, ["run", "step"])])
+def test_inner_steps_are_rows_of_the_tree_on_demand(steps, kinds):
+    from streamkit.terminal import TreeView
+
+    step = {"origin": Origin(run_id="p", name="prompt"), "step_id": "p", "kind": "prompt"}
+    out = io.StringIO()
+    with TreeView(out, steps=steps) as view:
+        for event in (a_run()[0], ev.StepStart(**step, timestamp=101.0)):
+            view.feed(event)
+        view.refresh()  # which draws on a terminal alone
+        assert out.getvalue() == ""
+    assert [row.split()[1] for row in out.getvalue().splitlines()] == kinds
+
+
 class TestTreeOnATerminal:
     def test_the_last_rows_are_drawn_and_the_whole_is_left(self):
         from test_terminal import Tty

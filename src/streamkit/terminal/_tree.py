@@ -130,7 +130,7 @@ class TreeView(View):
     def _read(self, span: Span) -> None:
         if span.ended is not None:
             self._texts.pop(span.message_id or "", None)
-        elif id(span) not in self._rows and (self._steps or span.kind != "step"):
+        elif self._steps or span.kind != "step":
             row = self._rows[id(span)] = _Row(span=span)
             self._below(span.parent, row)
 
