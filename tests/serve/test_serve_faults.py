@@ -65,6 +65,7 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_local, "RETRY_EVERY", 0.01)
     monkeypatch.setattr(_local, "NAME_FREE", 0.02)
     monkeypatch.setattr(_connections, "RETRY_EVERY", 0.01)
+    monkeypatch.setattr(_connections, "HEALTH_CHECK_EVERY", 0.01)
 
 
 # --- a store that is away
@@ -189,6 +190,7 @@ async def test_a_process_that_ends_leaves_the_runs_it_follows():
 
 
 async def test_what_a_store_in_this_process_does_not_have_has_no_frames():
+    await Memory().stop("none")
     assert [part async for part in Memory().follow("none")] == []
 
 
@@ -265,9 +267,7 @@ async def test_a_name_is_kept_where_the_lease_comes_back(redis_server):  # noqa:
 
 async def test_a_redis_that_was_away_and_has_lost_everything_is_caught_up(
     redis_server,  # noqa: F811
-    monkeypatch,
 ):
-    monkeypatch.setattr(_connections, "HEALTH_CHECK_EVERY", 0.05)
     store = {"prefix": uuid4().hex, "lease": 0.3}
     runs, other, third = (Runs(store=Redis(redis_server.url, **store)) for _ in range(3))
     words = Words("one ")

@@ -285,7 +285,9 @@ async def test_a_reader_on_another_worker_keeps_a_run_going_that_never_pauses(st
 async def test_a_result_is_dropped_after_its_time(stores):
     async with workers(stores, ttl=1.0) as (a, b):
         id = await a.start(Words("Hi", None).stream(), name="chat")
-        await Client(a.response(id)).read()
+        nameless = await a.start(Words("Hi", None).stream())
+        for it in (id, nameless):
+            await Client(a.response(it)).read()
         await asyncio.sleep(1.5)
         for runs in (a, b):
             assert await runs.named("chat") is None

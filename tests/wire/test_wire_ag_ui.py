@@ -173,6 +173,18 @@ def test_a_patch_leads_to_the_new_value(old: Any, new: Any) -> None:
     assert patch(new, new) == []
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "changes"),
+    [
+        (1, 1, []),
+        (1, 2, [{"op": "replace", "path": "", "value": 2}]),
+        ({"a/b": 1}, {"a/b": True}, [{"op": "replace", "path": "/a~1b", "value": True}]),
+    ],
+)
+def test_a_value_that_is_no_container_is_replaced(old: Any, new: Any, changes: Any) -> None:
+    assert patch(old, new) == changes
+
+
 def test_state() -> None:
     long = "x" * 200
     states: list[Any] = [{"a": long}, {"a": long, "b": [1]}, {"a": long, "b": [1]}, {"c": None}]
@@ -373,6 +385,17 @@ def test_usage_model_by_model() -> None:
             "reasoningTokens": 2,
         }
     ]
+
+
+def test_usage_of_models_without_a_name() -> None:
+    (told,) = written(RunEnd(**AT, status="completed", usage=Usage(input_tokens=5)))
+    assert told["usage"] == [{"inputTokens": 5, "outputTokens": 0, "totalTokens": 5}]
+
+
+def test_clients_without_subagents_get_the_interrupts_of_subgraphs_too() -> None:
+    asked = Interrupt(**INSIDE, interrupt_id="i1", value="Sure?")
+    (told,) = written(asked, RunEnd(**AT, status="interrupted"), subagents=False)
+    assert [it["id"] for it in told["outcome"]["interrupts"]] == ["i1"]
 
 
 def test_errors_say_their_class_alone() -> None:

@@ -15,6 +15,8 @@ from random_events import EVENTS
 from random_streams import SOURCES
 from streamkit import (
     BadRequest,
+    Citation,
+    Content,
     ErrorInfo,
     Event,
     Interrupt,
@@ -23,8 +25,12 @@ from streamkit import (
     MessageReplaced,
     MessageStart,
     Origin,
+    ReasoningEnd,
+    ReasoningStart,
+    RetrievalEnd,
     RunEnd,
     StateSnapshot,
+    StepDelta,
     TextDelta,
     TextEnd,
     TextStart,
@@ -133,6 +139,7 @@ def test_deltas_are_written_as_a_model_would_write_them() -> None:
 
 AT: dict[str, Any] = {"origin": Origin(), "timestamp": 0.5}
 PAY = ToolCall(id="c1", name="pay", args={}, text="{}")
+OTHER = ToolCall(id="c2", name="other", args={}, text="{}")
 ASKED = {"action_requests": [{"name": "pay", "args": {}}]}
 
 
@@ -290,7 +297,11 @@ WRITTEN = [
     ("ends", "kinds"),
     [
         (
-            [MessageEnd(**AT, message_id="m", status="abandoned", text="", tool_calls=(PAY,))],
+            [
+                MessageEnd(
+                    **AT, message_id="m", status="abandoned", text="", tool_calls=(PAY, OTHER)
+                )
+            ],
             ["tool-output-error"],
         ),
         (
@@ -331,6 +342,7 @@ def test_a_call_leaves_with_the_answer_that_the_state_takes_back() -> None:
     events = [
         MessageStart(**AT, message_id="m"),
         TextStart(**AT, message_id="m", block_id=1),
+        TextStart(**AT, message_id="n", block_id=0),
         *WRITTEN,
         MessageRemoved(**AT, message_id="m"),
         TextDelta(**AT, message_id="m", block_id=1, text="too late"),
@@ -340,7 +352,8 @@ def test_a_call_leaves_with_the_answer_that_the_state_takes_back() -> None:
     check(chunks)
     after = [it["type"] for it in chunks]
     after = after[after.index("reset-step") :]
-    assert not {it for it in after if it.startswith(("tool-", "text-"))}
+    assert not {it for it in after if it.startswith("tool-")}
+    assert [it["id"] for it in chunks if it["type"] == "text-end"] == ["n:0"]
 
 
 def test_other_events_and_ones_own_data_are_written_where_they_are_asked_for() -> None:
@@ -368,12 +381,67 @@ def test_a_question_that_was_answered_is_closed_and_a_denied_call_says_so() -> N
         {"id": "chat", "messages": [{"id": "a", "role": "assistant", "parts": parts}]}
     )
     assert request.resume == {"i1": {"decisions": [{"type": "reject", "message": "no money"}]}}
+    assert ai_sdk.graph_input(request).resume == request.resume  # type: ignore[union-attr]
     error = about_call(ToolError, error=ErrorInfo(name="ValueError"))
     chunks = chunks_of([about_call(ToolStart), error], request=request)
     check(chunks)
     [answered] = [it for it in chunks if it["type"] == "data-interrupt"]
     assert (answered["id"], answered["data"]) == ("i1", {**asked, "answered": True})
     assert [it["type"] for it in chunks if it["type"].startswith("tool-")] == ["tool-output-denied"]
+
+
+def test_what_stands_beside_text_has_parts_of_its_own() -> None:
+    call: dict[str, Any] = {**AT, "message_id": "m", "block_id": 0, "tool_call_id": "s1"}
+    call |= {"name": "search", "provider_executed": True}
+    part: dict[str, Any] = {**AT, "message_id": "m"}
+    found = {"type": "web_search_tool_result", "tool_use_id": "s1", "content": [1]}
+    documents = ({"metadata": {"source": "https://x.test"}}, {"metadata": {}})
+    chunks = chunks_of(
+        [
+            MessageStart(**AT, message_id="m"),
+            ToolCallStart(**call),
+            ToolCallEnd(**call, args={}, text="{}"),
+            Content(**part, block_id=1, block=found),
+            ReasoningStart(**part, block_id=2),
+            ReasoningEnd(**part, block_id=2, text="", signature="signed"),
+            Citation(**part, block_id=3, citation={"url": "https://y.test", "title": "Y"}),
+            MessageEnd(**AT, message_id="m", status="completed", text=""),
+            RetrievalEnd(**AT, retrieval_id="r", name="r", status="completed", documents=documents),
+            StepDelta(**AT, step_id=None, value=1),
+            StepDelta(**AT, step_id=None, value=2, cumulative=True),
+            StepDelta(**AT, step_id="parser", value=3),
+        ]
+    )
+    check(chunks)
+    [output] = [it for it in chunks if it["type"] == "tool-output-available"]
+    assert (output["output"], output["providerExecuted"]) == ([1], True)
+    [end] = [it for it in chunks if it["type"] == "reasoning-end"]
+    assert end["providerMetadata"]["streamkit"]["signature"] == "signed"
+    assert [it["url"] for it in chunks if it["type"] == "source-url"] == [
+        "https://y.test",
+        "https://x.test",
+    ]
+    outputs = [(it["data"], it.get("id")) for it in chunks if it["type"] == "data-output"]
+    assert outputs == [(1, None), (2, "output")]
+
+
+def test_words_inside_a_tool_that_does_not_run_are_left_out() -> None:
+    part: dict[str, Any] = {"message_id": "m0", "block_id": 0}
+    events = [
+        inside(MessageStart, message_id="m0"),
+        inside(TextStart, **part),
+        inside(TextEnd, **part, text="psst"),
+    ]
+    assert not any("psst" in str(it) for it in chunks_of(events))
+
+
+@pytest.mark.parametrize(("target", "count"), [(5, 0), (6, 1)])
+def test_clients_that_know_no_approvals_get_the_question_alone(target: Any, count: int) -> None:
+    asked = Interrupt(**AT, interrupt_id="i1", value=ASKED)
+    chunks = chunks_of([MessageStart(**AT, message_id="m"), *WRITTEN, asked], target=target)
+    kinds = [it["type"] for it in chunks]
+    assert kinds.count("tool-approval-request") == count
+    assert kinds.count("data-interrupt") == 1
 
 
 def test_results_of_the_clients_own_tools_are_new_messages() -> None:

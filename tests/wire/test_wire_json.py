@@ -11,7 +11,9 @@ import enum
 import fractions
 import json
 import pathlib
+import sys
 import time
+import traceback
 import types
 import uuid
 from typing import Annotated, Any
@@ -673,6 +675,19 @@ def test_a_million_values_are_no_problem():
 
 
 def test_it_works_with_hardly_any_stack_left():
+    value = [[[[City("b", [AIMessage("c")])]]]]
+
+    def after(calls: int) -> bytes:
+        return after(calls - 1) if calls else dumps(value)
+
+    depth = len(traceback.extract_stack())
+    written = [
+        after(sys.getrecursionlimit() - depth - frames).decode() for frames in range(16, 80, 4)
+    ]
+    assert all(json.loads(text) for text in written)
+    assert any("RecursionError" in text for text in written)
+    assert '"name":"b"' in written[-1]
+
     def at_the_bottom(value: object) -> bytes:
         try:
             return at_the_bottom(value)

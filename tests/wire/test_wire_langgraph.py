@@ -36,6 +36,7 @@ from streamkit import (
     RunError,
     StateSnapshot,
     StateUpdate,
+    StepDelta,
     StepEnd,
     StepStart,
     TextDelta,
@@ -380,7 +381,24 @@ def test_a_call_in_a_message_that_is_left_out_is_left_out() -> None:
     assert written(ToolCallDelta(**call, args="{}")) == []
 
 
-def test_tools_that_succeeded_are_no_messages_of_a_state_without_their_failure() -> None:
+def test_an_update_says_whether_it_was_cached_and_repeats_no_result() -> None:
     good = ToolMessage("sunny", id="t", tool_call_id="c1")
-    told = written(StateSnapshot(**AT, values={"messages": [good]}))
-    assert [name for name, _ in told] == ["values"]
+    told = written(
+        StateUpdate(**AT, node="n", values={"messages": [good, {"type": "ai"}]}),
+        StateUpdate(**AT, node="n", values={"a": 1}, cached=True),
+    )
+    assert [name for name, _ in told] == ["updates", "updates"]
+    assert told[1][1] == {"n": {"a": 1}, "__metadata__": {"cached": True}}
+
+
+def test_what_a_run_itself_streams_is_custom_data() -> None:
+    told = written(
+        StepDelta(**AT, step_id=None, value=1), StepDelta(**AT, step_id="parser", value=1)
+    )
+    assert [(name, data["type"]) for name, data in told] == [("custom", "streamkit.step.delta")]
+
+
+def test_a_request_names_its_thread_and_has_an_input() -> None:
+    body = {"input": {"n": 1}, "config": {"configurable": {"thread_id": "t"}}}
+    request = langgraph_sse.read_request(body)
+    assert (request.thread_id, langgraph_sse.graph_input(request)) == ("t", {"n": 1})

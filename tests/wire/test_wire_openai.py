@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from langchain_core.messages import ToolMessage
+from langchain_core.messages import AIMessage, ToolMessage
 
 from streamkit import (
     Citation,
@@ -14,6 +14,7 @@ from streamkit import (
     ErrorInfo,
     Event,
     MessageEnd,
+    MessageRemoved,
     MessageReplaced,
     MessageStart,
     Origin,
@@ -136,7 +137,7 @@ def test_a_response_that_was_cut_by_a_limit_is_incomplete(reason: Any, why: str)
 
 def test_tools_that_ran_have_their_results_in_the_response() -> None:
     tools: list[Event] = []
-    for id in ("c1", "c2", "c3", "c4"):
+    for id in ("c1", "c2", "c3", "c4", "c5"):
         tools.append(ToolStart(**AT, name="look", tool_call_id=id))
     ends: list[Event] = [
         ToolEnd(**AT, name="look", tool_call_id="c1", status="completed", output="4111"),
@@ -148,6 +149,7 @@ def test_tools_that_ran_have_their_results_in_the_response() -> None:
             output=[{"type": "text", "text": "Hel"}, {"type": "text", "text": "lo"}],
         ),
         ToolEnd(**AT, name="look", tool_call_id="c3", status="cancelled"),
+        ToolEnd(**AT, name="look", tool_call_id="c5", status="completed", output={"n": 1}),
         ToolError(**AT, name="look", tool_call_id="c4", error=ErrorInfo(name="ValueError")),
     ]
     new = ToolMessage("a card", id="t", tool_call_id="c1")
@@ -159,5 +161,25 @@ def test_tools_that_ran_have_their_results_in_the_response() -> None:
         ("completed", "Hello"),
         ("incomplete", None),
         ("failed", None),
+        ("completed", '{"n":1}'),
     ]
     assert found[3]["error"]["content"] == [{"type": "text", "text": "ValueError"}]
+
+
+def test_what_was_abandoned_removed_or_replaced_is_not_in_the_response() -> None:
+    new = MessageReplaced(**AT, message_id="c", message=AIMessage("new", id="c"))
+    found = output(
+        *message("a", text="half", status="abandoned"),
+        *message("b", text="gone"),
+        MessageRemoved(**AT, message_id="b"),
+        *message("c", text="old"),
+        new,
+    )
+    assert [it["content"][0]["text"] for it in found] == ["new"]
+
+
+def test_a_tool_whose_start_was_filtered_out_is_no_item() -> None:
+    machine = openai_responses.Encoder()
+    machine.feed(RunStart(**AT))
+    error = ErrorInfo(name="ValueError")
+    assert machine.feed(ToolError(**AT, name="look", tool_call_id="c1", error=error)) == ()

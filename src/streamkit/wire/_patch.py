@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, cast
 
-from ._blocks import as_list
-
 __all__ = ["patch"]
 
 
@@ -24,15 +22,15 @@ def patch(old: object, new: object) -> list[dict[str, Any]]:
 
 
 def _changes(old: Any, new: Any, path: str) -> Iterator[dict[str, Any]]:
-    items = as_list(new)
-    if type(old) is not type(new):
-        yield {"op": "replace", "path": path, "value": new}
-    elif isinstance(new, dict):
-        yield from _in_dict(old, cast("dict[str, Any]", new), path)
-    elif isinstance(new, list):
-        yield from _in_list(old, items, path)
-    elif old != new:
-        yield {"op": "replace", "path": path, "value": new}
+    match old, new:
+        case dict(), dict():
+            yield from _in_dict(cast("Any", old), cast("Any", new), path)
+        case list(), list():
+            yield from _in_list(cast("Any", old), cast("Any", new), path)
+        case _ if type(old) is not type(new) or old != new:
+            yield {"op": "replace", "path": path, "value": new}
+        case _:
+            pass
 
 
 def _in_dict(old: dict[str, Any], new: dict[str, Any], path: str) -> Iterator[dict[str, Any]]:

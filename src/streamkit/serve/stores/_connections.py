@@ -146,7 +146,7 @@ class Changes:
                 await getattr(self._pubsub, what)(channel)
 
     async def _run(self) -> None:
-        while self._is_open:
+        while self._is_open:  # pragma: no branch  (only where redis-py swallows the cancellation)
             try:
                 await self._listen()
             except Exception as error:  # noqa: BLE001  (an engine raises its own)
