@@ -158,7 +158,7 @@ class MessageAccumulator:
             self._content.write(content)
         else:
             self._content.add(content)
-        if said["tool_call_chunks"] or content.__class__ is list or self._calls.calls.current:
+        if said["tool_call_chunks"] or self._calls.calls.current or _may_hold_calls(content):
             read_chunk(said, self._calls)
         if said["usage_metadata"]:
             self._usage.add(cast("Usage", usage_of(said["usage_metadata"])))
@@ -225,6 +225,15 @@ class MessageAccumulator:
             message.tool_call_chunks = self.tool_call_chunks
             message.invalid_tool_calls = broken
         return message
+
+
+def _may_hold_calls(content: Any) -> bool:
+    """Return whether content has blocks that are no text."""
+    if content.__class__ is list:
+        for block in content:
+            if block.__class__ is not dict or block.get("type") != "text":
+                return True
+    return False
 
 
 def _message_in(item: object) -> AIMessage:

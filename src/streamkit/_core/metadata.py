@@ -41,12 +41,17 @@ def usage_of(metadata: object) -> Usage | None:
 
 
 def _counts(details: object) -> dict[str, int]:
-    counts = {str(key): _count(value) for key, value in dict_or_empty(details).items()}
+    given = dict_or_empty(details)
+    if not given:
+        return {}
+    counts = {str(key): _count(value) for key, value in given.items()}
     return {key: count for key, count in counts.items() if count is not None}
 
 
 def _count(value: object) -> int | None:
     """Return a number of tokens as a plain int: some servers send it as text or as a float."""
+    if type(value) is int:
+        return value
     if isinstance(value, str) and value.isdecimal() and len(value) < _MOST_DIGITS:
         return int(value)
     if isinstance(value, float) and math.isfinite(value):
