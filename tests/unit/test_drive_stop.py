@@ -402,6 +402,38 @@ def test_a_stream_is_read_once_and_says_so() -> None:
     assert repr(stream) == "<EventStream, read to its end>"
 
 
+def test_a_stream_says_whether_it_is_open() -> None:
+    stream = normalize(["a"])
+    assert repr(stream) == "<EventStream, open>"
+    stream.close()
+    assert repr(stream) == "<EventStream, closed>"
+
+
+def test_a_stage_that_stops_its_stream_closes_the_source_once() -> None:
+    class Counted:
+        closed = 0
+
+        def __iter__(self) -> Any:
+            return self
+
+        def __next__(self) -> str:
+            return "a"
+
+        def close(self) -> None:
+            self.closed += 1
+
+    source, stream = Counted(), None
+
+    def stops(event: Event) -> list[Event]:
+        if stream and event.type == "text.delta":
+            stream.close()
+        return [event]
+
+    stream = normalize(source, stops)
+    check_stream(list(stream))
+    assert source.closed == 1
+
+
 # --- the time of the first token
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessageChunk
 
-from streamkit import MessageEnd, Usage, normalize
+from streamkit import MessageEnd, ReasoningEnd, Usage, normalize
 from streamkit.merge import merge_chunks
 
 REASONS = {  # what a provider documents, by the key that its client writes into the metadata
@@ -90,6 +90,26 @@ def test_an_answer_without_a_reason_has_none(metadata: Any) -> None:
 
 def test_a_reason_that_is_no_text_is_passed_over_for_the_next() -> None:
     assert with_metadata(finish_reason=7, stop_reason="refusal").finish_reason == "refusal"
+
+
+def test_a_model_that_stops_with_calls_has_made_calls() -> None:
+    """Gemini and the Responses API have one reason for both."""
+    call: Any = {"index": 0, "id": "c1", "name": "look", "args": "{}", "type": "tool_call_chunk"}
+    calling = AIMessageChunk("", id="m", tool_call_chunks=[call])
+    stop = AIMessageChunk("", response_metadata={"finish_reason": "STOP"})
+    end = ended(calling, stop)
+    assert (end.finish_reason, end.raw_finish_reason) == ("tool_calls", "STOP")
+    assert ended(AIMessageChunk("Hi", id="m"), stop).finish_reason == "stop"
+
+
+def test_reasoning_that_stands_twice_is_read_once() -> None:
+    """OpenAI-compatible servers: once in the content and once beside it."""
+    beside = {"reasoning_content": "so"}
+    blocks: Any = [{"type": "reasoning", "reasoning": "so"}, {"type": "text", "text": "Hi"}]
+    for content in (blocks, "Hi"):
+        events = list(normalize([AIMessageChunk(content, id="m", additional_kwargs=beside)]))
+        thoughts = [it for it in events if isinstance(it, ReasoningEnd)]
+        assert [(it.text, it.redacted, it.signature) for it in thoughts] == [("so", False, None)]
 
 
 # --- tokens

@@ -473,3 +473,17 @@ def test_only_what_was_asked_is_answered() -> None:
     assert given.resume == {"j": 1}
     assert given.continues.answered == (other["data"],)
     assert given.continues.calls == ("c0", "c1", "c2")
+
+
+def test_as_many_messages_as_are_allowed_are_read() -> None:
+    body = {"id": "chat", "messages": [user(text("Hi"), id=f"u{n}") for n in range(2)]}
+    assert len(ai_sdk.read_request(body, max_messages=2).messages) == 2
+    with pytest.raises(BadRequest, match="more than 1 messages"):
+        ai_sdk.read_request(body, max_messages=1)
+
+
+def test_all_that_is_new_is_given_where_nothing_was_answered_yet() -> None:
+    given = request(user(text("Hi")), user(text("Ho"), id="u2"))
+    state = chain(asks(says("one")), checkpointer=InMemorySaver()).get_state(THREAD)
+    messages = ai_sdk.graph_input(given, state=state)["messages"]
+    assert [it.content for it in messages] == ["Hi", "Ho"]

@@ -382,3 +382,12 @@ async def test_the_middlewares_questions_are_answered() -> None:
 def test_answers_need_the_state() -> None:
     with pytest.raises(UsageError, match=r"state=await graph\.aget_state"):
         openai_responses.graph_input(responses(answer("i1/0")))
+
+
+@pytest.mark.parametrize(
+    "kind", ["reasoning", "mcp_call", "mcp_approval_request", "mcp_list_tools"]
+)
+def test_items_that_the_server_made_are_passed_over(kind: str) -> None:
+    asked = responses(user("Hi"), {"type": kind, "id": "x"}, user("Ho"))
+    messages = openai_responses.graph_input(asked)["messages"]
+    assert [it.content for it in messages] == ["Hi", "Ho"]

@@ -99,3 +99,10 @@ def test_an_id_that_was_is_a_place(said, place):
 def test_a_bound_that_keeps_nothing_is_refused(bounds):
     with pytest.raises(UsageError, match="at least 1"):
         Replay(**bounds)
+
+
+@pytest.mark.parametrize("id", ["", "0", "-1", "0-0"])
+def test_a_client_that_has_read_nothing_is_at_the_beginning(id):
+    replay = Replay()
+    replay.add(b"data: a\n\n")
+    assert replay.place(id) == 0
