@@ -74,7 +74,11 @@ class _LiveRun(Buffered):
         self._sleeper: Sleeper | None = None
         self._run: _Run | None = None
 
-    def take(self) -> Any:
+    @property
+    def take(self) -> Callable[[], Any]:
+        return self._take_note
+
+    def _take_note(self) -> Any:
         return self._run.notes.popleft() if self._run and self._run.notes else None
 
     async def __anext__(self) -> Any:

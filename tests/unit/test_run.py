@@ -337,7 +337,7 @@ def calls_of_ours(how: Any, words: int) -> int:
     "chunk_position" not in AIMessageChunk.model_fields,
     reason="a chunk without an end mark takes the longer path",
 )
-@pytest.mark.parametrize(("how", "most"), [(stream_it, 15), (listen_to_it, 10)])
+@pytest.mark.parametrize(("how", "most"), [(stream_it, 14), (listen_to_it, 10)])
 def test_a_token_costs_no_more_calls(how: Any, most: int) -> None:
     """More of them is a step back, to be taken on purpose."""
     calls_of_ours(how, 10)

@@ -133,9 +133,10 @@ class AsyncCallSource(Buffered):
         self._queue = queue
         self._worker: _Worker | None = None
 
-    def take(self) -> Any:
-        """Return the next item, or None where the call has not made it yet."""
-        return self._queue.take()
+    @property
+    def take(self) -> Callable[[], Any]:
+        """The function that returns the next item, or None where the call has not made it yet."""
+        return self._queue.take
 
     async def __anext__(self) -> Any:
         if self._worker is None:

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Message", "Outlet"]
 
+_NO_CHUNK = object()
+
 _KINDS: dict[str, Kind] = {"text": "text", "thinking": "reasoning", "reasoning": "reasoning"}
 """The types of blocks that hold text under the name of their type."""
 
@@ -90,8 +92,7 @@ class Message:
         self._text: TextBlock | None = None
         self._refusals: list[str] = []
         self._begun: list[Call] = []
-        self._chunk_class: type[Any] | None = None  # of the last chunk that was read field by field
-        self._chunk_id: str | None = None
+        self._chunk_id: object = _NO_CHUNK  # of the last chunk that was read field by field
         self._marks_last_chunk = False
         self._usage = UsageReports()
         self._metadata: dict[str, Any] = {}
@@ -111,8 +112,8 @@ class Message:
     ) -> Event | None:
         """Return the delta of a chunk that only continues the open block or call, as most do.
 
-        Return None for any other, which `add_chunk` reads. Class and id are those of the last chunk
-        that it read, so only the fields that a chunk may have besides its content are looked at.
+        Return None for any other, which `add_chunk` reads. The id is that of the last chunk that it
+        read, so only the fields that a chunk may have besides its content are looked at.
 
         ``clock`` returns the time, unless the outlet has it.
         """
@@ -120,8 +121,7 @@ class Message:
             # One attribute of a pydantic object costs as much as three keys (CPython 3.11).
             fields = chunk.__dict__
             if (
-                type(chunk) is not self._chunk_class
-                or fields["id"] != self._chunk_id
+                fields["id"] != self._chunk_id
                 or fields["additional_kwargs"]
                 or fields["usage_metadata"]
                 or (self._marks_last_chunk and fields["chunk_position"])
@@ -203,7 +203,7 @@ class Message:
         if self._marks_last_chunk:
             self.marks_its_end = self._is_models_own
             self.has_last_chunk = fields["chunk_position"] == "last"
-        self._chunk_class, self._chunk_id = type(chunk), fields["id"]
+        self._chunk_id = fields["id"]
 
     def add_whole(self, fields: Fields) -> None:
         """Add the content of a whole message (as its dict of fields)."""

@@ -30,9 +30,10 @@ Stop: TypeAlias = Callable[[], Any]
 class Buffered(AsyncIterator[Any]):
     """An async source that may have items at hand, which are taken without waiting."""
 
+    @property
     @abstractmethod
-    def take(self) -> Any:
-        """Return the next item, or None where it has to be waited for."""
+    def take(self) -> Callable[[], Any]:
+        """The function that returns the next item, or None where it has to be waited for."""
 
 
 def _unplug(source: Any) -> None:
