@@ -6,6 +6,7 @@ And the fixtures that several modules share.
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
 from typing import Any
 
@@ -35,6 +36,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
+
+
+def pytest_sessionfinish() -> None:
+    """Save what coverage has measured: xdist kills a worker that takes ten seconds to exit."""
+    coverage: Any = sys.modules.get("coverage")
+    measuring = coverage and coverage.Coverage.current()
+    if measuring:
+        measuring.save()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from streamkit import RunFailed, normalize
+from read_streams import drained
+from streamkit import Origin, RunFailed, normalize
 from streamkit import events as ev
 from streamkit.demo import build_graph, demo_input
 from streamkit.errors import MalformedItem
@@ -109,3 +110,22 @@ def test_runs_in_a_row_pass():
     assert list(normalize([*run, *run])) == [*run, *run]
     cut = list(normalize([*run, *run[:4]]))
     check_stream(cut[len(run) :])
+
+
+def test_what_a_source_raises_behind_the_end_of_its_run_adds_no_event(run):
+    def source():
+        yield from run
+        raise OSError("the file is damaged")
+
+    events, error = drained(normalize(source()))
+    assert events == run
+    assert isinstance(error, OSError)
+
+
+def test_a_search_that_is_cut_off_is_closed():
+    at = {"origin": Origin(), "timestamp": 0.0}
+    events = list(
+        normalize([ev.RunStart(**at), ev.RetrievalStart(**at, retrieval_id="r", name="docs")])
+    )
+    check_stream(events)
+    assert [it.status for it in events if isinstance(it, ev.RetrievalEnd)] == ["incomplete"]

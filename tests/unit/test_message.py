@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.runnables.utils import AddableDict
 from langchain_core.tools import tool
 
@@ -16,11 +17,13 @@ from streamkit import (
     Content,
     Event,
     MessageEnd,
+    MessageStart,
     Origin,
     ReasoningEnd,
     TextDelta,
     TextEnd,
     ToolEnd,
+    UsageError,
     normalize,
 )
 from streamkit._core.kinds import kind_of
@@ -216,3 +219,23 @@ def test_of_calls_that_nothing_answers_the_oldest_give_up_their_arguments() -> N
         calls.add(call, id, Origin())
     found = [calls.find("look", {"at": id}, ()) for id in "abc"]
     assert [it and it.id for it in found] == [None, "b", "c"]
+
+
+def test_a_chunk_as_models_make_it_is_read_as_its_message() -> None:
+    assert ended(ChatGenerationChunk(message=piece("Hi"))).text == "Hi"
+
+
+def test_chunks_of_which_no_message_can_be_made_are_no_output() -> None:
+    odd = piece("x")
+    odd.__dict__["name"] = 3
+    assert normalize([AddableDict(a=odd)]).collect().output == {"a": None}
+
+
+def test_an_event_that_no_result_can_hold_is_named_when_the_result_is_asked_for() -> None:
+    at: Any = {"origin": Origin(), "timestamp": 0.0, "message_id": "m"}
+    stream = normalize(
+        [MessageStart(**at), MessageEnd(**at, status="completed", text="", tool_calls=(3,))]
+    )
+    assert list(stream)
+    with pytest.raises(UsageError, match="could not become a part of the result"):
+        _ = stream.result

@@ -11,11 +11,11 @@ from uuid import uuid4
 
 import pytest
 from langchain_core.language_models.fake import FakeStreamingListLLM
-from langchain_core.messages import AIMessageChunk
+from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.retrievers import BaseRetriever
-from langchain_core.runnables import RunnableLambda
+from langchain_core.runnables import Runnable, RunnableLambda
 from langchain_core.tools import tool
 
 import streamkit
@@ -28,6 +28,7 @@ from streamkit import (
     MessageEnd,
     RetrievalEnd,
     RunError,
+    StateSnapshot,
     TextDelta,
     ToolEnd,
     ToolError,
@@ -37,12 +38,16 @@ from streamkit import (
 from streamkit._call.call_queue import NoteQueue, OrderedNote
 from streamkit._call.source import CallQueue
 from streamkit._call.stream_order import OrderMarker
+from streamkit.dialects.callbacks import CallbackReader, Yielded
+from streamkit.filters import only
 from streamkit.testing import check_stream
 
 pytest.importorskip("langgraph", reason="langgraph is not installed")
 
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.errors import ParentCommand
 from langgraph.graph import START, MessagesState, StateGraph
-from langgraph.types import Command
+from langgraph.types import Command, interrupt
 
 from streamkit.demo import RESUME, build_graph, demo_input
 from streamkit.testing import Reply, ScriptedChatModel
@@ -152,6 +157,12 @@ async def test_concurrent_runs_never_mix() -> None:
 # --- whatever can be run
 
 
+@tool
+def upper(text: str) -> str:
+    """Return capitals."""
+    return text.upper()
+
+
 class Words:
     """A runnable of one's own, whose streams are plain iterators."""
 
@@ -251,13 +262,84 @@ def test_the_end_of_a_run_whose_start_was_not_heard_is_passed_over() -> None:
 def test_a_tool_writes_to_nobody_where_langgraph_has_no_writer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    @tool
-    def upper(text: str) -> str:
-        """Return capitals."""
-        return text.upper()
-
     monkeypatch.delitem(sys.modules, "langgraph.pregel._tools", raising=False)
     assert streamkit.stream(upper, {"text": "hi"}).collect().output == "HI"
+
+
+def test_a_graph_inside_a_runnable_of_ones_own() -> None:
+    class Wrapped(Runnable[Any, Any]):
+        def invoke(self, input: Any, config: Any = None, **_: Any) -> Any: ...
+
+        def stream(self, input: Any, config: Any = None, **_: Any) -> Any:
+            yield from graph.stream(input, config)
+
+    graph = StateGraph(MessagesState).add_node("ask", lambda _: interrupt("May I?"))
+    graph = graph.add_edge(START, "ask").compile(checkpointer=InMemorySaver())
+    events = list(streamkit.stream(Wrapped(), {"messages": []}, config()))
+    check_stream(events)
+    assert [event.value for event in events if isinstance(event, Interrupt)] == ["May I?"]
+
+
+def test_a_model_that_is_called_with_the_handlers_alone_is_inside_the_run() -> None:
+    def ask(_: Any, config: Any) -> Any:
+        return model().invoke("hi", {"callbacks": config["callbacks"].handlers}).content
+
+    events = list(streamkit.stream(RunnableLambda(ask), "hi"))
+    assert facts(events)[0] == ["Hello there"]
+    assert events[-1].status == "completed"
+
+
+@pytest.mark.parametrize("other", [None, LookupError("given up")])
+def test_half_a_message_whose_error_was_handled_outside_is_abandoned(other: Any) -> None:
+    def ask(_: Any) -> str:
+        try:
+            list(ScriptedChatModel(script=[Reply("Hello there", error=OSError())]).stream("hi"))
+        except OSError:
+            if other:
+                raise other from None
+        return "never mind"
+
+    events, error = drained(streamkit.stream(RunnableLambda(ask), "hi"))
+    check_stream(events)
+    (half,) = [event for event in events if isinstance(event, MessageEnd)]
+    assert (half.status, error) == ("failed" if other else "abandoned", other)
+
+
+async def test_a_tool_that_is_given_the_whole_call_answers_it() -> None:
+    call = {"type": "tool_call", "name": "upper", "id": "c", "args": {"text": "hi"}}
+    events = [it async for it in normalize(upper.astream_events(call, version="v2"))]
+    check_stream(events)
+    (ended,) = [event for event in events if isinstance(event, ToolEnd)]
+    assert (ended.tool_call_id, ended.output) == ("c", "HI")
+
+
+def test_a_tool_that_leaves_for_another_node_is_no_failure() -> None:
+    @tool
+    def leave() -> None:
+        """Leave."""
+        raise ParentCommand(Command(goto="b"))
+
+    events, _ = drained(streamkit.stream(leave, {}))
+    check_stream(events)
+    assert [it.status for it in events if isinstance(it, ToolEnd)] == ["interrupted"]
+
+
+def test_an_answer_that_has_no_id_yet_is_shown_with_that_of_the_state() -> None:
+    def echo(state: Any) -> Any:
+        return {"messages": [AIMessage("Hi")]}
+
+    graph = StateGraph(MessagesState).add_node("a", echo).add_node("b", echo)
+    graph = graph.add_edge(START, "a").add_edge("a", "b").compile()
+    events = list(streamkit.stream(graph, {"messages": []}, None, ~only(StateSnapshot)))
+    ids = [event.message_id for event in events if isinstance(event, MessageEnd)]
+    assert len(set(ids)) == 2
+    assert all(ids)
+
+
+def test_what_older_langgraphs_say_twice_is_passed_over() -> None:
+    # `debug` mode, which has the checkpoints before langgraph 0.6, has the tasks as well.
+    reader = CallbackReader(graph=True, clock=lambda: 0.0, strict=True)
+    assert list(reader.feed(Yielded(((), "debug", {"type": "task", "payload": {}})))) == []
 
 
 # --- the order of notes
