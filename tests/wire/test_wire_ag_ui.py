@@ -330,6 +330,17 @@ def test_a_result_with_a_picture() -> None:
     validate([told])
 
 
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [("image", "image"), ("audio", "audio"), ("video", "video"), ("file", "document")],
+)
+def test_a_result_may_hold_any_medium(kind: str, told: str) -> None:
+    block = {"type": kind, "url": "https://a.test/b"}
+    event = ToolEnd(**AT, tool_call_id="c1", name="look", status="completed", output=[block])
+    *_, result = written(event)
+    assert result["content"] == [{"type": told, "source": {"type": "url", "value": block["url"]}}]
+
+
 @pytest.mark.parametrize("status", ["interrupted", "cancelled", "incomplete"])
 def test_a_tool_that_was_stopped_has_no_result(status: Any) -> None:
     assert written(ToolEnd(**AT, tool_call_id="c1", name="look", status=status)) == []

@@ -29,6 +29,7 @@ from streamkit import (
     ReasoningStart,
     RetrievalEnd,
     RunEnd,
+    RunStart,
     StateSnapshot,
     StepDelta,
     TextDelta,
@@ -37,9 +38,11 @@ from streamkit import (
     ToolCall,
     ToolCallEnd,
     ToolCallStart,
+    ToolDelta,
     ToolEnd,
     ToolError,
     ToolStart,
+    Usage,
     normalize,
 )
 from streamkit.wire import ai_sdk
@@ -521,3 +524,29 @@ def test_stored_messages_are_shown_as_a_live_run_shows_them() -> None:
 
 
 PICTURE = {"type": "image", "base64": "aGk=", "mime_type": "image/png"}
+
+
+def test_partial_outputs_are_written_and_not_kept_by_the_client() -> None:
+    (piece,) = (
+        it
+        for it in chunks_of([RunStart(**AT), ToolDelta(**AT, tool_call_id="c1", delta="half")])
+        if it["type"] == "data-tool-delta"
+    )
+    assert piece["data"] == {"toolCallId": "c1", "delta": "half"}
+    assert piece["transient"] is True
+
+
+@pytest.mark.parametrize(
+    ("details", "told"),
+    [
+        ({}, {}),
+        ({"input_token_details": {"cache_read": 3}}, {"cachedInputTokens": 3}),
+        ({"output_token_details": {"reasoning": 2}}, {"reasoningTokens": 2}),
+    ],
+)
+def test_tokens_have_the_names_of_the_ai_sdk(details: Any, told: dict[str, int]) -> None:
+    usage = Usage(input_tokens=5, output_tokens=4, total_tokens=9, **details)
+    events = [RunStart(**AT), RunEnd(**AT, status="completed", usage=usage)]
+    (metadata,) = (it for it in chunks_of(events) if it["type"] == "message-metadata")
+    counts = {"inputTokens": 5, "outputTokens": 4, "totalTokens": 9}
+    assert metadata["messageMetadata"] == {"usage": {**counts, **told}}

@@ -224,3 +224,11 @@ def test_the_decoder_tells_what_to_say_after_a_lost_connection():
     assert (decoder.last_event_id, decoder.retry) == ("", None)
     decoder.feed(b"retry: 250\n" + sse.encode(custom(1), id=9))
     assert (decoder.last_event_id, decoder.retry) == ("9", 250)
+
+
+def test_a_frame_of_exactly_the_most_bytes_is_read():
+    decoder = sse.FrameDecoder(max_line=10)
+    fitting, long = b"data:12345\n\n", b"data:12345\ndata:6\n\n"
+    assert [it.data for it in decoder.feed(fitting)] == ["12345"]
+    (refused,) = sse.FrameDecoder(max_line=10).feed(long)
+    assert isinstance(refused, MalformedItem)
