@@ -121,6 +121,8 @@ _DATA = b"data: "
 
 def json_frame(data: Any, event: bytes = b"") -> bytes:
     """Return JSON data as a frame."""
+    # Not by `frame`, which renames keys such as `__proto__`: our own formats keep them, and the
+    # frames of others have been through it.
     return b"%bdata: %b\n\n" % (event, one_line(msgspec.json.encode(data)))
 
 
