@@ -196,7 +196,9 @@ async def test_any_format_and_its_options_will_do():
 
 
 @pytest.mark.parametrize(
-    "wrong", ["chat", chat.encoder(), chat.encoder, chat.Encoder(), chat.lines], ids=repr
+    "wrong",
+    ["chat", chat.encoder(), chat.encoder, chat.Encoder(), chat.lines],
+    ids=["a name", "a stage", "a function", "an encoder", "lines"],
 )
 def test_what_stands_in_a_format_is_no_format(wrong: Any) -> None:
     for call in (lambda: EventResponse(["a"], wrong), lambda: Runs(wrong)):
