@@ -1,15 +1,15 @@
-"""A chat in the terminal, with tools, and a question before one of them runs.
+"""A chat in the terminal, word by word, with tools, and a question before one of them runs.
 
     pip install 'langchain-streamkit[langgraph]' langchain
     python examples/terminal_chat.py
 
-You see the answer word by word and each tool in brackets. It asks before it books; an empty line
-ends it. It runs offline: put your own model in place of `MODEL`.
+An empty line or Ctrl-D ends it. It runs offline: put your own model in place of `MODEL`.
 """
+
+from contextlib import suppress
 
 from langchain.agents import create_agent
 from langchain.agents.middleware import HumanInTheLoopMiddleware
-from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
@@ -39,7 +39,7 @@ AGENT = create_agent(MODEL, [find_table, book], middleware=[ASK], checkpointer=I
 def turn(given: object) -> Command | None:
     """Show one run of the agent; return the person's answer where it waits for one."""
     answer = None
-    for event in stream(AGENT, given, RunnableConfig(configurable={"thread_id": "1"}), chat):
+    for event in stream(AGENT, given, {"configurable": {"thread_id": "1"}}, chat):
         match event:
             case TextDelta(text=text):
                 print(text, end="", flush=True)
@@ -53,7 +53,7 @@ def turn(given: object) -> Command | None:
     return answer
 
 
-if __name__ == "__main__":
+with suppress(EOFError):
     while question := input("\nyou: "):
         given: object = {"messages": [("human", question)]}
         while given:

@@ -1,7 +1,9 @@
 """Tests of an agent, in pytest: offline, the same in every run, and quick.
 
     pip install 'langchain-streamkit[langgraph,testing]' langchain
-    pytest examples/test_agent.py
+    pytest -c /dev/null examples/test_agent.py
+
+(`-c /dev/null` leaves out the settings of streamkit's own tests, which need more packages.)
 
 The model follows a script, the rest of the agent is real. `stream_recorder` is a fixture of
 streamkit's pytest plugin: it checks the grammar of each stream, and a test that fails shows the

@@ -30,8 +30,16 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 
     def run(name: str, *lines: str) -> str:
         path = EXAMPLES / name
-        answers, asked = iter(lines), sys.stdout.write
-        monkeypatch.setattr("builtins.input", lambda shown="": (asked(shown), next(answers))[1])
+        answers = iter(lines)
+
+        def read(shown: str = "") -> str:
+            sys.stdout.write(shown)
+            try:
+                return next(answers)
+            except StopIteration:
+                raise EOFError from None
+
+        monkeypatch.setattr("builtins.input", read)
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and node.module:
                 pytest.importorskip(node.module, reason=f"{name} needs {node.module}")
@@ -47,6 +55,11 @@ def test_the_terminal_chat_asks_before_it_books(run: Run, answer: str, end: str)
     assert "[find_table {'city': 'Bologna'} done]" in out
     assert "book {'place': 'Osteria Lina'}? (yes/no)" in out
     assert f"[book {{'place': 'Osteria Lina'}} {end}]\nOsteria Lina opens at eight." in out
+
+
+@pytest.mark.parametrize("lines", [(), ("Where can I eat?",)])
+def test_the_terminal_chat_ends_with_its_input(run: Run, lines: tuple[str, ...]) -> None:
+    assert run("terminal_chat.py", *lines).endswith(("you: ", "(yes/no) "))
 
 
 def test_the_dashboard_has_a_row_for_each_agent(run: Run) -> None:
