@@ -80,9 +80,9 @@ class BodyResponse(Response):
 
     async def _send(self, body: Body, receive: Receive, send: Send) -> None:
         async with body, _watching(receive, body.leave):
-            if not self._document:
-                await send(self._start())
             try:
+                if not self._document:
+                    await send(self._start())
                 await self._send_pieces(body, send)
             except asyncio.CancelledError:
                 # uvicorn still sends after it has cancelled; other servers raise an error then.

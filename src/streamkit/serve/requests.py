@@ -40,6 +40,9 @@ async def read_body(
         BadRequest: the body has more bytes (413), is declared as something else (415), or the
             client left before it had sent all of it (400).
     """
+    declared = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type not in {None, declared}:
+        raise BadRequest(f"the body must be declared as content-type: {content_type}", 415)
     parts: list[bytes] = []
     size = 0
     try:
@@ -50,9 +53,6 @@ async def read_body(
             parts.append(part)
     except ClientDisconnect:
         raise BadRequest("the client left before the end of the body") from None
-    declared = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type not in {None, declared}:
-        raise BadRequest(f"the body must be declared as content-type: {content_type}", 415)
     return b"".join(parts)
 
 
