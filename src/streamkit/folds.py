@@ -15,6 +15,7 @@ from . import events as ev
 from ._base import Base
 from ._bracket_filter import OpenBrackets
 from ._core.kinds import fields_of, kind_of
+from ._core.metadata import text_or_none
 from ._fields import dict_or_empty
 from ._run_messages import RunMessages, words_of
 from .values import ErrorInfo, Status, ToolCall, Usage
@@ -198,9 +199,8 @@ class _Draft:
 
     def _add_content(self, event: ev.Content) -> None:
         """Add a block that came whole; it replaces the provider's own call whose id it has."""
-        call = self._server_calls.get(dict_or_empty(event.block).get("id", ""))
-        if call is not None:
-            del self._blocks[call]
+        id = text_or_none(dict_or_empty(event.block).get("id"))
+        self._blocks.pop(self._server_calls.get(id or "", -1), None)
         self._blocks[event.block_id] = event.block
 
     def content(self) -> str | list[Any]:

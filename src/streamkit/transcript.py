@@ -19,11 +19,12 @@ Laws of this file:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeAlias, cast
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
 
 from . import events as ev
 from ._brief import brief, path, quote, tokens
+from ._fields import dict_or_empty
 from ._printable import escape
 from .values import ErrorInfo, Origin
 
@@ -263,7 +264,7 @@ def _state_snapshot(event: ev.StateSnapshot, ids: Transcript) -> Parts:
 
 
 def _checkpoint(event: ev.Checkpoint, ids: Transcript) -> Parts:
-    metadata = cast("Mapping[str, Any]", event.metadata or {})
+    metadata = dict_or_empty(event.metadata)
     # LangGraph's checkpointer writes both into the metadata: `input` is step -1.
     source, step = metadata.get("source", ""), metadata.get("step")
     at_step = "" if step is None else f"step {step}"

@@ -47,9 +47,11 @@ from streamkit import (
     ToolCallStart,
     ToolEnd,
     ToolStart,
+    Unrecognized,
     normalize,
 )
 from streamkit.testing import check_stream
+from streamkit.wire import agent_protocol, ndjson
 
 SOURCES = (SYNC, ASYNC, EVENTS, MODES, TASKS, ALL_MODES, OWN, OWN_SYNC)
 
@@ -191,6 +193,57 @@ def test_equal_words_are_not_the_same_error(api: str, words: str) -> None:
     shown = [it.error.message for it in of(events, StepEnd) if it.error]
     assert shown == ["timed out", words]
     assert isinstance(events[-1], RunError)
+
+
+# --- ids that are no text
+
+
+@pytest.mark.parametrize(("given", "shown"), [(7, "7"), (2.5, "2.5")])
+@pytest.mark.parametrize("api", [SYNC, EVENTS, OWN])
+def test_the_number_of_a_thread_is_its_name(api: str, given: Any, shown: str) -> None:
+    graph = chain(lambda _: {"messages": [AIMessage("Hi")]}, checkpointer=InMemorySaver())
+    events = run(graph, api, ASK, {"configurable": {"thread_id": given}})
+    assert {it.origin.thread_id for it in events} <= {None, shown}
+    assert events[-1].origin.thread_id == shown
+    sent = b"".join(map(ndjson.encode, events))
+    assert len(ndjson.Decoder().feed(sent)) == len(events)
+
+
+ODD_MESSAGES: list[Any] = [
+    {"type": "ai", "id": {"a": 1}, "content": "x", "additional_kwargs": {}},
+    {"type": "tool", "id": "t", "content": "x", "tool_call_id": ["c"], "additional_kwargs": {}},
+    {"type": "tool", "content": "x", "name": 5, "tool_call_id": "c", "additional_kwargs": {}},
+    {"type": "ai", "data": {"type": [None], "content": "x"}},
+]
+
+
+@pytest.mark.parametrize("odd", ODD_MESSAGES)
+def test_json_whose_id_or_name_is_no_text_is_no_message(odd: Any) -> None:
+    items: Any = [("updates", {"a": {"messages": [odd]}}), ("values", {"messages": [odd]})]
+    stream = normalize(items)
+    events = list(stream)
+    assert not of(events, MessageStart)
+    assert not of(events, ToolEnd)
+    assert stream.result.messages == []
+    sent = b"".join(normalize(events).pipe(agent_protocol.encoder()))
+    assert sent.count(b'"content":"x"') == 2
+
+
+def test_nodes_and_namespaces_that_are_no_text_are_unrecognized() -> None:
+    items: Any = [
+        ((), "updates", {1: {"a": 1}}),
+        ((None,), "updates", {"a": {}}),
+        ((), "custom", 1),
+    ]
+    assert len(of(list(normalize(items)), Unrecognized)) == 2
+
+
+def test_a_block_with_the_id_of_a_call_of_the_provider_comes_any_number_of_times() -> None:
+    call = {"type": "server_tool_call", "id": "s", "name": "search", "args": {}}
+    result = {"type": "other", "id": "s"}
+    message = AIMessage([call, result, dict(result), {"type": "other", "id": ["s"]}])
+    result_of = normalize([(message, {"langgraph_node": "a"})]).collect()
+    assert len(result_of.messages[0].content) == 3
 
 
 # --- messages that nodes push

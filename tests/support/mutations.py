@@ -18,13 +18,17 @@ from typing import Any
 
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import Generation
+from pydantic import ValidationError
 
 import server_recordings as recorded
 import small_graphs as graphs
 from random_streams import last
 from small_graphs import agent, call, calling, piece
 from streamkit import Event, MalformedItem, RunFailed, normalize
+from streamkit.folds import RunFold
 from streamkit.testing import check_stream
+from streamkit.transcript import describe
+from streamkit.wire.ndjson import Decoder, encode
 
 __all__ = ["STREAMS", "mutant", "read_any_way"]
 
@@ -255,7 +259,21 @@ def read_any_way(options: dict[str, Any], items: list[Any]) -> list[Event]:
     with suppress(RunFailed, MalformedItem):
         strict.extend(normalize(iter(items), strict=True, **options))
     check_stream(strict)
+    use_any_way(events)
     return events
+
+
+def use_any_way(events: list[Event]) -> None:
+    """Fields have the types of the schema, and so whoever reads the events copes with them."""
+    sent = b"".join(map(encode, events))
+    assert len(Decoder().feed(sent)) == len(events)
+    for event in events:
+        describe(event)
+    fold = RunFold()
+    for event in events:
+        with suppress(ValidationError):  # LangChain refuses to make a message of that
+            fold.feed(event)
+    fold.result()
 
 
 def every(seed: int, number: int) -> Iterator[tuple[str, dict[str, Any], list[Any]]]:

@@ -99,6 +99,8 @@ _CLASSES: dict[object, type[JsonMessage]] = {
 }
 
 
+_NAMES = ("id", "name", "tool_call_id", "type")
+_TEXT = (str, type(None))
 _STORED = 2  # keys of a stored message: its type and its data
 
 
@@ -128,4 +130,5 @@ def json_message(value: object) -> JsonMessage | None:
         case _:
             return None
     cls = _CLASSES.get(name) if isinstance(name, str) else None
-    return cls(raw, fields) if cls else None
+    is_message = cls and all(isinstance(fields.get(it), _TEXT) for it in _NAMES)
+    return cls(raw, fields) if cls and is_message else None

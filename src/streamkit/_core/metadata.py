@@ -5,21 +5,38 @@ One rule each, for the stream and for `merge`. Metadata holds anything, so every
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
 from .._fields import dict_or_empty
 from ..values import FinishReason, Usage
 
-__all__ = ["UsageReports", "finish_reason", "text_or_none", "usage_of"]
+__all__ = ["UsageReports", "finish_reason", "name_of", "names_in", "text_or_none", "usage_of"]
 
 
 def text_or_none(value: object) -> str | None:
     """Return a value as plain `str` if it is text that is not empty, else None."""
     return str.__str__(value) or None if isinstance(value, str) else None
+
+
+def name_of(value: object) -> str | None:
+    """Return a name or an id as plain text: applications also number their threads.
+
+    >>> name_of("7"), name_of(7), name_of(["7"]), name_of("")
+    ('7', '7', None, None)
+    """
+    return str(value) if type(value) in _NUMBERS else text_or_none(value)
+
+
+_NUMBERS = frozenset({int, float, bool, UUID})
+
+
+def names_in(values: Iterable[object] | None) -> tuple[str, ...]:
+    """Return those of some values that are names, such as tags."""
+    return tuple(filter(None, map(name_of, values or ())))
 
 
 # --- tokens
@@ -48,18 +65,21 @@ def _counts(details: object) -> dict[str, int]:
     return {key: count for key, count in counts.items() if count is not None}
 
 
-def _count(value: object) -> int | None:
-    """Return a number of tokens as a plain int: some servers send it as text or as a float."""
+def _count(value: Any) -> int | None:
+    """Return a number of tokens as a plain int: some servers send it as text or as a float.
+
+    What nobody can have counted, such as a number that no float can hold, is none.
+    """
     if type(value) is int:
-        return value
-    if isinstance(value, str) and value.isdecimal() and len(value) < _MOST_DIGITS:
-        return int(value)
-    if isinstance(value, float) and math.isfinite(value):
-        return int(value)
-    return int(value) if isinstance(value, int) and not isinstance(value, bool) else None
+        return value if 0 <= value < _TOO_MANY else None
+    if isinstance(value, str):
+        return int(value) if value.isdecimal() and len(value) <= _MOST_DIGITS else None
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return int(value) if is_number and 0 <= value < _TOO_MANY else None
 
 
-_MOST_DIGITS = 19  # what fits in 64 bits
+_MOST_DIGITS = 18  # what fits in 64 bits, also summed
+_TOO_MANY: int = 10**_MOST_DIGITS
 
 
 class UsageReports:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..values import Origin
+from .metadata import name_of, names_in
 
 __all__ = [
     "OUTERMOST",
@@ -70,7 +71,13 @@ class TaskScopes:
     def origin(
         self, namespace: tuple[str, ...], *, task_id: str | None = None, node: str | None = None
     ) -> Origin:
-        """Return the origin of a graph, or of a node's task, inside a namespace."""
+        """Return the origin of a graph, or of a node's task, inside a namespace.
+
+        Raises:
+            TypeError: one of these names is no text.
+        """
+        if not all(issubclass(type(it), str) for it in (*namespace, node or "")):
+            raise TypeError("a namespace or a node is no text")
         scope = self.around(namespace)
         return Origin(
             run_id=task_id,
@@ -152,16 +159,17 @@ def origin_from(  # noqa: PLR0913  (the facts of a run beside its metadata)
     ('a:1',)
     """
     path = checkpoint_ns(metadata)
-    tags = tuple(tags or metadata.get("tags") or ())
+    tags = names_in(tags or metadata.get("tags"))
+    step = metadata.get("langgraph_step")
     return Origin(
         run_id=run_id,
-        parent_ids=tuple(parent_ids) or task_ids(path.split("|")),
+        parent_ids=names_in(parent_ids) or task_ids(path.split("|")),
         name=name,
-        node=metadata.get("langgraph_node"),
+        node=name_of(metadata.get("langgraph_node")),
         namespace=tuple(path.split("|")[:-1]) if path else (),
-        step=metadata.get("langgraph_step"),
-        agent=around.agent or metadata.get("lc_agent_name"),
-        thread_id=metadata.get("thread_id"),
+        step=step if type(step) is int else None,
+        agent=around.agent or name_of(metadata.get("lc_agent_name")),
+        thread_id=name_of(metadata.get("thread_id")),
         tags=tags,
         metadata=metadata,
         internal=around.internal or is_internal(metadata, tags),

@@ -14,10 +14,12 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any, cast
 
+from .._fields import required_text
 from ..events import MessageReplaced, ToolDelta, ToolStart
 from ..values import ErrorInfo, Origin, Status
 from .brackets import Bracket, Brackets, HeldResult, tool_end
 from .kinds import fields_of
+from .metadata import text_or_none
 from .pending_calls import PendingCall
 from .results import answers_in, own_message, tool_result
 
@@ -120,7 +122,8 @@ class ToolRuns(Brackets):
     def _tool_message(self, message: object, origin: Origin) -> None:
         """Show a tool's result: the end of its run, or all of a run that the API did not show."""
         fields = fields_of(message)
-        given_id, name, content = fields["tool_call_id"], fields.get("name"), fields["content"]
+        given_id, name = required_text(fields, "tool_call_id"), text_or_none(fields.get("name"))
+        content = fields["content"]
         calls = self.seen.calls
         call = calls.answered_by(given_id, name, content, origin.namespace)
         # langgraph's ToolNode answers a call of an unknown tool by itself: then no tool has run.

@@ -24,11 +24,11 @@ from msgspec.structs import replace
 
 from .._core.kinds import kind_of
 from .._core.message import Message
-from .._core.metadata import text_or_none, usage_of
+from .._core.metadata import name_of, names_in, text_or_none, usage_of
 from .._core.origin import origin_from
 from .._core.results import error_info
 from .._core.writes import messages_in, written_in
-from .._fields import dict_or_empty
+from .._fields import dict_or_empty, required_text
 from ..errors import MalformedItem
 from ..events import Custom, Event, StepDelta
 from ..values import ErrorInfo, Origin, Status, StepKind
@@ -149,28 +149,26 @@ class RunReader(Reader):
 
     def _begin(self, event: dict[str, Any]) -> None:
         parents: list[str] = event.get("parent_ids") or []
-        self._root = root = parents[0] if parents else event["run_id"]
-        self._root_ended = bool(parents)  # filtered out: it will not be seen to end
+        root = parents[0] if parents else required_text(event, "run_id")
         metadata: dict[str, Any] = event.get("metadata") or {}
-        origin = Origin(
-            run_id=root,
-            name=None if parents else event["name"],
-            thread_id=metadata.get("thread_id"),
-            tags=() if parents else tuple(event.get("tags") or ()),
-            metadata={} if parents else metadata,
-        )
+        origin = Origin(run_id=root, thread_id=name_of(metadata.get("thread_id")))
+        if not parents:
+            name, tags = required_text(event, "name"), names_in(event.get("tags"))
+            origin = replace(origin, name=name, tags=tags, metadata=metadata)
+        self._root = root
+        self._root_ended = bool(parents)  # filtered out: it will not be seen to end
         given = dict_or_empty(event["data"]).get("input")
         self.assembly.start_run(origin, run_id=root, input=given)
 
     def _enter(self, event: dict[str, Any], kind: RunKind) -> Run:
         """Open the record of a run."""
-        run_id: str = event["run_id"]
+        run_id = required_text(event, "run_id")
         origin = origin_from(
             event.get("metadata") or {},
             scope_around(self._runs, event),
             run_id=run_id,
             parent_ids=self._parents_of(event),
-            name=event["name"],
+            name=required_text(event, "name"),
             tags=event.get("tags"),
         )
         if run_id in self._runs:
@@ -472,12 +470,12 @@ class RunReader(Reader):
         around = self._runs.get(event["run_id"])
         # `on_custom_event` has the id of the run that dispatched it, and a name of its own.
         origin = around.origin if around else origin_from(event.get("metadata") or {})
-        tags = tuple(event.get("tags") or ())
+        tags = names_in(event.get("tags"))
         call = around.inside.tool_call_id if around else None
         if (tags, call) != (origin.tags, origin.tool_call_id):
             # Its tags are only those of its run that are inherited, and it is inside a tool.
             origin = replace(origin, tags=tags, tool_call_id=call)
-        self.assembly.show(Custom, origin, name=event["name"], data=event["data"])
+        self.assembly.show(Custom, origin, name=name_of(event["name"]), data=event["data"])
 
 
 def _error_in(error: BaseException) -> ErrorInfo | None:

@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 from .._core.assembly import Assembly
 from .._core.json_message import JsonMessage
 from .._core.kinds import fields_of
+from .._core.metadata import names_in
 from .._core.results import answers_in, error_info
 from .._core.writes import ChannelWrite, channel_writes
 from .._fields import dict_or_empty, required_text, shown
@@ -204,7 +205,7 @@ class ModePayloads:
             return  # `debug` mode repeats `checkpoints` mode
         names = ("config", "parent_config", "values", "metadata")
         fields = {name: payload.get(name) for name in names}
-        following = tuple(payload.get("next") or ())
+        following = names_in(payload.get("next"))
         origin = self._assembly.scopes.origin(namespace)
         self._assembly.show(Checkpoint, origin, next=following, **fields)
 

@@ -355,7 +355,8 @@ class Encoder(BaseEncoder):
         self._state = state
         values = dict_or_empty(state.values)
         stored = as_list(values.get("messages"))
-        ids = {dict_or_empty(it).get("id") for it in stored}
+        given = (dict_or_empty(it).get("id") for it in stored)
+        ids = {id for id in given if isinstance(id, str)}
         lost = [it for it in self._unstored if it not in ids]
         self._unstored.clear()
         if lost and "messages" in values:
