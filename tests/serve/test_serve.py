@@ -334,6 +334,28 @@ async def test_a_hundred_clients_that_leave_leave_nothing_behind():
     assert len(sources) == 100
 
 
+async def test_a_server_that_stops_while_it_sends_the_headers_sends_the_end():
+    source, sent, sending = Source("Hi"), list[bytes](), asyncio.Event()
+
+    async def send(message: Any) -> None:
+        sent.append(message.get("body", b""))
+        if message["type"] == "http.response.start":
+            sending.set()
+            await asyncio.sleep(60)  # the client is slow
+
+    async def receive() -> Any:
+        await asyncio.sleep(60)
+
+    scope = {"type": "http", "method": "GET", "headers": []}
+    task = asyncio.ensure_future(EventResponse(source.stream(), sse)(scope, receive, send))
+    await sending.wait()
+    await until(lambda: source.closed_by)
+    task.cancel()
+    await asyncio.wait({task})
+    assert task.cancelled()
+    assert sse.Decoder().feed(b"".join(sent))[-1].type == "run.end"
+
+
 async def test_a_request_for_the_headers_alone_runs_nothing():
     source = Source("Hi", pause_after=0)
     async with served(app(lambda _: EventResponse(source.stream()))) as client:

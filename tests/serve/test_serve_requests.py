@@ -130,9 +130,13 @@ async def test_a_body_without_end_is_not_read_to_its_end():
         read += 1
         return {"type": "http.request", "body": b"x" * 60, "more_body": True}
 
+    json: Any = {"type": "http", "headers": [(b"content-type", b"application/json")]}
     with pytest.raises(BadRequest, match="more than 100 bytes") as caught:
-        await read_body(Request({"type": "http", "headers": []}, receive), max_bytes=100)
+        await read_body(Request(json, receive), max_bytes=100)
     assert (caught.value.status, read) == (413, 2)
+    with pytest.raises(BadRequest, match="must be declared") as caught:
+        await read_body(Request({"type": "http", "headers": []}, receive))
+    assert (caught.value.status, read) == (415, 2)  # and is not read at all
 
 
 async def test_a_body_is_bytes():

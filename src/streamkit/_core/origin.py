@@ -76,7 +76,8 @@ class TaskScopes:
         Raises:
             TypeError: one of these names is no text.
         """
-        if not all(issubclass(type(it), str) for it in (*namespace, node or "")):
+        names: Any = (*namespace, node or "")  # as upstream has them
+        if not all(isinstance(it, str) for it in names):
             raise TypeError("a namespace or a node is no text")
         scope = self.around(namespace)
         return Origin(
