@@ -137,6 +137,15 @@ class _Field(NamedTuple):
     """A function from a value to the one that may leave."""
 
 
+def _unless_empty(clean: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    # An empty tuple is its field's default, which msgspec leaves out, as it does no list.
+    def cleaned(value: Any) -> Any:
+        cls = type(value)  # pyright: ignore[reportUnknownVariableType]
+        return value if cls is tuple and not value else clean(value)
+
+    return cleaned
+
+
 class Redactor:
     """Returns events without what stays in the process.
 
@@ -204,7 +213,8 @@ class Redactor:
         """Return what cleans a field by its type. Events may hold other things: nothing checks."""
         name = str(kind)
         if "Any" in name:
-            return self._plain or self._record
+            clean = self._plain or self._record
+            return _unless_empty(clean) if name.startswith("tuple") else clean
         return self._record if "ErrorInfo" in name or "ToolCall" in name else None
 
     def _record(self, value: Any) -> Any:

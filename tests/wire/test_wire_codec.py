@@ -41,7 +41,7 @@ from streamkit import (
     Unrecognized,
     Usage,
 )
-from streamkit.wire import from_dict, to_dict
+from streamkit.wire import from_dict, ndjson, sse, to_dict
 from streamkit.wire._codec import Reader
 from streamkit.wire._plain_json import loads
 from streamkit.wire._redact import redactor
@@ -126,6 +126,13 @@ def test_keys_come_in_the_order_of_the_schema_and_defaults_are_left_out():
         }
     )
     assert to_dict(RunStart(**AT)) == {"type": "run.start", "timestamp": 0.5}
+
+
+def test_a_search_that_found_nothing_has_no_documents_on_the_wire():
+    event = RetrievalEnd(**AT, retrieval_id="r", name="f", status="completed")
+    assert "documents" not in to_dict(event)
+    assert b"documents" not in ndjson.encode(event)
+    assert b"documents" not in b"".join(sse.encoder().stage()(event))
 
 
 def test_a_field_without_a_default_is_always_written():
