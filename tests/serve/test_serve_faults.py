@@ -16,7 +16,7 @@ from test_serve_stores import Client, Words, text_of
 from loopback_server import until
 from streamkit import BadRequest, Event, RunEnd, UsageError, normalize
 from streamkit.serve import EventResponse, Memory, Part, Redis, RunInfo, Runs, _bodies, _local
-from streamkit.serve._bodies import Signal, stopped
+from streamkit.serve._bodies import Signal, insistently_stopped, stopped
 from streamkit.serve.stores import _connections
 from streamkit.testing import check_stream
 from streamkit.wire import sse
@@ -303,8 +303,7 @@ async def test_two_that_follow_a_run_in_one_process_share_a_subscription(redis_s
 
     first, second = (asyncio.ensure_future(follow(parts)) for parts in found)
     await until(lambda: all(found))
-    first.cancel()
-    await asyncio.wait({first})
+    await insistently_stopped(first)
     await mine.append(run.id, Part(1, [b"a"], is_over=True))
     await second
     assert [it for part in found[1] for it in part.frames] == [b"a"]

@@ -39,6 +39,7 @@ __all__ = [
     "StreamBody",
     "Wire",
     "headers_of",
+    "insistently_stopped",
     "stopped",
 ]
 
@@ -176,6 +177,13 @@ async def stopped(task: asyncio.Task[Any]) -> None:
                 cancelled = error
     if cancelled:
         raise cancelled
+
+
+async def insistently_stopped(task: asyncio.Task[Any]) -> None:
+    """Cancel a task until it has ended: redis-py 8.1 may swallow a cancellation."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=0.05)
 
 
 Events: TypeAlias = AsyncIterable[Any] | Iterable[Any]

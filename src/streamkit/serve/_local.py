@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ..errors import BadRequest
 from ..wire.replay import Replay
 from ..wire.resume import Resume
-from ._bodies import Pump, Signal, log, stopped
+from ._bodies import Pump, Signal, insistently_stopped, log, stopped
 from .stores import RunInfo, Store
 
 if TYPE_CHECKING:
@@ -263,7 +263,9 @@ class LocalRun:
         """Stop it with its process: its end is stored, if the store can be reached at once."""
         if self.is_own:
             await self.stop()
-        await stopped(self._task)
+            await stopped(self._task)
+        else:
+            await insistently_stopped(self._task)
 
 
 class Reader:

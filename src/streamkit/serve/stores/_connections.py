@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from .._bodies import Signal, log
+from .._bodies import Signal, insistently_stopped, log
 from . import Part
 
 __all__ = ["HEALTH_CHECK_EVERY", "RETRY_EVERY", "Batches", "Changes"]
@@ -181,6 +181,5 @@ class Changes:
     async def aclose(self) -> None:
         """Close the connection."""
         task, self._task, self._pubsub, self._is_open = self._task, None, None, False
-        while task and not task.done():  # redis-py 8.1 may swallow a cancellation
-            task.cancel()
-            await asyncio.wait({task}, timeout=0.05)
+        if task:
+            await insistently_stopped(task)
