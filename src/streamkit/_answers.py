@@ -62,7 +62,7 @@ class OptimisticAnswer:
     def __init__(self) -> None:
         self._keep = _MESSAGES.stage()
         self._starts: dict[str, ev.Event] = {}
-        self._shown: dict[str, _Shown] = {}
+        self._shown: dict[str, list[str]] = {}  # the text so far
         self._calling: set[str] = set()
 
     def __call__(self, event: ev.Event) -> Iterator[ev.Event]:
@@ -81,52 +81,28 @@ class OptimisticAnswer:
             # Where no text was shown yet, there is nothing to take back.
             self._starts.pop(id, None)
             if id in self._shown:
-                yield from self._shown.pop(id).taken_back(event)
+                yield _taken_back(event, "".join(self._shown.pop(id)))
         elif id in self._calling:
             if isinstance(event, ev.MessageEnd):
                 self._calling.discard(id)
         else:
             start = self._starts.pop(id, None)
             if start:
-                self._shown[id] = _Shown()
+                self._shown[id] = []
                 yield start
-            self._shown[id].add(event)
+            if isinstance(event, ev.TextDelta):
+                self._shown[id].append(event.text)
             yield event
             if isinstance(event, ev.MessageEnd):
                 del self._shown[id]
 
 
-class _Shown:
-    """The text of a message that was shown."""
-
-    def __init__(self) -> None:
-        self._open: dict[int, list[str]] = {}
-        self._kinds: dict[int, Any] = {}
-        self._text: list[str] = []
-
-    def add(self, event: Any) -> None:
-        match event:
-            case ev.TextStart() | ev.ReasoningStart():
-                self._open[event.block_id] = []
-                self._kinds[event.block_id] = (
-                    ev.TextEnd if isinstance(event, ev.TextStart) else ev.ReasoningEnd
-                )
-            case ev.TextDelta() | ev.ReasoningDelta() if event.block_id in self._open:
-                self._open[event.block_id].append(event.text)
-                if isinstance(event, ev.TextDelta):
-                    self._text.append(event.text)
-            case ev.TextEnd() | ev.ReasoningEnd():
-                self._open.pop(event.block_id, None)
-            case _:
-                pass
-
-    def taken_back(self, event: Any) -> Iterator[ev.Event]:
-        """Return the ends of what is open, and that of the message, which takes it back."""
-        about = {
-            "origin": event.origin,
-            "timestamp": event.timestamp,
-            "message_id": event.message_id,
-        }
-        for block_id, pieces in self._open.items():
-            yield self._kinds[block_id](block_id=block_id, text="".join(pieces), **about)
-        yield ev.MessageEnd(status="abandoned", text="".join(self._text), **about)
+def _taken_back(call: Any, text: str) -> ev.Event:
+    """Return the end of a message that begins a call, which takes its text back."""
+    return ev.MessageEnd(
+        origin=call.origin,
+        timestamp=call.timestamp,
+        message_id=call.message_id,
+        status="abandoned",
+        text=text,
+    )

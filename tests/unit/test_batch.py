@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Any
 
 import pytest
@@ -83,3 +84,13 @@ async def test_a_progress_bar_when_asked(capsys: pytest.CaptureFixture[str]) -> 
     assert "100%" in capsys.readouterr().out
     with pytest.raises(UsageError, match="at least 1"):
         astream_batch(model("one"), ["a"], max_concurrency=0)
+
+
+async def test_a_progress_bar_of_tqdm_where_there_is_no_rich(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("tqdm")
+    monkeypatch.setitem(sys.modules, "rich.progress", None)
+    runs = astream_batch(model("one", "two"), ["a", "b"], None, tokens, progress=True)
+    assert len([it async for it in runs]) > 2
+    assert "100%" in capsys.readouterr().err

@@ -232,6 +232,17 @@ class TestBrief:
             describe(make(ev.Custom, {"data": str(object())})) == 'custom "<object object>" @agent'
         )
 
+    def test_ends_where_a_payload_goes_too_deep_or_raises(self):
+        class Broken(dict):
+            def items(self):
+                raise LookupError
+
+        deep = []
+        for _ in range(100):
+            deep = [deep]
+        assert "…" in brief(deep, limit=1000)
+        assert brief([Broken(), 1]) == "[{<Broken>, 1]"
+
     def test_sorts_sets(self):
         assert brief({"b", "a"}) == '{"a", "b"}'
 

@@ -20,6 +20,7 @@ from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableConfig, RunnableLambda
 from langchain_core.tools import tool
 
+import streamkit
 from random_streams import agent_events, event, model_chunks
 from streamkit import (
     Content,
@@ -52,6 +53,7 @@ from streamkit.filters import (
     roles,
     runs,
     tool_names,
+    under,
     where,
     within,
 )
@@ -333,3 +335,50 @@ def test_sync_equals_async(items: list[Any]) -> None:
 
     keep = only(ToolCallDelta)
     assert asyncio.run(read(keep)) == list(normalize(items, keep, clock=lambda: 0.0))
+
+
+# --- brackets by hand
+
+
+def by_hand(of: str, /, *path: str, **fields: Any) -> Any:
+    """An event on behalf of the innermost of these calls."""
+    origin = Origin(tool_call_id=path[-1] if path else None)
+    return getattr(streamkit, of)(origin=origin, timestamp=0.0, **fields)
+
+
+CALLS = [
+    by_hand("RunStart"),
+    by_hand("ToolStart", tool_call_id="a", name="look", input={}),
+    by_hand("ToolDelta", tool_call_id="a", delta=1),
+    by_hand("ToolStart", "a", tool_call_id="b", name="dig", input={}),
+    by_hand("Custom", "b", name="inside", data=2),
+    by_hand("Custom", "lost", name="elsewhere", data=3),
+    by_hand("ToolEnd", "a", tool_call_id="b", name="dig", status="completed", output=4),
+    by_hand("ToolEnd", tool_call_id="a", name="look", status="completed", output=5),
+    by_hand("RunEnd", status="completed"),
+]
+
+
+@pytest.mark.parametrize(
+    ("keep", "kept"),
+    [
+        (under("a"), [1, 2, 3, 4, 6, 7]),
+        (under("b"), [3, 4, 6]),
+        (tool_names("look"), [1, 2, 7]),
+        (only(ToolDelta) & tool_names("look"), [1, 2, 7]),
+    ],
+    ids=str,
+)
+def test_what_calls_inside_calls_do(keep: Filter, kept: list[int]) -> None:
+    assert list(normalize(CALLS, keep))[1:-1] == [CALLS[number] for number in kept]
+
+
+def test_what_runs_beside_its_tool_is_inside_it() -> None:
+    # A tool that passes its own config on: what it runs has the run id of the tool.
+    run = Origin(run_id="r", parent_ids=("0",))
+    events = [
+        streamkit.RunStart(origin=Origin(), timestamp=0.0),
+        streamkit.ToolStart(origin=run, timestamp=0.0, tool_call_id="a", name="look", input={}),
+        streamkit.Custom(origin=run, timestamp=0.0, name="n", data=1),
+    ]
+    assert not any(isinstance(it, Custom) for it in normalize(events, ~inside_tools))

@@ -57,6 +57,7 @@ from streamkit import (
     ToolCallEnd,
     ToolEnd,
     ToolStart,
+    Usage,
     normalize,
 )
 
@@ -298,3 +299,41 @@ def test_a_refusal_is_the_answer_in_words() -> None:
     assert "".join(stream.text()) == "No."
     result = normalize([refused]).collect()
     assert (result.text, result.messages[0].content[0]["type"]) == ("No.", "refusal")
+
+
+# --- events whose beginning a filter has dropped
+
+
+HERE: dict[str, Any] = {"origin": Origin(), "timestamp": 0.0}
+
+
+def test_ends_without_their_starts_add_nothing() -> None:
+    ends = [
+        ToolEnd(**HERE, tool_call_id="c", name="t", status="completed", output=1),
+        RetrievalEnd(**HERE, retrieval_id="r", name="docs", status="completed"),
+    ]
+    for stream in (normalize(ends), normalize([RunStart(**HERE), *ends])):
+        result = stream.collect()
+        assert (result.tools, result.status) == ([], "incomplete")
+
+
+def test_a_citation_of_a_text_that_was_dropped_is_dropped() -> None:
+    events = [
+        MessageStart(**AT),
+        Citation(**AT, block_id=0, citation={"url": "…"}),
+        MessageEnd(**AT, status="completed", text=""),
+    ]
+    assert [it.content for it in normalize(events).collect().messages] == [""]
+
+
+def test_what_came_after_the_last_state_is_in_a_result_as_far_as_it_was_read() -> None:
+    asked, said = HumanMessage("hi", id="1"), AIMessage("Hi!", id="2")
+    node = {"langgraph_node": "a", "langgraph_checkpoint_ns": "a:1"}
+    stream = normalize([("values", {"messages": [asked]}), ("messages", (said, node))])
+    while not any(it.id == "2" for it in stream.result.messages):
+        next(stream)
+    assert [it.id for it in stream.result.messages] == ["2"]
+
+
+def test_a_results_table_names_its_tokens() -> None:
+    assert "7 tokens" in Result(usage=Usage(input_tokens=3, output_tokens=4))._repr_html_()

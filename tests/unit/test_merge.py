@@ -713,3 +713,38 @@ def test_the_examples():
     results = doctest.testmod(merge)
     assert results.attempted
     assert not results.failed
+
+
+# --- what comes now and then
+
+
+def test_halves_of_a_name_beside_the_content_are_joined() -> None:
+    names = [{"function_call": {"name": it, "arguments": ""}} for it in ("get_", "weather", "")]
+    merged = merge_chunks(chunk(additional_kwargs=it) for it in names)
+    assert merged.additional_kwargs["function_call"]["name"] == "get_weather"
+
+
+def test_blocks_with_other_ids_at_one_index_are_two() -> None:
+    blocks = [{"type": "text", "text": it, "index": 0, "id": it} for it in ("a", "b")]
+    merged = merge_chunks(chunk([it]) for it in blocks)
+    assert [it["text"] for it in merged.content] == ["a", "b"]
+
+
+def test_a_providers_own_block_grows_as_such() -> None:
+    blocks = [{"type": "non_standard", "index": 0, "value": {"x": it}} for it in ("a", "b")]
+    merged = merge_chunks(chunk([it]) for it in blocks)
+    assert merged.content == [{"type": "non_standard", "index": 0, "value": {"x": "ab"}}]
+
+
+def test_a_call_that_anything_follows_is_over() -> None:
+    own = {"type": "server_tool_use", "id": "s", "name": "search", "input": {}, "index": 1}
+    between = [
+        [{"type": "text", "text": "", "annotations": [{"url": "…"}]}],
+        [own, {"type": "input_json_delta", "partial_json": "{", "index": 1}],
+        [{"type": "text", "text": 3}],
+    ]
+    for content in between:
+        merged = merge_chunks([call("{}", name="look"), chunk(content), call("{}", name="look")])
+        assert [it["name"] for it in to_message(merged).tool_calls] == ["look", "look"][
+            : len(merged.tool_calls)
+        ]

@@ -219,3 +219,10 @@ def test_calls_are_measured_also_where_the_start_of_the_run_was_filtered_out():
     result = metrics.result()
     assert [call.first_token for call in result.calls] == [1.0, 1.0]
     assert result.first_token is None
+
+
+def test_a_search_of_which_only_the_end_came_is_not_counted():
+    end = ev.RetrievalEnd(
+        origin=ROOT, timestamp=1.0, retrieval_id="r", name="docs", status="completed"
+    )
+    assert SpanFold().feed(end) is None

@@ -5,11 +5,14 @@ import gzip
 import json
 import time
 import warnings
+from collections import UserDict
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import partial
 from importlib import metadata
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -376,6 +379,10 @@ class State:
     messages: list
 
 
+class Status(IntEnum):
+    DONE = 1
+
+
 class Rude:
     def __getattr__(self, name):
         raise RuntimeError(name)
@@ -433,6 +440,20 @@ class TestRawJson:
             again = from_json(json.loads(json.dumps(to_json(state))))
             assert type(again).__name__ == type(state).__name__
             assert again.messages == [HumanMessage("Hi")]
+
+    def test_what_looks_like_something_else_comes_back_as_that(self):
+        class Point(NamedTuple):
+            x: int
+
+        again = from_json(json.loads(json.dumps(to_json([{1, 2}, Status.DONE, Point(3)]))))
+        assert again[:2] == [{1, 2}, 1]
+        assert again[2].x == 3
+        assert from_json(to_json(UserDict({"a b": 1}))) == {"a b": 1}
+
+    def test_tuples_of_langgraph_come_back(self):
+        task = pytest.importorskip("langgraph.types").PregelTask("1", "agent", ("a", 0))
+        again = from_json(json.loads(json.dumps(to_json(task))))
+        assert (type(again), again) == (type(task), task)
 
     @pytest.mark.parametrize(
         "odd", [object(), Rude(), len, Path, open], ids=lambda it: type(it).__name__

@@ -252,6 +252,18 @@ def test_what_cannot_be_run_here_is_refused(runnable: Any, config: Any, says: st
         streamkit.stream(runnable, "hi", config)
 
 
+def test_what_a_call_says_after_its_end_is_passed_over() -> None:
+    source = CallbackSource()
+    root, inner = uuid4(), uuid4()
+    source.handler.on_chain_start({}, {}, run_id=root, name="outer")
+    source.handler.on_chain_start({}, {}, run_id=inner, parent_run_id=root, name="inner")
+    source.handler.on_chain_end({}, run_id=root)
+    source.handler.on_chain_end({}, run_id=inner)
+    events = list(source.events())
+    check_stream(events)
+    assert len(events) == 6
+
+
 def test_the_end_of_a_run_whose_start_was_not_heard_is_passed_over() -> None:
     source = CallbackSource()
     source.handler.on_chain_end({}, run_id=uuid4())

@@ -108,6 +108,10 @@ def test_usage_may_have_details():
     )
 
 
+def test_its_trace_names_what_it_stops_at():
+    assert ScriptedChatModel(script=["Hi"])._get_ls_params(stop=["."])["ls_stop"] == ["."]
+
+
 def test_it_keeps_what_it_was_asked():
     model = ScriptedChatModel(script=lambda messages: f"{len(messages)} messages")
     assert model.invoke("Hi").content == "1 messages"

@@ -14,13 +14,21 @@ from langchain_core.messages import AIMessageChunk
 from pydantic import BaseModel
 
 from streamkit import (
+    Citation,
+    Content,
     Custom,
+    ErrorInfo,
     Event,
     MessageEnd,
+    MessageStart,
+    Origin,
     ReasoningEnd,
+    RunStart,
     TextDelta,
     TextEnd,
+    ToolCallDelta,
     ToolCallEnd,
+    ToolCallStart,
     UsageError,
     normalize,
 )
@@ -300,3 +308,91 @@ def test_a_message_whose_blocks_have_no_ends_is_rewritten_whole(stage: Any) -> N
             {"a": "[redacted]"},
             '{"a": "[redacted]"}',
         )
+
+
+# --- events by hand
+
+AT: Any = {"origin": Origin(), "timestamp": 0.0}
+IN: Any = {**AT, "message_id": "m"}
+
+
+def test_words_of_models_at_once_are_read_one_after_the_other() -> None:
+    def said(id: str, *texts: str) -> list[Any]:
+        return [TextDelta(**AT, message_id=id, block_id=0, text=it) for it in texts]
+
+    def ends(id: str, status: Any = "completed") -> Any:
+        return MessageEnd(**AT, message_id=id, status=status, text="")
+
+    image = Content(**AT, message_id="b", block_id=1, block={"type": "image"})
+    starts = [MessageStart(**AT, message_id=id) for id in "abcd"]
+    writing = [*said("a", "a1"), *said("b", "b1"), *said("c", "c1"), *said("d", "d1"), image]
+    ended = [ends("b"), ends("c", "abandoned"), *said("a", "a2"), ends("a"), *said("d", "d2")]
+    texts = list(normalize([RunStart(**AT), *starts, *writing, *ended]).text())
+    assert texts == ["a1", "a2", "b1", "d1", "d2"]
+
+
+def test_arguments_are_shown_as_far_as_nothing_can_be_hidden_in_them() -> None:
+    started = ToolCallStart(**IN, block_id=0, tool_call_id="c", name="t")
+    args = '{"text": "' + "word " * 60 + 'secret"}'
+    pieces = [
+        ToolCallDelta(**IN, block_id=0, tool_call_id="c", args=args[at : at + 50])
+        for at in range(0, len(args), 50)
+    ]
+    for sent in ([], pieces):
+        ended = ToolCallEnd(**IN, block_id=0, tool_call_id="c", name="t", args={}, text=args)
+        events = list(normalize([started, *sent, ended], redact("secret")))
+        args_shown = "".join(it.args for it in events if isinstance(it, ToolCallDelta))
+        assert "secret" not in args_shown
+        assert args_shown.startswith('{"text": "word ' if sent else "")
+
+
+@pytest.mark.parametrize(
+    ("given", "left"),
+    [
+        (3, 3),
+        (None, None),
+        (True, True),
+        (ErrorInfo(name="E", message="all well"), ErrorInfo(name="E", message="all well")),
+        (ErrorInfo(name="E", message="a secret"), ErrorInfo(name="E", message="a ***")),
+    ],
+)
+def test_values_without_text_are_not_touched(given: Any, left: Any) -> None:
+    events = normalize([Custom(**AT, name="n", data=given)], redact("secret", replacement="***"))
+    *_, event = (it for it in events if isinstance(it, Custom) and it.name == "n")
+    assert event.data == left
+
+
+def test_a_citation_moves_with_its_text() -> None:
+    cited = AIMessageChunk(
+        content=[
+            {"type": "text", "text": "<think>a</think>b", "index": 0, "annotations": [{"n": 1}]}
+        ],
+        id="m",
+    )
+    events = events_of([cited], think_tags())
+    (cite,) = [it for it in events if isinstance(it, Citation)]
+    ends = {it.block_id: it.text for it in events if isinstance(it, TextEnd)}
+    assert ends[cite.block_id] == "b"
+
+
+class Part(BaseModel):
+    name: str
+    of: Part | list[Part] | None = None
+
+
+def test_a_value_that_takes_back_what_was_given_is_left_out() -> None:
+    values: list[Any] = [{"name": "a"}, {"name": "b"}]
+    given = list(normalize(values, dialect="chunks").pipe(typed(Part)))
+    assert given == [Part(name="a")]
+
+
+def test_typed_objects_that_contain_themselves() -> None:
+    made = list(normalize(["  ", '{"name": "a", "of": [{"na', 'me": "b"}]}']).pipe(typed(Part)))
+    assert made[-1] == Part(name="a", of=[Part(name="b")])
+
+
+@pytest.mark.parametrize(
+    "pieces", [['{"name": 3, "of": 4}'], ['{"name": "a"', "]"], ['{"name" "a"}', "x"]]
+)
+def test_what_does_not_fit_the_type_is_left_out(pieces: list[str]) -> None:
+    assert not any(isinstance(it.of, Part) for it in normalize(pieces).pipe(typed(Part)))
