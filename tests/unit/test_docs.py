@@ -86,8 +86,9 @@ def test_tests_in_pages_pass(
 ) -> None:
     """A block that holds tests runs under pytest."""
     path = written(program, pytester.path)
-    for options in (["--streamkit-update"], []):
-        assert run_pytest(pytester, *options, str(path)).ret == 0
+    if "assert_transcript(" in program.code:  # its files are not there yet
+        assert run_pytest(pytester, "--streamkit-update", str(path)).ret == 0
+    assert run_pytest(pytester, str(path)).ret == 0
 
 
 def test_pages_for_newcomers_are_short() -> None:
