@@ -21,6 +21,7 @@ from typing import Any, TypeAlias, cast
 
 import msgspec
 
+from ._fields import dict_or_empty
 from ._notebook import MAX_ROWS, folded, name_cell, short_name
 from ._printable import clean
 from ._spans import Span, SpanFold
@@ -380,13 +381,13 @@ def _cut(text: str) -> str:
 
 def _text(value: object, *, private: bool) -> str:
     if issubclass(type(value), str):  # an object may raise when it is asked for its class
-        return _cut(cast("str", value))
+        return _cut(str.__str__(cast("str", value)))
     return _cut(json.dumps(jsonable(value, private=private), indent=1, ensure_ascii=False))
 
 
 def _content_of(message: object) -> Any:
-    fields = cast("dict[str, Any]", jsonable({"message": message}))["message"]
-    return fields.get("data", fields).get("content", "")
+    fields = dict_or_empty(jsonable(message))
+    return dict_or_empty(fields.get("data", fields)).get("content", "")
 
 
 def _arguments(call: ToolCall) -> str:

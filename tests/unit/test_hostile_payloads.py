@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,20 +16,35 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("rich", reason="rich is not installed")
+pytest.importorskip("starlette", reason="starlette is not installed")
+pytest.importorskip("opentelemetry.sdk", reason="opentelemetry-sdk is not installed")
+
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
 from streamkit import (
     Custom,
     Event,
+    Interrupt,
+    MessageReplaced,
     Origin,
     RunEnd,
     RunStart,
     StateSnapshot,
+    StateUpdate,
+    ToolDelta,
     ToolEnd,
     ToolStart,
     normalize,
 )
 from streamkit.html import to_html
 from streamkit.metrics import Metrics
+from streamkit.otel import spans
 from streamkit.record import record
+from streamkit.serve import Memory, Runs
+from streamkit.terminal import TerminalView, TreeView
 from streamkit.transcript import describe, transcript
 from streamkit.wire import ag_ui, ai_sdk, chat_lines, langgraph_sse, ndjson, openai_responses, sse
 
@@ -54,6 +72,26 @@ class Hostile:
     __str__ = __repr__
 
 
+def refuse(*_: object) -> Any:
+    raise RuntimeError
+
+
+class HostileText(str):
+    """A text that raises at everything."""
+
+    __slots__ = ()
+    __eq__ = __len__ = __iter__ = __getitem__ = __contains__ = __str__ = __repr__ = refuse
+    __hash__ = str.__hash__
+
+
+class HostileDict(dict[Any, Any]):
+    """A dict that raises at everything."""
+
+    __eq__ = __len__ = __iter__ = __getitem__ = __contains__ = __bool__ = __repr__ = refuse
+    get = items = keys = values = copy = refuse
+    __hash__ = None  # type: ignore[assignment]
+
+
 def deep() -> Any:
     value: Any = []
     for _ in range(100_000):
@@ -74,6 +112,9 @@ PAYLOADS: dict[str, Callable[[], Any]] = {
     "many levels": deep,
     "a cycle": cycle,
     "an object that raises": Hostile,
+    "a text that raises": lambda: HostileText("x"),
+    "a dict that raises": lambda: HostileDict(a=HostileText("x")),
+    "objects that raise in a record": lambda: {"question": Hostile(), "b": HostileDict(a=1)},
     "shared often": lambda: [[[1] * 100] * 100] * (WIDTH // 10_000),
     "text for what shows it": lambda: {SHOWN: SHOWN},
 }
@@ -85,7 +126,13 @@ def events_with(payload: Any) -> list[Event]:
         RunStart(**at, input=payload),
         ToolStart(**at, tool_call_id="c", name=SHOWN, input=payload),
         ToolEnd(**at, tool_call_id="c", name=SHOWN, status="completed", output=payload),
+        ToolStart(**at, tool_call_id="d", name=SHOWN),
+        ToolDelta(**at, tool_call_id="d", delta=payload),
+        ToolEnd(**at, tool_call_id="d", name=SHOWN, status="completed"),
         Custom(**at, data=payload),
+        StateUpdate(**at, node=SHOWN, values=payload),
+        Interrupt(**at, interrupt_id="i", value=payload),
+        MessageReplaced(**at, message_id="m", tool_call_id="c", message=payload),
         StateSnapshot(**at, values=payload),
         RunEnd(**at, status="completed", output=payload),
     ]
@@ -107,6 +154,35 @@ def measured(events: list[Event], _: Path) -> str:
     return ""
 
 
+def viewed(make: Callable[[io.StringIO], Any]) -> Callable[[list[Event], Path], str]:
+    def view(events: list[Event], _: Path) -> str:
+        with make(out := io.StringIO()) as shown:
+            for event in events:
+                shown.feed(event)
+        return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", out.getvalue())  # what moves the cursor
+
+    return view
+
+
+def stored(events: list[Event], _: Path) -> str:
+    async def run() -> str:
+        store = Memory()
+        runs = Runs(store=store)
+        id = await runs.start(events, linger=None)
+        parts = [part async for part in store.follow(id)]
+        await runs.aclose()
+        return b"".join(frame for part in parts for frame in (*part.joined, *part.frames)).decode()
+
+    return asyncio.run(run())
+
+
+def traced(events: list[Event], _: Path) -> str:
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    list(normalize(events).pipe(spans(provider.get_tracer("streamkit"), content=True)))
+    return "".join(span.to_json() for span in exporter.get_finished_spans())
+
+
 WAYS: dict[str, Callable[[list[Event], Path], str]] = {
     "sse": encoded(sse.encoder()),
     "ndjson": encoded(ndjson.encoder()),
@@ -121,8 +197,12 @@ WAYS: dict[str, Callable[[list[Event], Path], str]] = {
     "describe": lambda events, _: "\n".join(describe(event) or "" for event in events),
     "transcript": lambda events, _: "\n".join(transcript(events)),
     "metrics": measured,
+    "terminal": viewed(lambda out: TerminalView(out, live=True)),
+    "tree": viewed(lambda out: TreeView(out, live=False)),
+    "store": stored,
+    "traces": traced,
 }
-PERSONS = {"describe", "transcript"}
+PERSONS = {"describe", "transcript", "terminal", "tree"}
 
 
 @pytest.mark.parametrize("way", WAYS)

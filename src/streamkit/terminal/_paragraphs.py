@@ -7,6 +7,7 @@ Text, reasoning and calls grow; their paragraphs are in `_view`. Every text of a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any, Final, cast
 
 from .. import events as ev
@@ -75,7 +76,13 @@ def payload(value: object) -> str:
     """Return a payload as text: a string as it is, and None as nothing."""
     if value is None:
         return ""
-    return one_line(value if isinstance(value, str) else brief(value, _LIMIT))
+    return one_line(text_of(value, _LIMIT))
+
+
+def text_of(value: object, limit: int) -> str:
+    """Return a string as it is, and any other value in short; a foreign one may raise anything."""
+    # Not `isinstance`, which asks the object for its `__class__`.
+    return str.__str__(cast("str", value)) if issubclass(type(value), str) else brief(value, limit)
 
 
 def one_line(text: str) -> str:
@@ -84,8 +91,15 @@ def one_line(text: str) -> str:
     return line if len(line) <= _LIMIT else f"{line[:_LIMIT]}…"
 
 
-def _record(value: object) -> Mapping[object, object] | None:
-    return cast("Mapping[object, object]", value) if isinstance(value, Mapping) else None
+def _record(value: object) -> dict[str, object] | None:
+    """Return the first fields of a record; None for any other value, or one that raises."""
+    if not issubclass(type(value), Mapping):
+        return None
+    fields = cast("Mapping[object, object]", value)
+    try:
+        return {str(key): fields[key] for key in islice(fields, _LIMIT)}
+    except Exception:  # noqa: BLE001  (of a foreign class)
+        return None
 
 
 def _content(event: ev.Content) -> Paragraph:
@@ -139,7 +153,7 @@ def _written(values: object) -> str:
     record = _record(values)
     if record is None:
         return "" if values is None else f"wrote {payload(values)}"
-    names = ", ".join(str(key) for key in record if key != "messages")
+    names = ", ".join(key for key in record if key != "messages")
     return one_line(f"wrote {names}") if names else ""
 
 
@@ -155,7 +169,7 @@ def _interrupt(event: ev.Interrupt) -> Paragraph:
 
 def _question(value: object) -> str:
     record = _record(value) or {}
-    asked = (record[key] for key in _QUESTION_KEYS if isinstance(record.get(key), str))
+    asked = (record[key] for key in _QUESTION_KEYS if issubclass(type(record.get(key)), str))
     return payload(next(asked, value))
 
 
@@ -178,9 +192,12 @@ def _custom(event: ev.Custom) -> Paragraph:
 def _facts(data: object) -> str:
     """Return a custom payload: a flat record as words, anything else as it is."""
     record = _record(data)
-    if not record or any(isinstance(it, (Mapping, list, tuple)) for it in record.values()):
+    if not record or any(issubclass(type(it), _NESTED) for it in record.values()):
         return payload(data)
     return one_line(", ".join(f"{key} {payload(it)}" for key, it in record.items()))
+
+
+_NESTED = (Mapping, list, tuple)
 
 
 def _batch_item(event: ev.BatchItem) -> Paragraph:

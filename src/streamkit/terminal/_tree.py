@@ -21,10 +21,10 @@ from rich.console import Group
 from rich.text import Text
 from typing_extensions import override
 
-from .._brief import brief
 from .._printable import clean
 from .._spans import Span, SpanFold
 from ..events import Event, Interrupt, RunEnd, RunError, TextDelta
+from ._paragraphs import text_of
 from ._screen import INTERVAL, Region, View, console_on
 
 __all__ = ["TreeView"]
@@ -197,5 +197,5 @@ class TreeView(View):
 
 
 def _preview(value: object) -> str:
-    text = value if isinstance(value, str) else "" if value is None else brief(value, _PREVIEW)
+    text = "" if value is None else text_of(value, _PREVIEW)
     return " ".join(clean(text[:_PREVIEW], lines=True).split())
