@@ -281,6 +281,7 @@ async def test_a_redis_that_was_away_and_has_lost_everything_is_caught_up(
     with pytest.raises(BadRequest, match="cannot be reached"):
         await third.start(Words().stream())
     await third.aclose()  # while it looks for the server
+    await asyncio.sleep(0.15)  # and the follower on `other`, too
     redis_server.start()
     await there.until("two ")
     await runs._store._client.flushall()  # type: ignore[attr-defined]

@@ -177,6 +177,7 @@ def test_a_patch_leads_to_the_new_value(old: Any, new: Any) -> None:
     ("old", "new", "changes"),
     [
         (1, 1, []),
+        ([1, 2], [1], [{"op": "remove", "path": "/1"}]),
         (1, 2, [{"op": "replace", "path": "", "value": 2}]),
         ({"a/b": 1}, {"a/b": True}, [{"op": "replace", "path": "/a~1b", "value": True}]),
     ],

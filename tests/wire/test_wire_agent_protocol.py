@@ -355,6 +355,7 @@ def test_of_a_message_that_is_left_out_nothing_is_written():
     block: dict[str, Any] = {**PART, "block_id": 0}
     events = [
         Citation(**block, citation={"url": "u"}),
+        TextDelta(**block, text="Hi"),
         TextEnd(**block, text="Hi"),
         MessageEnd(**PART, status="completed", text="Hi"),
     ]

@@ -254,10 +254,6 @@ def test_the_user_may_be_asked_about_a_call_in_a_tool() -> None:
         ai_sdk.read_request({"id": "chat", "messages": [told]})
 
 
-def replaced(id: str, text: str) -> Event:
-    return MessageReplaced(**AT, message_id=id, message=AIMessage(text, id=id))
-
-
 def test_a_text_that_the_state_changes_is_changed_within_its_step() -> None:
     events = [*speaking("a", "first"), replaced("a", "other"), *speaking("b", "second")]
     events += [replaced("a", "too late"), MessageRemoved(**AT, message_id="b")]
@@ -286,6 +282,10 @@ def test_calls_that_will_have_no_result_end_with_the_run(status: Any) -> None:
     assert kinds.count("tool-output-error") == (0 if waits else 1)
 
 
+def replaced(id: str, text: str) -> Event:
+    return MessageReplaced(**AT, message_id=id, message=AIMessage(text, id=id))
+
+
 def about_call(event: type[Event], **fields: Any) -> Any:
     return event(**AT, tool_call_id="c1", name="pay", **fields)
 
@@ -311,6 +311,8 @@ WRITTEN = [
             [about_call(ToolStart), about_call(ToolEnd, status="interrupted")],
             ["tool-output-error"],  # by the end of the run
         ),
+        ([about_call(ToolStart), about_call(ToolEnd, status="cancelled")], ["tool-output-error"]),
+        ([replaced("t", "of a message")], ["tool-output-error"]),
         (
             [
                 about_call(ToolStart),

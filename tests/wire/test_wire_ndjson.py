@@ -113,6 +113,7 @@ def test_the_words_of_an_internal_model_are_no_lines():
     for private, count in ((False, 0), (True, 1)):
         encode = ndjson.encoder(private=private).stage()
         assert len(encode(TextDelta(**part, block_id=0, text="hush"))) == count
+        assert len(encode(Custom(origin=part["origin"], timestamp=0.5, data=1))) == count
 
 
 def test_an_encoder_keeps_few_origins():

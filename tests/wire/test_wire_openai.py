@@ -183,3 +183,5 @@ def test_a_tool_whose_start_was_filtered_out_is_no_item() -> None:
     machine.feed(RunStart(**AT))
     error = ErrorInfo(name="ValueError")
     assert machine.feed(ToolError(**AT, name="look", tool_call_id="c1", error=error)) == ()
+    end = ToolEnd(**AT, name="look", tool_call_id="c1", status="completed")
+    assert machine.feed(end) == ()
