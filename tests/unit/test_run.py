@@ -10,9 +10,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from langchain_core.language_models.fake import FakeStreamingListLLM
+from langchain_core.language_models import LLM
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.output_parsers import StrOutputParser
+from langchain_core.outputs import GenerationChunk
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import Runnable, RunnableLambda
@@ -219,8 +220,23 @@ async def test_a_call_whose_task_is_cancelled_by_others_ends_cancelled() -> None
     check_stream(events + [event async for event in stream])
 
 
+class Completes(LLM):
+    @property
+    def _llm_type(self) -> str:
+        return "completes"
+
+    def _call(self, prompt: str, *_: Any, **__: Any) -> str:
+        return "Hi!"
+
+    def _stream(self, *_: Any, run_manager: Any = None, **__: Any) -> Any:
+        for text in ("Hi", "!"):
+            chunk = GenerationChunk(text=text)
+            run_manager.on_llm_new_token(text, chunk=chunk)
+            yield chunk
+
+
 def test_a_completion_model() -> None:
-    words = FakeStreamingListLLM(responses=["Hi!"])
+    words = Completes()
     assert "".join(streamkit.stream(words, "hi").text()) == "Hi!"
     chain = ChatPromptTemplate.from_template("{it}") | words
     assert "".join(streamkit.stream(chain, {"it": "hi"}).text()) == "Hi!"
