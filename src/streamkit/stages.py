@@ -123,30 +123,42 @@ class _Queue:
 
     def __init__(self) -> None:
         self._open: str | None = None
-        self._waiting: deque[Event] = deque()
+        self._waiting: deque[list[Event]] = deque()  # each a message so far, or one other event
+        self._going_on: dict[str, list[Event]] = {}  # the messages among them without an end
 
     def __call__(self, event: Event) -> Iterator[Event]:
-        ahead = deque((event,))
-        while ahead:
-            event = ahead.popleft()
-            if not self._opens_or_passes(event):
-                self._waiting.append(event)
-                continue
-            if isinstance(event, (RunEnd, RunError)):
-                yield from self._waiting
-            yield event
-            if isinstance(event, MessageEnd):
-                self._open = None
-                ahead.extendleft(reversed(self._waiting))
-                self._waiting.clear()
-
-    def _opens_or_passes(self, event: Event) -> bool:
-        """Return whether an event may come now, after opening the message that it starts."""
-        if self._open is not None and not isinstance(event, (RunEnd, RunError)):
-            return getattr(event, "message_id", None) == self._open
+        id: str | None = getattr(event, "message_id", None)
+        if isinstance(event, (RunEnd, RunError)):
+            yield from (it for part in self._waiting for it in part)
+        elif self._open is not None and id != self._open:
+            self._wait(event, id)
+            return
+        yield event
         if isinstance(event, MessageStart):
-            self._open = event.message_id
-        return True
+            self._open = id
+        elif isinstance(event, MessageEnd):
+            self._open = None
+            yield from self._passed()
+
+    def _wait(self, event: Event, id: str | None) -> None:
+        message = self._going_on.get(id or "")
+        if message is None:
+            self._waiting.append([event])
+            if isinstance(event, MessageStart):
+                self._going_on[event.message_id] = self._waiting[-1]
+            return
+        message.append(event)
+        if isinstance(event, MessageEnd):
+            del self._going_on[event.message_id]
+
+    def _passed(self) -> Iterator[Event]:
+        """Yield what has waited, up to the next message that goes on."""
+        while self._waiting and self._open is None:
+            part = self._waiting.popleft()
+            yield from part
+            if isinstance(part[0], MessageStart) and not isinstance(part[-1], MessageEnd):
+                self._open = part[0].message_id
+                del self._going_on[self._open]
 
 
 sequential: PerRun[Event, Event] = PerRun(_Queue, "sequential")

@@ -17,11 +17,13 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage, AIMessageChunk, ToolMessage
 
-from streamkit import RunFold, normalize
+from streamkit import Event, RunFold, normalize
+from streamkit._protocols import stage_of
 from streamkit.dialects import reader_for
 from streamkit.merge import merge_chunks
 from streamkit.partial_json import PartialJSON
 from streamkit.presets import tokens, tools
+from streamkit.stages import sequential
 from streamkit.wire import ag_ui, ai_sdk, ndjson, openai_chunks, openai_responses, sse
 
 pytestmark = pytest.mark.long
@@ -122,6 +124,18 @@ def updates(n: int) -> list[Any]:
     return [("updates", {"agent": {"messages": [it]}}) for it in messages(n)]
 
 
+def at_once(n: int) -> list[Event]:
+    """The events of messages of ten pieces, all of which are open until the run ends."""
+    return list(normalize([AIMessageChunk("word ", id=f"m{i // 10}") for i in range(n)]))
+
+
+def in_a_row(events: list[Event]) -> None:
+    stage = stage_of(sequential)
+    for it in events:
+        for _ in stage(it):
+            pass
+
+
 WORK: dict[str, tuple[Make, Callable[[Any], object]]] = {
     "events, text": (events(text), read),
     "events, blocks": (events(blocks), read),
@@ -134,6 +148,7 @@ WORK: dict[str, tuple[Make, Callable[[Any], object]]] = {
     "v3, text": (protocol, read),
     "messages, text, filtered": (pairs(text), lambda items: read(items, lambda: tokens)),
     "messages, text, dropped": (pairs(text), lambda items: read(items, lambda: tools)),
+    "messages at once, in a row": (at_once, in_a_row),
     "sse": (pairs(text), written_by(sse.encoder)),
     "ndjson": (pairs(text), written_by(ndjson.encoder)),
     "ag_ui": (pairs(text), written_by(ag_ui.encoder)),
