@@ -22,6 +22,7 @@ pytest.importorskip("langgraph")
 from langchain_core.messages import AIMessageChunk
 
 from mutations import STREAMS
+from random_streams import last
 from small_graphs import agent, answer, call, finish, says
 from streamkit import ConcurrentRead, RunFailed, astream, normalize
 from streamkit.presets import chat
@@ -115,12 +116,8 @@ def test_a_long_stream_keeps_nothing_of_its_middle() -> None:
         for at in range(number):
             if at == number // 10:
                 begun.append(resident())
-            last = at % 200 == 199
-            yield AIMessageChunk(
-                content=f"word {at} ",
-                id=f"m{at // 200}",
-                response_metadata={"finish_reason": "stop"} if last else {},
-            )
+            make = last if at % 200 == 199 else AIMessageChunk  # which ends the message
+            yield make(content=f"word {at} ", id=f"m{at // 200}")
 
     stream: Any = normalize(chunks(), redact("secret"), sequential, coalesce())
     for stage in (chat, sse.encoder()):
