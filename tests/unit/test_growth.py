@@ -229,8 +229,8 @@ CALLS = {
     "ndjson": 6,
     "ag_ui": 9,
     "ai_sdk": 9,
-    "openai_chunks": 14,
-    "openai_responses": 14,
+    "openai_chunks": 13,
+    "openai_responses": 13,
 }
 
 
