@@ -19,7 +19,11 @@ __all__ = ["clients", "reader"]
 
 QUIET = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 
-settings.register_profile("short", max_examples=20, deadline=None, suppress_health_check=QUIET)
+# The gate tries the same examples each time, so that it fails for what was changed.
+SAME = bool(os.environ.get("CI"))
+settings.register_profile(
+    "short", max_examples=20, deadline=None, suppress_health_check=QUIET, derandomize=SAME
+)
 settings.register_profile("fuzz", max_examples=2000, deadline=None, suppress_health_check=QUIET)
 settings.load_profile("fuzz" if os.environ.get("STREAMKIT_FUZZ") else "short")
 

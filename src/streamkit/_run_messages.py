@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, cast
 from ._core.content import text_in
 from ._core.json_message import JsonMessage
 from ._core.kinds import fields_of, kind_of
+from ._core.metadata import text_or_none
 from ._core.writes import ChannelWrite, channel_writes
 from ._fields import dict_or_empty
 from .events import MessageRemoved, MessageReplaced
@@ -182,7 +183,7 @@ def words_of(message: Any) -> str:
     content: Any = fields.get("content")
     parts = cast("list[object]", content if content.__class__ is list else [])
     blocks = map(dict_or_empty, parts)
-    refusals = [block.get("refusal") for block in blocks if block.get("type") == "refusal"]
+    refusals = [it.get("refusal") for it in blocks if text_or_none(it.get("type")) == "refusal"]
     refusals.append(dict_or_empty(fields.get("additional_kwargs")).get("refusal"))
     return text_in(content) or next((it for it in refusals if isinstance(it, str)), "")
 

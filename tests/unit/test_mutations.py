@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 pytest.importorskip("langgraph")
@@ -31,6 +31,10 @@ MUTANTS = 105
 
 
 @given(seed=st.integers(0, 2**64))
+@example(0)  # a message with an object as its id
+@example(8)  # a start whose data is None, and a block whose type raises when it is compared
+@example(11)  # a message with a number as its id that the state removes
+@example(90242)  # a start without data, in version 1
 def test_a_stream_with_one_odd_value_is_read_to_its_end(seed: int) -> None:
     for name, options, items in every(seed, MUTANTS):
         try:

@@ -26,6 +26,7 @@ from ..events import (
 from ..values import ErrorInfo, Origin, Status, StepKind
 from .brackets import Bracket
 from .kinds import fields_of, is_removal, kind_of
+from .metadata import name_of
 from .tool_runs import ToolRuns
 from .writes import REMOVE_ALL, ChannelWrite, channel_writes
 
@@ -133,8 +134,8 @@ class Assembly(ToolRuns):
         """Show what a write changes: messages that are removed, replaced, or not shown yet."""
         for write in writes:
             for gone in () if self.is_late else self.seen.release(origin.namespace, write):
-                call = gone.tool_call_id
-                self.show(MessageRemoved, origin, message_id=gone.id, tool_call_id=call)
+                fields = {"message_id": name_of(gone.id) or "", "tool_call_id": gone.tool_call_id}
+                self.show(MessageRemoved, origin, **fields)
             for message in write.messages:
                 self.whole_message(message, origin, cached=cached)
             self.seen.expect_ids(write.spelled_without_id)

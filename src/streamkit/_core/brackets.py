@@ -21,6 +21,7 @@ from ..errors import MalformedItem
 from ..events import Event, RunEnd, RunError, RunStart, ToolEnd, ToolError, Unrecognized
 from ..values import ErrorInfo, Origin, Status, Usage
 from .message import Message
+from .metadata import text_or_none
 from .open_messages import OpenMessages
 from .origin import TaskScopes
 from .pending_calls import PendingCall
@@ -229,6 +230,7 @@ class Brackets:
         Without an id it gets a new uuid. So does one whose id another open message has.
         """
         self.end_message(key, "incomplete")
+        message_id = text_or_none(message_id)
         given: set[str | None] = {message_id} if message_id else set()
         if not message_id:
             message_id = str(uuid4())

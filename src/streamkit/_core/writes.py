@@ -141,6 +141,6 @@ def _write(channel: str, items: Iterable[object], *, is_whole: bool = False) -> 
             removed.pop(id, None)
         elif id == REMOVE_ALL:
             messages, removed, is_whole = [], {}, True
-        else:
+        elif isinstance(id, str):
             removed[id] = None
     return ChannelWrite(channel, messages, list(removed), is_whole, tuple(spelled))

@@ -163,6 +163,8 @@ class RunReader(Reader):
     def _enter(self, event: dict[str, Any], kind: RunKind) -> Run:
         """Open the record of a run."""
         run_id = required_text(event, "run_id")
+        if not isinstance(event["data"], dict):  # and so no start, of which the record would say so
+            raise MalformedItem(f"{event['event']} without its data", event)
         origin = origin_from(
             event.get("metadata") or {},
             scope_around(self._runs, event),
