@@ -11,7 +11,7 @@ Laws of this file:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple, cast
 
@@ -73,13 +73,13 @@ class RunMessages:
         ``is_hidden`` is then no part of anything.
         """
         fields = fields_of(message)
-        entry = _Entry(message, (*ids, fields.get("id")), self._count)
+        entry = _Entry(message, (*ids, _id_in(fields)), self._count)
         entry.is_side, entry.is_hidden = is_side, is_hidden
         self._entries.append(entry)
         self._by_id.update(dict.fromkeys(entry.ids, entry))
         for call in fields.get("tool_calls") or ():
-            self._results.pop(call.get("id"), None)  # an id that the model uses again
-        call_id = fields.get("tool_call_id")
+            self._results.pop(_id_in(call) or "", None)  # an id that the model uses again
+        call_id = _call_key(message)
         if call_id:
             before = self._results.get(call_id)
             if before:  # its tool was tried again
@@ -158,7 +158,7 @@ class RunMessages:
         """
         found: dict[int, _Entry] = {}
         for number, message in enumerate(state):
-            entry = self._by_id.get(fields_of(message).get("id") or "")
+            entry = self._by_id.get(_id_in(fields_of(message)) or "")
             if entry:
                 found[number] = entry
         earlier = {_key(it) for values in self._earlier for it in _all_messages(values)}
@@ -219,7 +219,7 @@ def _by_calls(messages: list[Any]) -> list[Any]:
             members.sort(key=lambda it: ranks.get(_call_key(it), len(ranks)))
         else:
             calls = (call for it in members for call in fields_of(it).get("tool_calls") or ())
-            ranks = {dict_or_empty(call).get("id"): rank for rank, call in enumerate(calls)}
+            ranks = {_id_in(dict_or_empty(call)): rank for rank, call in enumerate(calls)}
         ordered += members
     return ordered
 
@@ -240,18 +240,22 @@ def _all_messages(values: object) -> Iterator[Any]:
 
 
 def _key(message: Any) -> Any:
-    return fields_of(message).get("id") or ("object", id(message))
+    return _id_in(fields_of(message)) or ("object", id(message))
 
 
-def _call_key(message: Any) -> Any:
-    return fields_of(message).get("tool_call_id") or None
+def _id_in(fields: Mapping[str, Any]) -> str | None:
+    return text_or_none(fields.get("id"))
+
+
+def _call_key(message: Any) -> str | None:
+    return text_or_none(fields_of(message).get("tool_call_id"))
 
 
 def _content_key(message: Any) -> Any:
     """Return what a message is known by that has no id, or another one."""
     fields = fields_of(message)
-    calls = tuple(call.get("id") for call in map(dict_or_empty, fields.get("tool_calls") or ()))
-    kind = "ai" if kind_of(message) in {"ai", "chunk"} else fields.get("type")
+    calls = tuple(_id_in(call) for call in map(dict_or_empty, fields.get("tool_calls") or ()))
+    kind = "ai" if kind_of(message) in {"ai", "chunk"} else text_or_none(fields.get("type"))
     return kind, text_in(fields.get("content")), calls
 
 

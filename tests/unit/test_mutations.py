@@ -34,6 +34,7 @@ MUTANTS = 105
 @example(0)  # a message with an object as its id
 @example(8)  # a start whose data is None, and a block whose type raises when it is compared
 @example(11)  # a message with a number as its id that the state removes
+@example(7587)  # a message whose type is a list, in a graph's state
 @example(90242)  # a start without data, in version 1
 def test_a_stream_with_one_odd_value_is_read_to_its_end(seed: int) -> None:
     for name, options, items in every(seed, MUTANTS):
