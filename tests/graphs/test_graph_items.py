@@ -16,13 +16,17 @@ from graph_items import ITEMS, MODELS, STREAMS
 from read_streams import drained
 from streamkit import (
     Event,
+    Interrupt,
     MalformedItem,
     MessageEnd,
     MessageRemoved,
     MessageReplaced,
     RunEnd,
     RunError,
+    StateSnapshot,
+    StateUpdate,
     StepEnd,
+    StepStart,
     TextDelta,
     ToolEnd,
     Unrecognized,
@@ -254,3 +258,24 @@ def test_a_run_that_is_told_of_as_another_kind_breaks_nothing(started: str) -> N
             strict=False,
         )
         assert events[-1].status == "completed"
+
+
+def test_only_a_parts_state_has_interrupts_beside_it() -> None:
+    asked = {"value": "Shall I?", "id": "i1"}
+    state = {"type": "values", "ns": (), "data": {"a": 1}, "interrupts": (asked,)}
+    update = {"type": "updates", "ns": (), "data": {"n": {"a": 2}}}
+    events = list(normalize([state, update]))
+    assert [it.values for it in events if isinstance(it, StateSnapshot)] == [{"a": 1}]
+    assert [it.interrupt_id for it in events if isinstance(it, Interrupt)] == ["i1"]
+    assert [it.node for it in events if isinstance(it, StateUpdate)] == ["n"]
+
+
+def test_before_langgraph_1_1_the_name_of_an_agent_shows_its_graph() -> None:
+    def started(run: str, name: str, *parents: str) -> dict[str, Any]:
+        at: dict[str, Any] = {"event": "on_chain_start", "name": name, "run_id": run, "tags": []}
+        metadata = {"lc_agent_name": "helper"}
+        return {**at, "parent_ids": parents, "metadata": metadata, "data": {"input": 1}}
+
+    events = normalize([started("1", "all"), started("2", "helper", "1")])
+    kinds = {it.step_id: it.kind for it in events if isinstance(it, StepStart)}
+    assert kinds == {"1": "chain", "2": "graph"}

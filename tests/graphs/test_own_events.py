@@ -5,7 +5,9 @@ import pytest
 from read_streams import drained
 from streamkit import Origin, RunFailed, normalize
 from streamkit import events as ev
+from streamkit._protocols import RunOver
 from streamkit.demo import build_graph, demo_input
+from streamkit.dialects import reader_for
 from streamkit.errors import MalformedItem
 from streamkit.testing import check_stream
 
@@ -85,6 +87,14 @@ def test_an_error_of_another_process_is_raised_as_run_failed():
     with pytest.raises(RunFailed, match="LookupError: nothing there"):
         list(normalize(run))
     assert list(normalize(run, on_error="event")) == run
+
+
+def test_behind_an_error_nothing_is_left_to_close():
+    reader = reader_for("own", clock=lambda: 0.0)
+    failed = ev.RunError(origin=Origin(), timestamp=1.0, error=ev.ErrorInfo(name="E", message="m"))
+    with pytest.raises(RunOver):
+        reader.feed(failed)
+    assert reader.close() == ()
 
 
 def test_a_source_that_raises_is_closed(run):

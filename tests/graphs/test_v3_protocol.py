@@ -394,7 +394,7 @@ def test_what_a_server_wraps() -> None:
             from_server("custom", {"name": "notes", "payload": {"n": 1}}),
             from_server("custom", {"payload": {"n": 2}}),
             from_server("custom", {"n": 3}),
-            from_server("updates", {"a": 1}, node="agent"),
+            from_server("updates", {"a": 1}, node="agent", namespace=["sub:1"]),
             from_server("updates", {"node": "tools", "values": {"a": 2}}, node="tools"),
             from_server("updates", {"node": "tools", "values": {"a": 3}}),
             from_server("updates", {"agent": {"a": 4}}),
@@ -405,11 +405,11 @@ def test_what_a_server_wraps() -> None:
         (None, {"n": 2}),
         (None, {"n": 3}),
     ]
-    assert [(it.node, it.values) for it in of(events, StateUpdate)] == [
-        ("agent", {"a": 1}),
-        ("tools", {"a": 2}),
-        ("tools", {"a": 3}),
-        ("agent", {"a": 4}),
+    assert [(it.node, it.values, it.origin.namespace) for it in of(events, StateUpdate)] == [
+        ("agent", {"a": 1}, ("sub:1",)),
+        ("tools", {"a": 2}, ()),
+        ("tools", {"a": 3}, ()),
+        ("agent", {"a": 4}, ()),
     ]
 
 

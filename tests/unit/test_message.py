@@ -22,6 +22,7 @@ from streamkit import (
     ReasoningEnd,
     TextDelta,
     TextEnd,
+    ToolCallStart,
     ToolEnd,
     UsageError,
     normalize,
@@ -91,6 +92,11 @@ def test_dicts_that_add_up_are_the_output() -> None:
 def test_what_cannot_be_added_replaces_what_was_before() -> None:
     chunks = [AddableDict(a=1), AddableDict(a="text"), AddableDict(a=None), AddableDict(a={"b": 1})]
     assert normalize(chunks).collect().output == {"a": {"b": 1}}
+
+
+def test_of_an_object_that_grows_the_last_state_is_the_output() -> None:
+    result = normalize([{"a": 1}, {"a": 1, "b": 2}], dialect="chunks").collect()
+    assert result.output == {"a": 1, "b": 2}
 
 
 # --- what chunks and messages hold now and then
@@ -219,6 +225,20 @@ def test_of_calls_that_nothing_answers_the_oldest_give_up_their_arguments() -> N
         calls.add(call, id, Origin())
     found = [calls.find("look", {"at": id}, ()) for id in "abc"]
     assert [it and it.id for it in found] == [None, "b", "c"]
+    assert [calls._calls[id][0].args for id in "abc"] == [None, {"at": "b"}, {"at": "c"}]
+
+
+def test_a_call_with_the_id_of_one_that_waits_in_another_node_gets_its_own() -> None:
+    def spoken(id: str, node: str) -> tuple[AIMessage, dict[str, Any]]:
+        call = {"name": "look", "id": "call_0", "args": {}}
+        return AIMessage("", id=id, tool_calls=[call]), {
+            "langgraph_node": node,
+            "langgraph_checkpoint_ns": f"{node}:1",
+        }
+
+    events = shown(spoken("m1", "a"), spoken("m2", "b"))
+    calls = [it.tool_call_id for it in events if isinstance(it, ToolCallStart)]
+    assert calls == ["call_0", "call_0#2"]
 
 
 def test_a_chunk_as_models_make_it_is_read_as_its_message() -> None:
