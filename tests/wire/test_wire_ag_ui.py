@@ -242,6 +242,13 @@ def test_a_tool_nobody_called() -> None:
     assert [it["type"] for it in written(start, end, request=request)] == ["TOOL_CALL_RESULT"]
 
 
+def test_a_call_that_is_seen_only_when_its_tool_has_ended() -> None:
+    end = ToolEnd(**AT, tool_call_id="c1", name="look", status="completed", output="sunny")
+    start, args, *rest = written(end)
+    assert (start["toolCallId"], start["toolCallName"], args["delta"]) == ("c1", "look", "{}")
+    assert [it["type"] for it in rest] == ["TOOL_CALL_END", "TOOL_CALL_RESULT"]
+
+
 def test_a_call_that_ran_twice_has_two_results() -> None:
     """A node that is tried again runs its tools again: the messages differ, the call does not."""
     start = ToolStart(**AT, tool_call_id="c1", name="look")

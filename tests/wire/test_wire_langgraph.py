@@ -89,6 +89,13 @@ def test_any_cut(items: list[Any], data: Any) -> None:
     assert [*map(write.feed, events)] == [()] * len(events)
 
 
+@pytest.mark.parametrize("options", [{}, {"private": True}])
+def test_exception_texts_are_written_where_asked(options: Any) -> None:
+    write = langgraph_sse.encoder(**options).stage()
+    frames = write(RunError(**AT, error=ERROR))
+    assert (HUSHED in b"".join(frames).decode()) == bool(options)
+
+
 def test_the_last_values_hold_the_interrupts() -> None:
     told = written(
         StateSnapshot(**AT, values={"n": 1}),

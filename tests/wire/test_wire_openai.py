@@ -13,6 +13,7 @@ from streamkit import (
     Content,
     ErrorInfo,
     Event,
+    Interrupt,
     MessageEnd,
     MessageRemoved,
     MessageReplaced,
@@ -33,6 +34,7 @@ from streamkit import (
 )
 from streamkit.testing import check_stream
 from streamkit.wire import openai_chunks, openai_responses
+from streamkit.wire.resume import payloads
 
 AT: dict[str, Any] = {"origin": Origin(), "timestamp": 0.5}
 CITED = {"url": "https://x.test", "title": "X", "start_index": 1, "end_index": 2}
@@ -185,3 +187,46 @@ def test_a_tool_whose_start_was_filtered_out_is_no_item() -> None:
     assert machine.feed(ToolError(**AT, name="look", tool_call_id="c1", error=error)) == ()
     end = ToolEnd(**AT, name="look", tool_call_id="c1", status="completed")
     assert machine.feed(end) == ()
+
+
+def test_each_citation_has_its_place_among_those_of_its_text() -> None:
+    part: dict[str, Any] = {**AT, "message_id": "m", "block_id": 0}
+    machine = openai_responses.Encoder()
+    begun = [RunStart(**AT), MessageStart(**AT, message_id="m"), TextStart(**part)]
+    cited = [
+        Citation(**part, citation={"url": url}) for url in ("https://a.test", "https://b.test")
+    ]
+    found = [it for event in [*begun, *cited] for it in payloads(machine.feed(event))]
+    added = [it for it in found if it["type"] == "response.output_text.annotation.added"]
+    assert [(it["annotation_index"], it["annotation"]["url"]) for it in added] == [
+        (0, "https://a.test"),
+        (1, "https://b.test"),
+    ]
+
+
+def test_a_question_about_a_call_has_its_name_and_arguments() -> None:
+    machine = openai_responses.Encoder()
+    asks = Interrupt(**AT, interrupt_id="i", value="Sure?", tool_call_id="c1")
+    for event in [RunStart(**AT), *message("m", *call("c1", '{"at":"home"}', 0))]:
+        machine.feed(event)
+    item = next(it["item"] for it in payloads(machine.feed(asks)) if "item" in it)
+    assert item == {
+        "type": "mcp_approval_request",
+        "id": "i/0",
+        "name": "look",
+        "server_label": "agent",
+        "status": "in_progress",
+        "arguments": '{"at":"home"}',
+    }
+
+
+def test_a_tool_that_ran_is_an_item_of_the_server() -> None:
+    about: dict[str, Any] = {**AT, "name": "look", "tool_call_id": "c1"}
+    start = ToolStart(**about, input={"at": "home"})
+    [item] = output(start, ToolEnd(**about, status="completed", output="sunny"))
+    assert {name: item[name] for name in ("type", "name", "server_label", "arguments")} == {
+        "type": "mcp_call",
+        "name": "look",
+        "server_label": "agent",
+        "arguments": '{"at":"home"}',
+    }

@@ -197,6 +197,8 @@ def test_arguments_that_are_no_json_are_kept_apart() -> None:
 def test_what_a_chat_asks_for() -> None:
     options = {"include_usage": True}
     assert chat(user("Hi")).include_usage
+    made = openai_chunks.Request(model="m", messages=())
+    assert (made.stream, made.include_usage) == (False, True)
     assert not chat(user("Hi"), stream=True).include_usage
     assert chat(user("Hi"), stream=True, stream_options=options).include_usage
     assert chat(user("Hi")).thread_id is None

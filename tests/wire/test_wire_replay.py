@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -106,3 +108,33 @@ def test_a_client_that_has_read_nothing_is_at_the_beginning(id):
     replay = Replay()
     replay.add(b"data: a\n\n")
     assert replay.place(id) == 0
+
+
+def test_a_copy_gets_each_joined_frame_once():
+    replay = Replay(max_frames=8, delta_of=sse.RESUME.delta_of)
+    for _ in range(12):
+        replay.add(b"data: a\n\n")
+    assert len(replay.whole().joined) == 4
+    part = replay.part_after(replay.last)
+    assert (part.is_whole, part.joined, part.frames) == (False, [], [])
+
+
+def test_a_copy_begins_anew_once_where_the_joined_frames_were_dropped():
+    replay = Replay(max_frames=8, max_bytes=200, delta_of=sse.RESUME.delta_of)
+    for _ in range(12):
+        replay.add(b"data: %b\n\n" % (b"a" * 30))
+    assert replay.after(0).missed
+    assert [replay.part_after(replay.last).is_whole for _ in range(2)] == [True, False]
+
+
+def test_what_is_dropped_is_no_longer_in_memory():
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        replay = Replay(max_bytes=2**16, delta_of=sse.RESUME.delta_of)
+        for _ in range(300):
+            replay.add(b"data: %b\n\n" % (b"a" * 1000))
+        assert replay.after(0).missed
+        assert tracemalloc.get_traced_memory()[0] - before < 1.3 * 2**16
+    finally:
+        tracemalloc.stop()

@@ -145,6 +145,21 @@ def test_a_question_about_a_call_keeps_the_call_open_for_its_answer():
     assert kinds == ["error"]
 
 
+@pytest.mark.parametrize(
+    ("before", "end"),
+    [
+        ("tool-input-start", "tool-input-error"),
+        ("tool-input-available", "tool-output-error"),
+        ("tool-input-available", "tool-output-available"),
+        ("tool-input-available", "tool-output-denied"),
+    ],
+)
+def test_a_call_that_has_ended_is_not_ended_again(before: str, end: str) -> None:
+    frames = [b'data: {"type":"%b","toolCallId":"c1"}\n\n' % it.encode() for it in (before, end)]
+    kinds = [it["type"] for it in payloads(ai_sdk.RESUME.cut_off(frames))]
+    assert kinds == ["start", "error"]
+
+
 @pytest.mark.parametrize("wire", WIRES)
 def test_joined_deltas_say_the_same_in_fewer_frames(wire):
     frames = frames_of(wire, [*[f"{n} \N{SNOWMAN}\u2028 " for n in range(300)], '"\\\n', "end"])
