@@ -94,7 +94,8 @@ def typed_deltas(texts: Mapping[str, str]) -> Callable[[bytes], Delta | None]:
     words = [f'"type":"{kind}"'.encode() for kind in texts]
 
     def delta_of(frame: bytes) -> Delta | None:
-        if not any(frame.find(word, 0, 80) >= 0 for word in words):
+        head = frame[:80]
+        if not any(word in head for word in words):
             return None
         try:
             fields = msgspec.json.decode(frame[len(_DATA) :], type=dict[str, Any])
