@@ -51,6 +51,7 @@ from streamkit import (
     normalize,
 )
 from streamkit._core.json_message import JsonMessage, json_message
+from streamkit.dialects import reader_for
 from streamkit.strategies import model_chunks
 from streamkit.testing import check_stream
 from streamkit.wire._codec import from_dict, to_dict
@@ -104,6 +105,14 @@ def test_an_error_item_ends_the_run_and_is_raised(name: str) -> None:
     assert (error.error.name, error.error.message) == ("ValueError", "boom")
     assert error.usage.total_tokens == 7
     assert facts(events).messages == ["So far, so good."]
+
+
+def test_an_error_of_the_server_ends_the_run_at_its_own_time() -> None:
+    times = iter([1.0, 2.0])
+    reader = reader_for("remote", clock=lambda: next(times), strict=True)
+    assert {it.timestamp for it in reader.feed({"event": "values", "data": {"a": 1}})} == {1.0}
+    (error,) = reader.fail(RunFailed("ValueError", "boom"))
+    assert (error.timestamp, error.type) == (2.0, "run.error")
 
 
 def test_tasks_say_which_node_failed() -> None:

@@ -36,6 +36,7 @@ from streamkit import (
     UsageError,
     normalize,
 )
+from streamkit.dialects import reader_for
 from streamkit.testing import check_stream
 
 
@@ -470,6 +471,14 @@ def test_a_subgraph_is_a_step_and_closes_what_is_inside() -> None:
     assert [end.status for end in of(events, MessageEnd)] == ["failed"]
     ends = [(it.step_id, it.status, it.error and it.error.message) for it in of(events, StepEnd)]
     assert ends == [("2", "failed", "boom"), ("1", "failed", None)]
+
+
+def test_a_graph_that_ended_leaves_no_scope() -> None:
+    reader: Any = reader_for("v3", clock=lambda: 0.0)
+    for event, known in (("started", ["1"]), ("completed", [])):
+        data = {"event": event, "namespace": ["a:1"], "graph_name": "outer"}
+        list(reader.feed(enveloped("lifecycle", data)))
+        assert list(reader.assembly.scopes._by_task) == known
 
 
 def test_a_node_with_a_bracket_needs_no_second_one() -> None:

@@ -39,7 +39,7 @@ from streamkit import (
 from streamkit._call.call_queue import NoteQueue, OrderedNote
 from streamkit._call.source import CallQueue
 from streamkit._call.stream_order import OrderMarker
-from streamkit.dialects.callbacks import CallbackReader, Yielded
+from streamkit.dialects.callbacks import CallbackReader, Piece, Yielded
 from streamkit.filters import only
 from streamkit.testing import check_stream
 
@@ -368,6 +368,16 @@ def test_what_older_langgraphs_say_twice_is_passed_over() -> None:
     # `debug` mode, which has the checkpoints before langgraph 0.6, has the tasks as well.
     reader = CallbackReader(graph=True, clock=lambda: 0.0, strict=True)
     assert list(reader.feed(Yielded(((), "debug", {"type": "task", "payload": {}})))) == []
+
+
+def test_a_piece_has_the_time_at_which_it_came() -> None:
+    run = {"name": "m", "run_id": "1", "parent_ids": [], "metadata": {}, "tags": []}
+    start = {**run, "event": "on_chat_model_start", "data": {"input": {}}, "timestamp": 1.0}
+    reader = CallbackReader(graph=False, clock=lambda: 9.0, strict=True)
+    list(reader.feed(start))
+    for at in (2.0, 3.0):
+        events = reader.feed(Piece(run, AIMessageChunk("Hi", id="m"), at))
+        assert {it.timestamp for it in events} == {at}
 
 
 # --- the order of notes
