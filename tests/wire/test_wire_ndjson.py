@@ -196,3 +196,13 @@ def test_of_a_line_that_is_too_long_nothing_is_kept():
     for _ in range(100):
         lines.feed(b"x" * 100)
     assert lines._parts == []
+
+
+@pytest.mark.parametrize("other", [{"message_id": "n"}, {"block_id": 1}, {"origin": Origin()}])
+def test_a_piece_of_another_block_is_written_as_such(other: Any) -> None:
+    about: dict[str, Any] = {"origin": Origin(node="a"), "timestamp": 0.5, "message_id": "m"}
+    about |= {"block_id": 0, "text": "Hi"}
+    pieces = [TextDelta(**about), TextDelta(**about | other)]
+    write = ndjson.encoder().stage()
+    lines = b"".join(it for piece in pieces for it in write(piece))
+    assert ndjson.Decoder().feed(lines) == pieces
