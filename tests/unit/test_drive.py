@@ -11,6 +11,7 @@ from langchain_core.messages import AIMessage
 
 from streamkit import (
     AsyncEventStream,
+    Event,
     EventStream,
     RunEnd,
     RunError,
@@ -219,3 +220,18 @@ async def test_collect_and_messages_work_async() -> None:
     messages = [message async for message in normalize(Async(Source("a", "b"))).messages()]
     assert [message.content for message in messages] == ["ab"]
     assert [text async for text in normalize(Async(Source("a", "b"))).text()] == ["a", "b"]
+
+
+def _same(event: Event) -> list[Event]:
+    return [event]
+
+
+def _type(event: Event) -> list[str]:
+    return [event.type]
+
+
+@pytest.mark.parametrize("stage", [_same, _type])
+def test_behind_one_stage_each_event_is_recorded_once(stage: Any) -> None:
+    stream = normalize([("custom", 1), ("custom", 2), ("custom", 3)], stage)
+    list(stream)
+    assert [it.data for it in stream.result.custom] == [1, 2, 3]
