@@ -351,8 +351,8 @@ FILTERS = {
 def test_a_filter_at_the_call_keeps_what_it_keeps_behind_one(name: str, is_async: bool) -> None:
     """Less is asked of LangChain and LangGraph then, and no event of these differs.
 
-    Only the order may: a step that is not streamed starts with its whole input, and before langgraph
-    1.0 a node may start before the update of the one before it, or behind it.
+    Only the order may: a step that is not streamed starts with its whole input, and in langgraph
+    0.3 a node may start before the update of the one before it, or behind it.
     """
 
     def said(events: Iterable[Event]) -> list[Any]:
