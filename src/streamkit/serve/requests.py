@@ -41,8 +41,10 @@ async def read_body(
             client left before it had sent all of it (400).
     """
     declared = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type not in {None, declared}:
-        raise BadRequest(f"the body must be declared as content-type: {content_type}", 415)
+    refused = BadRequest(f"the body must be declared as content-type: {content_type}", 415)
+    is_refused = content_type not in {None, declared}
+    if is_refused and declared:
+        raise refused
     parts: list[bytes] = []
     size = 0
     try:
@@ -53,6 +55,8 @@ async def read_body(
             parts.append(part)
     except ClientDisconnect:
         raise BadRequest("the client left before the end of the body") from None
+    if is_refused:  # nothing was declared, so what is wrong first is the size
+        raise refused
     return b"".join(parts)
 
 
