@@ -135,7 +135,9 @@ async def test_a_body_without_end_is_not_read_to_its_end():
         await read_body(Request(json, receive), max_bytes=100)
     assert (caught.value.status, read) == (413, 2)
     with pytest.raises(BadRequest, match="must be declared") as caught:
-        await read_body(Request({"type": "http", "headers": []}, receive))
+        await read_body(
+            Request({"type": "http", "headers": [(b"content-type", b"text/plain")]}, receive)
+        )
     assert (caught.value.status, read) == (415, 2)  # and is not read at all
 
 
