@@ -41,10 +41,8 @@ async def read_body(
             client left before it had sent all of it (400).
     """
     declared = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    refused = BadRequest(f"the body must be declared as content-type: {content_type}", 415)
-    is_refused = content_type not in {None, declared}
-    if is_refused and declared:
-        raise refused
+    if declared:
+        _require_type(declared, content_type)
     parts: list[bytes] = []
     size = 0
     try:
@@ -55,9 +53,13 @@ async def read_body(
             parts.append(part)
     except ClientDisconnect:
         raise BadRequest("the client left before the end of the body") from None
-    if is_refused:  # nothing was declared, so what is wrong first is the size
-        raise refused
+    _require_type(declared, content_type)  # of a body that declares none the size comes first
     return b"".join(parts)
+
+
+def _require_type(declared: str, wanted: str | None) -> None:
+    if wanted not in {None, declared}:
+        raise BadRequest(f"the body must be declared as content-type: {wanted}", 415)
 
 
 async def read_json(request: Request, kind: Any, *, max_bytes: int = MAX_BODY) -> Any:
