@@ -127,6 +127,13 @@ def _secrets_of(cls: Any, private: bool, outputs: bool) -> dict[str, Callable[[A
     return found
 
 
+@lru_cache(maxsize=1024)
+def _types_of(cls: Any) -> tuple[tuple[str, str], ...]:
+    """Return the fields of a class with their types."""
+    # Every redactor asks, and msgspec evaluates all annotations each time: a millisecond a class.
+    return tuple((it.name, str(it.type)) for it in msgspec.structs.fields(cls))
+
+
 class _Field(NamedTuple):
     """A field to change in the events of a class: one with a secret, or a payload."""
 
@@ -205,17 +212,15 @@ class Redactor:
 
     def _fields_of(self, cls: type) -> tuple[_Field, ...]:
         secrets = secrets_of(cls, private=self._private, outputs=self._outputs)
-        fields = msgspec.structs.fields(cast("type[msgspec.Struct]", cls))
-        found = [_Field(it.name, secrets.get(it.name), self._clean_of(it.type)) for it in fields]
+        found = (_Field(it, secrets.get(it), self._clean_of(kind)) for it, kind in _types_of(cls))
         return tuple(it for it in found if it.make or it.clean)
 
-    def _clean_of(self, kind: Any) -> Callable[[Any], Any] | None:
+    def _clean_of(self, kind: str) -> Callable[[Any], Any] | None:
         """Return what cleans a field by its type. Events may hold other things: nothing checks."""
-        name = str(kind)
-        if "Any" in name:
+        if "Any" in kind:
             clean = self._plain or self._record
-            return _unless_empty(clean) if name.startswith("tuple") else clean
-        return self._record if "ErrorInfo" in name or "ToolCall" in name else None
+            return _unless_empty(clean) if kind.startswith("tuple") else clean
+        return self._record if "ErrorInfo" in kind or "ToolCall" in kind else None
 
     def _record(self, value: Any) -> Any:
         cls = type(value)  # pyright: ignore[reportUnknownVariableType]
