@@ -1,4 +1,4 @@
-"""How much the properties are tried: a little each time, a lot with ``STREAMKIT_FUZZ=1``.
+"""How much the properties are tried: 20 examples each, or as many as ``STREAMKIT_FUZZ`` says.
 
 And the fixtures that several modules share.
 """
@@ -20,12 +20,16 @@ __all__ = ["clients", "reader"]
 QUIET = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 
 # The gate tries the same examples each time, so that it fails for what was changed.
-SAME = bool(os.environ.get("CI"))
+SAME = "CI" in os.environ and "STREAMKIT_FUZZ" not in os.environ
+EXAMPLES = int(os.environ.get("STREAMKIT_FUZZ", "20"))
 settings.register_profile(
-    "short", max_examples=20, deadline=None, suppress_health_check=QUIET, derandomize=SAME
+    "streamkit",
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=QUIET,
+    derandomize=SAME,
 )
-settings.register_profile("fuzz", max_examples=2000, deadline=None, suppress_health_check=QUIET)
-settings.load_profile("fuzz" if os.environ.get("STREAMKIT_FUZZ") else "short")
+settings.load_profile("streamkit")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -35,7 +35,7 @@ from streamkit import (
 from streamkit.dialects import reader_for
 from streamkit.testing import check_stream
 
-MANY = settings(max_examples=100_000 if os.environ.get("STREAMKIT_FUZZ") else 300)
+MANY = settings(max_examples=50 * int(os.environ.get("STREAMKIT_FUZZ", "6")))
 
 
 def assert_texts_are_whole(events: list[Event]) -> None:

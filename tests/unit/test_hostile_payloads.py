@@ -1,6 +1,6 @@
 """Hostile payloads by every way out: none raises, takes long, grows, or reaches what shows it.
 
-``STREAMKIT_FUZZ=1`` makes them a million values wide.
+``STREAMKIT_FUZZ`` makes them a million values wide.
 """
 
 from __future__ import annotations
