@@ -144,7 +144,7 @@ class _Tracing:
         run = self._fold.run
         if run and span.kind == "graph" and span.id == run.id:
             return  # the run itself, which has this name
-        outer = next((self._open[id(it)][1] for it in span.around() if id(it) in self._open), None)
+        outer = self._traced(span.parent)
         # The conventions want CLIENT for a call of a model elsewhere, and INTERNAL for what runs
         # here.
         kind = trace.SpanKind.CLIENT if span.kind == "model" else trace.SpanKind.INTERNAL
@@ -194,13 +194,17 @@ class _Tracing:
             self._instruments.record(span)
 
     def _interrupt(self, event: Interrupt) -> None:
-        span = self._fold.span_of(event)
-        traced = self._open.get(id(span))
+        traced = self._traced(self._fold.span_of(event))
         if traced:
             attributes = {"streamkit.interrupt_id": event.interrupt_id}
             if self._content:
                 attributes["streamkit.interrupt"] = json.dumps(jsonable(event.value))
-            traced[1].add_event("interrupt", attributes, int(event.timestamp * 1e9))
+            traced.add_event("interrupt", attributes, int(event.timestamp * 1e9))
+
+    def _traced(self, span: Span | None) -> trace.Span | None:
+        """Return the innermost trace span: the run is also that of its graph, and of a step."""
+        around = (span, *span.around()) if span else ()
+        return next((self._open[id(it)][1] for it in around if id(it) in self._open), None)
 
 
 class _Instruments:

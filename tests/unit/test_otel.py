@@ -343,6 +343,48 @@ async def test_agents_inside_tools_are_inside_them(traces, way):
     assert traces.named("invoke_agent boss").attributes["gen_ai.usage.output_tokens"] == 20
 
 
+QUESTION = ev.Interrupt(origin=inside("node", "graph"), interrupt_id="i", value="?", timestamp=3.0)
+
+
+@pytest.mark.parametrize("kind", ["graph", "prompt"])
+def test_a_question_inside_what_is_no_span_is_noted_at_the_span_around(traces, kind):
+    """The root graph is no span besides that of the run, and inner steps are none by default."""
+    start = ev.RunStart(origin=ROOT, run_id="graph", timestamp=0.0)
+    step = ev.StepStart(origin=inside("graph"), step_id="graph", kind=kind, timestamp=1.0)
+    end = ev.RunEnd(origin=ROOT, status="interrupted", timestamp=4.0)
+    traced([start, step, QUESTION, end], traces)
+    [run] = traces.spans
+    [noted] = run.events
+    assert dict(noted.attributes) == {"streamkit.interrupt_id": "i"}
+
+
+def test_a_question_before_any_run_is_noted_nowhere(traces):
+    traced([QUESTION], traces)
+    assert traces.spans == ()
+
+
+@pytest.mark.parametrize("way", ["our call", "astream_events", "modes"])
+async def test_a_question_of_a_graph_is_noted_at_its_run(traces, way):
+    langgraph = pytest.importorskip("langgraph.graph", reason="langgraph is not installed")
+    from langgraph.checkpoint.memory import InMemorySaver
+    from langgraph.types import interrupt
+
+    builder = langgraph.StateGraph(langgraph.MessagesState)
+    builder.add_node("ask", lambda _: {"messages": [interrupt("Really?")]})
+    graph = builder.add_edge(langgraph.START, "ask").compile(checkpointer=InMemorySaver())
+    given = (INPUT, {"configurable": {"thread_id": "1"}})
+    if way == "our call":
+        source = astream(graph, *given)
+    elif way == "modes":
+        source = normalize(graph.astream(*given, stream_mode=["updates", "messages"]))
+    else:
+        source = normalize(graph.astream_events(*given, version="v2"))
+    await source.pipe(spans(traces.tracer, content=True)).collect()
+    [run] = [it for it in traces.spans if it.parent is None]
+    [noted] = run.events
+    assert noted.attributes["streamkit.interrupt"] == '"Really?"'
+
+
 async def test_openinference_sees_the_same_tree(traces):
     """The instrumentation of LangChain's callbacks, on the very same run."""
     module = pytest.importorskip(
