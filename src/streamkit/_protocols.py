@@ -25,6 +25,7 @@ __all__ = [
     "is_async",
     "is_event",
     "leave_unawaited",
+    "methods_by_class",
     "not_items",
     "stage_of",
 ]
@@ -36,6 +37,17 @@ U_co = TypeVar("U_co", covariant=True)
 
 EVENT_CLASSES: frozenset[type[Event]] = frozenset(get_args(Event))
 """Every class of the schema."""
+
+
+_METHODS = {cls: cls.type.replace(".", "_") for cls in EVENT_CLASSES}
+
+
+def methods_by_class(target: object) -> dict[type[Event], Callable[[Any], Any]]:
+    """Return the methods of an object that are named like an event's type, with ``_`` for the dot.
+
+    So what an object does with an event is in one place, and a table cannot forget it.
+    """
+    return {cls: getattr(target, name) for cls, name in _METHODS.items() if hasattr(target, name)}
 
 
 def is_event(item: object) -> TypeGuard[Event]:

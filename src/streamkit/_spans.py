@@ -13,12 +13,13 @@ Laws of this file:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias
 
 import msgspec
 
 from . import events as ev
+from ._protocols import methods_by_class
 from .values import ErrorInfo, Origin, ToolCall, Usage
 
 __all__ = ["DELTAS", "Span", "SpanFold", "SpanKind"]
@@ -119,24 +120,7 @@ class SpanFold:
         self._messages: dict[str, Span] = {}
         self._tools: dict[str, Span] = {}
         self._retrievals: dict[str, Span] = {}
-        self._readers: dict[type, Callable[[Any], Span | None]] = {
-            ev.RunStart: self._run_start,
-            ev.RunEnd: self._run_end,
-            ev.RunError: self._run_end,
-            ev.StepStart: self._step_start,
-            ev.StepEnd: self._step_end,
-            ev.MessageStart: self._message_start,
-            ev.TextDelta: self._text_delta,
-            ev.ReasoningDelta: self._token,
-            ev.ToolCallStart: self._token,
-            ev.ToolCallDelta: self._token,
-            ev.MessageEnd: self._message_end,
-            ev.ToolStart: self._tool_start,
-            ev.ToolEnd: self._tool_end,
-            ev.ToolError: self._tool_end,
-            ev.RetrievalStart: self._retrieval_start,
-            ev.RetrievalEnd: self._retrieval_end,
-        }
+        self._readers = methods_by_class(self)
 
     def feed(self, event: ev.Event) -> Span | None:
         """Read one more event; return the span that it starts or ends, if it does."""
@@ -147,9 +131,9 @@ class SpanFold:
         """Return the innermost open span that an event happens in."""
         return self._around(event.origin)
 
-    # --- the run and its steps
+    # --- the run and its steps: a method reads the event that it is named after
 
-    def _run_start(self, event: ev.RunStart) -> Span:
+    def run_start(self, event: ev.RunStart) -> Span:
         origin = event.origin
         name = origin.agent or origin.name or "run"
         self.run = Span(
@@ -163,7 +147,7 @@ class SpanFold:
         )
         return self.run
 
-    def _run_end(self, event: ev.RunEnd | ev.RunError) -> Span | None:
+    def run_end(self, event: ev.RunEnd | ev.RunError) -> Span | None:
         run = self.run
         if run is None:
             return None
@@ -172,14 +156,16 @@ class SpanFold:
             return _ended(run, event.timestamp, "failed", error=event.error)
         return _ended(run, event.timestamp, event.status, output=event.output)
 
-    def _step_start(self, event: ev.StepStart) -> Span:
+    run_error = run_end
+
+    def step_start(self, event: ev.StepStart) -> Span:
         kind = _KINDS.get(event.kind, "step")
         span = self._started(kind, event.step_id, event.origin.name or event.kind, event)
         span.input, span.has_request = event.input, kind == "model"
         self._by_run[event.step_id] = span
         return span
 
-    def _step_end(self, event: ev.StepEnd) -> Span | None:
+    def step_end(self, event: ev.StepEnd) -> Span | None:
         span = self._by_run.pop(event.step_id, None)
         if span is None:
             return None
@@ -190,7 +176,7 @@ class SpanFold:
 
     # --- model calls
 
-    def _message_start(self, event: ev.MessageStart) -> Span | None:
+    def message_start(self, event: ev.MessageStart) -> Span | None:
         span = self._by_run.get(event.origin.run_id or "")
         # Events of callbacks have a step for each model call; stream modes have the message alone.
         is_new = span is None or span.kind != "model" or span.message_id is not None
@@ -203,7 +189,7 @@ class SpanFold:
         self.waiting.add(event.message_id)
         return span if is_new else None
 
-    def _text_delta(self, event: ev.TextDelta) -> None:
+    def text_delta(self, event: ev.TextDelta) -> None:
         span = self._messages.get(event.message_id)
         if span and span.first_text is None:
             span.first_text = event.timestamp
@@ -217,7 +203,11 @@ class SpanFold:
         if span and span.first_token is None:
             span.first_token = event.timestamp
 
-    def _message_end(self, event: ev.MessageEnd) -> Span | None:
+    reasoning_delta = _token
+    tool_call_start = _token
+    tool_call_delta = _token
+
+    def message_end(self, event: ev.MessageEnd) -> Span | None:
         span = self._messages.pop(event.message_id, None)
         self.waiting.discard(event.message_id)
         if span is None:
@@ -233,7 +223,7 @@ class SpanFold:
 
     # --- tools and retrievers
 
-    def _tool_start(self, event: ev.ToolStart) -> Span:
+    def tool_start(self, event: ev.ToolStart) -> Span:
         span = self._started("tool", event.tool_call_id, event.name, event)
         span.input = event.input
         self._tools[event.tool_call_id] = span
@@ -241,7 +231,7 @@ class SpanFold:
             self._by_run[event.origin.run_id] = span
         return span
 
-    def _tool_end(self, event: ev.ToolEnd | ev.ToolError) -> Span | None:
+    def tool_end(self, event: ev.ToolEnd | ev.ToolError) -> Span | None:
         span = self._tools.pop(event.tool_call_id, None)
         if span is None:
             return None
@@ -250,13 +240,15 @@ class SpanFold:
             return _ended(span, event.timestamp, "failed", error=event.error)
         return _ended(span, event.timestamp, event.status, output=event.output)
 
-    def _retrieval_start(self, event: ev.RetrievalStart) -> Span:
+    tool_error = tool_end
+
+    def retrieval_start(self, event: ev.RetrievalStart) -> Span:
         span = self._started("retrieval", event.retrieval_id, event.name, event)
         span.input = event.query
         self._retrievals[event.retrieval_id] = span
         return span
 
-    def _retrieval_end(self, event: ev.RetrievalEnd) -> Span | None:
+    def retrieval_end(self, event: ev.RetrievalEnd) -> Span | None:
         span = self._retrievals.pop(event.retrieval_id, None)
         if span is None:
             return None

@@ -19,13 +19,14 @@ Laws of this file:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 from . import events as ev
 from ._brief import brief, path, quote, tokens
 from ._fields import dict_or_empty
 from ._printable import escape
+from ._protocols import methods_by_class
 from .values import ErrorInfo, Origin
 
 __all__ = ["Transcript", "describe", "transcript"]
@@ -74,7 +75,7 @@ class Transcript:
     """
 
     def __init__(self) -> None:
-        self._numbers: dict[str, dict[str, int]] = {}
+        self._parts_of = methods_by_class(_Parts())
 
     def __call__(self, event: ev.Event) -> Iterable[str]:
         """Return the line of ``event``."""
@@ -82,227 +83,186 @@ class Transcript:
 
     def line(self, event: ev.Event) -> str:
         """Return the line of ``event``."""
-        parts_of = _PARTS_OF.get(type(event))
-        parts = parts_of(event, self) if parts_of else ()
+        parts_of = self._parts_of.get(type(event))
+        parts = parts_of(event) if parts_of else ()
         return escape(" ".join(filter(None, (event.type, *parts))))
 
-    def number(self, letter: str, id: str | None) -> str:
+
+Parts: TypeAlias = Iterable[str]
+
+
+class _Parts:
+    """The parts of a line behind its type, for each type of event that has any."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, dict[str, int]] = {}
+
+    def _number(self, letter: str, id: str | None) -> str:
         """Return the short name of an id, such as ``m1``."""
         if id is None:
             return ""
         numbers = self._numbers.setdefault(letter, {})
         return f"{letter}{numbers.setdefault(id, len(numbers) + 1)}"
 
-    def call(self, id: str | None) -> str:
+    def _call(self, id: str | None) -> str:
         """Return a call's id: as it is, unless it is a run's id or was made from a message's id."""
         message, colon, block = (id or "").rpartition(":")
         if colon and message in self._numbers.get("m", ()):
-            return f"{self.number('m', message)}:{block}"
-        return self.stable(id or "")
+            return f"{self._number('m', message)}:{block}"
+        return self._stable(id or "")
 
-    def stable(self, text: str) -> str:
+    def _stable(self, text: str) -> str:
         """Return ``text`` with its random ids numbered and its memory addresses left out."""
         # Ids are LangChain's (`lc_run--…`, `run--…` before core 1.0), uuids, and 32 hexadecimal
         # digits of LangGraph's interrupts.
-        text = _RANDOM_ID.sub(lambda match: self.number("id", match[0]), text)
+        text = _RANDOM_ID.sub(lambda match: self._number("id", match[0]), text)
         return _ADDRESS.sub("", text)
 
-    def payload(self, value: object) -> str:
+    def _payload(self, value: object) -> str:
         """Return a payload, up to a fixed length."""
-        return "" if value is None else self.stable(brief(value))
+        return "" if value is None else self._stable(brief(value))
 
+    def _block(self, event: Any) -> str:
+        return f"{self._number('m', event.message_id)}/{event.block_id}"
 
-Parts: TypeAlias = Iterable[str]
+    def _error(self, error: ErrorInfo | None) -> str:
+        return f"{error.name} {quote(self._stable(error.message))}" if error else ""
 
+    # --- the run and its steps
 
-# --- the run and its steps
+    def run_start(self, event: ev.RunStart) -> Parts:
+        return (self._payload(event.input),)
 
+    def run_end(self, event: ev.RunEnd) -> Parts:
+        return event.status, tokens(event.usage)
 
-def _run_start(event: ev.RunStart, ids: Transcript) -> Parts:
-    return (ids.payload(event.input),)
+    def run_error(self, event: ev.RunError) -> Parts:
+        return self._error(event.error), tokens(event.usage)
 
+    def step_start(self, event: ev.StepStart) -> Parts:
+        name = event.origin.name or ""
+        return self._number("s", event.step_id), event.kind, name, _at(event.origin, name)
 
-def _run_end(event: ev.RunEnd, _ids: Transcript) -> Parts:
-    return event.status, tokens(event.usage)
+    def step_delta(self, event: ev.StepDelta) -> Parts:
+        # Some parsers of LangChain yield the whole value so far, and others a piece.
+        sign = {True: "=", False: "+", None: "?"}[event.cumulative]
+        return self._number("s", event.step_id), sign, self._payload(event.value) or "null"
 
+    def step_end(self, event: ev.StepEnd) -> Parts:
+        step = self._number("s", event.step_id)
+        return step, event.origin.name or "", event.status, self._error(event.error)
 
-def _run_error(event: ev.RunError, ids: Transcript) -> Parts:
-    return _error(event.error, ids), tokens(event.usage)
+    # --- messages
 
+    def message_start(self, event: ev.MessageStart) -> Parts:
+        role = "" if event.role == "assistant" else event.role
+        return self._number("m", event.message_id), role, event.model or "", _at(event.origin)
 
-def _step_start(event: ev.StepStart, ids: Transcript) -> Parts:
-    name = event.origin.name or ""
-    return ids.number("s", event.step_id), event.kind, name, _at(event.origin, name)
+    def message_end(self, event: ev.MessageEnd) -> Parts:
+        message = self._number("m", event.message_id)
+        return message, event.status, event.finish_reason or "", tokens(event.usage)
 
+    def text_start(self, event: ev.TextStart | ev.ReasoningStart) -> Parts:
+        return (self._block(event),)
 
-def _step_delta(event: ev.StepDelta, ids: Transcript) -> Parts:
-    # Some parsers of LangChain yield the whole value so far, and others a piece.
-    sign = {True: "=", False: "+", None: "?"}[event.cumulative]
-    return ids.number("s", event.step_id), sign, ids.payload(event.value) or "null"
+    reasoning_start = text_start
 
+    def text_delta(self, event: ev.TextDelta | ev.TextEnd | ev.ReasoningDelta) -> Parts:
+        return self._block(event), quote(event.text)
 
-def _step_end(event: ev.StepEnd, ids: Transcript) -> Parts:
-    step = ids.number("s", event.step_id)
-    return step, event.origin.name or "", event.status, _error(event.error, ids)
+    text_end = text_delta
+    reasoning_delta = text_delta
 
+    def reasoning_end(self, event: ev.ReasoningEnd) -> Parts:
+        signed, redacted = "signed" * bool(event.signature), "redacted" * event.redacted
+        return self._block(event), quote(event.text), signed, redacted
 
-# --- messages
+    def tool_call_start(self, event: ev.ToolCallStart) -> Parts:
+        return self._block(event), self._call(event.tool_call_id), event.name, _by(event)
 
+    def tool_call_delta(self, event: ev.ToolCallDelta) -> Parts:
+        return self._block(event), self._call(event.tool_call_id), quote(event.args)
 
-def _message_start(event: ev.MessageStart, ids: Transcript) -> Parts:
-    role = "" if event.role == "assistant" else event.role
-    return ids.number("m", event.message_id), role, event.model or "", _at(event.origin)
+    def tool_call_end(self, event: ev.ToolCallEnd) -> Parts:
+        if event.error is None:
+            args = brief(event.args)
+        else:
+            args = f"{quote(event.text)} error {quote(event.error)}"
+        return self._block(event), self._call(event.tool_call_id), event.name, args, _by(event)
 
+    def content(self, event: ev.Content) -> Parts:
+        return self._block(event), self._payload(event.block)
 
-def _message_end(event: ev.MessageEnd, ids: Transcript) -> Parts:
-    message = ids.number("m", event.message_id)
-    return message, event.status, event.finish_reason or "", tokens(event.usage)
+    def citation(self, event: ev.Citation) -> Parts:
+        return self._block(event), self._payload(event.citation)
 
+    # --- tools and retrievers
 
-AnyPart: TypeAlias = (
-    ev.TextStart
-    | ev.TextDelta
-    | ev.TextEnd
-    | ev.ReasoningStart
-    | ev.ReasoningDelta
-    | ev.ReasoningEnd
-    | ev.ToolCallStart
-    | ev.ToolCallDelta
-    | ev.ToolCallEnd
-    | ev.Content
-    | ev.Citation
-)
+    def tool_start(self, event: ev.ToolStart) -> Parts:
+        given = self._payload(event.input)
+        return self._call(event.tool_call_id), event.name, given, _at(event.origin)
 
+    def tool_delta(self, event: ev.ToolDelta) -> Parts:
+        return self._call(event.tool_call_id), self._payload(event.delta)
 
-def _block(event: AnyPart, ids: Transcript) -> str:
-    return f"{ids.number('m', event.message_id)}/{event.block_id}"
+    def tool_end(self, event: ev.ToolEnd) -> Parts:
+        call, artifact = self._call(event.tool_call_id), self._payload(event.artifact)
+        kept = f"artifact {artifact}" if artifact else ""
+        return call, event.name, event.status, self._payload(event.output), kept
 
+    def tool_error(self, event: ev.ToolError) -> Parts:
+        return self._call(event.tool_call_id), event.name, self._error(event.error)
 
-def _part_start(event: ev.TextStart | ev.ReasoningStart, ids: Transcript) -> Parts:
-    return (_block(event, ids),)
+    def retrieval_start(self, event: ev.RetrievalStart) -> Parts:
+        search, query = self._number("r", event.retrieval_id), self._payload(event.query)
+        return search, event.name, query, _at(event.origin)
 
+    def retrieval_end(self, event: ev.RetrievalEnd) -> Parts:
+        search, count = self._number("r", event.retrieval_id), len(event.documents)
+        found = f"{count} document{'s' * (count != 1)}"
+        return search, event.name, event.status, found, self._error(event.error)
 
-def _part_text(event: ev.TextDelta | ev.TextEnd | ev.ReasoningDelta, ids: Transcript) -> Parts:
-    return _block(event, ids), quote(event.text)
+    # --- the graph and the application
 
+    def state_update(self, event: ev.StateUpdate) -> Parts:
+        return event.node, self._payload(event.values), _at(event.origin, event.node)
 
-def _reasoning_end(event: ev.ReasoningEnd, ids: Transcript) -> Parts:
-    signed, redacted = "signed" * bool(event.signature), "redacted" * event.redacted
-    return _block(event, ids), quote(event.text), signed, redacted
+    def state_snapshot(self, event: ev.StateSnapshot) -> Parts:
+        return self._payload(event.values), _at(event.origin)
 
+    def checkpoint(self, event: ev.Checkpoint) -> Parts:
+        metadata = dict_or_empty(event.metadata)
+        # LangGraph's checkpointer writes both into the metadata: `input` is step -1.
+        source, step = metadata.get("source", ""), metadata.get("step")
+        at_step = "" if step is None else f"step {step}"
+        following = f"next {', '.join(event.next)}" if event.next else ""
+        return str(source), at_step, following, self._payload(event.values), _at(event.origin)
 
-def _call_start(event: ev.ToolCallStart, ids: Transcript) -> Parts:
-    return _block(event, ids), ids.call(event.tool_call_id), event.name, _by(event)
+    def interrupt(self, event: ev.Interrupt) -> Parts:
+        static, call = "static" * event.static, self._call(event.tool_call_id)
+        return static, self._payload(event.value), call, _at(event.origin)
 
+    def message_added(self, event: ev.MessageAdded) -> Parts:
+        return self._payload(event.message), _at(event.origin)
 
-def _call_delta(event: ev.ToolCallDelta, ids: Transcript) -> Parts:
-    return _block(event, ids), ids.call(event.tool_call_id), quote(event.args)
+    def message_replaced(self, event: ev.MessageReplaced) -> Parts:
+        return self._number("m", event.message_id), self._payload(event.message), _at(event.origin)
 
+    def message_removed(self, event: ev.MessageRemoved) -> Parts:
+        return self._number("m", event.message_id), _at(event.origin)
 
-def _call_end(event: ev.ToolCallEnd, ids: Transcript) -> Parts:
-    if event.error is None:
-        args = brief(event.args)
-    else:
-        args = f"{quote(event.text)} error {quote(event.error)}"
-    return _block(event, ids), ids.call(event.tool_call_id), event.name, args, _by(event)
+    def custom(self, event: ev.Custom) -> Parts:
+        return event.name or "", self._payload(event.data), _at(event.origin)
+
+    def batch_item(self, event: ev.BatchItem) -> Parts:
+        return str(event.index), self._payload(event.output), self._error(event.error)
+
+    def unrecognized(self, event: ev.Unrecognized) -> Parts:
+        return quote(self._stable(event.reason)), self._payload(event.raw)
 
 
 def _by(event: ev.ToolCallStart | ev.ToolCallEnd) -> str:
     return "by the provider" * event.provider_executed
-
-
-def _content(event: ev.Content, ids: Transcript) -> Parts:
-    return _block(event, ids), ids.payload(event.block)
-
-
-def _citation(event: ev.Citation, ids: Transcript) -> Parts:
-    return _block(event, ids), ids.payload(event.citation)
-
-
-# --- tools and retrievers
-
-
-def _tool_start(event: ev.ToolStart, ids: Transcript) -> Parts:
-    given = ids.payload(event.input)
-    return ids.call(event.tool_call_id), event.name, given, _at(event.origin)
-
-
-def _tool_delta(event: ev.ToolDelta, ids: Transcript) -> Parts:
-    return ids.call(event.tool_call_id), ids.payload(event.delta)
-
-
-def _tool_end(event: ev.ToolEnd, ids: Transcript) -> Parts:
-    call, artifact = ids.call(event.tool_call_id), ids.payload(event.artifact)
-    kept = f"artifact {artifact}" if artifact else ""
-    return call, event.name, event.status, ids.payload(event.output), kept
-
-
-def _tool_error(event: ev.ToolError, ids: Transcript) -> Parts:
-    return ids.call(event.tool_call_id), event.name, _error(event.error, ids)
-
-
-def _retrieval_start(event: ev.RetrievalStart, ids: Transcript) -> Parts:
-    search, query = ids.number("r", event.retrieval_id), ids.payload(event.query)
-    return search, event.name, query, _at(event.origin)
-
-
-def _retrieval_end(event: ev.RetrievalEnd, ids: Transcript) -> Parts:
-    search, count = ids.number("r", event.retrieval_id), len(event.documents)
-    found = f"{count} document{'s' * (count != 1)}"
-    return search, event.name, event.status, found, _error(event.error, ids)
-
-
-# --- the graph and the application
-
-
-def _state_update(event: ev.StateUpdate, ids: Transcript) -> Parts:
-    return event.node, ids.payload(event.values), _at(event.origin, event.node)
-
-
-def _state_snapshot(event: ev.StateSnapshot, ids: Transcript) -> Parts:
-    return ids.payload(event.values), _at(event.origin)
-
-
-def _checkpoint(event: ev.Checkpoint, ids: Transcript) -> Parts:
-    metadata = dict_or_empty(event.metadata)
-    # LangGraph's checkpointer writes both into the metadata: `input` is step -1.
-    source, step = metadata.get("source", ""), metadata.get("step")
-    at_step = "" if step is None else f"step {step}"
-    following = f"next {', '.join(event.next)}" if event.next else ""
-    return str(source), at_step, following, ids.payload(event.values), _at(event.origin)
-
-
-def _interrupt(event: ev.Interrupt, ids: Transcript) -> Parts:
-    static, call = "static" * event.static, ids.call(event.tool_call_id)
-    return static, ids.payload(event.value), call, _at(event.origin)
-
-
-def _message_added(event: ev.MessageAdded, ids: Transcript) -> Parts:
-    return ids.payload(event.message), _at(event.origin)
-
-
-def _message_replaced(event: ev.MessageReplaced, ids: Transcript) -> Parts:
-    return ids.number("m", event.message_id), ids.payload(event.message), _at(event.origin)
-
-
-def _message_removed(event: ev.MessageRemoved, ids: Transcript) -> Parts:
-    return ids.number("m", event.message_id), _at(event.origin)
-
-
-def _custom(event: ev.Custom, ids: Transcript) -> Parts:
-    return event.name or "", ids.payload(event.data), _at(event.origin)
-
-
-def _batch_item(event: ev.BatchItem, ids: Transcript) -> Parts:
-    return str(event.index), ids.payload(event.output), _error(event.error, ids)
-
-
-def _unrecognized(event: ev.Unrecognized, ids: Transcript) -> Parts:
-    return quote(ids.stable(event.reason)), ids.payload(event.raw)
-
-
-def _error(error: ErrorInfo | None, ids: Transcript) -> str:
-    return f"{error.name} {quote(ids.stable(error.message))}" if error else ""
 
 
 def _at(origin: Origin, own_name: str = "") -> str:
@@ -311,42 +271,3 @@ def _at(origin: Origin, own_name: str = "") -> str:
     if own_name and (where == own_name or where.endswith(f"/{own_name}")):
         where = where.removesuffix(own_name).rstrip("/")
     return f"@{where}" if where else ""
-
-
-_PARTS_OF: dict[type[Any], Callable[[Any, Transcript], Parts]] = {
-    ev.RunStart: _run_start,
-    ev.RunEnd: _run_end,
-    ev.RunError: _run_error,
-    ev.StepStart: _step_start,
-    ev.StepDelta: _step_delta,
-    ev.StepEnd: _step_end,
-    ev.MessageStart: _message_start,
-    ev.TextStart: _part_start,
-    ev.TextDelta: _part_text,
-    ev.TextEnd: _part_text,
-    ev.ReasoningStart: _part_start,
-    ev.ReasoningDelta: _part_text,
-    ev.ReasoningEnd: _reasoning_end,
-    ev.ToolCallStart: _call_start,
-    ev.ToolCallDelta: _call_delta,
-    ev.ToolCallEnd: _call_end,
-    ev.Content: _content,
-    ev.Citation: _citation,
-    ev.MessageEnd: _message_end,
-    ev.ToolStart: _tool_start,
-    ev.ToolDelta: _tool_delta,
-    ev.ToolEnd: _tool_end,
-    ev.ToolError: _tool_error,
-    ev.RetrievalStart: _retrieval_start,
-    ev.RetrievalEnd: _retrieval_end,
-    ev.StateUpdate: _state_update,
-    ev.StateSnapshot: _state_snapshot,
-    ev.Checkpoint: _checkpoint,
-    ev.Interrupt: _interrupt,
-    ev.MessageAdded: _message_added,
-    ev.MessageReplaced: _message_replaced,
-    ev.MessageRemoved: _message_removed,
-    ev.Custom: _custom,
-    ev.BatchItem: _batch_item,
-    ev.Unrecognized: _unrecognized,
-}

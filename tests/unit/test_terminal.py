@@ -17,7 +17,6 @@ import pyte
 from streamkit import Origin, Usage, normalize
 from streamkit import events as ev
 from streamkit.terminal import TerminalView
-from streamkit.terminal._paragraphs import whole
 from streamkit.transcript import describe
 from streamkit.values import ErrorInfo
 
@@ -281,7 +280,6 @@ class TestEvents:
         ids=lambda event: event.type,
     )
     def test_that_say_nothing_new(self, event):
-        assert whole(event) is None
         assert in_a_pipe([event]) == []
 
     def test_deltas_alone_are_enough(self):

@@ -6,9 +6,9 @@ Text, reasoning and calls grow; their paragraphs are in `_view`. Every text of a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import islice
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from .. import events as ev
 from .._brief import brief, path
@@ -22,10 +22,11 @@ __all__ = [
     "NOTE",
     "THOUGHT",
     "TROUBLE",
+    "Paragraphs",
     "one_line",
     "payload",
     "speaker",
-    "whole",
+    "text_of",
 ]
 
 _LIMIT: Final = 240
@@ -50,21 +51,6 @@ _PROBLEMS = {
     "content_filter": "stopped by the content filter",
     "error": "stopped by an error",
 }
-
-
-def whole(event: ev.Event) -> Paragraph | None:
-    """Return the paragraph of an event that arrives whole, or None if it shows nothing.
-
-    >>> from streamkit import Interrupt, Origin
-    >>> whole(Interrupt(origin=Origin(), timestamp=0.0, interrupt_id="i", value="Sure?")).text
-    'Sure?'
-    """
-    show = _SHOWN.get(type(event))
-    paragraph = show(event) if show else None
-    if paragraph:
-        paragraph.label = paragraph.label or speaker(event.origin)
-        paragraph.done = True
-    return paragraph
 
 
 def speaker(origin: Origin) -> str:
@@ -102,52 +88,6 @@ def _record(value: object) -> dict[str, object] | None:
         return None
 
 
-def _content(event: ev.Content) -> Paragraph:
-    return Paragraph(text=payload(event.block), look=_BLOCK)
-
-
-def _citation(event: ev.Citation) -> Paragraph:
-    return Paragraph(text=payload(event.citation), look=_BLOCK)
-
-
-def _message_end(event: ev.MessageEnd) -> Paragraph | None:
-    problem = _PROBLEMS.get(event.finish_reason or "", "")
-    if event.status != "completed":
-        problem = event.status
-    return Paragraph(text=problem, look=_STOPPED) if problem else None
-
-
-def _tool_end(event: ev.ToolEnd) -> Paragraph:
-    if event.status == "completed":
-        return Paragraph(head=clean(event.name), text=payload(event.output), look=_GOOD)
-    return Paragraph(head=clean(event.name), text=event.status, look=_PAUSED)
-
-
-def _tool_error(event: ev.ToolError) -> Paragraph:
-    return Paragraph(head=clean(event.name), text=one_line(event.error.message), look=TROUBLE)
-
-
-def _retrieval_end(event: ev.RetrievalEnd) -> Paragraph:
-    if event.status == "completed":
-        count = len(event.documents)
-        found = f"{count} document{'s' * (count != 1)}"
-        return Paragraph(head=clean(event.name), text=found, look=_GOOD)
-    reason = event.error.message if event.error else event.status
-    return Paragraph(head=clean(event.name), text=one_line(reason), look=TROUBLE)
-
-
-def _step_delta(event: ev.StepDelta) -> Paragraph | None:
-    if event.step_id is not None:
-        return None  # a parser repeats the text of its model
-    return Paragraph(text=payload(event.value))
-
-
-def _state_update(event: ev.StateUpdate) -> Paragraph | None:
-    written = _written(event.values)
-    label = path(event.origin) or event.node
-    return Paragraph(label=clean(label), text=written, look=NOTE) if written else None
-
-
 def _written(values: object) -> str:
     """Return the names of what a node wrote; its messages were shown already."""
     record = _record(values)
@@ -157,36 +97,10 @@ def _written(values: object) -> str:
     return one_line(f"wrote {names}") if names else ""
 
 
-def _checkpoint(event: ev.Checkpoint) -> Paragraph:
-    following = ", ".join(event.next) or "nothing"
-    return Paragraph(text=f"checkpoint, next {clean(following)}", look=NOTE)
-
-
-def _interrupt(event: ev.Interrupt) -> Paragraph:
-    question = "breakpoint" if event.static else _question(event.value)
-    return Paragraph(text=question, look=_QUESTION)
-
-
 def _question(value: object) -> str:
     record = _record(value) or {}
     asked = (record[key] for key in _QUESTION_KEYS if issubclass(type(record.get(key)), str))
     return payload(next(asked, value))
-
-
-def _message_added(event: ev.MessageAdded) -> Paragraph:
-    return Paragraph(text=payload(event.message), look=NOTE)
-
-
-def _message_replaced(event: ev.MessageReplaced) -> Paragraph:
-    return Paragraph(head="replaced", text=payload(event.message), look=NOTE)
-
-
-def _message_removed(event: ev.MessageRemoved) -> Paragraph:
-    return Paragraph(head="removed", text=clean(event.message_id), look=NOTE)
-
-
-def _custom(event: ev.Custom) -> Paragraph:
-    return Paragraph(head=clean(event.name or ""), text=_facts(event.data), look=_CUSTOM)
 
 
 def _facts(data: object) -> str:
@@ -200,39 +114,77 @@ def _facts(data: object) -> str:
 _NESTED = (Mapping, list, tuple)
 
 
-def _batch_item(event: ev.BatchItem) -> Paragraph:
-    head = f"[{event.index}]"
-    if event.error:
-        return Paragraph(head=head, text=one_line(event.error.message), look=TROUBLE)
-    return Paragraph(head=head, text=payload(event.output), look=_GOOD)
+class Paragraphs:
+    """The paragraph of each event that arrives whole, by a method of the event's name."""
 
+    def content(self, event: ev.Content) -> Paragraph:
+        return Paragraph(text=payload(event.block), look=_BLOCK)
 
-def _unrecognized(event: ev.Unrecognized) -> Paragraph:
-    text = one_line(f"{event.reason}: {brief(event.raw, _LIMIT)}")
-    return Paragraph(head="unrecognized", text=text, look=_STOPPED)
+    def citation(self, event: ev.Citation) -> Paragraph:
+        return Paragraph(text=payload(event.citation), look=_BLOCK)
 
+    def message_end(self, event: ev.MessageEnd) -> Paragraph | None:
+        problem = _PROBLEMS.get(event.finish_reason or "", "")
+        if event.status != "completed":
+            problem = event.status
+        return Paragraph(text=problem, look=_STOPPED) if problem else None
 
-def _run_error(event: ev.RunError) -> Paragraph:
-    error = event.error
-    return Paragraph(head=clean(error.name), text=one_line(error.message), look=TROUBLE)
+    def tool_end(self, event: ev.ToolEnd) -> Paragraph:
+        if event.status == "completed":
+            return Paragraph(head=clean(event.name), text=payload(event.output), look=_GOOD)
+        return Paragraph(head=clean(event.name), text=event.status, look=_PAUSED)
 
+    def tool_error(self, event: ev.ToolError) -> Paragraph:
+        return Paragraph(head=clean(event.name), text=one_line(event.error.message), look=TROUBLE)
 
-_SHOWN: dict[type[Any], Callable[[Any], Paragraph | None]] = {
-    ev.Content: _content,
-    ev.Citation: _citation,
-    ev.MessageEnd: _message_end,
-    ev.ToolEnd: _tool_end,
-    ev.ToolError: _tool_error,
-    ev.RetrievalEnd: _retrieval_end,
-    ev.StepDelta: _step_delta,
-    ev.StateUpdate: _state_update,
-    ev.Checkpoint: _checkpoint,
-    ev.Interrupt: _interrupt,
-    ev.MessageAdded: _message_added,
-    ev.MessageReplaced: _message_replaced,
-    ev.MessageRemoved: _message_removed,
-    ev.Custom: _custom,
-    ev.BatchItem: _batch_item,
-    ev.Unrecognized: _unrecognized,
-    ev.RunError: _run_error,
-}
+    def retrieval_end(self, event: ev.RetrievalEnd) -> Paragraph:
+        if event.status == "completed":
+            count = len(event.documents)
+            found = f"{count} document{'s' * (count != 1)}"
+            return Paragraph(head=clean(event.name), text=found, look=_GOOD)
+        reason = event.error.message if event.error else event.status
+        return Paragraph(head=clean(event.name), text=one_line(reason), look=TROUBLE)
+
+    def step_delta(self, event: ev.StepDelta) -> Paragraph | None:
+        if event.step_id is not None:
+            return None  # a parser repeats the text of its model
+        return Paragraph(text=payload(event.value))
+
+    def state_update(self, event: ev.StateUpdate) -> Paragraph | None:
+        written = _written(event.values)
+        label = path(event.origin) or event.node
+        return Paragraph(label=clean(label), text=written, look=NOTE) if written else None
+
+    def checkpoint(self, event: ev.Checkpoint) -> Paragraph:
+        following = ", ".join(event.next) or "nothing"
+        return Paragraph(text=f"checkpoint, next {clean(following)}", look=NOTE)
+
+    def interrupt(self, event: ev.Interrupt) -> Paragraph:
+        question = "breakpoint" if event.static else _question(event.value)
+        return Paragraph(text=question, look=_QUESTION)
+
+    def message_added(self, event: ev.MessageAdded) -> Paragraph:
+        return Paragraph(text=payload(event.message), look=NOTE)
+
+    def message_replaced(self, event: ev.MessageReplaced) -> Paragraph:
+        return Paragraph(head="replaced", text=payload(event.message), look=NOTE)
+
+    def message_removed(self, event: ev.MessageRemoved) -> Paragraph:
+        return Paragraph(head="removed", text=clean(event.message_id), look=NOTE)
+
+    def custom(self, event: ev.Custom) -> Paragraph:
+        return Paragraph(head=clean(event.name or ""), text=_facts(event.data), look=_CUSTOM)
+
+    def batch_item(self, event: ev.BatchItem) -> Paragraph:
+        head = f"[{event.index}]"
+        if event.error:
+            return Paragraph(head=head, text=one_line(event.error.message), look=TROUBLE)
+        return Paragraph(head=head, text=payload(event.output), look=_GOOD)
+
+    def unrecognized(self, event: ev.Unrecognized) -> Paragraph:
+        text = one_line(f"{event.reason}: {brief(event.raw, _LIMIT)}")
+        return Paragraph(head="unrecognized", text=text, look=_STOPPED)
+
+    def run_error(self, event: ev.RunError) -> Paragraph:
+        error = event.error
+        return Paragraph(head=clean(error.name), text=one_line(error.message), look=TROUBLE)

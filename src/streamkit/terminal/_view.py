@@ -18,29 +18,19 @@ the same, each written when it is complete.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import Any, TextIO, TypeAlias
+from typing import Any, TextIO
 
 from typing_extensions import override
 
 from .. import events as ev
 from .._brief import brief
 from .._printable import clean
+from .._protocols import methods_by_class
 from ..values import Usage
-from ._paragraphs import BUSY, CALL, NOTE, THOUGHT, TROUBLE, one_line, payload, speaker, whole
+from ._paragraphs import BUSY, CALL, NOTE, THOUGHT, TROUBLE, Paragraphs, one_line, payload, speaker
 from ._screen import Look, Paragraph, Screen, View
 
 __all__ = ["TerminalView"]
-
-Prose: TypeAlias = (
-    ev.TextStart
-    | ev.TextDelta
-    | ev.TextEnd
-    | ev.ReasoningStart
-    | ev.ReasoningDelta
-    | ev.ReasoningEnd
-)
-Part: TypeAlias = Prose | ev.ToolCallStart | ev.ToolCallDelta | ev.ToolCallEnd
 
 
 class TerminalView(View):
@@ -68,48 +58,16 @@ class TerminalView(View):
         self, out: TextIO | None = None, *, color: bool | None = None, live: bool | None = None
     ) -> None:
         self._screen = Screen(sys.stdout if out is None else out, color=color, live=live)
-        self._growing: dict[tuple[str, int], Paragraph] = {}
-        self._labels: dict[str, str] = {}
-        self._usage: Usage | None = None
-        self._messages = 0
-        self._status = ""
-        self._failed_at = ""
-        self._changes = self._table()
-
-    def _table(self) -> dict[type[Any], Callable[[Any], None]]:
-        return {
-            ev.MessageStart: self._message_start,
-            ev.TextStart: self._text_start,
-            ev.TextDelta: self._delta,
-            ev.TextEnd: self._text_end,
-            ev.ReasoningStart: self._text_start,
-            ev.ReasoningDelta: self._delta,
-            ev.ReasoningEnd: self._text_end,
-            ev.ToolCallStart: self._call_start,
-            ev.ToolCallDelta: self._call_delta,
-            ev.ToolCallEnd: self._call_end,
-            ev.MessageEnd: self._message_end,
-            ev.ToolStart: self._tool_start,
-            ev.ToolDelta: self._tool_delta,
-            ev.ToolEnd: self._tool_end,
-            ev.ToolError: self._tool_end,
-            ev.RetrievalStart: self._retrieval_start,
-            ev.RetrievalEnd: self._retrieval_end,
-            ev.StepEnd: self._step_end,
-            ev.Interrupt: self._interrupt,
-            ev.RunEnd: self._run_end,
-            ev.RunError: self._run_end,
-        }
+        self._paragraphs = _Growing(self._screen)
+        self._paragraph_of = methods_by_class(self._paragraphs)
 
     def feed(self, event: ev.Event) -> None:
         """Show one more event."""
-        change = self._changes.get(type(event))
-        if change:
-            change(event)
-        paragraph = whole(event)
+        show = self._paragraph_of.get(type(event))
+        paragraph: Paragraph | None = show(event) if show else None
         if paragraph:
-            if isinstance(event, ev.RunError):
-                paragraph.label = self._failed_at or paragraph.label
+            paragraph.label = paragraph.label or speaker(event.origin)
+            paragraph.done = True
             self._screen.add(paragraph)
         self._screen.update()
 
@@ -128,15 +86,32 @@ class TerminalView(View):
     @override
     def close(self) -> None:
         """Show the totals, and leave the terminal as it was."""
-        self._close_all()
-        if self._status:
-            self._screen.add_gap()
-            self._screen.add(Paragraph(None, self._total(), NOTE))
+        self._paragraphs.close()
         self._screen.close()
 
     @override
     def _stop(self) -> None:
         self._screen.stop()
+
+
+class _Growing(Paragraphs):
+    """The paragraphs of all events, also of those that grow, and the totals."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._growing: dict[tuple[str, int], Paragraph] = {}
+        self._labels: dict[str, str] = {}
+        self._usage: Usage | None = None
+        self._messages = 0
+        self._status = ""
+        self._failed_at = ""
+
+    def close(self) -> None:
+        """Add the totals."""
+        self._close_all()
+        if self._status:
+            self._screen.add_gap()
+            self._screen.add(Paragraph(None, self._total(), NOTE))
 
     def _total(self) -> str:
         count = f"{self._messages} message{'s' * (self._messages != 1)}"
@@ -146,12 +121,12 @@ class TerminalView(View):
 
     # --- messages
 
-    def _message_start(self, event: ev.MessageStart) -> None:
+    def message_start(self, event: ev.MessageStart) -> None:
         label = speaker(event.origin) or event.model or ""
         # Without a graph, only the model's name distinguishes two speakers.
         self._labels[event.message_id] = label if event.role == "assistant" else event.role
 
-    def _grow(self, event: Part, look: Look, head: str = "") -> Paragraph:
+    def _grow(self, event: Any, look: Look, head: str = "") -> Paragraph:
         """Return the paragraph of a block; its start may have been filtered out."""
         key = (event.message_id, event.block_id)
         paragraph = self._growing.get(key)
@@ -161,28 +136,34 @@ class TerminalView(View):
             self._screen.add(paragraph)
         return paragraph
 
-    def _prose(self, event: Prose) -> Paragraph:
+    def _prose(self, event: Any) -> Paragraph:
         return self._grow(event, THOUGHT if event.type.startswith("reasoning") else Look())
 
-    def _text_start(self, event: ev.TextStart | ev.ReasoningStart) -> None:
+    def text_start(self, event: ev.TextStart | ev.ReasoningStart) -> None:
         self._prose(event)
 
-    def _delta(self, event: ev.TextDelta | ev.ReasoningDelta) -> None:
+    reasoning_start = text_start
+
+    def text_delta(self, event: ev.TextDelta | ev.ReasoningDelta) -> None:
         self._prose(event).text += clean(event.text, lines=True)
 
-    def _text_end(self, event: ev.TextEnd | ev.ReasoningEnd) -> None:
+    reasoning_delta = text_delta
+
+    def text_end(self, event: ev.TextEnd | ev.ReasoningEnd) -> None:
         paragraph = self._prose(event)
         if not (paragraph.text or paragraph.continued):  # the deltas were filtered out
             paragraph.text = clean(event.text, lines=True)
         self._end_block((event.message_id, event.block_id))
 
-    def _call_start(self, event: ev.ToolCallStart) -> None:
+    reasoning_end = text_end
+
+    def tool_call_start(self, event: ev.ToolCallStart) -> None:
         self._grow(event, CALL, event.name)
 
-    def _call_delta(self, event: ev.ToolCallDelta) -> None:
+    def tool_call_delta(self, event: ev.ToolCallDelta) -> None:
         self._grow(event, CALL).text += clean(event.args, lines=True)
 
-    def _call_end(self, event: ev.ToolCallEnd) -> None:
+    def tool_call_end(self, event: ev.ToolCallEnd) -> None:
         paragraph = self._grow(event, CALL, event.name)
         if event.error is None:
             paragraph.text = one_line(brief(event.args))
@@ -193,52 +174,69 @@ class TerminalView(View):
     def _end_block(self, key: tuple[str, int]) -> None:
         self._growing.pop(key).done = True
 
-    def _message_end(self, event: ev.MessageEnd) -> None:
+    def message_end(self, event: ev.MessageEnd) -> Paragraph | None:
         self._messages += 1
         self._labels.pop(event.message_id, None)
         for key in list(self._growing):
             if key[0] == event.message_id:
                 self._end_block(key)
+        return super().message_end(event)
 
     # --- tools and retrievers
 
-    def _tool_start(self, event: ev.ToolStart) -> None:
-        # Names come from a model too: without `clean`, its escape sequences would reach the
-        # terminal.
-        busy = Paragraph(speaker(event.origin), "", BUSY, clean(event.name))
-        self._screen.busy[event.tool_call_id] = busy
+    def tool_start(self, event: ev.ToolStart) -> None:
+        self._add_busy(event.tool_call_id, event)
 
-    def _tool_delta(self, event: ev.ToolDelta) -> None:
+    def tool_delta(self, event: ev.ToolDelta) -> None:
         paragraph = self._screen.busy.get(event.tool_call_id)
         if paragraph:
             paragraph.text = one_line(paragraph.text + payload(event.delta))
 
-    def _tool_end(self, event: ev.ToolEnd | ev.ToolError) -> None:
+    def tool_end(self, event: ev.ToolEnd) -> Paragraph:
         self._screen.busy.pop(event.tool_call_id, None)
+        return super().tool_end(event)
 
-    def _retrieval_start(self, event: ev.RetrievalStart) -> None:
-        busy = Paragraph(speaker(event.origin), "", BUSY, clean(event.name))
-        self._screen.busy[event.retrieval_id] = busy
+    def tool_error(self, event: ev.ToolError) -> Paragraph:
+        self._screen.busy.pop(event.tool_call_id, None)
+        return super().tool_error(event)
 
-    def _retrieval_end(self, event: ev.RetrievalEnd) -> None:
+    def retrieval_start(self, event: ev.RetrievalStart) -> None:
+        self._add_busy(event.retrieval_id, event)
+
+    def retrieval_end(self, event: ev.RetrievalEnd) -> Paragraph:
         self._screen.busy.pop(event.retrieval_id, None)
+        return super().retrieval_end(event)
+
+    def _add_busy(self, id: str, event: ev.ToolStart | ev.RetrievalStart) -> None:
+        # Names come from a model too: without `clean`, its escape sequences would reach the
+        # terminal.
+        self._screen.busy[id] = Paragraph(speaker(event.origin), "", BUSY, clean(event.name))
 
     # --- the run
 
-    def _step_end(self, event: ev.StepEnd) -> None:
+    def step_end(self, event: ev.StepEnd) -> None:
         if event.error:  # `RunError` has the same text, and shows it
             self._failed_at = speaker(event.origin)
 
-    def _interrupt(self, _event: ev.Interrupt) -> None:
+    def interrupt(self, event: ev.Interrupt) -> Paragraph:
         self._screen.add_gap()
+        return super().interrupt(event)
 
-    def _run_end(self, event: ev.RunEnd | ev.RunError) -> None:
+    def run_end(self, event: ev.RunEnd) -> None:
+        self._end_run(event, event.status)
+
+    def run_error(self, event: ev.RunError) -> Paragraph:
+        self._end_run(event, "failed")
+        self._screen.add_gap()
+        paragraph = super().run_error(event)
+        paragraph.label = self._failed_at
+        return paragraph
+
+    def _end_run(self, event: ev.RunEnd | ev.RunError, status: str) -> None:
         self._close_all()
-        self._status = event.status if isinstance(event, ev.RunEnd) else "failed"
+        self._status = status
         if event.usage:
             self._usage = self._usage + event.usage if self._usage else event.usage
-        if isinstance(event, ev.RunError):
-            self._screen.add_gap()
 
     def _close_all(self) -> None:
         self._screen.busy.clear()

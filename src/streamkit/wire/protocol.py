@@ -24,9 +24,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from time import time
-from typing import Any, ClassVar, Final, TypeAlias, get_args
+from typing import Any, ClassVar, Final, TypeAlias
 
-from .._protocols import is_event
+from .._protocols import EVENT_CLASSES, is_event, methods_by_class
 from ..events import Content, Event, ReasoningDelta, RunEnd, RunError, TextDelta
 from ..values import ErrorInfo, Origin
 from ._approvals import Approval, Question, questions_in, resume_value
@@ -49,9 +49,7 @@ __all__ = [
 Frames: TypeAlias = Iterable[bytes]
 """The bytes that a method of an encoder writes: any number of pieces."""
 
-_EVENTS: Final[tuple[type[Event], ...]] = get_args(Event)
 _TEXTS: Final = frozenset({TextDelta, ReasoningDelta})
-_METHODS: Final = {cls: cls.type.replace(".", "_") for cls in _EVENTS}
 
 
 class BaseEncoder:
@@ -87,9 +85,8 @@ class BaseEncoder:
             calls=self.calls if self.renames_calls else None,
             inner_text=self.inner_text,
         )
-        self._rules: dict[type, Callable[[Any], Frames]] = {
-            cls: getattr(self, name, self.other) for cls, name in _METHODS.items()
-        }
+        others = dict.fromkeys(EVENT_CLASSES, self.other)
+        self._rules: dict[type, Callable[[Any], Frames]] = others | methods_by_class(self)
 
     # --- to override
 
