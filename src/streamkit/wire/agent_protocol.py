@@ -34,7 +34,7 @@ from ._blocks import as_list, text_of
 from ._plain_json import dump_plain, dump_text
 from ._redact import InnerText
 from .protocol import BaseEncoder, Frames, error_text
-from .resume import Delta, Resume, json_frame, payloads
+from .resume import Resume, deltas, payloads
 
 __all__ = ["HEADERS", "Encoder", "encoder"]
 
@@ -446,24 +446,14 @@ _TEXTS = {"text-delta": "text", "reasoning-delta": "reasoning"}
 _TERMINAL = frozenset({"completed", "failed", "interrupted"})
 
 
-def _delta_of(frame: bytes) -> Delta | None:
-    if not frame.startswith(b"event: messages") or b'"content-block-delta"' not in frame:
-        return None
-    event, _, line = frame.partition(b"\n")
-    try:
-        fields = msgspec.json.decode(line[6:], type=dict[str, Any])
-        params: dict[str, Any] = fields["params"]
-        data: dict[str, Any] = params["data"]
-        delta: dict[str, Any] = data["delta"]
-        key = _TEXTS[delta["type"]]
-    except (msgspec.MsgspecError, ValueError, KeyError, TypeError):
-        return None
-
-    def written(text: str) -> bytes:
-        joined = {**params, "data": {**data, "delta": {**delta, key: text}}}
-        return json_frame({**fields, "params": joined}, event + b"\n")
-
-    return Delta((event, params.get("node"), data["index"], key), delta[key], written)
+def _find(data: Any) -> tuple[dict[str, Any], str, object] | None:
+    match data:
+        case {
+            "params": {"data": {"index": int(n), "delta": {"type": str(kind)} as delta}} as params
+        }:
+            return (delta, _TEXTS[kind], (params.get("node"), n)) if kind in _TEXTS else None
+        case _:
+            return None
 
 
 def _cut_off(frames: Iterable[bytes]) -> list[bytes]:
@@ -478,5 +468,5 @@ def _cut_off(frames: Iterable[bytes]) -> list[bytes]:
     return [_numbered(seq + 1, _head("lifecycle", ()), time(), data)]
 
 
-RESUME = Resume(_delta_of, _cut_off)
+RESUME = Resume(deltas(["event: messages"], _find), _cut_off)
 """How a client comes back to a run in this format: for `streamkit.serve.Runs`."""

@@ -8,7 +8,7 @@ with no encoder left to end it, because the process that ran it is dead.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -80,6 +80,44 @@ class Joiner:
         ]
 
 
+Find: TypeAlias = Callable[[Any], "tuple[dict[str, Any], str, object] | None"]
+"""A function that finds the text in a delta's JSON data: the object that has it, its key there, and
+what deltas that add up have in common. It returns None for other data."""
+
+
+def deltas(marks: Iterable[str], find: Find) -> Callable[[bytes], Delta | None]:
+    """Return a reader of frames with JSON data.
+
+    Args:
+        marks: texts, one of which each delta has near its beginning.
+        find: finds the text in the data.
+    """
+    words = [mark.encode() for mark in marks]
+
+    def delta_of(frame: bytes) -> Delta | None:
+        head = frame[:160]
+        if not any(word in head for word in words):
+            return None
+        event, end, line = frame.removesuffix(b"\n\n").rpartition(b"\n")
+        try:
+            data = msgspec.json.decode(line.removeprefix(_DATA))
+        except (msgspec.MsgspecError, ValueError):  # such as half a surrogate pair
+            return None
+        found = find(data)
+        if found is None or not isinstance(found[0].get(found[1]), str):
+            return None
+        holder, key, common = found
+        text, holder[key] = holder[key], ""
+
+        def written(said: str) -> bytes:
+            holder[key] = said
+            return json_frame(data, event + end)
+
+        return Delta((event, key, msgspec.json.encode(common)), text, written)
+
+    return delta_of
+
+
 def typed_deltas(texts: Mapping[str, str]) -> Callable[[bytes], Delta | None]:
     r"""Return a reader of frames that are JSON objects with a ``type``.
 
@@ -91,30 +129,17 @@ def typed_deltas(texts: Mapping[str, str]) -> Callable[[bytes], Delta | None]:
     >>> delta.frame("lo") if delta else None
     b'data: {"type":"text","id":1,"delta":"lo"}\n\n'
     """
-    words = [f'"type":"{kind}"'.encode() for kind in texts]
 
-    def delta_of(frame: bytes) -> Delta | None:
-        head = frame[:80]
-        if not any(word in head for word in words):
-            return None
-        try:
-            fields = msgspec.json.decode(frame[len(_DATA) :], type=dict[str, Any])
-            key = texts[fields["type"]]
-            text: object = fields[key]
-            # A timestamp differs in every delta: the joined one has that of the last.
-            rest = {name: it for name, it in fields.items() if name not in {key, "timestamp"}}
-            identity = msgspec.json.encode(rest)
-        except (msgspec.MsgspecError, ValueError, KeyError):  # such as half a surrogate pair
-            return None
-        if not isinstance(text, str):
-            return None
+    def find(data: Any) -> tuple[dict[str, Any], str, object] | None:
+        match data:
+            case {"type": str(kind)} if kind in texts:
+                # A timestamp differs in every delta: the joined one has that of the first.
+                left_out = {texts[kind], "timestamp"}
+                return data, texts[kind], {it: data[it] for it in data if it not in left_out}
+            case _:
+                return None
 
-        def written(said: str) -> bytes:
-            return json_frame({**fields, key: said})
-
-        return Delta(identity, text, written)
-
-    return delta_of
+    return deltas([f'"type":"{kind}"' for kind in texts], find)
 
 
 _DATA = b"data: "

@@ -19,7 +19,8 @@ again. Clients that use ``fetch`` read the same frames.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import count
 from time import time
 from types import MappingProxyType
@@ -27,15 +28,16 @@ from typing import Any, Final, Generic, Never, overload
 
 import msgspec
 
+from .._protocols import RunOver
 from ..errors import MalformedItem, UsageError
 from ..events import Custom, Event
 from ..mapping import PerRun, per_run
 from ..values import Origin
-from . import _own_resume
-from ._codec import Inbox, Own
+from ._codec import Inbox, Own, from_dict
 from ._lines import MAX_LINE, Lines, too_long
 from ._own_types import Types
 from ._writer import Writer
+from .resume import Resume, payloads, typed_deltas
 
 __all__ = [
     "HEADERS",
@@ -58,9 +60,6 @@ _DATA = b"data: "
 
 HEARTBEAT: Final = b":\n\n"
 """A comment frame: clients skip it, and proxies keep the connection open."""
-
-RESUME: Final = _own_resume.RESUME
-"""How a client comes back to a run in this format: for `streamkit.serve.Runs`."""
 
 
 def encode(event: object, *, id: str | int | None = None, private: bool = False) -> bytes:
@@ -121,6 +120,23 @@ def gap(missed: int) -> bytes:
     ('gap', {'missed': 3})
     """
     return encode(Custom(origin=Origin(), timestamp=time(), name="gap", data={"missed": missed}))
+
+
+def _cut_off(frames: Iterable[bytes]) -> list[bytes]:
+    from ..dialects.own import OwnReader  # noqa: PLC0415  (only where a run was cut off)
+
+    reader = OwnReader(clock=time)
+    for it in payloads(frames):
+        with suppress(MalformedItem, RunOver):  # (items of the application's own are no events)
+            reader.feed(from_dict(it))
+    return [encode(event, private=True) for event in reader.close()]
+
+
+RESUME: Final = Resume(
+    typed_deltas({"text.delta": "text", "reasoning.delta": "text", "tool_call.delta": "args"}),
+    _cut_off,
+)
+"""How a client comes back to a run in this format: for `streamkit.serve.Runs`."""
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
+from typing import Any
 
-from ..._fields import JsonObject, dict_or_empty
+from ..._fields import JsonObject
 from .._blocks import as_list
 from .._frames import DONE
 from .._openai import frames_in
-from ..resume import Delta, Resume, json_frame, payloads
+from ..resume import Resume, deltas, json_frame, payloads
 
 __all__ = ["RESUME", "document"]
 
@@ -71,20 +71,12 @@ def _call(call: JsonObject, arguments: str) -> JsonObject:
     return {"id": call["id"], "type": "function", "function": function}
 
 
-def _delta_of(frame: bytes) -> Delta | None:
-    for chunk in payloads([frame]):
-        choice = dict_or_empty(next(iter(as_list(chunk.get("choices"))), None))
-        delta = list(dict_or_empty(choice.get("delta")).items())
-        if len(delta) == 1 and choice.get("finish_reason") is None:
-            name, text = delta[0]
-            if isinstance(text, str):
-                return Delta(name, text, partial(_with_text, chunk, name))
-    return None
-
-
-def _with_text(chunk: JsonObject, name: str, text: str) -> bytes:
-    choice = {"index": 0, "delta": {name: text}, "finish_reason": None}
-    return json_frame({**chunk, "choices": [choice]})
+def _find(data: Any) -> tuple[JsonObject, str, object] | None:
+    match data:
+        case {"choices": [{"delta": delta, "finish_reason": None}]} if len(delta) == 1:
+            return delta, next(iter(delta)), data
+        case _:
+            return None
 
 
 def _cut_off(frames: Iterable[bytes]) -> list[bytes]:
@@ -95,5 +87,5 @@ def _cut_off(frames: Iterable[bytes]) -> list[bytes]:
     return [json_frame({"error": error}), DONE]
 
 
-RESUME = Resume(_delta_of, _cut_off)
+RESUME = Resume(deltas(['"chat.completion.chunk"'], _find), _cut_off)
 """How a client comes back to a run in this format: for `streamkit.serve.Runs`."""

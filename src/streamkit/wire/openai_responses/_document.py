@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
 from time import time
+from typing import Any
 
 from ..._fields import JsonObject
 from ...events import RunStart
 from .._openai import frames_in
-from ..resume import Delta, Resume, json_frame, payloads
+from ..resume import Resume, deltas, json_frame, payloads
 from ._encoder import Encoder
 
 __all__ = ["RESUME", "document"]
@@ -37,18 +37,12 @@ def document(body: bytes) -> tuple[int, JsonObject]:
     return 200, response
 
 
-def _delta_of(frame: bytes) -> Delta | None:
-    event, _, data = frame.partition(b"\n")
-    for fields in payloads([data]) if event.endswith(b".delta") else ():
-        text: object = fields.get("delta")
-        if isinstance(text, str):
-            key = (event, fields.get("output_index"))
-            return Delta(key, text, partial(_with_text, event + b"\n", fields))
-    return None
-
-
-def _with_text(event: bytes, fields: JsonObject, text: str) -> bytes:
-    return json_frame({**fields, "delta": text}, event)
+def _find(data: Any) -> tuple[JsonObject, str, object] | None:
+    match data:
+        case {"output_index": index}:
+            return data, "delta", index
+        case _:
+            return None
 
 
 def _cut_off(frames: Iterable[bytes]) -> list[bytes]:
@@ -80,5 +74,5 @@ def _cut_off(frames: Iterable[bytes]) -> list[bytes]:
     return [*ends, json_frame(last, b"event: response.failed\n")]
 
 
-RESUME = Resume(_delta_of, _cut_off)
+RESUME = Resume(deltas([".delta\n"], _find), _cut_off)
 """How a client comes back to a run in this format: for `streamkit.serve.Runs`."""
