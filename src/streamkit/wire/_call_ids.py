@@ -5,12 +5,13 @@ The second call of an id goes by ``id#2``. In events, an id means one call at a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
 from .. import events as ev
+from .._protocols import methods_by_class
 from ._approvals import Question
 
 __all__ = ["Call", "CallIds"]
@@ -57,18 +58,7 @@ class CallIds:
             # A client sends back the ids that it was given: `call_0#2` is the second `call_0` of
             # the chat.
             self._add(id.partition("#")[0], Call(id)).is_shown = True
-        self._rules: dict[type, Callable[[Any], ev.Event]] = {
-            ev.ToolCallStart: self._start,
-            ev.ToolCallDelta: self._delta,
-            ev.ToolCallEnd: self._end,
-            ev.MessageEnd: self._message_end,
-            ev.ToolStart: self._tool,
-            ev.ToolDelta: self._tool,
-            ev.ToolEnd: self._tool_end,
-            ev.ToolError: self._tool_end,
-            ev.Interrupt: self._refers,
-            ev.MessageReplaced: self._refers,
-        }
+        self._rules = methods_by_class(self)
 
     def begin(self, given_id: str, name: str, *, provider_executed: bool = False) -> Call:
         """Return a new call."""
@@ -107,30 +97,31 @@ class CallIds:
             call.is_asked = True
         return call
 
-    # --- events with unique ids
+    # --- events with unique ids: a method for each type
 
     def renamed(self, event: ev.Event) -> ev.Event:
         """Return an event of the run with the unique id of its call."""
         rename = self._rules.get(event.__class__)
-        return rename(event) if rename else event
+        renamed: ev.Event = rename(event) if rename else event
+        return renamed
 
-    def _start(self, event: ev.ToolCallStart) -> ev.Event:
+    def tool_call_start(self, event: ev.ToolCallStart) -> ev.Event:
         executed = event.provider_executed
         call = self.begin(event.tool_call_id, event.name, provider_executed=executed)
         self._written[event.message_id, event.block_id] = call
         self._of_message.setdefault(event.message_id, []).append(call)
         return _with_id(event, call)
 
-    def _delta(self, event: ev.ToolCallDelta) -> ev.Event:
+    def tool_call_delta(self, event: ev.ToolCallDelta) -> ev.Event:
         return _with_id(event, self._written.get((event.message_id, event.block_id)))
 
-    def _end(self, event: ev.ToolCallEnd) -> ev.Event:
+    def tool_call_end(self, event: ev.ToolCallEnd) -> ev.Event:
         call = self._written.pop((event.message_id, event.block_id), None)
         if call:
             call.args = event.args
         return _with_id(event, call)
 
-    def _message_end(self, event: ev.MessageEnd) -> ev.Event:
+    def message_end(self, event: ev.MessageEnd) -> ev.Event:
         calls = self._of_message.pop(event.message_id, [])
         # A filter in front may have left out the starts of some.
         if len(calls) != len(event.tool_calls):
@@ -138,13 +129,17 @@ class CallIds:
         pairs = zip(event.tool_calls, calls, strict=True)
         return replace(event, tool_calls=tuple(replace(it, id=call.id) for it, call in pairs))
 
-    def _tool(self, event: ev.ToolStart | ev.ToolDelta) -> ev.Event:
+    def tool_start(self, event: ev.ToolStart | ev.ToolDelta) -> ev.Event:
         return _with_id(event, self._call_of(event))
 
-    def _tool_end(self, event: ev.ToolEnd | ev.ToolError) -> ev.Event:
+    tool_delta = tool_start
+
+    def tool_end(self, event: ev.ToolEnd | ev.ToolError) -> ev.Event:
         call = self._call_of(event)
         call.args = None  # questions from now on are about another call
         return _with_id(event, call)
+
+    tool_error = tool_end
 
     def _call_of(self, event: ev.ToolStart | ev.ToolDelta | ev.ToolEnd | ev.ToolError) -> Call:
         """Return the call whose tool runs, which no model may have been seen to write."""
@@ -152,8 +147,10 @@ class CallIds:
         call = self.current(event.tool_call_id)
         return call or self.begin(event.tool_call_id, getattr(event, "name", ""))
 
-    def _refers(self, event: ev.Interrupt | ev.MessageReplaced) -> ev.Event:
+    def interrupt(self, event: ev.Interrupt | ev.MessageReplaced) -> ev.Event:
         return _with_id(event, self.current(event.tool_call_id))
+
+    message_replaced = interrupt
 
 
 def _with_id(event: _E, call: Call | None) -> _E:

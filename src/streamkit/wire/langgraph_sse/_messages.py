@@ -6,13 +6,14 @@ A message's content is a text as long as text is all there is of it, and blocks 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from ... import events as ev
 from ..._fields import JsonObject, dict_or_empty
+from ..._protocols import methods_by_class
 from ...values import Origin, Usage
 from .._plain_json import dump_plain, dump_text
 
@@ -39,7 +40,7 @@ def metadata(origin: Origin, *, private: bool) -> JsonObject:
 
 
 class Chunks:
-    """One message: each method returns a chunk of it as JSON."""
+    """One message: a method for each type of event returns a chunk of it as JSON."""
 
     def __init__(self, start: ev.MessageStart, *, private: bool) -> None:
         self._private = private
@@ -47,19 +48,20 @@ class Chunks:
         self._head = dump_plain(self._fields)[:-1]
         self._is_text = True
         self._not_ours: set[int] = set()
+        self._rules: dict[type, Callable[[Any], bytes]] = methods_by_class(self)
 
     def feed(self, event: Any) -> bytes:
         """Return the chunk that an event is worth; nothing where it is worth none."""
-        return _RULES[event.__class__](self, event)
+        return self._rules[event.__class__](event)
 
-    def text(self, event: ev.TextDelta) -> bytes:
+    def text_delta(self, event: ev.TextDelta) -> bytes:
         """Add to a text."""
         text = dump_text(event.text)
         if self._is_text:
             return b'%b,"content":%b}' % (self._head, text)
         return self._block(b'{"type":"text","index":%d,"text":%b}' % (event.block_id, text))
 
-    def reasoning(self, event: ev.ReasoningDelta) -> bytes:
+    def reasoning_delta(self, event: ev.ReasoningDelta) -> bytes:
         """Add to a block of reasoning."""
         text = dump_text(event.text)
         return self._block(
@@ -83,18 +85,18 @@ class Chunks:
         about = {"block_id": event.block_id, "citation": event.citation}
         return self._chunk(additional_kwargs={"citations": [about]})
 
-    def call_start(self, event: ev.ToolCallStart) -> bytes:
+    def tool_call_start(self, event: ev.ToolCallStart) -> bytes:
         """Begin a call, unless the provider runs it."""
         if event.provider_executed:
             self._not_ours.add(event.block_id)
             return b""
         return self._call(event, id=event.tool_call_id, name=event.name, args="")
 
-    def call_delta(self, event: ev.ToolCallDelta) -> bytes:
+    def tool_call_delta(self, event: ev.ToolCallDelta) -> bytes:
         """Add to a call's arguments."""
         return b"" if event.block_id in self._not_ours else self._call(event, args=event.args)
 
-    def call_end(self, event: ev.ToolCallEnd) -> bytes:
+    def tool_call_end(self, event: ev.ToolCallEnd) -> bytes:
         """Add a call that the provider answers, which is a block of the content."""
         if event.block_id not in self._not_ours:
             return b""
@@ -103,7 +105,7 @@ class Chunks:
         args = event.args
         return self._block(dump_plain({**block, "args": args, "index": event.block_id}))
 
-    def end(self, event: ev.MessageEnd) -> bytes:
+    def message_end(self, event: ev.MessageEnd) -> bytes:
         """Return the last chunk, with the usage and the finish reason."""
         # The provider's word, which LangChain has under this name for OpenAI's clients and most
         # others.
@@ -129,16 +131,3 @@ class Chunks:
 
 def _usage(usage: Usage) -> JsonObject:
     return {name: it for name, it in msgspec.to_builtins(usage).items() if it != {}}
-
-
-_RULES: Mapping[type, Callable[[Chunks, Any], bytes]] = {
-    ev.TextDelta: Chunks.text,
-    ev.ReasoningDelta: Chunks.reasoning,
-    ev.ReasoningEnd: Chunks.reasoning_end,
-    ev.ToolCallStart: Chunks.call_start,
-    ev.ToolCallDelta: Chunks.call_delta,
-    ev.ToolCallEnd: Chunks.call_end,
-    ev.Content: Chunks.content,
-    ev.Citation: Chunks.citation,
-    ev.MessageEnd: Chunks.end,
-}
