@@ -11,13 +11,13 @@ Laws of this file:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple, cast
 
 from ._core.content import text_in
 from ._core.json_message import JsonMessage
-from ._core.kinds import fields_of, kind_of
+from ._core.kinds import call_id_of, fields_of, id_of, kind_of
 from ._core.metadata import text_or_none
 from ._core.writes import ChannelWrite, channel_writes
 from ._fields import dict_or_empty
@@ -72,14 +72,13 @@ class RunMessages:
         One that ``is_side`` is no part of the conversation unless the state holds it; one that
         ``is_hidden`` is then no part of anything.
         """
-        fields = fields_of(message)
-        entry = _Entry(message, (*ids, _id_in(fields)), self._count)
+        entry = _Entry(message, (*ids, id_of(message)), self._count)
         entry.is_side, entry.is_hidden = is_side, is_hidden
         self._entries.append(entry)
         self._by_id.update(dict.fromkeys(entry.ids, entry))
-        for call in fields.get("tool_calls") or ():
-            self._results.pop(_id_in(call) or "", None)  # an id that the model uses again
-        call_id = _call_key(message)
+        for call in _calls_in(message):
+            self._results.pop(call or "", None)  # an id that the model uses again
+        call_id = call_id_of(message)
         if call_id:
             before = self._results.get(call_id)
             if before:  # its tool was tried again
@@ -158,11 +157,11 @@ class RunMessages:
         """
         found: dict[int, _Entry] = {}
         for number, message in enumerate(state):
-            entry = self._by_id.get(_id_in(fields_of(message)) or "")
+            entry = self._by_id.get(id_of(message) or "")
             if entry:
                 found[number] = entry
         earlier = {_key(it) for values in self._earlier for it in _all_messages(values)}
-        for key_of in (_content_key, _call_key):
+        for key_of in (_content_key, call_id_of):
             taken = set(map(id, found.values()))
             rest: dict[Any, list[_Entry]] = {}
             for entry in self._entries:
@@ -213,13 +212,13 @@ def _by_calls(messages: list[Any]) -> list[Any]:
     """
     ranks: dict[Any, int] = {}
     ordered: list[Any] = []
-    for is_result, group in groupby(messages, lambda it: bool(_call_key(it))):
+    for is_result, group in groupby(messages, lambda it: bool(call_id_of(it))):
         members = list(group)
         if is_result:
-            members.sort(key=lambda it: ranks.get(_call_key(it), len(ranks)))
+            members.sort(key=lambda it: ranks.get(call_id_of(it), len(ranks)))
         else:
-            calls = (call for it in members for call in fields_of(it).get("tool_calls") or ())
-            ranks = {_id_in(dict_or_empty(call)): rank for rank, call in enumerate(calls)}
+            calls = (call for it in members for call in _calls_in(it))
+            ranks = {call: rank for rank, call in enumerate(calls)}
         ordered += members
     return ordered
 
@@ -240,23 +239,20 @@ def _all_messages(values: object) -> Iterator[Any]:
 
 
 def _key(message: Any) -> Any:
-    return _id_in(fields_of(message)) or ("object", id(message))
+    return id_of(message) or ("object", id(message))
 
 
-def _id_in(fields: Mapping[str, Any]) -> str | None:
-    return text_or_none(fields.get("id"))
-
-
-def _call_key(message: Any) -> str | None:
-    return text_or_none(fields_of(message).get("tool_call_id"))
+def _calls_in(message: Any) -> tuple[str | None, ...]:
+    """Return the ids of the calls that a message makes."""
+    calls: Iterable[object] = fields_of(message).get("tool_calls") or ()
+    return tuple(text_or_none(dict_or_empty(call).get("id")) for call in calls)
 
 
 def _content_key(message: Any) -> Any:
     """Return what a message is known by that has no id, or another one."""
     fields = fields_of(message)
-    calls = tuple(_id_in(call) for call in map(dict_or_empty, fields.get("tool_calls") or ()))
     kind = "ai" if kind_of(message) in {"ai", "chunk"} else text_or_none(fields.get("type"))
-    return kind, text_in(fields.get("content")), calls
+    return kind, text_in(fields.get("content")), _calls_in(message)
 
 
 def _own(stored: Any, emitted: Any) -> Any:

@@ -25,8 +25,7 @@ from ..events import (
 )
 from ..values import ErrorInfo, Origin, Status, StepKind
 from .brackets import Bracket
-from .kinds import fields_of, is_removal, kind_of
-from .metadata import name_of
+from .kinds import call_id_of, fields_of, id_of, is_removal, kind_of
 from .tool_runs import ToolRuns
 from .writes import REMOVE_ALL, ChannelWrite, channel_writes
 
@@ -102,7 +101,7 @@ class Assembly(ToolRuns):
         """
         kind, fields, seen = kind_of(value), fields_of(value), self.seen
         if is_removal(value):
-            self._remove(fields["id"], origin)
+            self._remove(id_of(value), origin)
             return
         self.close_superseded(value)
         comparison = seen.compare(value, origin)
@@ -113,19 +112,21 @@ class Assembly(ToolRuns):
         is_answer = kind in {"ai", "chunk"}
         copied = seen.duplicates.copied_from(fields, origin) if is_answer else None
         seen.record_whole(value, copied)
-        seen.duplicates.record_nameless(fields, origin)
+        seen.duplicates.record_nameless(value, origin)
         if kind == "tool":
             self._tool_message(value, origin)
         elif is_answer and not copied:
-            is_paid = cached or fields.get("id") in seen.internal_ids
+            is_paid = cached or id_of(value) in seen.internal_ids
             self._whole_answer({**fields, "usage_metadata": None} if is_paid else fields, origin)
             seen.record_whole(value)
         elif not is_answer:
             self.show(MessageAdded, origin, message=value)
 
-    def _remove(self, id: str, origin: Origin) -> None:
+    def _remove(self, id: str | None, origin: Origin) -> None:
         """Show the removal of a message that stands by itself, in no write to a channel."""
-        if id != REMOVE_ALL:  # which messages stay then, its node's update or the state shows
+        if (
+            id and id != REMOVE_ALL
+        ):  # which messages stay then, its node's update or the state shows
             self.write(origin, [ChannelWrite("", [], [id], is_whole=False)])
 
     def write(
@@ -134,7 +135,7 @@ class Assembly(ToolRuns):
         """Show what a write changes: messages that are removed, replaced, or not shown yet."""
         for write in writes:
             for gone in () if self.is_late else self.seen.release(origin.namespace, write):
-                fields = {"message_id": name_of(gone.id) or "", "tool_call_id": gone.tool_call_id}
+                fields = {"message_id": gone.id, "tool_call_id": gone.tool_call_id}
                 self.show(MessageRemoved, origin, **fields)
             for message in write.messages:
                 self.whole_message(message, origin, cached=cached)
@@ -143,11 +144,10 @@ class Assembly(ToolRuns):
 
     def close_superseded(self, value: object) -> None:
         """End the open message that a whole one repeats, or that a tool's message answers."""
-        fields = fields_of(value)
-        repeated = self.messages.named(fields.get("id"))
+        repeated = self.messages.named(id_of(value))
         if repeated:
             self.leave_message(repeated)
-        tool_call_id = fields.get("tool_call_id")
+        tool_call_id = call_id_of(value)
         for asking in self.messages if tool_call_id else ():
             if any(call.given_id == tool_call_id for call in asking.calls):
                 self.leave_message(asking)

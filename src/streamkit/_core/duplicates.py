@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, cast
 from .._fields import Fields, dict_or_empty, json_text
 from ..values import Origin
 from .content import text_in
+from .kinds import fields_of, id_of
 from .message import Message
 from .origin import checkpoint_ns
 
@@ -105,19 +106,19 @@ class DuplicateContent:
         answers: Mapping[int, str] = self._answers.get(path, {})
         return answers.get(hash((text_in(fields["content"]), calls)))
 
-    def record_nameless(self, fields: Fields, origin: Origin) -> None:
+    def record_nameless(self, message: object, origin: Origin) -> None:
         """Record a message that a subgraph's node returned without an id: it gets one later."""
         outer, bar, _ = (task := checkpoint_ns(origin.metadata)).partition("|")
-        if bar and not fields.get("id"):
-            self._nameless[outer].append((task, dict(fields)))
+        if bar and not id_of(message):
+            self._nameless[outer].append((task, dict(fields_of(message))))
 
-    def had_no_id(self, fields: Fields, origin: Origin) -> bool:
+    def had_no_id(self, message: object, origin: Origin) -> bool:
         """Return whether a message was shown before it had its id. Each is recognized once."""
         task = checkpoint_ns(origin.metadata)
         nameless = self._nameless.get(task.partition("|")[0])
-        if not nameless or not fields.get("id"):
+        if not nameless or not id_of(message):
             return False
-        before: dict[str, Any] = {**fields, "id": None}
+        before: dict[str, Any] = {**fields_of(message), "id": None}
         for number, (inner, shown) in enumerate(nameless):
             if inner.startswith(f"{task}|") and shown == before:
                 del nameless[number]

@@ -12,10 +12,13 @@ from collections.abc import Callable
 from typing import Any
 
 from .json_message import JsonMessage, Kind, json_message
+from .metadata import text_or_none
 
 __all__ = [
     "Kind",
+    "call_id_of",
     "fields_of",
+    "id_of",
     "is_removal",
     "kind_of",
     "kind_of_class",
@@ -67,6 +70,16 @@ def message_in(value: object) -> Any:
 
 fields_of: Callable[[object], dict[str, Any]] = vars
 """Return the dict that holds a message's fields. It is the message's own: read it only."""
+
+
+def id_of(message: object) -> str | None:
+    """Return a message's id; None where it has none, or what pydantic let pass and is no text."""
+    return text_or_none(fields_of(message).get("id"))
+
+
+def call_id_of(message: object) -> str | None:
+    """Return the id of the call that a tool's message answers, read as `id_of` reads ids."""
+    return text_or_none(fields_of(message).get("tool_call_id"))
 
 
 def spelled_message(value: object) -> Any:

@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 
 from ..values import Origin, Status
 from .duplicates import Content, DuplicateContent
-from .kinds import fields_of
+from .kinds import call_id_of, fields_of, id_of
 from .message import Message
 from .pending_calls import PendingCalls
 from .writes import ChannelWrite, channel_writes
@@ -80,16 +80,15 @@ class SeenRegistry:
 
     def compare(self, message: object, origin: Origin) -> Literal["unseen", "same", "changed"]:
         """Return whether a message that came whole was shown, and with this content."""
-        fields = fields_of(message)
-        if id(message) in self._nameless or self.duplicates.had_no_id(fields, origin):
+        if id(message) in self._nameless or self.duplicates.had_no_id(message, origin):
             self.mark_seen([message])
             return "same"
-        seen = self._messages.get(fields.get("id") or "")
+        seen = self.known(id_of(message))
         if seen is None and self._has_new_id(message):
             return "same"
         if seen is None or seen.is_removed:
             return "unseen"
-        content = Content.of(fields)
+        content = Content.of(fields_of(message))
         if seen.content.is_same(content):
             seen.content = content
             return "same"
@@ -103,7 +102,7 @@ class SeenRegistry:
     def _has_new_id(self, message: object) -> bool:
         """Return whether a message was shown before it had the id; each is recognized once."""
         content = _content_key(message)
-        if not fields_of(message).get("id") or not self._expected[content]:
+        if not id_of(message) or not self._expected[content]:
             return False
         self._expected[content] -= 1
         self.mark_seen([message])
@@ -128,15 +127,14 @@ class SeenRegistry:
 
     def record_whole(self, message: object, copied_from: str | None = None) -> None:
         """Record a message that came whole, under the id of what it is a copy of, if it is one."""
-        fields = fields_of(message)
-        name = fields.get("id")
+        name = id_of(message)
         if not name:
             self._nameless[id(message)] = message
         elif copied_from in self._messages:
             self._messages[name] = self._messages[copied_from]
         else:
-            seen = self._register([name], name, Content.of(fields))
-            seen.tool_call_id = seen.tool_call_id or fields.get("tool_call_id")
+            seen = self._register([name], name, Content.of(fields_of(message)))
+            seen.tool_call_id = seen.tool_call_id or call_id_of(message)
 
     def _register(self, ids: Iterable[str], shown_id: str, content: Content) -> SeenMessage:
         known = self._messages.get(shown_id)
@@ -150,13 +148,12 @@ class SeenRegistry:
     def mark_seen(self, messages: Iterable[object]) -> None:
         """Record messages that are not shown: a node's input, or the history it returns."""
         for message in messages:
-            fields = fields_of(message)
-            name = fields.get("id")
+            name = id_of(message)
             if not name:
                 self._nameless[id(message)] = message
             elif name not in self._messages:
-                call = fields.get("tool_call_id")
-                self._messages[name] = SeenMessage(name, Content.of(fields), call)
+                content = Content.of(fields_of(message))
+                self._messages[name] = SeenMessage(name, content, call_id_of(message))
 
     def mark_input(self, namespace: _Path, given: object) -> None:
         """Record the messages of a state that a node is given."""
@@ -173,19 +170,17 @@ class SeenRegistry:
         if known:
             # Only by their ids: results of tools that ran at once have none, and may be unseen.
             history = messages[: known[-1] + 1]
-            self.mark_seen(it for it in history if fields_of(it).get("id"))
+            self.mark_seen(filter(id_of, history))
 
     def _is_known(self, message: object) -> bool:
-        fields = fields_of(message)
-        is_answer = self.calls.is_answered(fields.get("tool_call_id"))
-        return is_answer or fields.get("id") in self._messages
+        return self.calls.is_answered(call_id_of(message)) or id_of(message) in self._messages
 
     # --- states
 
     def hold(self, namespace: _Path, write: ChannelWrite) -> None:
         """Record that a state holds messages now, as a node's input or output shows."""
         for message in write.messages:
-            seen = self._messages.get(fields_of(message).get("id") or "")
+            seen = self.known(id_of(message))
             if seen:
                 seen.holders.add((namespace, write.channel))
 
@@ -197,8 +192,7 @@ class SeenRegistry:
         gone = {id(it): it for it in map(self._messages.get, write.removed) if it}
         if write.is_whole:
             # An Overwrite, or `__remove_all__`: whatever is not among these messages is removed.
-            ids = (fields_of(message).get("id") for message in write.messages)
-            kept = {id(self._messages.get(it or "")) for it in ids}
+            kept = {id(self.known(id_of(message))) for message in write.messages}
             place = (namespace, write.channel)
             held = (it for it in self._messages.values() if place in it.holders)
             gone |= {id(it): it for it in held if id(it) not in kept}

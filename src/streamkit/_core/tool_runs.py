@@ -18,7 +18,7 @@ from .._fields import required_text
 from ..events import MessageReplaced, ToolDelta, ToolStart
 from ..values import ErrorInfo, Origin, Status
 from .brackets import Bracket, Brackets, HeldResult, tool_end
-from .kinds import fields_of
+from .kinds import fields_of, id_of
 from .metadata import text_or_none
 from .pending_calls import PendingCall
 from .results import answers_in, own_message, tool_result
@@ -113,8 +113,7 @@ class ToolRuns(Brackets):
     ) -> None:
         """Show that a message holds something else now."""
         self.seen.record_whole(message)
-        fields = fields_of(message)
-        seen = self.seen.known(fields.get("id"))
+        seen = self.seen.known(id_of(message))
         call = tool_call_id or (seen and seen.tool_call_id)
         id = seen.id if seen else call
         self.show(MessageReplaced, origin, message_id=id, message=message, tool_call_id=call)
@@ -138,7 +137,7 @@ class ToolRuns(Brackets):
         elif not (self.is_late or call.has_result(content)):
             self.replace_message(message, origin, call.id)
         calls.mark_stored(call)
-        seen = self.seen.known(fields.get("id"))
+        seen = self.seen.known(id_of(message))
         if seen:
             seen.tool_call_id = call.id
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, cast
 
 from .._fields import Fields, dict_or_empty
-from .kinds import fields_of, is_removal, message_in, spelled_message
+from .kinds import id_of, is_removal, message_in, spelled_message
 
 __all__ = ["MESSAGES", "REMOVE_ALL", "ChannelWrite", "channel_writes", "messages_in", "written_in"]
 
@@ -135,12 +135,12 @@ def _write(channel: str, items: Iterable[object], *, is_whole: bool = False) -> 
                 spelled.append(message)
         if message is None:
             continue
-        id: Any = fields_of(message).get("id")
+        id = id_of(message)
         if not is_removal(message):
             messages.append(message)
-            removed.pop(id, None)
+            removed.pop(id or "", None)
         elif id == REMOVE_ALL:
             messages, removed, is_whole = [], {}, True
-        elif isinstance(id, str):
+        elif id:
             removed[id] = None
     return ChannelWrite(channel, messages, list(removed), is_whole, tuple(spelled))

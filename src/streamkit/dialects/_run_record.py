@@ -17,7 +17,7 @@ __all__ = [
     "RunKind",
     "answer_in",
     "caller_of_tool",
-    "kind_of_step",
+    "kind_of_run",
     "mark_graph_around",
     "scope_around",
     "sent_tool_call_id",
@@ -101,13 +101,11 @@ def _runs_around(runs: Mapping[str, Run], event: dict[str, Any]) -> Iterator[Run
             yield run
 
 
-def kind_of_step(event: dict[str, Any]) -> StepKind:
-    """Return the kind of step that a run is, from its start."""
+def kind_of_run(event: dict[str, Any]) -> RunKind:
+    """Return the kind of a run, from its start."""
     kind = event["event"].removeprefix("on_").removesuffix("_start")
-    return cast("StepKind", kind) if kind != "chain" else _kind_of_chain(event)
-
-
-def _kind_of_chain(event: dict[str, Any]) -> StepKind:
+    if kind != "chain":
+        return cast("RunKind", kind)
     metadata: Mapping[str, Any] = event.get("metadata") or {}
     if is_node(event):
         return "node"

@@ -24,10 +24,10 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeGuard, cast
 
-from .._core.kinds import fields_of, kind_of
+from .._core.kinds import id_of, kind_of
 from .._core.writes import messages_in
 from ..values import Origin
-from ._run_record import Run, RunKind, takes_place_of
+from ._run_record import Run, takes_place_of
 from .runs import RunReader
 
 __all__ = ["EventsReader", "is_event"]
@@ -69,14 +69,13 @@ class EventsReader(RunReader):
             return [cast("str", self._root)]
         return parents
 
-    def _enter(self, event: dict[str, Any], kind: RunKind) -> Run:
-        run = super()._enter(event, kind)
-        run.input = event["data"].get("input")
+    def _open(self, run: Run, event: dict[str, Any], given: object) -> None:
+        run.input = given
         if event.get("parent_ids"):  # version 1 shows the end of every attempt by itself
             self._abandon_predecessor(run)
-        if kind == "node":
+        if run.kind == "node":
             self._end_jumps()
-        return run
+        super()._open(run, event, given)
 
     def _input_of(self, event: dict[str, Any]) -> object:
         # The first event to arrive carries the root's input, whatever run it is about.
@@ -133,7 +132,7 @@ class EventsReader(RunReader):
                 around = self._runs[graph].origin
                 origin = Origin(parent_ids=around.parent_ids, node=node, namespace=around.namespace)
                 for message in messages_in(cast("list[object]", values)):
-                    if kind_of(message) != "tool" and fields_of(message).get("id"):
+                    if kind_of(message) != "tool" and id_of(message):
                         self.assembly.whole_message(message, origin)
             return
         origins = [run.origin for run in self._runs.values() if run.kind == "node"]

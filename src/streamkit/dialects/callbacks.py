@@ -28,11 +28,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from .._core.json_message import JsonMessage
-from .._core.kinds import fields_of, kind_of
+from .._core.kinds import id_of, kind_of
 from .._core.writes import channel_writes, messages_in
 from ..events import Custom, Event, StepDelta
-from ..values import Origin, Status, StepKind
+from ..values import Origin, Status
 from ._reader import Reader
+from ._run_record import RunKind
 from .chunks import ChunksReader, is_cumulative
 from .messages import MessagePairs
 from .runs import RunReader
@@ -78,7 +79,7 @@ def _lacks_id(message: object) -> bool:
     """Return whether it is an answer that a node made itself, without an id."""
     # LangGraph's `add_messages` sets its id in place when the superstep ends.
     is_answer = kind_of(message) == "ai" and not isinstance(message, JsonMessage)
-    return is_answer and not fields_of(message).get("id")
+    return is_answer and not id_of(message)
 
 
 def _lacks_ids(output: object) -> bool:
@@ -140,7 +141,7 @@ class CallbackReader(RunReader):
         """Return how the run ended; one without callbacks is complete when it yields no more."""
         return super().final_status() if self._root else Reader.final_status(self)
 
-    def _kind_of(self, event: dict[str, Any]) -> StepKind:
+    def _kind_of(self, event: dict[str, Any]) -> RunKind:
         is_graph = self._is_graph and event["run_id"] == self._root
         return "graph" if is_graph else super()._kind_of(event)
 

@@ -40,7 +40,7 @@ from ._run_record import (
     RunKind,
     answer_in,
     caller_of_tool,
-    kind_of_step,
+    kind_of_run,
     mark_graph_around,
     scope_around,
     sent_tool_call_id,
@@ -87,18 +87,15 @@ class RunReader(Reader):
             "on_llm_stream": self._model_stream,
             "on_chat_model_end": self._model_end,
             "on_llm_end": self._model_end,
-            "on_tool_start": self._tool_start,
             "on_tool_stream": self._tool_stream,
             "on_tool_end": self._tool_end,
-            "on_retriever_start": self._retriever_start,
             "on_retriever_end": self._retriever_end,
             "on_custom_event": self._custom,
         }
         for kind in ("chain", "chat_model", "llm", "prompt", "parser", "tool", "retriever"):
-            table[f"on_{kind}_error"] = self._run_error
-        for kind in ("chain", "chat_model", "llm", "prompt", "parser"):
-            table[f"on_{kind}_start"] = self._step_start
+            table[f"on_{kind}_start"] = self._run_start
             table.setdefault(f"on_{kind}_end", self._step_end)
+            table[f"on_{kind}_error"] = self._run_error
         return table
 
     def delta_of(self, raw: Any) -> Event | None:
@@ -160,11 +157,11 @@ class RunReader(Reader):
         given = dict_or_empty(event["data"]).get("input")
         self.assembly.start_run(origin, run_id=root, input=given)
 
-    def _enter(self, event: dict[str, Any], kind: RunKind) -> Run:
-        """Open the record of a run."""
-        run_id = required_text(event, "run_id")
-        if not isinstance(event["data"], dict):  # and so no start, of which the record would say so
-            raise MalformedItem(f"{event['event']} without its data", event)
+    def _run_start(self, event: dict[str, Any]) -> None:
+        """Open a run's bracket, and then record the run: one that cannot be read has neither."""
+        kind, run_id = self._kind_of(event), required_text(event, "run_id")
+        if kind == "node":
+            mark_graph_around(self._runs, event)
         origin = origin_from(
             event.get("metadata") or {},
             scope_around(self._runs, event),
@@ -173,11 +170,28 @@ class RunReader(Reader):
             name=required_text(event, "name"),
             tags=event.get("tags"),
         )
+        run = Run(origin, kind)
+        self._open(run, event, self._input_of(event))
         if run_id in self._runs:
             self._leave(run_id)
         self._ended_around.discard(run_id)
-        run = self._runs[run_id] = Run(origin, kind)
-        return run
+        self._runs[run_id] = run
+
+    def _kind_of(self, event: dict[str, Any]) -> RunKind:
+        return kind_of_run(event)
+
+    def _input_of(self, event: dict[str, Any]) -> object:
+        return event["data"].get("input")
+
+    def _open(self, run: Run, event: dict[str, Any], given: object) -> None:
+        """Open the bracket of a run."""
+        if run.kind == "tool":
+            self._open_tool(run, event, given)
+        elif run.kind == "retriever":
+            query = dict_or_empty(given).get("query", given)
+            self.assembly.start_retrieval(event["run_id"], run.origin, event["name"], query)
+        else:
+            self._open_step(run, run.kind, given)
 
     def _parents_of(self, event: dict[str, Any]) -> list[str]:
         return event.get("parent_ids") or []
@@ -281,26 +295,15 @@ class RunReader(Reader):
 
     # --- steps
 
-    def _step_start(self, event: dict[str, Any]) -> None:
-        kind = self._kind_of(event)
+    def _open_step(self, run: Run, kind: StepKind, given: object) -> None:
+        origin = run.origin
+        if origin.name and origin.node == origin.name:  # a node, or a task of the functional API
+            self._nodes.add(origin.name)
         if kind == "node":
-            mark_graph_around(self._runs, event)
-        run = self._enter(event, kind)
-        given = self._input_of(event)
-        if run.origin.node == event["name"]:  # a node, or a task of the functional API
-            self._nodes.add(event["name"])
-        if kind == "node":
-            namespace = run.origin.namespace
-            self.assembly.seen.calls.expect(messages_in(given), namespace)
-            self.assembly.seen.mark_input(namespace, given)
+            self.assembly.seen.calls.expect(messages_in(given), origin.namespace)
+            self.assembly.seen.mark_input(origin.namespace, given)
             run.answers(sent_tool_call_id(given))
-        self.assembly.start_step(event["run_id"], kind, run.origin, given)
-
-    def _input_of(self, event: dict[str, Any]) -> object:
-        return event["data"].get("input")
-
-    def _kind_of(self, event: dict[str, Any]) -> StepKind:
-        return kind_of_step(event)
+        self.assembly.start_step(origin.run_id or "", kind, origin, given)
 
     def _step_end(self, event: dict[str, Any]) -> None:
         run = self._known(event)
@@ -409,19 +412,18 @@ class RunReader(Reader):
 
     # --- tools
 
-    def _tool_start(self, event: dict[str, Any]) -> None:
-        name, caller = event["name"], caller_of_tool(self._runs, event)
-        run = self._enter(event, "tool")
-        id, given = self._call_of(run, event)
+    def _open_tool(self, run: Run, event: dict[str, Any], given: object) -> None:
+        caller = caller_of_tool(self._runs, event)
+        id, given = self._call_of(run, event, given)
         # Without parents (version 1, the log) a tool beside this one looks like its caller.
         is_certain = bool(event.get("parent_ids"))
         is_in_node = caller is not None and (caller.kind == "node" or not is_certain)
         run.is_in_node = is_in_node and id != event["run_id"]
+        name = event["name"]
         run.answers(self.assembly.start_tool(event["run_id"], run.origin, id, name, given))
 
-    def _call_of(self, run: Run, event: dict[str, Any]) -> tuple[str, object]:
+    def _call_of(self, run: Run, event: dict[str, Any], given: object) -> tuple[str, object]:
         """Return the id and the arguments of the call that a tool run answers."""
-        given: object = event["data"].get("input")
         given_id: str | None = event["data"].get("tool_call_id")
         if given_id:
             return given_id, given
@@ -452,12 +454,6 @@ class RunReader(Reader):
         self.assembly.tool_delta(event["run_id"], event["data"]["chunk"])
 
     # --- retrievers and custom events
-
-    def _retriever_start(self, event: dict[str, Any]) -> None:
-        run = self._enter(event, "retriever")
-        given: object = event["data"].get("input")
-        query = dict_or_empty(given).get("query", given)
-        self.assembly.start_retrieval(event["run_id"], run.origin, event["name"], query)
 
     def _retriever_end(self, event: dict[str, Any]) -> None:
         self._known(event, "retriever")

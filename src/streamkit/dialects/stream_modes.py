@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 
 from .._core.assembly import Assembly
 from .._core.json_message import JsonMessage
-from .._core.kinds import fields_of
+from .._core.kinds import call_id_of, fields_of, id_of
 from .._core.metadata import names_in
 from .._core.results import answers_in, error_info
 from .._core.writes import ChannelWrite, channel_writes
@@ -148,9 +148,9 @@ class ModePayloads:
         answered already: LangGraph (up to 1.2) has no callback for that.
         """
         seen = self._assembly.seen
-        answered = {fields_of(it).get("tool_call_id") for it in write.messages}
+        answered = set(map(call_id_of, write.messages))
         for message in write.messages:
-            id = fields_of(message).get("id")
+            id = id_of(message)
             calls = fields_of(message).get("tool_calls") or ()
             calls = [it for it in calls if it["id"] not in answered]
             was_dict = isinstance(message, JsonMessage) or any(
@@ -252,7 +252,7 @@ class ModePayloads:
 def _identified(write: ChannelWrite) -> ChannelWrite:
     """Return what a state holds of a channel, as far as its messages have ids."""
     # A value without channels is the return value of an `@entrypoint`, and no state.
-    messages = [message for message in write.messages if fields_of(message).get("id")]
+    messages = list(filter(id_of, write.messages))
     return write._replace(messages=messages, is_whole=bool(write.channel))
 
 
