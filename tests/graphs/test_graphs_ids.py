@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("langgraph")
 
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 
@@ -38,7 +38,9 @@ from small_graphs import (
     usage,
 )
 from streamkit import (
+    MessageAdded,
     MessageEnd,
+    MessageRemoved,
     MessageStart,
     RunEnd,
     RunError,
@@ -227,6 +229,23 @@ def test_json_whose_id_or_name_is_no_text_is_no_message(odd: Any) -> None:
     assert stream.result.messages == []
     sent = b"".join(normalize(events).pipe(agent_protocol.encoder()))
     assert sent.count(b'"content":"x"') == 2
+
+
+@pytest.mark.parametrize("odd", [7, ["m"], {"a": 1}])
+def test_a_message_whose_id_is_no_text_has_none(odd: Any) -> None:
+    message, removal = HumanMessage("x"), RemoveMessage(id="m")
+    message.id = removal.id = odd  # pydantic checks ids where messages are made, but not here
+    items: Any = [
+        ("values", {"messages": []}),
+        ("updates", {"a": {"messages": [message]}}),
+        ("updates", {"b": {"messages": [removal]}}),
+        ("values", {"messages": [message]}),
+    ]
+    stream = normalize(items, strict=True)
+    events = list(stream)
+    assert len(of(events, MessageAdded)) == 1
+    assert not of(events, MessageRemoved)
+    assert stream.result.messages == [message]
 
 
 def test_nodes_and_namespaces_that_are_no_text_are_unrecognized() -> None:

@@ -276,3 +276,20 @@ def test_items_that_come_twice_or_in_any_order_break_no_grammar(
     dialect, items = source
     shuffled = data.draw(st.permutations(items * data.draw(st.integers(1, 2))))
     check_stream(events_of(list(shuffled), dialect))
+
+
+@pytest.mark.parametrize("kind", ["chain", "chat_model", "tool", "retriever"])
+def test_a_start_that_cannot_be_read_opens_nothing(kind: str) -> None:
+    start = streams.event(f"on_{kind}_start", "odd", ["root"], {})
+    verbs: list[tuple[str, Any]] = [("stream", {"chunk": "x"}), ("end", {"output": "x"})]
+    items: list[Any] = [
+        streams.event("on_chain_start", "root", [], {"input": {}}),
+        {**start, "data": None},
+        *(streams.event(f"on_{kind}_{verb}", "odd", ["root"], data) for verb, data in verbs),
+    ]
+    events = events_of(items, "events")
+    check_stream(events)
+    assert [event.type for event in events if event.type != "unrecognized"] == [
+        *("run.start", "step.start", "step.end", "run.end"),
+    ]
+    assert sum(isinstance(event, Unrecognized) for event in events) == len(items) - 1

@@ -33,6 +33,7 @@ from streamkit import (
     TextDelta,
     ToolEnd,
     ToolError,
+    ToolStart,
     UsageError,
     normalize,
 )
@@ -462,3 +463,17 @@ def test_a_token_costs_no_more_calls(how: Any, most: int) -> None:
     """More of them is a step back, to be taken on purpose."""
     calls_of_ours(how, 10)
     assert (calls_of_ours(how, 300) - calls_of_ours(how, 200)) / 100 <= most
+
+
+async def test_the_input_of_the_root_is_not_that_of_the_first_tool_shown() -> None:
+    @tool
+    def weather(city: str) -> str:
+        """The weather."""
+        return f"{city} is sunny"
+
+    chain = RunnableLambda(lambda _: {"city": "Paris"}) | weather
+    # langchain-core (to 1.8) puts the root's input into the first event that passes its filter.
+    source = chain.astream_events({"question": 1}, version="v2", include_types=["tool"])
+    events = normalize(source, strict=True)
+    (start,) = [event async for event in events if isinstance(event, ToolStart)]
+    assert (start.name, start.input) == ("weather", None)
