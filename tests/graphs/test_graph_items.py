@@ -11,8 +11,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, AIMessageChunk, RemoveMessage, ToolMessage
+from langgraph.errors import GraphBubbleUp, GraphInterrupt, ParentCommand
+from langgraph.types import Command
 
 from graph_items import ITEMS, MODELS, STREAMS
+from random_streams import event as note
 from read_streams import drained
 from streamkit import (
     Event,
@@ -21,6 +24,7 @@ from streamkit import (
     MessageEnd,
     MessageRemoved,
     MessageReplaced,
+    RetrievalEnd,
     RunEnd,
     RunError,
     StateSnapshot,
@@ -279,3 +283,59 @@ def test_before_langgraph_1_1_the_name_of_an_agent_shows_its_graph() -> None:
     events = normalize([started("1", "all"), started("2", "helper", "1")])
     kinds = {it.step_id: it.kind for it in events if isinstance(it, StepStart)}
     assert kinds == {"1": "chain", "2": "graph"}
+
+
+# --- runs one by one, as `astream_events` shows them
+
+
+def begun(kind: str, run: str, *parents: str, name: str = "", **data: Any) -> dict[str, Any]:
+    return note(f"on_{kind}_start", run, [*parents], {"input": "hi", **data}, label=name or run)
+
+
+def streamed(run: str, text: str, *parents: str) -> dict[str, Any]:
+    chunk = AIMessageChunk(text, id=f"run-{run}")
+    return note("on_chat_model_stream", run, [*parents], {"chunk": chunk})
+
+
+@pytest.mark.parametrize("around", ["RunnableParallel", "RunnableWithFallbacks"])
+def test_models_with_one_input_in_one_sequence_are_no_fallbacks_of_each_other(around: str) -> None:
+    inside = ("root", "sequence")
+    ends = (
+        note("on_chat_model_end", run, [*inside], {"output": AIMessage("Hi", id=f"run-{run}")})
+        for run in "ab"
+    )
+    events = shown(
+        begun("chain", "root", name=around),
+        begun("chain", "sequence", "root"),
+        *(begun("chat_model", "a", *inside), streamed("a", "Hi", *inside)),
+        *(begun("chat_model", "b", *inside), streamed("b", "Hi", *inside)),
+        *ends,
+    )
+    assert [it.status for it in events if isinstance(it, MessageEnd)] == ["completed"] * 2
+
+
+JUMPS = [ParentCommand(Command()), GraphBubbleUp()]
+
+
+@pytest.mark.parametrize("error", [*JUMPS, GraphInterrupt()], ids=lambda it: type(it).__name__)
+def test_a_run_that_jumps_into_the_graph_around_it_asks_nothing(error: Exception) -> None:
+    left = note("on_chain_error", "b", ["a"], {"error": error})
+    inner, _ = [
+        it
+        for it in shown(begun("chain", "a"), begun("chain", "b", "a"), left)
+        if isinstance(it, StepEnd)
+    ]
+    assert inner.status == ("completed" if error in JUMPS else "interrupted")
+
+
+def test_a_retriever_that_says_nothing_was_cut_off_and_one_that_finds_nothing_is_done() -> None:
+    for output, status in (
+        (None, "incomplete"),
+        ([], "completed"),
+        ({"documents": []}, "completed"),
+    ):
+        found = note("on_retriever_end", "r", [], {"output": output})
+        events = shown(begun("retriever", "r", query="cats"), found)
+        (end,) = [it for it in events if isinstance(it, RetrievalEnd)]
+        assert (end.documents, end.status) == ((), status)
+        assert (events[-1].status, events[-1].output) == ("completed", [] if output else output)

@@ -327,6 +327,43 @@ def test_steps_of_one_node_at_a_time() -> None:
     assert [it["stepName"] for it in told] == ["n", "n#2", "n", "n#3", "n#2", "n#3", "n"]
 
 
+PICTURE = {"type": "image", "base64": "QUJD", "mime_type": "image/png"}
+PICTURE_PART = {
+    "type": "image",
+    "source": {"type": "data", "value": "QUJD", "mimeType": "image/png"},
+}
+LINK = {"type": "url", "value": "https://x.test/a"}
+
+
+@pytest.mark.parametrize(
+    ("output", "content"),
+    [
+        (["See ", {"type": "text", "text": "this"}], "See this"),
+        (["See", PICTURE], [{"type": "text", "text": "See"}, PICTURE_PART]),
+        (
+            [{"type": "file", "url": LINK["value"], "mime_type": "a/b"}],
+            [{"type": "document", "source": {**LINK, "mimeType": "a/b"}}],
+        ),
+        ([{"type": "audio", "url": LINK["value"]}], [{"type": "audio", "source": LINK}]),
+        ([{**PICTURE, "base64": None, "data": "QUJD"}], [PICTURE_PART]),
+        # What AG-UI has no part for is JSON.
+        ([PICTURE, {"type": "map", "text": "x"}], None),
+        ([PICTURE, {"type": "text", "text": 1}], None),
+        ([{**PICTURE, "mime_type": None}], None),
+        ([{"type": "map", "url": LINK["value"]}], None),
+        ([{"type": "image"}], None),
+        ([], None),
+    ],
+)
+def test_parts_of_a_result(output: Any, content: Any) -> None:
+    *_, result = written(
+        ToolEnd(**AT, tool_call_id="c1", name="look", status="completed", output=output)
+    )
+    written_as = result["content"] if content else json.loads(result["content"])
+    assert written_as == (content or output)
+    validate([result])
+
+
 def test_a_result_with_a_picture() -> None:
     picture = {"type": "image", "base64": "QUJD", "mime_type": "image/png"}
     output = [{"type": "text", "text": "See"}, picture]
