@@ -339,3 +339,38 @@ def test_a_retriever_that_says_nothing_was_cut_off_and_one_that_finds_nothing_is
         (end,) = [it for it in events if isinstance(it, RetrievalEnd)]
         assert (end.documents, end.status) == ((), status)
         assert (events[-1].status, events[-1].output) == ("completed", [] if output else output)
+
+
+def test_a_piece_that_only_continues_its_text_takes_the_short_way() -> None:
+    reader = reader_for("graph", clock=lambda: 0.0)
+    at = {"langgraph_node": "n", "langgraph_checkpoint_ns": "n:1", "ls_model_type": "chat"}
+    first, second = (("messages", (AIMessageChunk(it, id="m"), at)) for it in ("a", "b"))
+    reader.feed(first)
+    delta = reader.delta_of(second)
+    assert isinstance(delta, TextDelta)
+    assert delta.text == "b"
+
+
+def test_the_run_of_a_stream_without_its_first_events_is_the_outermost() -> None:
+    inner = [begun("chain", "2", "0", "1"), note("on_chain_end", "2", ["0", "1"], {"output": 1})]
+    start, *_, end = shown(*inner)
+    assert (start.run_id, start.origin.name) == ("0", None)
+    assert (end.status, end.output) == ("completed", None)
+
+
+def test_a_node_that_ends_and_then_jumps_has_an_update_of_each() -> None:
+    def node(run: str) -> dict[str, Any]:
+        more = {"tags": ["graph:step:1"], "langgraph_node": "n"}
+        return note("on_chain_start", run, ["g"], {"input": {}}, label="n", **more)
+
+    def written(x: int) -> dict[str, Any]:
+        return note("on_chain_stream", "g", [], {"chunk": {"n": {"x": x}}})
+
+    events = shown(
+        begun("chain", "g", name="LangGraph"),
+        *(node("n1"), note("on_chain_end", "n1", ["g"], {"output": {"x": 1}}), written(1)),
+        *(node("n2"), written(2)),
+        note("on_chain_end", "g", [], {"output": {}}),
+    )
+    updates = [it.values for it in events if isinstance(it, StateUpdate)]
+    assert updates == [{"x": 1}, {"x": 2}]

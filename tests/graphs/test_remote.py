@@ -42,6 +42,7 @@ from streamkit import (
     RunStart,
     SourceError,
     StateSnapshot,
+    StateUpdate,
     StepEnd,
     TextDelta,
     TextEnd,
@@ -401,6 +402,11 @@ def test_an_error_in_another_shape(data: Any) -> None:
 def test_what_does_not_prove_a_server(item: Any) -> None:
     with pytest.raises(UnknownSource):
         list(normalize([item]))
+
+
+def test_what_a_node_of_a_server_wrote_is_its_update() -> None:
+    events = events_of([StreamPart("updates", {"n": {"x": 1}})])
+    assert [(it.node, it.values) for it in of(events, StateUpdate)] == [("n", {"x": 1})]
 
 
 def test_an_interrupt_in_the_state_alone_is_no_state() -> None:

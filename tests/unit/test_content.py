@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessageChunk
 
-from streamkit import Event, ReasoningEnd, ToolCallEnd, ToolCallStart, Unrecognized, normalize
+from streamkit import (
+    Event,
+    MessageEnd,
+    ReasoningEnd,
+    ToolCallEnd,
+    ToolCallStart,
+    Unrecognized,
+    normalize,
+)
 
 
 def events_of(*content: Any, **fields: Any) -> list[Event]:
@@ -44,3 +52,43 @@ def test_code_that_google_runs_is_a_call_that_the_provider_executes() -> None:
     assert one(events, ToolCallStart).name == "code_execution"
     end = one(events, ToolCallEnd)
     assert (end.provider_executed, end.args) == (True, {"code": "print(1)", "language": "PYTHON"})
+
+
+@pytest.mark.parametrize(("version", "count"), [("v0", 1), ("v1", 0), (None, 1)])
+def test_a_tool_of_groq_is_read_from_the_blocks_where_these_repeat_it(
+    version: str | None, count: int
+) -> None:
+    tool = {"index": 0, "type": "search", "arguments": '{"q":1}'}
+    metadata = {"output_version": version} if version else {}
+    more = {"executed_tools": [tool]}
+    events = events_of(response_metadata=metadata, additional_kwargs=more)
+    calls = [it for it in events if isinstance(it, ToolCallEnd)]
+    assert [(it.name, it.args) for it in calls] == [("search", {"q": 1})] * count
+
+
+def test_arguments_that_are_no_text_are_shown_and_the_call_has_none() -> None:
+    tool = {"index": 0, "type": "search", "arguments": {"q": 1}}
+    events = events_of(additional_kwargs={"executed_tools": [tool]})
+    lost = one(events, Unrecognized)
+    assert (lost.raw, lost.reason) == ({"args": {"q": 1}}, "args is no text")
+    assert one(events, ToolCallEnd).args == {}
+
+
+def test_a_text_beside_a_piece_of_a_call_is_shown() -> None:
+    def piece(content: list[Any], args: str, **named: Any) -> AIMessageChunk:
+        call = {"name": None, "id": None, **named, "args": args, "index": 1}
+        return AIMessageChunk(content=content, id="m1", tool_call_chunks=[call])
+
+    words = [{"type": "text", "text": "Look", "index": 0}]
+    inputs = [{"type": "input_json_delta", "partial_json": '"x"}', "index": 1}]
+    events = list(
+        normalize(
+            [
+                piece([], "", name="look", id="c1"),
+                piece(words, '{"a":'),
+                piece([*inputs, *words], '"x"}'),
+            ]
+        )
+    )
+    assert one(events, ToolCallEnd).args == {"a": "x"}
+    assert one(events, MessageEnd).text == "LookLook"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from langchain_core.callbacks import CallbackManagerForRetrieverRun, adispatch_custom_event
 from langchain_core.documents import Document
 from langchain_core.language_models import FakeListChatModel, FakeListLLM
-from langchain_core.messages import AIMessage, AIMessageChunk, ToolMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.retrievers import BaseRetriever
@@ -28,10 +28,13 @@ from streamkit import (
     Event,
     Filter,
     Interrupt,
+    MessageAdded,
     MessageEnd,
     MessageStart,
     Origin,
     RetrievalStart,
+    RunEnd,
+    RunStart,
     StepDelta,
     StepEnd,
     StepStart,
@@ -237,6 +240,20 @@ def test_a_message_is_shown_with_its_first_kept_block() -> None:
     *_, end, _ = events
     assert isinstance(end, MessageEnd)
     assert end.text == "Hi"
+
+
+AT: dict[str, Any] = {"origin": Origin(), "timestamp": 0.0}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [HumanMessage("Hi", id="h"), {"role": "user", "content": "Hi"}, {"type": "human", "data": {}}],
+    ids=["object", "role", "stored"],
+)
+def test_a_message_of_a_state_has_its_role_however_it_is_spelled(message: Any) -> None:
+    items = [RunStart(**AT), MessageAdded(**AT, message=message), RunEnd(**AT, status="completed")]
+    assert kept(items, roles("user")) == ["message.added"]
+    assert kept(items, roles("assistant")) == []
 
 
 def test_content_and_citations_go_with_their_block() -> None:

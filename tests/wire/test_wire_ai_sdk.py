@@ -192,6 +192,27 @@ def test_what_others_wrote_in_the_step_stays() -> None:
     assert shown_texts(chunks) == ["second"]
 
 
+def test_behind_an_attempt_that_was_taken_back_each_message_is_a_step() -> None:
+    spoken = [*speaking("a", "first", "abandoned"), *speaking("b", "second"), *speaking("c", "3")]
+    chunks = chunks_of([*spoken, RunEnd(**AT, status="completed")], target=7)
+    check(chunks)
+    assert shown_texts(chunks) == ["second", "3"]
+    assert [it["type"] for it in chunks].count("start-step") == 2
+
+
+def test_a_text_that_is_replaced_while_it_is_written_has_ended() -> None:
+    start, text, delta, *ends = speaking("a", "first")
+    thought: dict[str, Any] = {**AT, "message_id": "a", "block_id": 1}
+    events = [
+        *(start, ReasoningStart(**thought), text, delta, replaced("a", "other")),
+        *(ends[0], ReasoningEnd(**thought, text=""), ends[1]),
+    ]
+    chunks = chunks_of([*events, RunEnd(**AT, status="completed")], target=7)
+    check(chunks)
+    assert shown_texts(chunks) == ["other"]
+    assert [it["type"] for it in chunks if it["type"].endswith("-end")][-1] == "reasoning-end"
+
+
 INNER = Origin(node="agent", namespace=("tools:1",), tool_call_id="c1")
 
 
@@ -239,13 +260,15 @@ def test_a_long_talk_in_a_tool_costs_no_more_for_each_part() -> None:
 
 def test_the_user_may_be_asked_about_a_call_in_a_tool() -> None:
     *events, _, _, _ = in_a_tool(1)
-    asked = Interrupt(origin=INNER, timestamp=0.5, interrupt_id="0", value=1, tool_call_id="i1")
+    about: dict[str, Any] = {"tool_call_id": "i1", "response_schema": {"type": "boolean"}}
+    asked = inside(Interrupt, interrupt_id="0", value=1, **about)
     chunks = chunks_of([*events, asked, RunEnd(**AT, status="interrupted")])
     check(chunks)
     kinds = [(it["type"], it.get("toolCallId")) for it in chunks]
     assert ("tool-input-available", "i1") in kinds
     question = next(it for it in chunks if it["type"] == "data-interrupt")
     assert question["data"]["toolCallId"] == "i1"
+    assert question["data"]["responseSchema"] == {"type": "boolean"}
 
     part = {"type": "dynamic-tool", "toolName": "ask", "toolCallId": "c1", "input": {}}
     half = {**part, "state": "output-available", "output": {"parts": []}, "preliminary": True}
@@ -410,6 +433,7 @@ def test_what_stands_beside_text_has_parts_of_its_own() -> None:
             ReasoningStart(**part, block_id=2),
             ReasoningEnd(**part, block_id=2, text="", signature="signed"),
             Citation(**part, block_id=3, citation={"url": "https://y.test", "title": "Y"}),
+            Content(**part, block_id=4, block={"type": "odd"}),
             MessageEnd(**AT, message_id="m", status="completed", text=""),
             RetrievalEnd(**AT, retrieval_id="r", name="r", status="completed", documents=documents),
             StepDelta(**AT, step_id=None, value=1),
@@ -422,10 +446,10 @@ def test_what_stands_beside_text_has_parts_of_its_own() -> None:
     assert (output["output"], output["providerExecuted"]) == ([1], True)
     [end] = [it for it in chunks if it["type"] == "reasoning-end"]
     assert end["providerMetadata"]["streamkit"]["signature"] == "signed"
-    assert [it["url"] for it in chunks if it["type"] == "source-url"] == [
-        "https://y.test",
-        "https://x.test",
-    ]
+    sources = [it for it in chunks if it["type"] == "source-url"]
+    assert [it["url"] for it in sources] == ["https://y.test", "https://x.test"]
+    assert next((it["sourceId"], it.get("title")) for it in sources) == ("source-1", "Y")
+    assert [it["data"] for it in chunks if it["type"] == "data-content"] == [{"type": "odd"}]
     outputs = [(it["data"], it.get("id")) for it in chunks if it["type"] == "data-output"]
     assert outputs == [(1, None), (2, "output")]
 

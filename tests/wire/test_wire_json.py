@@ -363,6 +363,8 @@ def test_messages_take_langchains_stored_form_and_decode_back(message):
         {"messages": [["developer", HUSH]]},
         ("system", [{"type": "text", "text": HUSH}]),
         {"role": "developer", "content": [{"text": HUSH}]},
+        {"type": "system", "content": HUSH},
+        {"type": "developer", "content": HUSH},
         {"type": "system", "data": {"content": HUSH}},
         {"role": "tool", "content": HUSH, "tool_call_id": "c", "status": "error"},
         ValueError(HUSH),
@@ -647,7 +649,12 @@ def test_what_was_cut_says_so():
     values = jsonable(range(10**7))
     assert values[:3] == [0, 1, 2]
     assert "more values" in values[-1]["$cut"]
+    long = "x" * (MAX_CHARACTERS - 2000)
+    *values, last = jsonable([long, *range(99)])
+    assert last == {"$cut": f"{100 - len(values)} more values"}
     assert "more keys" in jsonable(EndlessMapping())["$cut"]
+    pairs = jsonable({"long": long, **{str(n): n for n in range(99)}})
+    assert pairs.pop("$cut") == f"{100 - len(pairs)} more keys"
     assert jsonable(Mean()) == {"$object": f"{__name__}.Mean"}
     unnameable = jsonable(OfMeanMeta())
     assert unnameable == {"$object": "object"}

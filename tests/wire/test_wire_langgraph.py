@@ -96,6 +96,17 @@ def test_exception_texts_are_written_where_asked(options: Any) -> None:
     assert (HUSHED in b"".join(frames).decode()) == bool(options)
 
 
+def test_the_metadata_of_a_message_is_whole_where_asked() -> None:
+    origin = Origin(node="n", tags=("t",), metadata={"user": "u", "langgraph_node": "n"})
+    start = MessageStart(origin=origin, timestamp=0.5, message_id="m")
+    part: dict[str, Any] = {"origin": origin, "timestamp": 0.5, "message_id": "m", "block_id": 0}
+    for options in ({}, {"private": True}):
+        told = written(start, TextStart(**part), TextDelta(**part, text="Hi"), **options)
+        [(_, about)] = [data for name, data in told if name.startswith("messages")]
+        assert about["tags"] == ["t"]
+        assert about.get("user") == ("u" if options else None)
+
+
 def test_the_last_values_hold_the_interrupts() -> None:
     told = written(
         StateSnapshot(**AT, values={"n": 1}),

@@ -92,7 +92,9 @@ def test_a_message_holds_its_citations_and_a_refusal() -> None:
     other = Content(**{**part, "block_id": 3}, block={"type": "thing"})
     events = [start, first, delta, *cited, rest[0], refused, picture, other, rest[1]]
 
-    said = document(openai_chunks, *events)["message"]
+    choice = document(openai_chunks, *events)
+    assert (choice["index"], choice["finish_reason"], choice["logprobs"]) == (0, "stop", None)
+    said = choice["message"]
     assert (said["content"], said["refusal"]) == ("Hi", "No.")
     url = {"url": "https://x.test", "title": "X"}
     assert said["annotations"] == [{"type": "url_citation", "url_citation": url}]

@@ -160,6 +160,13 @@ def test_a_call_that_has_ended_is_not_ended_again(before: str, end: str) -> None
     assert kinds == ["start", "error"]
 
 
+def test_a_call_whose_input_is_whole_lacks_its_output_alone() -> None:
+    kinds = ("tool-input-start", "tool-input-available")
+    frames = [b'data: {"type":"%b","toolCallId":"c1"}\n\n' % it.encode() for it in kinds]
+    ended = [it["type"] for it in payloads(ai_sdk.RESUME.cut_off(frames))]
+    assert ended == ["start", "tool-output-error", "error"]
+
+
 @pytest.mark.parametrize("wire", WIRES)
 def test_joined_deltas_say_the_same_in_fewer_frames(wire):
     frames = frames_of(wire, [*[f"{n} \N{SNOWMAN}\u2028 " for n in range(300)], '"\\\n', "end"])

@@ -69,7 +69,7 @@ def _filled(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _unknown(fields: dict[str, Any], tag: str) -> Unrecognized:
-    known: dict[str, Any] = {"type": "unrecognized", "raw": fields}
+    known: dict[str, Any] = {"raw": fields}
     known |= {name: fields[name] for name in ("origin", "timestamp") if name in fields}
     known["reason"] = f"no event has the type {tag!r}"
     return msgspec.convert(_filled(known), Unrecognized)

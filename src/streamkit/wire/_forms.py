@@ -82,15 +82,14 @@ def opaque(value: object, _private: bool = False) -> dict[str, str]:
 
 
 def _is_prompt(data: dict[Any, Any]) -> bool:
-    """Return whether a dict is a system message: OpenAI's, or LangChain's own, stored or dumped."""
+    """Return whether a dict is a system message: as LangGraph reads it, or LangChain stores it."""
     get = cast("Any", dict).get
     role, kind, inner = get(data, "role"), get(data, "type"), get(data, "data")
-    if type(role) is str and role in _SYSTEM_ROLES:
-        return "content" in data
-    if type(kind) is not str or kind != "system":
+    is_role = type(role) is str and role in _SYSTEM_ROLES
+    # `convert_to_messages` (langchain-core 0.3 on) reads a role that stands under `type`, too.
+    if not is_role and (type(kind) is not str or kind not in _SYSTEM_ROLES):
         return False
-    is_dump = "content" in data and "additional_kwargs" in data  # as servers send them
-    return is_dump or (type(inner) is dict and "content" in inner)
+    return "content" in data or (type(inner) is dict and "content" in inner)
 
 
 def without_secrets(data: dict[Any, Any]) -> dict[Any, Any]:

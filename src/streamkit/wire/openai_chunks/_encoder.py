@@ -86,7 +86,6 @@ class Encoder(OpenAIEncoder):
     # --- calls
 
     def begin_call(self, event: ev.ToolCallStart) -> Iterator[bytes]:
-        yield from self._chunks.begin(event)
         self._indexes[event.tool_call_id] = self._shown
         yield self._call(event.tool_call_id, event.name, "")
 
@@ -141,7 +140,7 @@ class _Chunks:
         self._head = b""
         self._heads: dict[str, bytes] = {}
 
-    def begin(self, event: ev.MessageStart | ev.ToolCallStart | ev.RunEnd) -> Iterator[bytes]:
+    def begin(self, event: ev.MessageStart | ev.RunEnd) -> Iterator[bytes]:
         """Return the chunk with the role, once: ``openai`` 7.55.0 for Node raises without."""
         if self._head:
             return
