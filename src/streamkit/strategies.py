@@ -187,7 +187,7 @@ def _empty(id: str, **fields: Any) -> AIMessageChunk:
 
 def _last(content: str, **fields: Any) -> AIMessageChunk:
     """Return a closing chunk, marked as the last where the installed version can mark it."""
-    if "chunk_position" in AIMessageChunk.model_fields:  # pragma: no branch  (langchain-core 1.0)
+    if "chunk_position" in AIMessageChunk.model_fields:  # langchain-core 1.0
         fields["chunk_position"] = "last"
     return AIMessageChunk(content=content, **fields)
 

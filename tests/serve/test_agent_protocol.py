@@ -14,14 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 pytest.importorskip("uvicorn", reason="uvicorn is not installed")
-pytest.importorskip("langchain", reason="langchain is not installed")
+pytest.importorskip("langgraph", reason="langgraph is not installed")
 
-from langchain.agents import create_agent
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
-from langgraph.types import interrupt
+from langgraph.types import Interrupt, interrupt
 from starlette.applications import Starlette
 
 from loopback_server import served, until
@@ -36,6 +35,14 @@ from streamkit.serve import (
 )
 from streamkit.testing import Call, Reply, ScriptedChatModel
 from streamkit.wire import agent_protocol, sse
+
+try:
+    from langchain.agents import create_agent
+except ImportError:  # the oldest versions are tested without LangChain
+    from langgraph.prebuilt import create_react_agent as create_agent
+
+IS_OLD = not hasattr(Interrupt, "interrupt_id") and not hasattr(Interrupt, "id")
+"""Whether this is LangGraph 0.3, whose questions have no ids of their own."""
 
 ALL = ["values", "checkpoints", "lifecycle", "input", "messages", "tools", "custom", "updates"]
 HI = {"messages": [{"type": "human", "content": "Hi", "id": "h1"}]}
@@ -230,7 +237,7 @@ async def test_a_stream_has_what_its_filter_asks_for():
             return [it for it in it if it["method"] != "lifecycle"]
 
         inner = next(it for it in whole if it["method"] == "messages")["params"]["namespace"]
-        assert [it.partition(":")[0] for it in inner] == ["inner", "model"]
+        assert [it.partition(":")[0] for it in inner] in (["inner", "model"], ["inner", "agent"])
         assert {it["method"] for it in await found(["messages"])} == {"messages"}
         assert await found(["messages"], namespaces=[[]], depth=1) == []
         assert await found(["messages"], namespaces=[[]], depth=2) == await found(["messages"])
@@ -395,6 +402,10 @@ async def test_questions_are_answered_one_after_the_other_and_together():
             {"interrupt_id": found["Right?"], "response": 2, "namespace": []},
         ]
         answer = await thread.command("input.respond", responses=responses)
+        if IS_OLD:
+            assert answer.status_code == 501
+            assert answer.json()["message"] == "answers to several questions need langgraph 0.4"
+            return
         assert answer.status_code == 200
         assert (await thread.events())[-1]["params"]["data"]["event"] == "completed"
         assert await thread.texts() == ["Hi", "yes no", "left 1", "right 2"]
@@ -411,6 +422,7 @@ async def test_an_answer_waits_for_the_run_before_it(monkeypatch: pytest.MonkeyP
         )
 
 
+@pytest.mark.skipif(IS_OLD, reason="LangGraph 0.3 does not know which question is answered")
 async def test_one_of_two_questions_is_answered():
     async with thread_of(asker()) as thread:
         await thread.start()
@@ -427,7 +439,7 @@ async def test_one_of_two_questions_is_answered():
 
 async def test_the_decisions_of_langchains_middleware():
     """As the client sends them: an edit has its action under two names."""
-    from langchain.agents.middleware import HumanInTheLoopMiddleware
+    hitl = pytest.importorskip("langchain.agents.middleware", reason="no LangChain")
     from langchain_core.tools import tool
 
     @tool
@@ -436,7 +448,7 @@ async def test_the_decisions_of_langchains_middleware():
         return f"paid {euros}"
 
     call = Reply(tool_calls=(Call("pay", {"euros": 9}, "c1"),))
-    middleware: Any = [HumanInTheLoopMiddleware(interrupt_on={"pay": True})]
+    middleware: Any = [hitl.HumanInTheLoopMiddleware(interrupt_on={"pay": True})]
     graph = create_agent(
         model(call, "Done."), [pay], middleware=middleware, checkpointer=InMemorySaver()
     )
@@ -545,8 +557,10 @@ async def test_the_history_of_a_subgraph():
             for it in state["tasks"]
             if it["checkpoint"]
         }
-        [found] = await thread.history(limit=1, checkpoint={"checkpoint_ns": within})
-        assert [text(it) for it in found["values"]["messages"]] == ["Hi", "Hello"]
+        found = await thread.history(limit=1, checkpoint={"checkpoint_ns": within})
+        # LangGraph 0.3 looks for a subgraph that keeps its state where it has not written it.
+        texts = [[text(it) for it in state["values"]["messages"]] for state in found]
+        assert texts == ([] if IS_OLD else [["Hi", "Hello"]])
         assert await thread.history(checkpoint={"checkpoint_ns": "nothing:1"}) == []
 
 

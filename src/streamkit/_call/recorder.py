@@ -392,7 +392,7 @@ def _push_class(base: type[Any]) -> Any:
     """Return the class that LangGraph takes for a ``StreamMessagesHandler``, too."""
     try:
         module: Any = import_module("langgraph.pregel._messages")
-    except ImportError:  # pragma: no cover  (before langgraph 0.6)
+    except ImportError:  # before langgraph 0.6
         module = import_module("langgraph.pregel.messages")
 
     def _emit(self: Any, meta: Any, message: Any, **_: Any) -> None:

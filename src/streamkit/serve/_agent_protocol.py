@@ -245,8 +245,7 @@ class _Threads:
         )
         try:
             return _json([self._form(it) async for it in states])
-        # For a subgraph that is not there; 1.2 returns no states.
-        except ValueError:  # pragma: no cover  (langgraph 0.3)
+        except ValueError:  # of langgraph 0.3, which does not know the subgraph; 1.2 has no states
             return _json([])
 
     async def running(self, request: Request, thread: str) -> Response:  # noqa: ARG002
@@ -299,7 +298,7 @@ class _Threads:
         # versions.
         resume = asked.responses[0].response if len(pending) == 1 else answers
         has_ids = hasattr(Interrupt, "id") or hasattr(Interrupt, _OLD_ID)
-        if resume is answers and not has_ids:  # pragma: no cover  (LangGraph 0.3)
+        if resume is answers and not has_ids:
             raise BadRequest("answers to several questions need langgraph 0.4", 501)
         return await self._run(request, thread, Command(resume=resume), asked.config)
 

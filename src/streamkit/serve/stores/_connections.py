@@ -112,14 +112,12 @@ class Changes:
         self._inboxes: dict[bytes, set[Inbox]] = {}
         self._pubsub: Any = None
         self._task: asyncio.Task[None] | None = None
-        self._is_open = False
         self.connections = 0
         """The number of connections so far: the server may have been away before each."""
 
     async def listen(self) -> None:
         """Start listening, unless it has started."""
         if not self._task:
-            self._is_open = True
             self._task = asyncio.ensure_future(self._run())
 
     @asynccontextmanager
@@ -146,7 +144,7 @@ class Changes:
                 await getattr(self._pubsub, what)(channel)
 
     async def _run(self) -> None:
-        while self._is_open:  # pragma: no branch  (only where redis-py swallows the cancellation)
+        while True:
             try:
                 await self._listen()
             except Exception as error:  # noqa: BLE001  (an engine raises its own)
@@ -180,6 +178,6 @@ class Changes:
 
     async def aclose(self) -> None:
         """Close the connection."""
-        task, self._task, self._pubsub, self._is_open = self._task, None, None, False
+        task, self._task, self._pubsub = self._task, None, None
         if task:
             await insistently_stopped(task)
