@@ -16,18 +16,16 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+from typing import Any, Protocol, Self, TypeAlias, cast
 
 from anyio import CancelScope
 
 from .._drive import AsyncEventStream, EventStream, normalize
 from .._protocols import AnyStage
 from ..errors import UsageError
-
-if TYPE_CHECKING:
-    from typing import Self
 
 __all__ = [
     "AHEAD",
@@ -128,34 +126,20 @@ class Signal:
     """A signal that wakes the one task that waits for it."""
 
     def __init__(self) -> None:
-        self._is_set = False
-        self._waiter: asyncio.Future[None] | None = None
+        self._event = asyncio.Event()
 
     def set(self) -> None:
         """Wake it."""
-        self._is_set = True
-        if self._waiter and not self._waiter.done():
-            self._waiter.set_result(None)
+        self._event.set()
 
     async def wait(self, patience: float | None = None) -> bool:
         """Wait for the next time, so many seconds at most; return whether it came."""
-        if not self._is_set:
-            loop = asyncio.get_running_loop()
-            waiter = self._waiter = loop.create_future()
-            timer = None if patience is None else loop.call_later(patience, _resolve, waiter)
-            try:
-                await waiter
-            finally:
-                self._waiter = None
-                if timer:
-                    timer.cancel()
-        has_come, self._is_set = self._is_set, False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await self._event.wait()
+        has_come = self._event.is_set()
+        self._event.clear()
         return has_come
-
-
-def _resolve(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)
 
 
 async def stopped(task: asyncio.Task[Any]) -> None:

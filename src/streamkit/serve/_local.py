@@ -7,16 +7,13 @@ import re
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from ..errors import BadRequest
 from ..wire.replay import Replay
 from ..wire.resume import Resume
 from ._bodies import Pump, Signal, insistently_stopped, log, stopped
 from .stores import RunInfo, Store
-
-if TYPE_CHECKING:
-    from typing import Self
 
 __all__ = ["Gap", "LocalRun", "NameTaken", "Reader", "StoreAway"]
 

@@ -13,20 +13,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from anyio import move_on_after
+from starlette.background import BackgroundTask
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
 from ..errors import UsageError
 from ..wire import sse
 from ..wire._plain_json import dumps
 from ._bodies import Body, Events, StreamBody, Wire, headers_of, stopped
-
-if TYPE_CHECKING:
-    from starlette.background import BackgroundTask
-    from starlette.types import Receive, Scope, Send
 
 __all__ = ["HEARTBEAT_EVERY", "BodyResponse", "Document", "EventResponse", "document_of"]
 

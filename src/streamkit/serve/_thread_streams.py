@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections import defaultdict
 from contextlib import AsyncExitStack
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import Self
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
 from ..errors import BadRequest
@@ -25,11 +26,6 @@ from ._bodies import Signal
 from ._local import Reader
 from ._responses import HEARTBEAT_EVERY, BodyResponse
 from .runs import Runs
-
-if TYPE_CHECKING:
-    from typing import Self
-
-    from starlette.types import Receive, Scope, Send
 
 __all__ = ["Filter", "ThreadStreams"]
 

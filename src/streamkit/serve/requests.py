@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 
 from .._reading import json_reader_of
 from ..errors import BadRequest
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
 
 __all__ = ["bad_request", "read_body", "read_json"]
 

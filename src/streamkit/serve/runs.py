@@ -20,12 +20,13 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Self, TypeAlias
 from uuid import uuid4
 
 from anyio import from_thread
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
 from ..errors import BadRequest, UsageError
@@ -37,11 +38,6 @@ from ._local import Gap, LocalRun, NameTaken, Reader, StoreAway
 from ._responses import HEARTBEAT_EVERY, BodyResponse, Document, document_of
 from .stores import Found, RunInfo, Store
 from .stores.memory import Memory
-
-if TYPE_CHECKING:
-    from typing import Self
-
-    from starlette.types import Receive, Scope, Send
 
 __all__ = ["Runs"]
 

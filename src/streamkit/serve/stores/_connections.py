@@ -7,15 +7,14 @@ commands of all runs that come during one round trip go together with the next o
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from time import monotonic
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
-from .._bodies import Signal, insistently_stopped, log
+from .._bodies import insistently_stopped, log
 from . import Part
 
 __all__ = ["HEALTH_CHECK_EVERY", "RETRY_EVERY", "Batches", "Changes"]
@@ -82,24 +81,8 @@ class Batches:
         return answers
 
 
-class Inbox:
-    """The parts of one run that were published and not yet taken."""
-
-    def __init__(self) -> None:
-        self._parts: deque[Part | None] = deque()
-        self._more = Signal()
-
-    def put(self, part: Part | None) -> None:
-        """Add one; None says that something is there to be read."""
-        self._parts.append(part)
-        self._more.set()
-
-    async def get(self, patience: float | None) -> Part | None:
-        """Return the next one; None also after so many seconds."""
-        while not self._parts:
-            if not await self._more.wait(patience):
-                return None
-        return self._parts.popleft()
+Inbox: TypeAlias = asyncio.Queue[Part | None]
+"""The parts of one run that were published; None says that something is there to be read."""
 
 
 class Changes:
@@ -174,7 +157,7 @@ class Changes:
         # What was published before a subscription is in the stream.
         is_part = kind == "message" and data
         for inbox in self._inboxes.get(channel, ()):
-            inbox.put(msgspec.msgpack.decode(data, type=Part) if is_part else None)
+            inbox.put_nowait(msgspec.msgpack.decode(data, type=Part) if is_part else None)
 
     async def aclose(self) -> None:
         """Close the connection."""

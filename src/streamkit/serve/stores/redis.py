@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from hashlib import sha256
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -262,7 +263,10 @@ class Redis:
                             return
                     if owner.is_dead(self._changes.connections, has_lease=is_alive):
                         return
-                change = await inbox.get(self.renew_every)
+                change = None
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self.renew_every):
+                        change = await inbox.get()
                 is_next = change is not None and change.first <= seen + 1
                 if change is not None and is_next:
                     seen = max(seen, change.last)
