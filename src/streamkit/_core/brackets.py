@@ -277,7 +277,7 @@ class Brackets:
         self.messages.remove(message)
         message.close(status)
         self.seen.record_message(message, status)
-        self.count(message.total_usage, message.model)
+        self.count(message.reports.usage.total, message.reports.model)
 
     def count(self, usage: Usage | None, model: str | None) -> None:
         """Add the tokens of one model call to those of the run."""

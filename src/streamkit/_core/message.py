@@ -4,11 +4,10 @@ Laws of this file:
 
 1. Blocks are numbered in the order they begin. At most one of them is open, besides calls;
    whatever else comes ends it, so text before and after a call are two blocks.
-2. Calls may be open side by side, because providers interleave parallel calls. A call starts once
-   its name is complete, and ends once it is over (see `calls`), or with the message.
-3. Text is kept as the pieces that came and joined once, at the end.
-4. Usage is one number per message, however often it is reported.
-5. What comes in was checked by `content`, so that closing cannot fail.
+2. Text is kept as the pieces that came and joined once, at the end.
+3. What comes in was checked by `content`, so that closing cannot fail.
+
+`message_calls` has the calls that it makes, `metadata` what the provider reports about it.
 """
 
 from __future__ import annotations
@@ -22,21 +21,13 @@ from ..events import (
     Event,
     MessageEnd,
     MessageStart,
-    ReasoningDelta,
-    ReasoningEnd,
-    ReasoningStart,
     TextDelta,
-    TextEnd,
-    TextStart,
-    ToolCallDelta,
-    ToolCallEnd,
-    ToolCallStart,
 )
 from ..values import Origin, Status, Usage
-from .calls import Call, Calls
 from .content import plain_text, read_chunk, read_message
 from .kinds import fields_of
-from .metadata import UsageReports, finish_reason, text_or_none, usage_of
+from .message_calls import MessageCalls
+from .metadata import Reports, text_or_none, usage_of
 from .origin import is_models_own
 from .text_block import Kind, TextBlock
 
@@ -81,26 +72,23 @@ class Message:
         self.stored_id: str | None = None
         self.marks_its_end: bool = False
         self.has_last_chunk: bool = False
-        self.finish_reason: str | None = None
         metadata = origin.metadata
-        self.model: str | None = text_or_none(known.get("model") or metadata.get("ls_model_name"))
-        self.calls: Calls = Calls()
+        self.reports: Reports = Reports(
+            text_or_none(known.get("model") or metadata.get("ls_model_name"))
+        )
+        self.calls: MessageCalls = MessageCalls(self)
         self.texts: list[str] = []
+        self.outlet: Outlet = outlet
         self._is_models_own = is_models_own(metadata)
-        self._outlet = outlet
         self._blocks = 0
         self._text: TextBlock | None = None
         self._refusals: list[str] = []
-        self._begun: list[Call] = []
         self._chunk_id: object = _NO_CHUNK  # of the last chunk that was read field by field
         self._marks_last_chunk = False
-        self._usage = UsageReports()
-        self._metadata: dict[str, Any] = {}
-        self._last_metadata: Fields = {}
-        self._emit(
+        self.emit(
             MessageStart,
             role=text_or_none(known.get("role")) or "assistant",
-            model=self.model,
+            model=self.reports.model,
             provider=text_or_none(known.get("provider") or metadata.get("ls_provider")),
             name=text_or_none(known.get("name")),
         )
@@ -125,12 +113,12 @@ class Message:
                 or fields["additional_kwargs"]
                 or fields["usage_metadata"]
                 or (self._marks_last_chunk and fields["chunk_position"])
-                or ((metadata := fields["response_metadata"]) and metadata != self._last_metadata)
+                or ((metadata := fields["response_metadata"]) and metadata != self.reports.latest)
             ):
                 return None
             content, block = fields["content"], self._text
             if fields["tool_call_chunks"]:
-                return self._args_delta(content, fields["tool_call_chunks"], clock)
+                return self.calls.delta_of(fields["tool_call_chunks"], content, clock)
             if block is None or not content:
                 return None
             if type(content) is not str:
@@ -139,10 +127,10 @@ class Message:
             return None
         if block.index is not None or block.kind != "text":
             return None
-        block.parts.append(content)  # `_delta`, without the call: most events are made here
+        block.parts.append(content)  # `TextBlock.delta`, without the call: most events
         return TextDelta(
             origin=self.origin,
-            timestamp=clock() if clock else self._outlet.now,
+            timestamp=clock() if clock else self.outlet.now,
             message_id=self.message_id,
             block_id=block.block_id,
             text=content,
@@ -164,36 +152,7 @@ class Message:
         ):
             return None
         open.redacted = False
-        return self._delta(open, text, clock)
-
-    def _args_delta(
-        self, content: Any, pieces: list[Any], clock: Callable[[], float] | None
-    ) -> ToolCallDelta | None:
-        """Return the delta of one piece of the call that is being written."""
-        (piece,), call = pieces, self.calls.current
-        args = piece["args"]
-        if (
-            call is None
-            or not call.has_begun
-            or call.is_over
-            or piece["index"] != call.index
-            or piece["id"]
-            or piece["name"]
-            or type(args) is not str
-            or not args
-            or self.finish_reason
-            or (content and (len(content) > 1 or content[0]["type"] != "input_json_delta"))
-        ):
-            return None
-        call.parts.append(args)
-        return ToolCallDelta(
-            origin=self.origin,
-            timestamp=clock() if clock else self._outlet.now,
-            message_id=self.message_id,
-            block_id=call.block_id,
-            tool_call_id=call.id,
-            args=args,
-        )
+        return open.delta(text, clock)
 
     def add_chunk(self, chunk: object) -> None:
         """Add the content of an AIMessageChunk."""
@@ -215,10 +174,8 @@ class Message:
         # Upstream's merged message repeats every chunk; only the usage may be in it alone.
         if self._blocks == 0 and not self.calls:
             self.add_whole(fields)
-        elif self.total_usage is None:
-            usage = usage_of(fields["usage_metadata"])
-            if usage:
-                self.usage(usage)
+        elif self.reports.usage.total is None and (usage := usage_of(fields["usage_metadata"])):
+            self.usage(usage)
         self.has_last_chunk = True
         self.stored_id = text_or_none(fields.get("id"))
 
@@ -230,14 +187,14 @@ class Message:
             text = plain_text(text, "text", self)
         if text:
             block = self._text_at(index, "text")
-            self._outlet.events.append(self._delta(block, text))
+            self.outlet.events.append(block.delta(text))
 
     def text_delta(self, text: str, index: object) -> Event | None:
         """Return the delta of text if the block at ``index`` is the one that is open, else None."""
         block = self._text
         if block is None or block.index is not index or block.kind != "text":
             return None
-        return self._delta(block, text)
+        return block.delta(text)
 
     def reasoning(
         self,
@@ -254,7 +211,7 @@ class Message:
         block.redacted = redacted
         block.signature = signature or block.signature
         if text:
-            self._outlet.events.append(self._delta(block, text))
+            self.outlet.events.append(block.delta(text))
 
     def tool_call(
         self,
@@ -266,23 +223,7 @@ class Message:
         provider_executed: bool = False,
     ) -> None:
         """Begin a call, or add to one that has begun."""
-        before = self.calls.current
-        call = self.calls.add(index, id, name, args, provider_executed=provider_executed)
-        if call is None:
-            return
-        if before is not call:
-            self._end_text()
-            if before and before.is_over:
-                self._end_call(before)
-        if call.is_over and args and args.strip() and args != call.text:
-            self.unrecognized(args, f"arguments after the end of call {call.id!r}")
-        elif not call.has_begun:
-            if call.name_is_complete:
-                self._begin_call(call)
-        elif args and not call.is_over:
-            self._add_args(call, args)
-        if call.is_over:
-            self._end_call(call)
+        self.calls.write(index, id, name, args, provider_executed=provider_executed)
 
     def call_input(self, index: object, args: str) -> None:
         """Add arguments to the provider's own call at ``index``, if there is one."""
@@ -291,18 +232,18 @@ class Message:
 
     def content(self, block: object) -> None:
         """Emit a block that arrived whole."""
-        self._emit(Content, block_id=self._begin_block(), block=block)
+        self.emit(Content, block_id=self._begin_block(), block=block)
 
     def refusal(self, text: str, index: object = None) -> None:
         """Add to the text of a refusal, which is emitted whole: another field may repeat it."""
         if text:
-            self._leave_call()
+            self.calls.pause()
         open = self._text if self._text and self._text.kind == "refusal" else None
         earlier = [*self._refusals, "".join(open.parts)] if open else self._refusals
         if not text or (index is None and text in earlier):
             return
         if open is None or not open.takes(index):
-            self._text = open = TextBlock(self._begin_block(), "refusal", index)
+            self._text = open = TextBlock(self, self._begin_block(), "refusal", index)
         open.parts.append(text)
 
     def citation(
@@ -311,31 +252,21 @@ class Message:
         """Emit an annotation on the text so far, or on a block that may have ended."""
         if block_id is None:
             block_id = self._text_at(index, "text").block_id
-        self._emit(Citation, block_id=block_id, citation=citation)
+        self.emit(Citation, block_id=block_id, citation=citation)
 
     def usage(self, usage: Usage) -> None:
         """Count a report of tokens."""
-        self._usage.add(usage)
+        self.reports.usage.add(usage)
 
     def response(self, metadata: Fields) -> None:
-        """Keep what else the provider reports: of differing values the last one holds."""
-        _, reason = finish_reason(metadata)
-        if reason:
-            self._leave_call()
-        try:
-            if metadata == self._last_metadata:
-                return
-        except Exception:  # noqa: BLE001, S110  (arrays raise when compared)
-            pass
-        self._last_metadata = metadata
-        self._metadata.update(metadata)
-        model = metadata.get("model_name") or metadata.get("model")
-        self.model = text_or_none(model) or self.model
-        _, self.finish_reason = finish_reason(self._metadata)
+        """Keep what else the provider reports."""
+        self.reports.add(metadata)
+        if self.reports.finish_reason:
+            self.calls.pause()
 
     def unrecognized(self, raw: object, reason: str) -> None:
         """Report a value that cannot be read; the rest of its chunk is read."""
-        self._outlet.unrecognized(raw, reason, self.origin)
+        self.outlet.unrecognized(raw, reason, self.origin)
 
     @property
     def text_so_far(self) -> str:
@@ -354,130 +285,68 @@ class Message:
     @property
     def is_complete(self) -> bool:
         """Whether upstream has marked the end of the message."""
-        return self.has_last_chunk or self.finish_reason is not None
-
-    @property
-    def total_usage(self) -> Usage | None:
-        """The message's tokens, counted once."""
-        return self._usage.total
+        return self.has_last_chunk or self.reports.finish_reason is not None
 
     def close(self, status: Status) -> None:
         """End every block that is open, then the message."""
-        self._end_text()
-        for call in self.calls:
-            if not call.has_begun:
-                self._begin_call(call)
-            self._end_call(call)
-        reason, raw = finish_reason(self._metadata)
+        self.end_text()
+        calls, reports = self.calls.close(), self.reports
+        reason = reports.finish_reason
         if self._refusals:
             reason = "refusal"
-        elif reason == "stop" and any(not call.provider_executed for call in self.calls):
+        elif reason == "stop" and any(not call.provider_executed for call in calls):
             reason = "tool_calls"  # Gemini and the Responses API have one reason for both
-        self._emit(
+        self.emit(
             MessageEnd,
             status=status,
             text="".join(self.texts),
-            tool_calls=tuple(call.done for call in self._begun if call.done),
-            usage=self.total_usage,
+            tool_calls=calls,
+            usage=reports.usage.total,
             finish_reason=reason,
-            raw_finish_reason=raw,
-            model=self.model,
+            raw_finish_reason=reports.raw_finish_reason,
+            model=reports.model,
             stored_id=None if self.stored_id == self.message_id else self.stored_id,
-            response_metadata=self._metadata,
+            response_metadata=reports.metadata,
         )
 
     # --- blocks
 
-    def _begin_block(self) -> int:
-        """End what is over by another block's beginning, and return that one's number."""
-        self._end_text()
-        self._leave_call()
+    def new_block_id(self) -> int:
+        """Return the number of a block that begins."""
         self._blocks += 1
         return self._blocks - 1
+
+    def _begin_block(self) -> int:
+        """End what is over by another block's beginning, and return that one's number."""
+        self.end_text()
+        self.calls.pause()
+        return self.new_block_id()
 
     def _text_at(self, index: object, kind: Kind, signature: str | None = None) -> TextBlock:
         """Return the block that text at ``index`` belongs to, which it may begin."""
         block = self._text
         if not (block and block.kind == kind and block.takes(index, signature)):
-            block = self._text = TextBlock(self._begin_block(), kind)
-            self._emit(TextStart if kind == "text" else ReasoningStart, block_id=block.block_id)
+            block = self._text = TextBlock(self, self._begin_block(), kind)
+            block.start()
         if index is not None:
             block.index = index
         return block
 
-    def _delta(
-        self, block: TextBlock, text: str, clock: Callable[[], float] | None = None
-    ) -> Event:
-        block.parts.append(text)
-        return (TextDelta if block.kind == "text" else ReasoningDelta)(
-            origin=self.origin,
-            timestamp=clock() if clock else self._outlet.now,
-            message_id=self.message_id,
-            block_id=block.block_id,
-            text=text,
-        )
-
-    def _end_text(self) -> None:
+    def end_text(self) -> None:
         """End the open block of text, of reasoning, or of a refusal."""
         block, self._text = self._text, None
         if block is None:
             return
-        id, text = block.block_id, "".join(block.parts)
+        text = block.end()
         if block.kind == "text":
             self.texts.append(text)
-            self._emit(TextEnd, block_id=id, text=text)
         elif block.kind == "refusal":
             self._refusals.append(text)
-            self._emit(Content, block_id=id, block={"type": "refusal", "refusal": text})
-        else:
-            signed = {"signature": block.signature, "redacted": block.redacted}
-            self._emit(ReasoningEnd, block_id=id, text=text, **signed)
 
-    # --- calls
-
-    def _begin_call(self, call: Call) -> None:
-        self._begun.append(call)
-        call.has_begun = True
-        call.block_id = self._blocks
-        self._blocks += 1
-        given_id = call.given_id or f"{self.message_id}:{call.block_id}"
-        call.id = self._outlet.new_call_id(self, given_id)
-        self._emit(
-            ToolCallStart,
-            block_id=call.block_id,
-            tool_call_id=call.id,
-            name=call.name,
-            provider_executed=call.provider_executed,
-        )
-        if args := call.text:
-            self._add_args(call, args)
-
-    def _add_args(self, call: Call, args: str) -> None:
-        self._emit(ToolCallDelta, block_id=call.block_id, tool_call_id=call.id, args=args)
-
-    def _leave_call(self) -> None:
-        call = self.calls.leave()
-        if call:
-            self._end_call(call)
-
-    def _end_call(self, call: Call) -> None:
-        if call.done or not call.has_begun:
-            return
-        call.done = done = call.finished()
-        self._emit(
-            ToolCallEnd,
-            block_id=call.block_id,
-            tool_call_id=call.id,
-            name=call.name,
-            args=done.args,
-            text=done.text,
-            error=done.error,
-            provider_executed=call.provider_executed,
-        )
-
-    def _emit(self, event: Callable[..., Event], **fields: Any) -> None:
+    def emit(self, event: Callable[..., Event], **fields: Any) -> None:
+        """Make an event of the message."""
         # Deltas are made in their places: to hand keywords on takes twice the time of the event.
-        outlet = self._outlet
+        outlet = self.outlet
         outlet.events.append(
             event(origin=self.origin, timestamp=outlet.now, message_id=self.message_id, **fields)
         )

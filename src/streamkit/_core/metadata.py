@@ -11,10 +11,18 @@ from uuid import UUID
 
 import msgspec
 
-from .._fields import dict_or_empty
+from .._fields import Fields, dict_or_empty
 from ..values import FinishReason, Usage
 
-__all__ = ["UsageReports", "finish_reason", "name_of", "names_in", "text_or_none", "usage_of"]
+__all__ = [
+    "Reports",
+    "UsageReports",
+    "finish_reason",
+    "name_of",
+    "names_in",
+    "text_or_none",
+    "usage_of",
+]
 
 
 def text_or_none(value: object) -> str | None:
@@ -171,3 +179,31 @@ def finish_reason(metadata: Mapping[str, Any]) -> tuple[FinishReason | None, str
     if raw is None or raw == "in_progress":
         return None, None
     return _FINISH_REASONS.get(raw.lower(), "other"), str.__str__(raw)
+
+
+class Reports:
+    """What a provider reports about a message beside its content."""
+
+    __slots__ = ("finish_reason", "latest", "metadata", "model", "raw_finish_reason", "usage")
+
+    def __init__(self, model: str | None) -> None:
+        self.model: str | None = model
+        self.usage: UsageReports = UsageReports()
+        self.metadata: dict[str, Any] = {}
+        """All reports in one: of differing values the last one holds."""
+        self.latest: Fields = {}
+        self.finish_reason: FinishReason | None = None
+        self.raw_finish_reason: str | None = None
+
+    def add(self, metadata: Fields) -> None:
+        """Add a report, unless it repeats the one before."""
+        try:
+            if metadata == self.latest:
+                return
+        except Exception:  # noqa: BLE001, S110  (arrays raise when compared)
+            pass
+        self.latest = metadata
+        self.metadata.update(metadata)
+        model = metadata.get("model_name") or metadata.get("model")
+        self.model = text_or_none(model) or self.model
+        self.finish_reason, self.raw_finish_reason = finish_reason(self.metadata)
