@@ -182,7 +182,7 @@ def finish_reason(metadata: Mapping[str, Any]) -> tuple[FinishReason | None, str
 
 
 class Reports:
-    """What a provider reports about a message beside its content."""
+    """The reports of a provider about a message beside its content."""
 
     __slots__ = ("finish_reason", "latest", "metadata", "model", "raw_finish_reason", "usage")
 
