@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from operator import is_
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 import msgspec
@@ -81,7 +82,7 @@ PRIVATE: Table = {
     ev.RunStart: {"input": _none},
     ev.StepStart: {"input": _none},
     ev.StepEnd: {"output": _unless_prompt},
-    ev.MessageEnd: {"response_metadata": _no_fields},
+    ev.MessageEnd: {"response_metadata": lambda it: it.response_metadata and {}},
     ev.ToolEnd: {  # nobody has checked what a tool returned that its node put into no message
         "output": lambda it: it.output if it.confirmed else None,
         "artifact": lambda it: it.artifact if it.confirmed else None,
@@ -230,9 +231,11 @@ class Redactor:
         if self._plain is None:
             return value
         if cls is tuple and {ToolCall}.issuperset(map(type, value)):
-            return tuple([self._record(call) for call in value])
+            calls = tuple(map(self._record, value))
+            return value if all(map(is_, calls, value)) else calls
         if cls is ToolCall:
-            return replace(value, args=self._plain(value.args))
+            args = self._plain(value.args)
+            return value if args is value.args else replace(value, args=args)
         return self._plain(value)
 
     def _new_origin(self, origin: Origin) -> Origin:

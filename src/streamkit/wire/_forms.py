@@ -30,6 +30,7 @@ __all__ = [
     "FAILED",
     "MAX_VALUES",
     "PAIR",
+    "SYSTEM_ROLES",
     "cut",
     "form",
     "is_prompt_pair",
@@ -54,7 +55,7 @@ _EMPTY_BY_DEFAULT = frozenset(
     }
 )
 PAIR = 2
-_SYSTEM_ROLES = frozenset({"system", "developer"})
+SYSTEM_ROLES = frozenset({"system", "developer"})
 _FRAMEWORKS = ("langchain", "langgraph", "langsmith")
 
 
@@ -85,9 +86,9 @@ def _is_prompt(data: dict[Any, Any]) -> bool:
     """Return whether a dict is a system message: as LangGraph reads it, or LangChain stores it."""
     get = cast("Any", dict).get
     role, kind, inner = get(data, "role"), get(data, "type"), get(data, "data")
-    is_role = type(role) is str and role in _SYSTEM_ROLES
+    is_role = type(role) is str and role in SYSTEM_ROLES
     # `convert_to_messages` (langchain-core 0.3 on) reads a role that stands under `type`, too.
-    if not is_role and (type(kind) is not str or kind not in _SYSTEM_ROLES):
+    if not is_role and (type(kind) is not str or kind not in SYSTEM_ROLES):
         return False
     return "content" in data or (type(inner) is dict and "content" in inner)
 
@@ -107,7 +108,7 @@ def without_secrets(data: dict[Any, Any]) -> dict[Any, Any]:
 
 def is_prompt_pair(items: Sequence[Any]) -> bool:
     """Return whether a sequence is a system prompt as ``(role, text)``, which LangGraph reads."""
-    if len(items) != PAIR or type(items[0]) is not str or items[0] not in _SYSTEM_ROLES:
+    if len(items) != PAIR or type(items[0]) is not str or items[0] not in SYSTEM_ROLES:
         return False
     return isinstance(items[1], (str, list))
 

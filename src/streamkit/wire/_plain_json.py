@@ -24,7 +24,16 @@ from uuid import UUID
 import msgspec
 
 from .._fields import dict_or_empty
-from ._forms import MAX_VALUES, PAIR, cut, form, is_prompt_pair, opaque, without_secrets
+from ._forms import (
+    MAX_VALUES,
+    PAIR,
+    SYSTEM_ROLES,
+    cut,
+    form,
+    is_prompt_pair,
+    opaque,
+    without_secrets,
+)
 
 __all__ = [
     "PLAIN",
@@ -89,7 +98,7 @@ def payload_reader(*, private: bool, flat: bool) -> Callable[[Any], Any]:
     def plain(value: Any) -> Any:
         cls = type(value)  # pyright: ignore[reportUnknownVariableType]
         if cls is dict or cls is list:
-            is_plain = _budget_after(value, MAX_CHARACTERS, MAX_DEPTH) >= 0
+            is_plain = not value or _budget_after(value, MAX_CHARACTERS, MAX_DEPTH) >= 0
         else:
             is_plain = cls in PLAIN and (cls is not str or len(value) <= MAX_CHARACTERS)
         return value if is_plain else jsonable(value, private=private, flat=flat)
@@ -113,7 +122,7 @@ def _budget_after(value: Any, budget: int, depth: int) -> int:  # noqa: C901  (c
             budget -= len(key)
         items = value.values()
     elif cls is list:
-        if len(value) == PAIR and is_prompt_pair(value):
+        if len(value) == PAIR and type(value[0]) is str and value[0] in SYSTEM_ROLES:
             return -1
     else:
         return -1
