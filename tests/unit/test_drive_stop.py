@@ -66,6 +66,107 @@ async def test_aclose_from_another_thread_does_the_same() -> None:
     assert source.closed_in is reader
 
 
+async def through_a_generator(stream: Any) -> Any:
+    async def passing() -> AsyncIterator[Any]:
+        async for event in stream:
+            yield event
+
+    return [event async for event in passing()][-1]
+
+
+async def through_anext(stream: Any) -> Any:
+    last = None
+    while (event := await anext(stream, None)) is not None:
+        last = event
+    return last
+
+
+async def through_timeouts(stream: Any) -> Any:
+    """Each of these reads is a task of its own (CPython 3.11)."""
+    last = None
+    while (event := await asyncio.wait_for(anext(stream, None), 60)) is not None:
+        last = event
+    return last
+
+
+async def through_a_mapping(stream: Any) -> Any:
+    async def same(event: Any) -> Any:
+        return event
+
+    return (await read(stream.map(same)))[-1]
+
+
+async def through_an_awaitable(stream: Any) -> Any:
+    class Awaitable:
+        def __await__(self) -> Any:
+            return read(stream).__await__()
+
+    return (await Awaitable())[-1]
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [
+        through_a_generator,
+        through_anext,
+        through_timeouts,
+        through_a_mapping,
+        through_an_awaitable,
+    ],
+)
+async def test_aclose_finds_the_reader_however_it_reads(reading: Callable[[Any], Any]) -> None:
+    stream = normalize(Slow("a", "b", pace=60))
+    others = [asyncio.create_task(asyncio.sleep(60)) for _ in range(3)]
+    await asyncio.sleep(0)
+    reader = asyncio.create_task(reading(stream))
+    await asyncio.sleep(0.01)
+    await asyncio.wait_for(stream.aclose(), 5)
+    last = await asyncio.wait_for(reader, 5)
+    assert (last.type, last.status) == ("run.end", "cancelled")
+    assert reader.cancelling() == 0
+    for other in others:
+        assert not other.done()
+        other.cancel()
+
+
+async def test_aclose_finds_a_reader_that_has_taken_over_from_another() -> None:
+    source = Slow("a", "b")
+    stream = normalize(source)
+    first = await asyncio.create_task(anext(stream))
+    source.pace = 60
+    reader = asyncio.create_task(read(stream))
+    await asyncio.sleep(0.05)
+    waiting = asyncio.create_task(reader_of(reader))
+    await asyncio.sleep(0)
+    await stream.aclose()
+    assert status([first, *await waiting]) == "cancelled"
+    assert source.closed_in is reader
+
+
+async def reader_of(reader: asyncio.Task[list[Any]]) -> list[Any]:
+    """A task that waits for another one reads nothing itself."""
+    return await reader
+
+
+async def test_a_second_aclose_waits_for_the_first() -> None:
+    class Closing(Slow):
+        async def __aiter__(self) -> AsyncIterator[str]:
+            try:
+                yield "a"
+            finally:
+                await asyncio.sleep(0.02)
+                self.closed_in = asyncio.current_task()
+
+    source = Closing()
+    stream = normalize(source)
+    first = await anext(stream)
+    closing = asyncio.create_task(stream.aclose())
+    await asyncio.sleep(0)
+    await asyncio.wait_for(stream.aclose(), 5)
+    assert source.closed_in is closing
+    assert status([first, *await read(stream)]) == "cancelled"
+
+
 async def test_cancelling_the_reader_too_is_not_swallowed() -> None:
     stream = normalize(Slow("a", pace=60))
     reader = asyncio.create_task(read(stream))

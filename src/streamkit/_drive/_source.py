@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from gc import get_referents
 from typing import Any, TypeAlias, cast
 
@@ -22,7 +22,15 @@ from .._fields import shown
 from .._protocols import leave_unawaited
 from ..errors import UsageError
 
-__all__ = ["Buffered", "Inside", "Stop", "require_stream", "resume_of", "stops"]
+__all__ = [
+    "Buffered",
+    "Inside",
+    "Stop",
+    "awaiting_frames",
+    "require_stream",
+    "resume_of",
+    "stops",
+]
 
 Stop: TypeAlias = Callable[[], Any]
 
@@ -151,6 +159,29 @@ class Inside:
         for generator in self._generators.values():
             if not getattr(generator, "ag_running", True):
                 await generator.aclose()
+
+
+_AWAITS = {"cr_frame": "cr_await", "ag_frame": "ag_await", "gi_frame": "gi_yieldfrom"}
+"""Where coroutines and generators have what they await, by where they have their frame."""
+
+
+def awaiting_frames(waiting: Any) -> Iterator[Any]:
+    """Yield the frames of a coroutine that waits, and of all that it awaits, the outermost first.
+
+    They end at the future that is waited for, or at an awaitable that is no generator in any way.
+    """
+    while waiting is not None and not hasattr(waiting, "_asyncio_future_blocking"):
+        name = next((it for it in _AWAITS if hasattr(waiting, it)), None)
+        if name:
+            yield from filter(None, [getattr(waiting, name)])
+            waiting = getattr(waiting, _AWAITS[name])
+        else:  # of `anext`, or of an async generator that is iterated: it refers to what it steps
+            inner = get_referents(waiting)
+            waiting = next((it for it in inner if hasattr(it, "__await__") or _has_frame(it)), None)
+
+
+def _has_frame(value: object) -> bool:
+    return any(hasattr(value, name) for name in _AWAITS)
 
 
 _MOST_INSIDE = 100  # branches of a parallel step

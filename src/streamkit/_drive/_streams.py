@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, suppress
-from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
@@ -30,7 +29,7 @@ from .._protocols import AnyStage, AsyncStageMaker, StageMaker
 from ..events import Event
 from ..folds import Result
 from ..mapping import mapped
-from ._source import Buffered, Inside, Stop
+from ._source import Buffered, Inside, Stop, awaiting_frames
 from ._stream import Stream, concurrent_read
 
 if TYPE_CHECKING:
@@ -47,7 +46,6 @@ U = TypeVar("U")
 T_co = TypeVar("T_co", covariant=True)
 
 _LISTED = frozenset({list, tuple})  # and not still to be made
-_SOMEBODY = object()  # who reads and does not wait, or where there are no tasks of asyncio
 _TURN = 0.01  # seconds after which a source that never waits lets the loop run
 _LOOKS = 8  # items from one look at the clock for that to the next
 
@@ -235,13 +233,12 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._take = self._iterator.take if isinstance(self._iterator, Buffered) else None
-        self._reader: object = None  # the task that reads, once it waits
-        self._this_task: Callable[[], Any] | None = None
+        self._is_taken = False  # by a reader, or by who closes it
+        self._task: asyncio.Task[Any] | None = None  # a recent reader, if there are tasks
         self._turn_ends = 0.0
         self._turn: asyncio.Event | None = None  # set once the loop has run
         self._until_look = 0  # items
         self._cancels: int | None = None  # of the reader, before the stop button cancelled it
-        self._cancelled: type[BaseException] = GeneratorExit  # until asyncio is known to run
         self._released: list[asyncio.Future[None]] = []
 
     def __aiter__(self) -> Self:
@@ -249,9 +246,9 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
         return self
 
     async def __anext__(self) -> T_co:  # noqa: C901, PLR0912  (one loop, read from top to bottom)
-        if self._reader is not None:
+        if self._is_taken:
             raise concurrent_read()
-        self._reader = _SOMEBODY
+        self._is_taken = True
         try:
             while not self._ready:
                 if self._done:
@@ -260,11 +257,12 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
                 try:
                     if self._until_look:
                         self._until_look -= 1
+                    elif monotonic() > self._turn_ends:
+                        await self._end_turn()
                     else:
-                        await self._look_at_clock()
+                        self._until_look = _LOOKS - 1
                     raw = self._take() if self._take else None
                     if raw is None:
-                        self._reader = self._this_task() if self._this_task else self._find_task()
                         raw = await self._pull()
                     delta_of = self._pipeline.delta_of
                     delta: T_co | None = delta_of(raw) if delta_of else None
@@ -284,7 +282,7 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
         finally:
             if self._stopping:
                 await self._stop_now()
-            self._reader = None
+            self._is_taken = False
 
     async def aclose(self) -> None:
         """Stop: close the source. What is still to be read are the closing events.
@@ -292,38 +290,54 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
         Any task, on any loop, may call it at any time. A task that waits for the source meanwhile
         is woken, closes the source and gets the closing events; on its own loop this waits for it.
         """
-        reader: Any = self._reader
-        if reader is None:
-            self._reader = self._find_task()
+        if not self._is_taken:
+            self._is_taken = True
             try:
                 self._fail(GeneratorExit())
                 await self._close_source()
             finally:
-                self._reader = None
+                self._release()
+                self._is_taken = False
             return
-        task: Any = self._find_task()
         self._stopping = True
-        if reader is task or not hasattr(reader, "cancelling"):
-            return  # a stage calls it, or this is no asyncio: the reader stops at the next item
-        loop = reader.get_loop()
-        if loop is not task.get_loop():
+        if self._task is None:
+            return  # this is no asyncio: the reader stops at the next item
+        loop, here = self._task.get_loop(), _current_task()
+        if here is None or here.get_loop() is not loop:
             loop.call_soon_threadsafe(self._wake_reader)
-            return
-        self._wake_reader()
-        released = loop.create_future()
-        self._released.append(released)
-        await released
+        elif self._wake_reader():
+            released = loop.create_future()
+            self._released.append(released)
+            await released
 
-    def _wake_reader(self) -> None:
-        """Cancel the reader's wait for the source, and no other wait of that task."""
-        reader: Any = self._reader
-        if reader is not None and self._stopping and not self._done and self._cancels is None:
+    def _wake_reader(self) -> bool:
+        """Cancel the reader's wait for the source, and no other; return whether a task has one.
+
+        If this is called by a stage, none has: the reader stops at the next item.
+        """
+        reader = self._find_reader() if self._stopping else None
+        if reader is not None and not self._done and self._cancels is None:
             self._cancels = reader.cancelling()
             reader.cancel()
+        return reader is not None
+
+    def _find_reader(self) -> asyncio.Task[Any] | None:
+        """Return the task that has taken the stream, and waits.
+
+        Only a stop button looks for it: to ask for the task at each item costs a tenth of a token.
+        """
+        from asyncio import all_tasks  # noqa: PLC0415  (importing stays light)
+
+        codes = {AsyncEventStream.__anext__.__code__, AsyncEventStream.aclose.__code__}
+        here = _current_task()
+        for task in (self._task, *all_tasks(self._task.get_loop())) if self._task else ():
+            frames = awaiting_frames(task.get_coro()) if task is not here else ()
+            if any(it.f_code in codes and it.f_locals["self"] is self for it in frames):
+                return task
+        return None
 
     async def _is_raised_now(self, error: BaseException) -> bool:
         """End the stream and close its source; return whether to raise what ended it at once."""
-        self._reader = self._find_task()
         if isinstance(error, StopAsyncIteration):
             self._end()
         else:
@@ -331,8 +345,11 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
         if isinstance(error, GeneratorExit):  # thrown in where nothing may be awaited any more
             return True
         await self._close_quietly(error)
-        if isinstance(error, self._cancelled):
-            return not self._take_back_cancel()
+        if self._cancels is not None:  # the stop button was pressed
+            from asyncio import CancelledError  # noqa: PLC0415  (as above)
+
+            if isinstance(error, CancelledError):
+                return not self._take_back_cancel()
         return not isinstance(error, Exception)
 
     async def _stop_now(self) -> None:
@@ -342,6 +359,10 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
         if not self._done:
             self._fail(GeneratorExit())
             await self._close_quietly()
+        self._release()
+
+    def _release(self) -> None:
+        """Let all go on who wait until the stream is closed."""
         waiting, self._released = self._released, []
         for released in waiting:
             if not released.done():
@@ -350,43 +371,27 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
     def _take_back_cancel(self) -> bool:
         """Take back the stop button's own cancelling; return whether there is no other."""
         before, self._cancels = self._cancels, None
-        reader: Any = self._reader
-        return before is not None and reader.uncancel() <= before
+        task = _current_task()
+        return before is not None and task is not None and task.uncancel() <= before
 
-    def _find_task(self) -> object:
-        """Return the task that reads; without asyncio, such as under trio, anything does."""
-        from asyncio import CancelledError, current_task  # noqa: PLC0415  (importing stays light)
+    async def _end_turn(self) -> None:
+        """Let other tasks run, as a source that is always ready never would."""
+        import asyncio  # noqa: PLC0415  (as above)
 
-        self._cancelled = CancelledError
-        try:
-            task = current_task()
-        except RuntimeError:
-            task = None
-        if task is None:
-            self._turn_ends = inf
-            return _SOMEBODY
-        self._this_task = current_task
-        return task
-
-    async def _look_at_clock(self) -> None:
-        """Let other tasks run if it is time: a source that is always ready would never let them."""
         self._until_look = _LOOKS - 1
+        self._task = _current_task()
         if not self._begun:
             self._begin()
-        elif monotonic() <= self._turn_ends:
+        elif self._task is None:  # this is no asyncio
             return
-        else:
-            import asyncio  # noqa: PLC0415  (as above)
-
-            if self._turn is None:  # a source that waits has the loop run before the next look
-                self._turn = asyncio.Event()
-                asyncio.get_running_loop().call_soon(self._turn.set)
-                return
-            if not self._turn.is_set():
-                self._reader = self._find_task()
-                await asyncio.sleep(0)
+        elif self._turn is None:  # a source that waits has the loop run before the next look
+            self._turn = asyncio.Event()
+            asyncio.get_running_loop().call_soon(self._turn.set)
+            return
+        elif not self._turn.is_set():
+            await asyncio.sleep(0)
         self._turn = None
-        self._turn_ends = max(self._turn_ends, monotonic() + _TURN)
+        self._turn_ends = monotonic() + _TURN
 
     async def _close_quietly(self, error: BaseException | None = None) -> None:
         try:
@@ -453,6 +458,16 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
             async for _ in self:
                 pass
         return self.result
+
+
+def _current_task() -> asyncio.Task[Any] | None:
+    """Return the task that runs; None without asyncio, such as under trio."""
+    from asyncio import current_task  # noqa: PLC0415  (as above)
+
+    try:
+        return current_task()
+    except RuntimeError:
+        return None
 
 
 async def _awaited(stop: Stop) -> None:
