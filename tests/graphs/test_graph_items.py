@@ -353,9 +353,55 @@ def test_a_piece_that_only_continues_its_text_takes_the_short_way() -> None:
 
 def test_the_run_of_a_stream_without_its_first_events_is_the_outermost() -> None:
     inner = [begun("chain", "2", "0", "1"), note("on_chain_end", "2", ["0", "1"], {"output": 1})]
-    start, *_, end = shown(*inner)
-    assert (start.run_id, start.origin.name) == ("0", None)
+    start, step, *_, end = shown(*inner)
+    assert (start.run_id, start.origin.name, start.input) == ("0", None, "hi")
+    assert step.input is None  # the first event has the input of the outermost run
     assert (end.status, end.output) == ("completed", None)
+    assert shown(begun("chain", "0"))[1].input == "hi"
+
+
+def test_the_agent_of_a_graph_is_named_by_itself_and_not_by_the_graph_around_it() -> None:
+    named = {"lc_agent_name": "Ada"}
+
+    def graph(run: str, *parents: str, name: str) -> Any:
+        return note("on_chain_start", run, [*parents], {"input": 1}, label=name, **named)
+
+    def node(run: str, *parents: str) -> Any:
+        more = {"tags": ["graph:step:1"], "langgraph_node": "n", **named}
+        return note("on_chain_start", run, [*parents], {"input": {}}, label="n", **more)
+
+    def model(run: str, *parents: str) -> Any:
+        return note("on_chat_model_start", run, [*parents], {"input": {}}, **named)
+
+    events = shown(
+        *(graph("1", name="town"), node("2", "1"), model("m1", "1", "2")),
+        *(graph("3", "1", name="plan"), node("4", "1", "3"), model("m2", "1", "3", "4")),
+    )
+    agents = {it.step_id: it.origin.agent for it in events if isinstance(it, StepStart)}
+    assert (agents["m1"], agents["m2"]) == ("Ada", "plan")
+
+
+def test_what_is_open_inside_a_tool_ends_before_the_tool() -> None:
+    events = shown(
+        *(note("on_tool_start", "t", [], {"input": {}}), begun("chat_model", "m", "t")),
+        *(streamed("m", "Hi", "t"), note("on_tool_end", "t", [], {"output": "ok"})),
+    )
+    names = [it.type for it in events]
+    assert names.index("message.end") < names.index("step.end") < names.index("tool.end")
+
+
+def test_an_answer_that_its_node_writes_anew_without_an_id_is_no_other_message() -> None:
+    call = {"name": "look", "args": {}, "id": "c1"}
+    at = {"langgraph_node": "n", "langgraph_checkpoint_ns": "n:1"}
+    events = shown(
+        (
+            (),
+            "messages",
+            (AIMessage("", id="m", tool_calls=[call]), {**at, "ls_model_type": "chat"}),
+        ),
+        ((), "messages", (AIMessage("", tool_calls=[call]), at)),
+    )
+    assert [it.message_id for it in events if isinstance(it, MessageEnd)] == ["m"]
 
 
 def test_a_node_that_ends_and_then_jumps_has_an_update_of_each() -> None:

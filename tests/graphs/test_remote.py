@@ -404,6 +404,18 @@ def test_what_does_not_prove_a_server(item: Any) -> None:
         list(normalize([item]))
 
 
+def test_a_tool_that_asks_is_no_error_in_the_events_of_a_server() -> None:
+    def sent(name: str, run: str, **data: Any) -> StreamPart:
+        about = {"name": "n", "run_id": run, "parent_ids": [], "tags": [], "metadata": {}}
+        return StreamPart("events", {"event": name, "data": data, **about})
+
+    asked = {"error": "GraphInterrupt", "message": "(Interrupt(value='Sure?'),)"}
+    events = events_of(
+        [sent("on_tool_start", "t", input={}), sent("on_tool_error", "t", error=asked)]
+    )
+    assert [it.status for it in of(events, ToolEnd)] == ["interrupted"]
+
+
 def test_what_a_node_of_a_server_wrote_is_its_update() -> None:
     events = events_of([StreamPart("updates", {"n": {"x": 1}})])
     assert [(it.node, it.values) for it in of(events, StateUpdate)] == [("n", {"x": 1})]

@@ -213,6 +213,22 @@ def test_a_finish_reason_beside_the_metadata() -> None:
 def test_a_message_that_is_cut_off_is_incomplete() -> None:
     events = read([START, delta(text="Half")])
     assert [end.status for end in of(events, MessageEnd, RunEnd)] == ["incomplete", "incomplete"]
+    enclosed = [enveloped("messages", (it, {"run_id": "r"})) for it in (START, delta(text="Half"))]
+    events = read(enclosed)  # of a run, whose source ends with the run
+    assert [end.status for end in of(events, MessageEnd, RunEnd)] == ["incomplete", "completed"]
+
+
+def test_an_event_that_only_continues_its_text_takes_the_short_way() -> None:
+    reader = reader_for("v3", clock=lambda: 0.0)
+    words = [
+        enveloped("messages", (it, {"run_id": "r"}), timestamp=5000)
+        for it in (START, begin({"type": "text", "text": ""}), delta(text="a"), delta(text="b"))
+    ]
+    for item in words[:3]:
+        reader.feed(item)
+    short = reader.delta_of(words[3])
+    assert isinstance(short, TextDelta)
+    assert (short.text, short.timestamp) == ("b", 5.0)
 
 
 @pytest.mark.parametrize(
@@ -392,7 +408,7 @@ def test_what_a_server_wraps() -> None:
     """Alike from a named channel, a classic run and a graph in JavaScript."""
     events = read(
         [
-            from_server("custom", {"name": "notes", "payload": {"n": 1}}),
+            from_server("custom", {"name": "notes", "payload": {"n": 1}}, namespace=["sub:1"]),
             from_server("custom", {"payload": {"n": 2}}),
             from_server("custom", {"n": 3}),
             from_server("updates", {"a": 1}, node="agent", namespace=["sub:1"]),
@@ -401,10 +417,10 @@ def test_what_a_server_wraps() -> None:
             from_server("updates", {"agent": {"a": 4}}),
         ]
     )
-    assert [(it.name, it.data) for it in of(events, Custom)] == [
-        ("notes", {"n": 1}),
-        (None, {"n": 2}),
-        (None, {"n": 3}),
+    assert [(it.name, it.data, it.origin.namespace) for it in of(events, Custom)] == [
+        ("notes", {"n": 1}, ("sub:1",)),
+        (None, {"n": 2}, ()),
+        (None, {"n": 3}, ()),
     ]
     assert [(it.node, it.values, it.origin.namespace) for it in of(events, StateUpdate)] == [
         ("agent", {"a": 1}, ("sub:1",)),

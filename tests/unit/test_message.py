@@ -259,3 +259,8 @@ def test_an_event_that_no_result_can_hold_is_named_when_the_result_is_asked_for(
     assert list(stream)
     with pytest.raises(UsageError, match="could not become a part of the result"):
         _ = stream.result
+
+
+@pytest.mark.parametrize("item", [[{"op": "sell", "path": "/a"}], [{"op": "add", "path": 1}]])
+def test_a_list_is_a_patch_where_each_item_is_an_operation_on_a_path(item: Any) -> None:
+    assert normalize([item], dialect="chunks").collect().output == item

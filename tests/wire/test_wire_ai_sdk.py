@@ -251,6 +251,11 @@ def test_the_words_of_an_agent_in_a_tool_are_its_preliminary_output(target: Any)
     message = {"id": "c1:inner", "role": "assistant", "parts": [said]}
     assert about == [("c1", True, message), ("i1", None, "sunny"), ("c1", None, "done")]
     assert [it["type"] for it in chunks if "text" in it["type"]] == []
+    called = next(
+        it for it in chunks if it["type"] == "tool-input-available" and it["toolCallId"] == "i1"
+    )
+    about_it = {"node": "agent", "namespace": ["tools:1"], "toolCallId": "c1"}
+    assert called["providerMetadata"] == {"streamkit": about_it}
 
 
 def test_a_long_talk_in_a_tool_costs_no_more_for_each_part() -> None:

@@ -34,6 +34,7 @@ from streamkit import (
     RetrievalStart,
     RunEnd,
     RunError,
+    RunStart,
     StateSnapshot,
     StateUpdate,
     StepDelta,
@@ -94,6 +95,18 @@ def test_exception_texts_are_written_where_asked(options: Any) -> None:
     write = langgraph_sse.encoder(**options).stage()
     frames = write(RunError(**AT, error=ERROR))
     assert (HUSHED in b"".join(frames).decode()) == bool(options)
+
+
+def test_the_transport_of_use_stream_spells_its_options_in_its_own_way() -> None:
+    body = {"input": {}, "streamMode": ["values"], "streamSubgraphs": True}
+    request = langgraph_sse.read_request(body)
+    assert (request.modes, request.stream_subgraphs) == (["values"], True)
+
+
+def test_the_first_frame_names_the_thread_and_the_run() -> None:
+    stage = langgraph_sse.encoder(thread_id="t", run_id="r").stage()
+    [(name, data)] = read(stage(RunStart(**AT)))
+    assert (name, data) == ("metadata", {"run_id": "r", "thread_id": "t"})
 
 
 def test_the_metadata_of_a_message_is_whole_where_asked() -> None:

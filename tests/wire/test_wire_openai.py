@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, ToolMessage
+from msgspec.structs import replace
 
 from streamkit import (
     Citation,
@@ -118,6 +119,16 @@ def test_the_client_runs_no_call_that_was_abandoned_or_is_the_providers(wire: An
         it.get("call_id", it["id"]) for it in asked if it["type"] in {"function", "function_call"}
     ]
     assert names == ["c3"]
+
+
+@pytest.mark.parametrize(("written", "shown"), [('{"a":1}', '{"a":1}'), ("", "{}")])
+def test_a_call_of_the_clients_has_its_arguments(written: str, shown: str) -> None:
+    begin, *pieces, end = call("c1", written or "{}", 0)
+    call_of = [begin, *(pieces if written else ()), replace(end, text=written)]
+    (item,) = output(*message("m", *call_of))
+    assert (item["type"], item["arguments"]) == ("function_call", shown)
+    (asked,) = document(openai_chunks, *message("m", *call_of))["message"]["tool_calls"]
+    assert asked["function"] == {"name": "look", "arguments": shown}
 
 
 def test_calls_that_are_all_the_clients_are_written_as_they_are() -> None:
@@ -232,3 +243,31 @@ def test_a_tool_that_ran_is_an_item_of_the_server() -> None:
         "server_label": "agent",
         "arguments": '{"at":"home"}',
     }
+
+
+def test_the_arguments_of_a_tool_that_runs_are_whole_before_it_ends_and_its_error_has_a_type() -> (
+    None
+):
+    about: dict[str, Any] = {**AT, "name": "look", "tool_call_id": "c1"}
+    machine = openai_responses.Encoder()
+    start = ToolStart(**about, input={"at": "home"})
+    failed = ToolError(**about, error=ErrorInfo(name="ValueError", message="no"))
+    whole = RunEnd(**AT, status="completed")
+    told = [it for event in (RunStart(**AT), start, failed, whole) for it in machine.feed(event)]
+    created, *_, completed = payloads(told)
+    done = next(it for it in payloads(told) if it["type"] == "response.mcp_call_arguments.done")
+    assert done["arguments"] == '{"at":"home"}'
+    assert created["response"]["output"] == []
+    [item] = completed["response"]["output"]
+    text = {"type": "text", "text": "ValueError"}
+    assert item["error"] == {"type": "mcp_tool_execution_error", "content": [text]}
+
+
+def test_a_response_shows_what_is_whole_and_at_its_end_all() -> None:
+    """One item that never ended is in the last response alone."""
+    machine = openai_responses.Encoder()
+    start = ToolStart(**AT, tool_call_id="c1", name="look", input={})
+    events = [RunStart(**AT), start, RunEnd(**AT, status="cancelled")]
+    created, *_, failed = payloads([it for event in events for it in machine.feed(event)])
+    assert created["response"]["output"] == []
+    assert [it["type"] for it in failed["response"]["output"]] == ["mcp_call"]

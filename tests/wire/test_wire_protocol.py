@@ -36,6 +36,14 @@ from streamkit import (
     normalize,
 )
 from streamkit.mapping import per_run
+from streamkit.wire import (
+    ag_ui,
+    agent_protocol,
+    ai_sdk,
+    langgraph_sse,
+    openai_chunks,
+    openai_responses,
+)
 from streamkit.wire._call_ids import CallIds
 from streamkit.wire._plain_json import dump_text
 from streamkit.wire.protocol import (
@@ -221,6 +229,17 @@ def test_a_refusal_is_text_unless_the_protocol_has_a_word_for_it() -> None:
     refusal = Content(**AT, message_id="m", block_id=2, block=block)
     assert written(refusal) == ["begin", "text.start", "text No.", "text.end"]
     assert written(refusal, encoder=Refusing()) == ["begin", "content"]
+
+
+@pytest.mark.parametrize(
+    "wire", [ag_ui, agent_protocol, ai_sdk, langgraph_sse, openai_chunks, openai_responses]
+)
+def test_the_texts_of_exceptions_stay_in_the_process_unless_they_are_asked_for(wire: Any) -> None:
+    failed = RunError(**AT, error=ErrorInfo(name="ValueError", message="a password"))
+    events = [RunStart(**AT), failed]
+    for machine, is_private in ((wire.Encoder(), False), (wire.Encoder(private=True), True)):
+        body = b"".join(it for event in events for it in machine.feed(event))
+        assert (b"a password" in body) is is_private
 
 
 # --- calls

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from streamkit import BadRequest, UsageError, normalize
 from streamkit.wire import sse
-from streamkit.wire.replay import Replay
+from streamkit.wire.replay import Part, Replay
 
 SIZES = st.lists(st.integers(0, 40), max_size=30)
 
@@ -138,3 +138,16 @@ def test_what_is_dropped_is_no_longer_in_memory():
         assert tracemalloc.get_traced_memory()[0] - before < 1.3 * 2**16
     finally:
         tracemalloc.stop()
+
+
+def test_a_copy_that_begins_anew_keeps_no_joined_frames_of_before():
+    first, second = (Replay(max_frames=8, delta_of=sse.RESUME.delta_of) for _ in range(2))
+    for replay, count in ((first, 12), (second, 40)):
+        for _ in range(count):
+            replay.add(b"data: a\n\n")
+    copy = Replay(max_frames=8, delta_of=sse.RESUME.delta_of)
+    copy.load(first.whole())
+    assert copy.whole().joined
+    late = second.whole()
+    copy.load(Part(late.first, late.frames, late.first, [], 0))
+    assert (copy.whole().joined, copy.after(0).frames) == ([], late.frames)

@@ -116,7 +116,8 @@ def test_a_completion_is_ended_wherever_it_was_cut(items):
     frames = frames_of(openai_chunks, items)
     for cut in range(len(frames)):
         error, done = openai_chunks.RESUME.cut_off(frames[:cut])
-        assert b'"message":"incomplete"' in error
+        incomplete = {"message": "incomplete", "type": "incomplete", "param": None, "code": None}
+        assert list(payloads([error])) == [{"error": incomplete}]
         assert done == frames[-1]
     assert openai_chunks.RESUME.cut_off(frames) == []
 
@@ -127,6 +128,7 @@ def test_a_response_is_ended_wherever_it_was_cut(items):
         ended = list(payloads([*frames[:cut], *openai_responses.RESUME.cut_off(frames[:cut])]))
         assert ended[0]["type"] == "response.created"
         assert ended[-1]["type"] == "response.failed"
+        assert ended[-1]["response"]["id"] == ended[0]["response"]["id"]
         assert [it["sequence_number"] for it in ended] == list(range(1, len(ended) + 1))
         done = [it["item"] for it in ended if it["type"] == "response.output_item.done"]
         assert ended[-1]["response"]["output"] == done
@@ -255,6 +257,8 @@ RESPONSE = b"event: response.output_text.delta\ndata: "
         (ai_sdk, b'data: {"type":"text-delta"\n\n'),
         (ai_sdk, b'data: ["type":"text-delta"]\n\n'),
         (ai_sdk, b": text-delta\n\n"),
+        (openai_chunks, b'data: {"choices":[{"delta":{"role":"a","content":"x"}}]}\n\n'),
+        (openai_chunks, b'data: {"choices":[{"delta":{"content":"x"},"finish_reason":"s"}]}\n\n'),
         (ai_sdk, b""),
         (agent_protocol, AGENT + b'{"params":{"data":{"event":"content-block-delta"}}}\n\n'),
         (agent_protocol, AGENT + b'{"content-block-delta"\n\n'),
@@ -264,8 +268,9 @@ RESPONSE = b"event: response.output_text.delta\ndata: "
 )
 def test_what_is_no_delta_is_kept_as_it_is(wire, frame):
     joiner = Joiner(wire.RESUME.delta_of)
-    joiner.add(frame)
-    assert joiner.frames() == [frame]
+    for _ in range(2):
+        joiner.add(frame)
+    assert joiner.frames() == [frame, frame]
 
 
 def test_a_copy_that_cannot_join_begins_with_what_is_still_there():

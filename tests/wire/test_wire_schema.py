@@ -48,6 +48,12 @@ def test_it_is_a_schema():
     jsonschema.Draft202012Validator.check_schema(json_schema())
 
 
+def test_what_may_stay_in_the_process_is_not_required():
+    kinds = json_schema()["$defs"]
+    assert kinds["TextDelta"]["required"] == ["type", "timestamp", "message_id", "block_id", "text"]
+    assert not {"exception", "message"} & {*kinds["ErrorInfo"]["required"]}
+
+
 @given(EVENTS)
 def test_every_event_that_is_written_fits(event):
     for private in (False, True):
