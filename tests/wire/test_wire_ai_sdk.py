@@ -439,6 +439,7 @@ def test_what_stands_beside_text_has_parts_of_its_own() -> None:
             ReasoningEnd(**part, block_id=2, text="", signature="signed"),
             Citation(**part, block_id=3, citation={"url": "https://y.test", "title": "Y"}),
             Content(**part, block_id=4, block={"type": "odd"}),
+            Content(**part, block_id=5, block={"type": "file", "url": "https://z.test/f"}),
             MessageEnd(**AT, message_id="m", status="completed", text=""),
             RetrievalEnd(**AT, retrieval_id="r", name="r", status="completed", documents=documents),
             StepDelta(**AT, step_id=None, value=1),
@@ -455,6 +456,8 @@ def test_what_stands_beside_text_has_parts_of_its_own() -> None:
     assert [it["url"] for it in sources] == ["https://y.test", "https://x.test"]
     assert next((it["sourceId"], it.get("title")) for it in sources) == ("source-1", "Y")
     assert [it["data"] for it in chunks if it["type"] == "data-content"] == [{"type": "odd"}]
+    files = [(it["url"], it["mediaType"]) for it in chunks if it["type"] == "file"]
+    assert files == [("https://z.test/f", "application/octet-stream")]
     outputs = [(it["data"], it.get("id")) for it in chunks if it["type"] == "data-output"]
     assert outputs == [(1, None), (2, "output")]
 

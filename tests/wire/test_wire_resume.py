@@ -11,7 +11,7 @@ pytest.importorskip("langgraph", reason="langgraph is not installed")
 
 from langchain_core.messages import AIMessageChunk
 
-from streamkit import TextDelta, normalize
+from streamkit import Origin, RetrievalStart, RunStart, TextDelta, normalize
 from streamkit.demo import build_graph
 from streamkit.testing import Call, Reply, ScriptedChatModel, check_stream
 from streamkit.wire import (
@@ -52,6 +52,19 @@ def test_our_own_stream_is_ended_wherever_it_was_cut(items):
         kinds |= {event.type for event in events[cut:]}
     assert kinds >= {"text.end", "message.end", "tool_call.end", "tool.end", "step.end"}
     assert sse.RESUME.cut_off(frames) == []
+
+
+def test_a_retrieval_of_our_own_stream_is_ended_by_its_id():
+    at: Any = {"origin": Origin(), "timestamp": 0.5}
+    begun = [RunStart(**at), RetrievalStart(**at, retrieval_id="r", name="docs", query="cats")]
+    machine = sse.encoder().stage()
+    frames = [frame for event in begun for frame in machine(event)]
+    events = sse.Decoder().feed(b"".join([*frames, *sse.RESUME.cut_off(frames)]))
+    check_stream(events)
+    assert [(it.type, getattr(it, "retrieval_id", None)) for it in events[2:]] == [
+        ("retrieval.end", "r"),
+        ("run.end", None),
+    ]
 
 
 def test_a_ui_message_stream_is_ended_wherever_it_was_cut(items):

@@ -107,7 +107,7 @@ def to_plain(value: Any) -> Any:
 def _as_written(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     cls = getattr(events, name, None) or getattr(values, name)
     notes = _notes_of(cls)
-    optional = {"origin", *secrets_of(cls)}
+    optional = secrets_of(cls)
     return {
         "description": _text((cls.__doc__ or "").partition("\n\n")[0]),
         "type": "object",
