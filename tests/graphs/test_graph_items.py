@@ -11,11 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, AIMessageChunk, RemoveMessage, ToolMessage
-from langgraph.errors import GraphBubbleUp, GraphInterrupt, ParentCommand
-from langgraph.types import Command
 
 from graph_items import ITEMS, MODELS, STREAMS
-from random_streams import event as note
 from read_streams import drained
 from streamkit import (
     Event,
@@ -24,7 +21,6 @@ from streamkit import (
     MessageEnd,
     MessageRemoved,
     MessageReplaced,
-    RetrievalEnd,
     RunEnd,
     RunError,
     StateSnapshot,
@@ -285,62 +281,6 @@ def test_before_langgraph_1_1_the_name_of_an_agent_shows_its_graph() -> None:
     assert kinds == {"1": "chain", "2": "graph"}
 
 
-# --- runs one by one, as `astream_events` shows them
-
-
-def begun(kind: str, run: str, *parents: str, name: str = "", **data: Any) -> dict[str, Any]:
-    return note(f"on_{kind}_start", run, [*parents], {"input": "hi", **data}, label=name or run)
-
-
-def streamed(run: str, text: str, *parents: str) -> dict[str, Any]:
-    chunk = AIMessageChunk(text, id=f"run-{run}")
-    return note("on_chat_model_stream", run, [*parents], {"chunk": chunk})
-
-
-@pytest.mark.parametrize("around", ["RunnableParallel", "RunnableWithFallbacks"])
-def test_models_with_one_input_in_one_sequence_are_no_fallbacks_of_each_other(around: str) -> None:
-    inside = ("root", "sequence")
-    ends = (
-        note("on_chat_model_end", run, [*inside], {"output": AIMessage("Hi", id=f"run-{run}")})
-        for run in "ab"
-    )
-    events = shown(
-        begun("chain", "root", name=around),
-        begun("chain", "sequence", "root"),
-        *(begun("chat_model", "a", *inside), streamed("a", "Hi", *inside)),
-        *(begun("chat_model", "b", *inside), streamed("b", "Hi", *inside)),
-        *ends,
-    )
-    assert [it.status for it in events if isinstance(it, MessageEnd)] == ["completed"] * 2
-
-
-JUMPS = [ParentCommand(Command()), GraphBubbleUp()]
-
-
-@pytest.mark.parametrize("error", [*JUMPS, GraphInterrupt()], ids=lambda it: type(it).__name__)
-def test_a_run_that_jumps_into_the_graph_around_it_asks_nothing(error: Exception) -> None:
-    left = note("on_chain_error", "b", ["a"], {"error": error})
-    inner, _ = [
-        it
-        for it in shown(begun("chain", "a"), begun("chain", "b", "a"), left)
-        if isinstance(it, StepEnd)
-    ]
-    assert inner.status == ("completed" if error in JUMPS else "interrupted")
-
-
-def test_a_retriever_that_says_nothing_was_cut_off_and_one_that_finds_nothing_is_done() -> None:
-    for output, status in (
-        (None, "incomplete"),
-        ([], "completed"),
-        ({"documents": []}, "completed"),
-    ):
-        found = note("on_retriever_end", "r", [], {"output": output})
-        events = shown(begun("retriever", "r", query="cats"), found)
-        (end,) = [it for it in events if isinstance(it, RetrievalEnd)]
-        assert (end.documents, end.status) == ((), status)
-        assert (events[-1].status, events[-1].output) == ("completed", [] if output else output)
-
-
 def test_a_piece_that_only_continues_its_text_takes_the_short_way() -> None:
     reader = reader_for("graph", clock=lambda: 0.0)
     at = {"langgraph_node": "n", "langgraph_checkpoint_ns": "n:1", "ls_model_type": "chat"}
@@ -349,45 +289,6 @@ def test_a_piece_that_only_continues_its_text_takes_the_short_way() -> None:
     delta = reader.delta_of(second)
     assert isinstance(delta, TextDelta)
     assert delta.text == "b"
-
-
-def test_the_run_of_a_stream_without_its_first_events_is_the_outermost() -> None:
-    inner = [begun("chain", "2", "0", "1"), note("on_chain_end", "2", ["0", "1"], {"output": 1})]
-    start, step, *_, end = shown(*inner)
-    assert (start.run_id, start.origin.name, start.input) == ("0", None, "hi")
-    assert step.input is None  # the first event has the input of the outermost run
-    assert (end.status, end.output) == ("completed", None)
-    assert shown(begun("chain", "0"))[1].input == "hi"
-
-
-def test_the_agent_of_a_graph_is_named_by_itself_and_not_by_the_graph_around_it() -> None:
-    named = {"lc_agent_name": "Ada"}
-
-    def graph(run: str, *parents: str, name: str) -> Any:
-        return note("on_chain_start", run, [*parents], {"input": 1}, label=name, **named)
-
-    def node(run: str, *parents: str) -> Any:
-        more = {"tags": ["graph:step:1"], "langgraph_node": "n", **named}
-        return note("on_chain_start", run, [*parents], {"input": {}}, label="n", **more)
-
-    def model(run: str, *parents: str) -> Any:
-        return note("on_chat_model_start", run, [*parents], {"input": {}}, **named)
-
-    events = shown(
-        *(graph("1", name="town"), node("2", "1"), model("m1", "1", "2")),
-        *(graph("3", "1", name="plan"), node("4", "1", "3"), model("m2", "1", "3", "4")),
-    )
-    agents = {it.step_id: it.origin.agent for it in events if isinstance(it, StepStart)}
-    assert (agents["m1"], agents["m2"]) == ("Ada", "plan")
-
-
-def test_what_is_open_inside_a_tool_ends_before_the_tool() -> None:
-    events = shown(
-        *(note("on_tool_start", "t", [], {"input": {}}), begun("chat_model", "m", "t")),
-        *(streamed("m", "Hi", "t"), note("on_tool_end", "t", [], {"output": "ok"})),
-    )
-    names = [it.type for it in events]
-    assert names.index("message.end") < names.index("step.end") < names.index("tool.end")
 
 
 def test_an_answer_that_its_node_writes_anew_without_an_id_is_no_other_message() -> None:
@@ -402,21 +303,3 @@ def test_an_answer_that_its_node_writes_anew_without_an_id_is_no_other_message()
         ((), "messages", (AIMessage("", tool_calls=[call]), at)),
     )
     assert [it.message_id for it in events if isinstance(it, MessageEnd)] == ["m"]
-
-
-def test_a_node_that_ends_and_then_jumps_has_an_update_of_each() -> None:
-    def node(run: str) -> dict[str, Any]:
-        more = {"tags": ["graph:step:1"], "langgraph_node": "n"}
-        return note("on_chain_start", run, ["g"], {"input": {}}, label="n", **more)
-
-    def written(x: int) -> dict[str, Any]:
-        return note("on_chain_stream", "g", [], {"chunk": {"n": {"x": x}}})
-
-    events = shown(
-        begun("chain", "g", name="LangGraph"),
-        *(node("n1"), note("on_chain_end", "n1", ["g"], {"output": {"x": 1}}), written(1)),
-        *(node("n2"), written(2)),
-        note("on_chain_end", "g", [], {"output": {}}),
-    )
-    updates = [it.values for it in events if isinstance(it, StateUpdate)]
-    assert updates == [{"x": 1}, {"x": 2}]
