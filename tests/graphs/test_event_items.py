@@ -25,6 +25,7 @@ from streamkit import (
     ToolStart,
     normalize,
 )
+from streamkit.dialects import reader_for
 from streamkit.dialects.callbacks import CallbackReader, Yielded
 from streamkit.testing import check_stream
 
@@ -192,3 +193,37 @@ def test_an_update_that_comes_after_a_later_change_changes_nothing_back() -> Non
         events += reader.feed(Yielded(((), "updates", {name: write})))
     changes = [it.message.content for it in events if isinstance(it, MessageReplaced)]
     assert changes == ["b"]
+
+
+class Oops(Exception):
+    pass
+
+
+def test_half_a_message_of_an_outermost_model_fails_at_once() -> None:
+    reader = reader_for("callbacks", clock=lambda: 0.0)
+    for item in (begun("chat_model", "m"), streamed("m", "Hi")):
+        reader.feed(item)
+    ended = reader.feed(note("on_chat_model_error", "m", [], {"error": Oops()}))
+    closed = [(it.type, it.status) for it in ended if isinstance(it, (MessageEnd, StepEnd))]
+    assert closed == [("message.end", "failed"), ("step.end", "failed")]
+
+
+def test_half_a_message_is_abandoned_before_the_next_attempt_and_not_by_what_is_beside_it() -> None:
+    reader = reader_for("callbacks", clock=lambda: 0.0)
+    before = [begun("chain", "s"), begun("chat_model", "m", "s"), begun("chat_model", "n", "s")]
+    for item in (*before, streamed("m", "Hi", "s"), streamed("n", "Yes", "s")):
+        reader.feed(item)
+    failed = note("on_chat_model_error", "m", ["s"], {"error": Oops()})
+
+    def statuses(item: Any) -> list[str]:
+        return [it.status for it in reader.feed(item) if isinstance(it, MessageEnd)]
+
+    assert statuses(failed) == statuses(streamed("n", ", sir", "s")) == []
+    assert statuses(begun("chat_model", "again", "s")) == ["abandoned"]
+
+
+def test_a_run_of_our_own_call_whose_parent_is_not_noted_is_inside_the_outermost() -> None:
+    reader = CallbackReader(clock=lambda: 0.0)
+    reader.feed(begun("chain", "r"))
+    (start,) = reader.feed(begun("chain", "lost"))
+    assert start.origin.parent_ids == ("r",)

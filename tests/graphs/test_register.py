@@ -253,3 +253,12 @@ def test_a_detect_that_raises() -> None:
     with pytest.raises(UsageError, match="detect of dialect 'telegram' raised TypeError"):
         list(normalize([3]))
     assert list(normalize(["a"]).text()) == ["a"]  # what streamkit knows itself is never asked
+
+
+def test_a_second_message_under_one_key_ends_the_first() -> None:
+    assembly = Assembly()
+    assembly.start_run()
+    for id in ("a", "b"):
+        assembly.start_message("telegram", Origin(), id)
+    kinds = [(it.type, it.message_id) for it in assembly.events[1:]]
+    assert kinds == [("message.start", "a"), ("message.end", "a"), ("message.start", "b")]

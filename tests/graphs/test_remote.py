@@ -416,6 +416,18 @@ def test_a_tool_that_asks_is_no_error_in_the_events_of_a_server() -> None:
     assert [it.status for it in of(events, ToolEnd)] == ["interrupted"]
 
 
+def test_a_frame_of_another_client_may_have_an_id_and_a_retry_time() -> None:
+    frame = {"event": "values", "data": {"a": 1}, "id": "1", "retry": 500}
+    assert [it.values for it in of(events_of([frame]), StateSnapshot)] == [{"a": 1}]
+
+
+def test_a_result_as_json_need_not_have_an_artifact() -> None:
+    stored = {"type": "tool", "data": {"content": "sunny", "tool_call_id": "c"}}
+    result = json_message(stored)
+    assert result is not None
+    assert result.artifact is None
+
+
 def test_what_a_node_of_a_server_wrote_is_its_update() -> None:
     events = events_of([StreamPart("updates", {"n": {"x": 1}})])
     assert [(it.node, it.values) for it in of(events, StateUpdate)] == [("n", {"x": 1})]

@@ -92,3 +92,26 @@ def test_a_text_beside_a_piece_of_a_call_is_shown() -> None:
     )
     assert one(events, ToolCallEnd).args == {"a": "x"}
     assert one(events, MessageEnd).text == "LookLook"
+
+
+def test_arguments_of_openais_tools_that_are_no_object_have_the_name_of_their_field() -> None:
+    events = events_of({"type": "file_search_call", "id": "f", "queries": ["cats"]})
+    assert one(events, ToolCallEnd).args == {"queries": ["cats"]}
+
+
+def test_a_name_of_another_class_of_text_is_plain() -> None:
+    class Name(str):
+        __slots__ = ()
+
+    block = {"type": "server_tool_call", "id": "c1", "name": Name("look"), "args": {}, "index": 0}
+    name = one(events_of(block), ToolCallStart).name
+    assert (name, type(name)) == ("look", str)
+
+
+def test_reasoning_in_blocks_of_one_kind_is_not_redacted() -> None:
+    def thought(text: str) -> AIMessageChunk:
+        block = {"type": "thinking", "thinking": text, "index": 0}
+        return AIMessageChunk(content=[block], id="m1")
+
+    end = one(list(normalize([thought("a"), thought("b"), thought("c")])), ReasoningEnd)
+    assert (end.text, end.redacted) == ("abc", False)

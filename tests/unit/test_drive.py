@@ -20,6 +20,7 @@ from streamkit import (
     UsageError,
     normalize,
 )
+from streamkit._drive._source import _flat
 from streamkit.testing import check_stream
 from watched_source import Async, Source, Sync
 
@@ -209,6 +210,15 @@ async def test_a_slow_reader_is_never_run_ahead_of() -> None:
             assert source.pulled == seen
 
 
+async def test_a_stream_that_was_read_is_not_read_again() -> None:
+    sync, other = normalize(["a"]), normalize(Async(Source("a")))
+    assert list(sync)
+    assert [it async for it in other]
+    for again in (lambda: iter(sync), lambda: aiter(other)):
+        with pytest.raises(UsageError, match="a stream is read once"):
+            again()
+
+
 async def test_no_task_is_started() -> None:
     async for _ in normalize(Async(Source(*"abc"))):
         assert asyncio.all_tasks() == {asyncio.current_task()}
@@ -235,3 +245,7 @@ def test_behind_one_stage_each_event_is_recorded_once(stage: Any) -> None:
     stream = normalize([("custom", 1), ("custom", 2), ("custom", 3)], stage)
     list(stream)
     assert [it.data for it in stream.result.custom] == [1, 2, 3]
+
+
+def test_generators_are_looked_for_in_lists_within_lists_and_no_deeper() -> None:
+    assert [*_flat([[["a"]], [[["b"]]], {"c": ("d",)}])] == ["a", ["b"], "c", "d"]

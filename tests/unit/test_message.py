@@ -17,6 +17,7 @@ from streamkit import (
     Content,
     Event,
     MessageEnd,
+    MessageReplaced,
     MessageStart,
     Origin,
     ReasoningEnd,
@@ -29,6 +30,7 @@ from streamkit import (
 )
 from streamkit._core.kinds import kind_of
 from streamkit._core.pending_calls import PendingCalls
+from streamkit._core.seen import SeenRegistry
 from streamkit.testing import check_stream
 from streamkit.values import ToolCall
 from streamkit.wire import (
@@ -264,3 +266,39 @@ def test_an_event_that_no_result_can_hold_is_named_when_the_result_is_asked_for(
 @pytest.mark.parametrize("item", [[{"op": "sell", "path": "/a"}], [{"op": "add", "path": 1}]])
 def test_a_list_is_a_patch_where_each_item_is_an_operation_on_a_path(item: Any) -> None:
     assert normalize([item], dialect="chunks").collect().output == item
+
+
+def test_a_call_is_found_in_its_own_graph_and_else_anywhere() -> None:
+    calls = PendingCalls()
+    call = ToolCall(id="c", name="look", args={"at": 1}, text="{}")
+    for namespace in (("a",), ("b",)):
+        calls.add(call, "c", Origin(namespace=namespace))
+
+    def namespaces_of(*given: tuple[str, ...]) -> list[Any]:
+        return [it and it.namespace for it in (calls.find("look", {"at": 1}, at) for at in given)]
+
+    assert namespaces_of(("a",), ("b",), ("c",)) == [("a",), ("b",), ("a",)]
+    assert len(calls._calls["c"]) == 2
+    calls.add(call, "c", Origin(namespace=("b",)))
+    assert [it.namespace for it in calls._calls["c"]] == [("a",), ("b",)]
+
+
+def test_of_tools_that_ask_under_one_id_each_has_its_own_question() -> None:
+    seen = SeenRegistry()
+    for value, call in (("a", "c1"), ("b", "c2")):
+        seen.note_waiting("i", value, call)
+    asking = [seen.tool_waiting(*it) for it in (("i", "a"), ("i", "b"), ("j", "b"))]
+    assert asking == ["c1", "c2", None]
+
+
+def test_other_arguments_under_the_id_of_a_message_replace_it() -> None:
+    def message(at: int) -> Any:
+        calls = [{"name": "look", "id": "c", "args": {"at": at}}]
+        return ((), "updates", {"n": {"messages": [AIMessage("", id="m", tool_calls=calls)]}})
+
+    def replaced(*items: Any) -> int:
+        return sum(isinstance(it, MessageReplaced) for it in shown(*items))
+
+    written = (call_piece('{"at": 1}', name="look", id="c"), {"langgraph_node": "n"})
+    streamed = ((), "messages", (written[0].model_copy(update={"id": "m"}), written[1]))
+    assert [replaced(streamed, message(at)) for at in (1, 2)] == [0, 1]

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessageChunk
 
-from streamkit import MessageEnd, ReasoningEnd, Usage, normalize
+from streamkit import MessageEnd, MessageStart, ReasoningEnd, Usage, normalize
+from streamkit._core.metadata import name_of
 from streamkit.merge import merge_chunks
 
 REASONS = {  # what a provider documents, by the key that its client writes into the metadata
@@ -194,3 +195,17 @@ def test_merge_counts_as_the_stream_does() -> None:
     merged = merge_chunks(chunks).usage_metadata
     assert merged
     assert (merged["input_tokens"], merged["output_tokens"]) == (3, 5)
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [(7, "7"), (1.5, "1.5"), (True, "True"), ("7", "7"), (["7"], None), ("", None)],
+)
+def test_a_number_may_be_a_name(given: Any, name: str | None) -> None:
+    assert name_of(given) == name
+
+
+def test_the_provider_of_a_message_is_in_its_metadata() -> None:
+    pair = (AIMessageChunk("Hi", id="m"), {"ls_provider": "acme", "langgraph_node": "n"})
+    (start,) = [it for it in normalize([pair]) if isinstance(it, MessageStart)]
+    assert start.provider == "acme"
