@@ -9,8 +9,8 @@ noticed the most mutants before, then the fastest. Which tests execute which lin
 for each state of the source and the tests, and kept in the temporary folder.
 
 Where a change is inside functions, the process is a copy of one that has imported everything and
-collected all tests, in which the functions get their new code. Otherwise it imports the changed
-module, and all of ours, anew.
+collected all tests, in which the functions get their new code. Otherwise, and where no test has
+failed, it imports the changed module, and all of ours, anew.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def changes(tree: ast.Module) -> Iterator[tuple[int, str, Change]]:  # noqa: C90
                 yield it.lineno, "entry left out", lambda d=node, n=at: _leave_out(d, n)
         for body in (getattr(node, name, None) for name in ("body", "orelse", "finalbody")):
             for at, it in enumerate(body if isinstance(body, list) else ()):
-                if isinstance(it, ast.Return) and it.value:
+                if isinstance(it, ast.Return) and it.value and ast.unparse(it.value) != "None":
                     yield it.lineno, "returns None", lambda r=it: setattr(r, "value", None)
                 elif _acts(it):
                     yield it.lineno, "left out", lambda b=body, n=at: b.__setitem__(n, ast.Pass())
@@ -405,7 +405,7 @@ class Sample:
         self.found: dict[int, str | None] = {}
 
     def run(self, collected: Collected | None = None) -> dict[int, str | None]:
-        """Run the mutants that are left, or those of them that are made inside functions."""
+        """Run the mutants that are left, or those of them whose functions get new code."""
         begin = time.monotonic()
         for number, (path, at) in enumerate(self._mutants):
             if number in self.found:
@@ -421,7 +421,10 @@ class Sample:
                 failed = partial(collected.failed, changed)
             else:
                 failed = partial(_failed_anew, path, tree)
-            test = self.found[number] = self._killer(tests, failed)
+            test = self._killer(tests, failed)
+            if test is None and collected:
+                continue  # once more, imported anew: what an import has made or cached is old
+            self.found[number] = test
             if test is None:
                 about = f"{len(tests)} tests" if tests else "no test executes it"
                 print(f"survived: {path.relative_to(SOURCE)}:{line}: {what} ({about})", flush=True)
