@@ -61,34 +61,33 @@ def _of_type(value: object, limit: int, depth: int) -> Iterator[str]:
         case bytes() | bytearray():
             yield f"<{len(value)} bytes>"
         case Mapping():
-            yield from _mapping(cast("Mapping[object, object]", value), limit, depth)
+            fields = cast("Mapping[object, object]", value).items()
+            named = ((f"{_json(str(key))}: ", item) for key, item in fields)
+            yield from _joined("{", named, "}", limit, depth)
         case list() | tuple():
-            yield from _listed("[", cast("Iterable[object]", value), "]", limit, depth)
+            items = cast("Iterable[object]", value)
+            yield from _joined("[", (("", item) for item in items), "]", limit, depth)
         case AbstractSet():
             # The order of a set of texts differs in every process (PYTHONHASHSEED).
-            items = sorted(cast("AbstractSet[object]", value), key=repr)
-            yield from _listed("{", items, "}", limit, depth)
+            members = sorted(cast("AbstractSet[object]", value), key=repr)
+            yield from _joined("{", (("", item) for item in members), "}", limit, depth)
         case _ if isinstance(value, _SCALARS):
             yield json.dumps(value)
         case _:
             yield from _object(value, limit, depth)
 
 
-def _listed(start: str, items: Iterable[object], end: str, limit: int, depth: int) -> Iterator[str]:
+def _joined(
+    start: str, items: Iterable[tuple[str, object]], end: str, limit: int, depth: int
+) -> Iterator[str]:
+    """Render values with commas between them, each behind its name."""
     yield start
-    for index, item in enumerate(items):
-        yield ", " if index else ""
+    comma = ""
+    for name, item in items:
+        yield comma + name
         yield from _pieces(item, limit, depth - 1)
+        comma = ", "
     yield end
-
-
-def _mapping(mapping: Mapping[object, object], limit: int, depth: int) -> Iterator[str]:
-    yield "{"
-    for index, (key, item) in enumerate(mapping.items()):
-        yield ", " if index else ""
-        yield f"{_json(str(key))}: "
-        yield from _pieces(item, limit, depth - 1)
-    yield "}"
 
 
 def _object(value: Any, limit: int, depth: int) -> Iterator[str]:
@@ -98,9 +97,11 @@ def _object(value: Any, limit: int, depth: int) -> Iterator[str]:
     elif isinstance(getattr(value, "type", None), str) and hasattr(value, "content"):
         yield from _message(value, limit, depth)
     elif hasattr(value, "page_content"):
-        yield from _listed(f"{name}(", [value.page_content], ")", limit, depth)
+        yield from _joined(f"{name}(", [("", value.page_content)], ")", limit, depth)
     elif dataclasses.is_dataclass(value):
-        yield from _record(name, value, limit, depth)
+        fields = ((it.name, getattr(value, it.name, None)) for it in dataclasses.fields(value))
+        filled = ((f"{field}=", item) for field, item in fields if not _is_empty(item))
+        yield from _joined(f"{name}(", filled, ")", limit, depth)
     else:
         yield f"<{name}>"
 
@@ -109,22 +110,9 @@ def _message(message: Any, limit: int, depth: int) -> Iterator[str]:
     """Render a LangChain message as its type, its content and the tools it calls."""
     # `AIMessageChunk` is the type of a chunk of an `ai` message.
     kind = message.type.removesuffix("MessageChunk").lower()
-    yield from _listed(f"{kind}(", [message.content], "", limit, depth)
+    yield from _joined(f"{kind}(", [("", message.content)], "", limit, depth)
     for call in getattr(message, "tool_calls", None) or ():
         yield f", {call['name']}"
-    yield ")"
-
-
-def _record(name: str, value: Any, limit: int, depth: int) -> Iterator[str]:
-    """Render those fields of a dataclass that are not empty."""
-    yield f"{name}("
-    comma = ""
-    for field in dataclasses.fields(value):
-        item = getattr(value, field.name, None)
-        if not _is_empty(item):
-            yield f"{comma}{field.name}="
-            yield from _pieces(item, limit, depth - 1)
-            comma = ", "
     yield ")"
 
 

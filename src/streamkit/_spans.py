@@ -8,7 +8,8 @@ Laws of this file:
    steps) to the end of both.
 2. The parent of a span is the innermost open span that its origin names: a run around it, or the
    tool call on whose behalf it runs; else the run.
-3. Only open spans are kept. Who needs finished ones keeps what `feed` returns.
+3. An interrupt is a span without length, which nothing waits for.
+4. Only open spans are kept. Who needs finished ones keeps what `feed` returns.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from .values import ErrorInfo, Origin, ToolCall, Usage
 
 __all__ = ["DELTAS", "Span", "SpanFold", "SpanKind"]
 
-SpanKind: TypeAlias = Literal["run", "graph", "node", "step", "model", "tool", "retrieval"]
+SpanKind: TypeAlias = Literal[
+    "run", "graph", "node", "step", "model", "tool", "retrieval", "interrupt"
+]
 
 _KINDS: dict[str, SpanKind] = {
     "graph": "graph",
@@ -126,10 +129,6 @@ class SpanFold:
         """Read one more event; return the span that it starts or ends, if it does."""
         read = self._readers.get(type(event))
         return read(event) if read else None
-
-    def span_of(self, event: ev.Event) -> Span | None:
-        """Return the innermost open span that an event happens in."""
-        return self._around(event.origin)
 
     # --- the run and its steps: a method reads the event that it is named after
 
@@ -255,17 +254,17 @@ class SpanFold:
         span.output = event.documents
         return _ended(span, event.timestamp, event.status, error=event.error)
 
+    def interrupt(self, event: ev.Interrupt) -> Span:
+        span = self._started("interrupt", event.interrupt_id, "waits for an answer", event)
+        span.input = event.value
+        return _ended(span, event.timestamp, "completed")
+
     # --- where a span is
 
     def _started(self, kind: SpanKind, id: str, name: str, event: ev.Event) -> Span:
-        parent = self._around(event.origin)
+        origin, parent = event.origin, self._around(event.origin)
         return Span(
-            kind=kind,
-            id=id,
-            name=name,
-            origin=event.origin,
-            parent=parent,
-            started=event.timestamp,
+            kind=kind, id=id, name=name, origin=origin, parent=parent, started=event.timestamp
         )
 
     def _around(self, origin: Origin) -> Span | None:

@@ -26,9 +26,9 @@ from ._notebook import MAX_ROWS, folded, name_cell, short_name
 from ._printable import clean
 from ._spans import Span, SpanFold
 from .errors import UsageError
-from .events import Event, Interrupt, MessageReplaced, ReasoningEnd
+from .events import Event, MessageReplaced, ReasoningEnd
 from .metrics import Metrics, Prices, cost_of
-from .values import ToolCall
+from .values import ToolCall, Usage
 from .wire import jsonable
 
 __all__ = ["to_html"]
@@ -134,7 +134,7 @@ Lane: TypeAlias = tuple[str, tuple[str, ...]]
 class _Row(msgspec.Struct, kw_only=True, eq=False):
     """A row of the page: a span or an interrupt, with the rows inside it."""
 
-    shows: Span | Interrupt
+    span: Span
     depth: tuple[int, int]
     """How deep it is in its lane: without inner steps, and with them."""
     is_retry: bool = False
@@ -175,12 +175,10 @@ class _Picture:
         """Read one more event."""
         self._last = event.timestamp
         span = self._spans.feed(event)
-        if span is not None and span.ended is None:
+        if span is not None and (span.ended is None or span.kind == "interrupt"):
             self._start(span)
         elif isinstance(event, ReasoningEnd):
             self._reasoning.setdefault(event.message_id, []).append(event.text)
-        elif isinstance(event, Interrupt):
-            self._interrupt(event)
         elif isinstance(event, MessageReplaced) and not self._private:
             self._replace(event)
 
@@ -199,7 +197,7 @@ class _Picture:
     def _place(self, span: Span, lane: Lane) -> None:
         around = [it for it in span.around() if self._lane_of.get(id(it)) == lane]
         steps = sum(it.kind == "step" for it in around)
-        row = _Row(shows=span, depth=(len(around) - steps, len(around)))
+        row = _Row(span=span, depth=(len(around) - steps, len(around)))
         if span.kind == "tool":
             row.is_retry = span.id in self._seen_tools
             self._seen_tools.add(span.id)
@@ -211,20 +209,10 @@ class _Picture:
 
     def _replace(self, event: MessageReplaced) -> None:
         """Replace a text or a result by the one that the state holds, such as a redacted one."""
-        known = {event.message_id, event.tool_call_id}
+        known = {event.message_id, event.tool_call_id} - {None}
         for span in self._placed:
             if span.message_id in known or (span.kind == "tool" and span.id in known):
                 span.output = _content_of(event.message)
-
-    def _interrupt(self, event: Interrupt) -> None:
-        around = self._spans.span_of(event)
-        outer = self._rows.get(id(around))
-        if outer:
-            depth = (outer.depth[0] + 1, outer.depth[1] + 1)
-            outer.inside.append(_Row(shows=event, depth=depth))
-        else:
-            lane = (event.origin.agent or "", event.origin.namespace)
-            self._lanes.setdefault(lane, []).append(_Row(shows=event, depth=(1, 1)))
 
     # --- what the page reads
 
@@ -271,30 +259,30 @@ class _Picture:
         return cost_of(self._prices, span.model or span.name, span.usage)
 
     def _fields(self, row: _Row) -> dict[str, Any]:
-        common = {"depth": row.depth, "retry": row.is_retry}
-        if isinstance(row.shows, Span):
-            return common | self._span_fields(row.shows)
-        event = row.shows
-        at = event.timestamp - self._first
-        texts = [["waits for", _text(event.value, private=self._private)]]
-        detail = {"facts": {"id": clean(event.interrupt_id)}, "texts": texts}
-        return common | _fields("interrupt", "waits for an answer", at, at, "completed", detail)
-
-    def _span_fields(self, span: Span) -> dict[str, Any]:
+        span = row.span
         start, end = span.started - self._first, (span.ended or self._last) - self._first
-        name = span.model or span.name if span.kind == "model" else span.name
-        detail = {"facts": _facts(span), "texts": self._texts(span)}
-        fields = _fields(span.kind, name, start, end, span.status, detail)
-        fields["first"] = span.first_token - self._first if span.first_token else None
-        if span.kind == "model" and span.usage:
-            fields["input"], fields["output"] = span.usage.input_tokens, span.usage.output_tokens
-        fields["cost"] = self._cost(span)
-        # A stream mode reports a tool by one item: its times are unknown.
-        fields["measured"] = span.kind != "tool" or end > start
-        return fields
+        usage = span.usage if span.kind == "model" and span.usage else Usage()
+        return {
+            "depth": row.depth,
+            "retry": row.is_retry,
+            "kind": span.kind,
+            "name": short_name(span.model or span.name if span.kind == "model" else span.name),
+            "start": round(start, 6),
+            "end": round(max(start, end), 6),
+            "first": span.first_token - self._first if span.first_token else None,
+            "status": span.status,
+            "input": usage.input_tokens,
+            "output": usage.output_tokens,
+            "cost": self._cost(span),
+            # A stream mode reports a tool by one item: its times are unknown.
+            "measured": span.kind != "tool" or end > start,
+            "detail": {"facts": _facts(span), "texts": self._texts(span)},
+        }
 
     def _texts(self, span: Span) -> list[list[str]]:
         private, texts = self._private, list[list[str]]()
+        if span.kind == "interrupt":
+            return [["waits for", _text(span.input, private=private)]]
         if span.kind == "model":
             # LangChain 1.x tags its middleware's own model calls so that no user sees their text.
             if span.origin.internal and not private:
@@ -317,29 +305,13 @@ class _Picture:
         return texts
 
 
-def _fields(  # noqa: PLR0913, PLR0917  (what a row of the page has)
-    kind: str, name: str, start: float, end: float, status: str, detail: dict[str, Any]
-) -> dict[str, Any]:
-    return {
-        "kind": kind,
-        "name": short_name(name),
-        "start": round(start, 6),
-        "end": round(max(start, end), 6),
-        "first": None,
-        "status": status,
-        "input": 0,
-        "output": 0,
-        "cost": None,
-        "measured": True,
-        "detail": detail,
-    }
-
-
 def _lane(span: Span) -> Lane:
     return span.agent or "", span.origin.namespace
 
 
 def _facts(span: Span) -> dict[str, str]:
+    if span.kind == "interrupt":
+        return {"id": clean(span.id)}
     facts: dict[str, Any] = {
         "agent": span.agent,
         "node": span.origin.node,

@@ -19,7 +19,7 @@ import msgspec
 from ._fields import shown
 from ._spans import DELTAS, Span, SpanFold
 from .errors import UsageError
-from .events import Custom, Event, Interrupt, RunEnd, RunError
+from .events import Custom, Event, RunEnd, RunError
 from .mapping import PerRun, per_run
 from .values import Usage
 
@@ -194,13 +194,11 @@ class Metrics:
     def feed(self, event: Event) -> None:
         """Read one more event."""
         span = self._spans.feed(event)
-        if span is None:
-            if type(event) is Interrupt:
-                self._result.interrupts += 1
-        elif span.ended is None:
-            self._start(span)
-        else:
-            self._end(span)
+        if span is not None:
+            if span.ended is None:
+                self._start(span)
+            else:
+                self._end(span)
 
     def result(self) -> RunMetrics:
         """Return the metrics of the run so far."""
@@ -235,6 +233,8 @@ class Metrics:
                 _add(result.nodes, span)
             case "retrieval":
                 _add(result.retrievers, span)
+            case "interrupt":
+                result.interrupts += 1
             case "run":
                 result.between += max(0.0, ended - self._idle_since)
                 result.status, result.seconds = span.status, span.seconds

@@ -24,7 +24,7 @@ from typing import Any, cast
 
 from ._extras import extra
 from ._spans import DELTAS, Span, SpanFold, SpanKind
-from .events import Event, Interrupt, RunEnd, RunError
+from .events import Event, RunEnd, RunError
 from .mapping import PerRun, per_run
 from .wire import jsonable
 
@@ -115,8 +115,9 @@ class _Tracing:
             return (event,)
         span = self._feed(event)
         if span is None:
-            if type(event) is Interrupt:
-                self._interrupt(event)
+            return (event,)
+        if span.kind == "interrupt":
+            self._interrupt(span)
         elif span.ended is None:
             self._last = event.timestamp
             self._start(span)
@@ -193,13 +194,13 @@ class _Tracing:
         if self._instruments:
             self._instruments.record(span)
 
-    def _interrupt(self, event: Interrupt) -> None:
-        traced = self._traced(self._fold.span_of(event))
+    def _interrupt(self, span: Span) -> None:
+        traced = self._traced(span.parent)
         if traced:
-            attributes = {"streamkit.interrupt_id": event.interrupt_id}
+            attributes = {"streamkit.interrupt_id": span.id}
             if self._content:
-                attributes["streamkit.interrupt"] = json.dumps(jsonable(event.value))
-            traced.add_event("interrupt", attributes, int(event.timestamp * 1e9))
+                attributes["streamkit.interrupt"] = json.dumps(jsonable(span.input))
+            traced.add_event("interrupt", attributes, int(span.started * 1e9))
 
     def _traced(self, span: Span | None) -> trace.Span | None:
         """Return the innermost trace span: the run is also that of its graph, and of a step."""

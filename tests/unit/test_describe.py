@@ -241,7 +241,7 @@ class TestBrief:
         for _ in range(100):
             deep = [deep]
         assert "…" in brief(deep, limit=1000)
-        assert brief([Broken(), 1]) == "[{<Broken>, 1]"
+        assert brief([Broken(), 1]) == "[<Broken>, 1]"
 
     def test_sorts_sets(self):
         assert brief({"b", "a"}) == '{"a", "b"}'

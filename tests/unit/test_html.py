@@ -136,6 +136,7 @@ class TestData:
     def test_what_the_state_replaced_is_not_shown(self):
         """A node may redact a text or a result after it was emitted."""
         tool = {"origin": inside("t"), "tool_call_id": "c", "name": "f"}
+        other = {**tool, "tool_call_id": "d"}
         at = {"origin": ROOT, "timestamp": 7.0}
         result = ToolMessage("a card", tool_call_id="c", id="r")
         events = [
@@ -143,12 +144,15 @@ class TestData:
             *model_call(inside("m"), 1.0, model="big", usage=None, text="card 4111"),
             ev.ToolStart(**tool, timestamp=5.0),
             ev.ToolEnd(**tool, status="completed", output="card 4111", timestamp=6.0),
+            ev.ToolStart(**other, timestamp=6.0),
+            ev.ToolEnd(**other, status="completed", output="a sunny day", timestamp=6.5),
             ev.MessageReplaced(**at, message_id="m-m", message=AIMessage("a card", id="m-m")),
             ev.MessageReplaced(**at, message_id="r", tool_call_id="c", message=result),
         ]
         page = to_html(events)
         assert "4111" not in page
         assert page.count('"a card"') == 2
+        assert "a sunny day" in page
         assert "4111" in to_html(events, private=True)
 
     def test_hostile_text_ends_no_element_and_is_short(self):

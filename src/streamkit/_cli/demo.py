@@ -15,8 +15,6 @@ from ..events import Event, RunStart
 from ..transcript import Transcript
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from langchain_core.language_models import BaseChatModel
 
     from ..demo.run import Audience, Source
@@ -124,13 +122,8 @@ class _Text(AbstractContextManager["_Text", None]):
         self._view.note(f"resumed with {json.dumps(value)}", label="you")
 
     @override
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._view.__exit__(exc_type, exc, traceback)
+    def __exit__(self, *exc: object) -> None:
+        self._view.__exit__(*exc)
 
 
 class _Lines(AbstractContextManager[Any, None]):
@@ -151,12 +144,7 @@ class _Lines(AbstractContextManager[Any, None]):
         """Do nothing: it is no event."""
 
     @override
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc: object) -> None:
         """Do nothing: each line is written at once."""
 
 

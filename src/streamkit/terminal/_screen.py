@@ -26,17 +26,13 @@ from dataclasses import dataclass, replace
 from threading import Event as ThreadEvent
 from threading import Lock, Thread
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TextIO
+from typing import Any, Final, NamedTuple, Self, TextIO
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
-
-__all__ = ["INTERVAL", "Look", "Paragraph", "Region", "Screen", "View", "console_on"]
+__all__ = ["Look", "Paragraph", "Screen", "View", "console_on", "region_on"]
 
 _GAP: Final = "\n"  # no label: the first row after a gap has its label again
 _NOBODY: Final = "-"  # or the row would seem to belong to the label above it
@@ -44,8 +40,7 @@ _MARKS: Final = "┊→⋯✓✗•▪"
 _GUTTER: Final = 17  # columns
 _NARROW: Final = 60  # columns
 _COLORS: Final = ("cyan", "magenta", "blue", "yellow", "green")  # of the labels, in turn
-INTERVAL: Final = 0.05
-"""Seconds between two drawings."""
+_INTERVAL: Final = 0.05  # seconds between two drawings
 _PAUSE: Final = 0.125  # seconds until the last change is drawn
 _WAITING: Final = 24  # rows that may wait behind an open paragraph
 _LONG: Final = 4_000  # characters of an open paragraph that are drawn again and again
@@ -65,12 +60,7 @@ class View(ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _type: object, exc: object, _traceback: object) -> None:
         if isinstance(exc, OSError):  # nobody reads a closed pipe
             self._stop()
         else:
@@ -113,14 +103,7 @@ class Screen:
         live: whether the region is drawn; None means on a terminal only.
     """
 
-    def __init__(
-        self,
-        out: TextIO,
-        *,
-        color: bool | None = None,
-        live: bool | None = None,
-        clock: Callable[[], float] = monotonic,
-    ) -> None:
+    def __init__(self, out: TextIO, *, color: bool | None = None, live: bool | None = None) -> None:
         self.busy: dict[str, Paragraph] = {}
         self._console = console_on(out, color=color, live=live)
         self._encoding = out.encoding or "utf-8"
@@ -128,11 +111,7 @@ class Screen:
         self._queue: list[Paragraph] = []
         self._colors: dict[str, str] = {_NOBODY: "dim"}
         self._label = _GAP
-        self._clock = clock
-        self._drawn_at = 0.0
-        self._region: Region | None = None
-        if live if live is not None else out.isatty() and not self._console.is_dumb_terminal:
-            self._region = Region(self._console, self._open_rows)
+        self._region = region_on(self._console, self._open_rows, live=live)
 
     def add(self, paragraph: Paragraph) -> Paragraph:
         """Put a paragraph below the others."""
@@ -145,7 +124,7 @@ class Screen:
 
     def update(self) -> None:
         """Show every change since the last time: on a terminal, at the next drawing."""
-        if self._region is None or self._clock() - self._drawn_at >= INTERVAL:
+        if self._region is None or self._region.is_due:
             self.draw()
 
     def draw(self) -> None:
@@ -153,7 +132,6 @@ class Screen:
         finished = self._finish()
         if self._region:
             self._region.draw(finished)
-            self._drawn_at = self._clock()
         elif finished:
             self._console.print(Group(*finished), soft_wrap=True)
 
@@ -303,9 +281,15 @@ class Region:
             redirect_stdout=is_standard,
             redirect_stderr=is_standard,
         )
+        self._drawn_at = 0.0
         self._lock = Lock()
         self._stopped = ThreadEvent()
         self._thread = Thread(target=self._draw_on, daemon=True)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the last drawing was long enough ago."""
+        return monotonic() - self._drawn_at >= _INTERVAL
 
     def draw(self, finished: Iterable[Text] = ()) -> None:
         """Print finished rows above the region, and draw it."""
@@ -315,6 +299,7 @@ class Region:
                 self._console.print(Group(*rows), soft_wrap=True)
             self._live.start()
             self._live.refresh()
+        self._drawn_at = monotonic()
         if self._thread.ident is None:
             self._thread.start()
 
@@ -328,6 +313,12 @@ class Region:
         self._stopped.set()
         with self._lock, suppress(OSError):
             self._live.stop()
+
+
+def region_on(console: Console, rows: Callable[[], Group], *, live: bool | None) -> Region | None:
+    """Return a region on a terminal, or where ``live`` asks for one."""
+    is_terminal: bool = console.file.isatty() and not console.is_dumb_terminal
+    return Region(console, rows) if (is_terminal if live is None else live) else None
 
 
 def _trimmed(row: Text) -> Text:

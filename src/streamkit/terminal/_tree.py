@@ -12,8 +12,7 @@ printed once. In a pipe it is printed once, as plain text.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from time import monotonic
+from collections.abc import Iterator
 from typing import TextIO
 
 import msgspec
@@ -23,9 +22,9 @@ from typing_extensions import override
 
 from .._printable import clean
 from .._spans import Span, SpanFold
-from ..events import Event, Interrupt, RunEnd, RunError, TextDelta
+from ..events import Event, RunEnd, RunError, TextDelta
 from ._paragraphs import text_of
-from ._screen import INTERVAL, Region, View, console_on
+from ._screen import View, console_on, region_on
 
 __all__ = ["TreeView"]
 
@@ -37,8 +36,7 @@ _STYLES = {"failed": "red", "running": "cyan", "completed": "dim"}
 class _Row(msgspec.Struct, kw_only=True, eq=False):
     """A row of the tree, with the rows below it."""
 
-    span: Span | None
-    note: str = ""
+    span: Span
     inside: list[_Row] = msgspec.field(default_factory=list["_Row"])
 
 
@@ -70,18 +68,12 @@ class TreeView(View):
         color: bool | None = None,
         live: bool | None = None,
         steps: bool = False,
-        clock: Callable[[], float] = monotonic,
     ) -> None:
-        stream = sys.stdout if out is None else out
-        self._console = console_on(stream, color=color, live=live)
+        self._console = console_on(sys.stdout if out is None else out, color=color, live=live)
         self._steps = steps
-        self._clock = clock
-        self._drawn_at = 0.0
         self._now = 0.0
         self._begin()
-        self._region: Region | None = None
-        if live if live is not None else stream.isatty() and not self._console.is_dumb_terminal:
-            self._region = Region(self._console, self._last_rows)
+        self._region = region_on(self._console, self._last_rows, live=live)
 
     def _begin(self) -> None:
         self._spans = SpanFold()
@@ -98,19 +90,15 @@ class TreeView(View):
         elif type(event) is TextDelta:
             text = self._texts.get(event.message_id, "") + event.text
             self._texts[event.message_id] = text[-_PREVIEW:]
-        elif isinstance(event, Interrupt):
-            note = _preview(event.value) or "breakpoint"
-            self._below(self._spans.span_of(event), _Row(span=None, note=note))
         if isinstance(event, (RunEnd, RunError)):
             self._print()
-        elif self._region and self._clock() - self._drawn_at >= INTERVAL:
+        elif self._region and self._region.is_due:
             self.refresh()
 
     def refresh(self) -> None:
         """Draw now what would be drawn within a twentieth of a second."""
         if self._region:
             self._region.draw()
-            self._drawn_at = self._clock()
 
     @override
     def close(self) -> None:
@@ -128,17 +116,13 @@ class TreeView(View):
     # --- the tree
 
     def _read(self, span: Span) -> None:
-        if span.ended is not None:
+        if span.ended is not None and span.kind != "interrupt":
             self._texts.pop(span.message_id or "", None)
         elif self._steps or span.kind != "step":
             row = self._rows[id(span)] = _Row(span=span)
-            self._below(span.parent, row)
-
-    def _below(self, outer: Span | None, row: _Row) -> None:
-        around = (outer, *outer.around()) if outer else ()
-        found = (self._rows[id(it)] for it in around if id(it) in self._rows)
-        siblings = next((it.inside for it in found), self._roots)
-        siblings.append(row)
+            around = (self._rows[id(it)] for it in span.around() if id(it) in self._rows)
+            siblings = next((it.inside for it in around), self._roots)
+            siblings.append(row)
 
     def _flat(self) -> Iterator[tuple[int, _Row]]:
         waiting = [(0, row) for row in reversed(self._roots)]
@@ -167,8 +151,8 @@ class TreeView(View):
     def _line(self, depth: int, row: _Row) -> Text:
         line = Text("  " * depth, no_wrap=True)
         span = row.span
-        if span is None:
-            return line.append(f"? {row.note}", "bold yellow")
+        if span.kind == "interrupt":
+            return line.append(f"? {_preview(span.input) or 'breakpoint'}", "bold yellow")
         name = span.model or span.name if span.kind == "model" else span.name
         line.append(clean(name)[:60], "bold" if span.kind in {"run", "graph"} else "")
         line.append(f"  {span.kind}", "dim")
