@@ -16,9 +16,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable
-from typing import Any, Generic, Never, cast, get_args
+from typing import Any, Generic, Never, cast, get_args, overload
 
 import msgspec
 from typing_extensions import TypeVar
@@ -26,11 +27,12 @@ from typing_extensions import TypeVar
 from .._reading import Read
 from ..errors import MalformedItem
 from ..events import Event, Unrecognized
+from ._lines import MAX_LINE
 from ._own_types import Types, readers_of
 from ._plain_json import loads
 from ._writer import Writer
 
-__all__ = ["Inbox", "Own", "Reader", "from_dict", "to_dict"]
+__all__ = ["EventDecoder", "Own", "Reader", "from_dict", "to_dict"]
 
 Own = TypeVar("Own", default=Never)
 """The application's own events."""
@@ -132,40 +134,45 @@ def _event(fields: dict[str, Any], tag: str) -> Event:
 _READER = Reader()
 
 
-class Inbox(Generic[Own]):
-    """Items that were read and not yet returned: texts of events, and errors in their order.
+class EventDecoder(ABC, Generic[Own]):
+    """The part that all decoders share: items that were read, and events in their order.
 
     An error is raised in its turn: items before it are returned first, and the next call goes on
     behind it. So the outcome is the same wherever the bytes were split.
     """
 
-    def __init__(self, types: Types = ()) -> None:
+    @overload
+    def __init__(self: EventDecoder[Never], *, max_line: int = ...) -> None: ...
+
+    @overload
+    def __init__(self, *, types: Types, max_line: int = ...) -> None: ...
+
+    def __init__(self, *, types: Types = (), max_line: int = MAX_LINE) -> None:
+        self._max_line = max_line
         self._read = Reader[Own](types).read
         self._items: deque[bytes | str | MalformedItem] = deque()
 
-    def add(self, items: Iterable[bytes | str | MalformedItem]) -> None:
-        """Add texts that were read; skip blank ones."""
-        self._items.extend(it for it in items if isinstance(it, MalformedItem) or it.strip())
+    @abstractmethod
+    def feed(self, data: bytes) -> list[Event | Own]:
+        """Return the events that ``data`` completes."""
 
-    def take(self) -> list[Event | Own]:
-        """Return the events up to the next error.
+    def _take(self, items: Iterable[bytes | str | MalformedItem]) -> list[Event | Own]:
+        """Return the events of texts that were read, up to the next error; skip blank ones.
 
         Raises:
             MalformedItem: The next item is one, or is no event.
         """
+        self._items.extend(it for it in items if isinstance(it, MalformedItem) or it.strip())
         events: list[Event | Own] = []
         while self._items:
             item = self._items.popleft()
             try:
-                events.append(self._read_or_raise(item))
+                if isinstance(item, MalformedItem):
+                    raise item
+                events.append(self._read(item))
             except MalformedItem as error:
                 if not events:
                     raise
                 self._items.appendleft(error)
                 break
         return events
-
-    def _read_or_raise(self, item: bytes | str | MalformedItem) -> Event | Own:
-        if isinstance(item, MalformedItem):
-            raise item
-        return self._read(item)

@@ -8,14 +8,14 @@ The form of an event as JSON is that of `streamkit.wire.to_dict`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Final, Generic, Never, overload
+from typing import Any, Final
 
 from ..events import Event
 from ..mapping import PerRun, per_run
-from ._codec import Inbox, Own
-from ._lines import MAX_LINE, Lines
-from ._own_types import Types
+from ._codec import EventDecoder, Own
+from ._lines import Lines
 from ._writer import Writer
 
 __all__ = ["HEADERS", "Decoder", "encode", "encoder"]
@@ -59,7 +59,7 @@ def encoder(*, private: bool = False) -> PerRun[Any, bytes]:
     return per_run(lambda: Writer(private=private, after=b"\n").feed)
 
 
-class Decoder(Generic[Own]):
+class Decoder(EventDecoder[Own]):
     """A decoder of events from chunks of bytes, which may be split anywhere.
 
     Lines end with LF or CRLF, and blank ones are skipped. A line that is no event raises
@@ -81,15 +81,9 @@ class Decoder(Generic[Own]):
     [1]
     """
 
-    @overload
-    def __init__(self: Decoder[Never], *, max_line: int = ...) -> None: ...
-
-    @overload
-    def __init__(self, *, types: Types, max_line: int = ...) -> None: ...
-
-    def __init__(self, *, types: Types = (), max_line: int = MAX_LINE) -> None:
-        self._lines = Lines(max_line)
-        self._inbox = Inbox[Own](types)
+    @cached_property
+    def _lines(self) -> Lines:
+        return Lines(self._max_line)
 
     def feed(self, data: bytes) -> list[Event | Own]:
         """Return the events that ``data`` completes.
@@ -97,8 +91,7 @@ class Decoder(Generic[Own]):
         Raises:
             MalformedItem: A line is no event, or too long.
         """
-        self._inbox.add(self._lines.feed(data))
-        return self._inbox.take()
+        return self._take(self._lines.feed(data))
 
     def close(self) -> list[Event | Own]:
         """Return the events that are left: there are no more bytes, so the last line is whole.
@@ -106,5 +99,4 @@ class Decoder(Generic[Own]):
         Raises:
             MalformedItem: A line is no event; the last one, perhaps, because it was cut off.
         """
-        self._inbox.add(self._lines.close())
-        return self._inbox.take()
+        return self._take(self._lines.close())

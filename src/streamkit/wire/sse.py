@@ -21,10 +21,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import cached_property
 from itertools import count
 from time import time
 from types import MappingProxyType
-from typing import Any, Final, Generic, Never, overload
+from typing import Any, Final
 
 import msgspec
 
@@ -33,9 +34,8 @@ from ..errors import MalformedItem, UsageError
 from ..events import Custom, Event
 from ..mapping import PerRun, per_run
 from ..values import Origin
-from ._codec import Inbox, Own, from_dict
+from ._codec import EventDecoder, Own, from_dict
 from ._lines import MAX_LINE, Lines, too_long
-from ._own_types import Types
 from ._writer import Writer
 from .resume import Resume, payloads, typed_deltas
 
@@ -222,7 +222,7 @@ class FrameDecoder:
         self._forget()
 
 
-class Decoder(Generic[Own]):
+class Decoder(EventDecoder[Own]):
     """A decoder of events from chunks of bytes, which may be split anywhere.
 
     A frame whose data is no event raises `MalformedItem`, after the events before it were returned;
@@ -244,15 +244,9 @@ class Decoder(Generic[Own]):
     [1]
     """
 
-    @overload
-    def __init__(self: Decoder[Never], *, max_line: int = ...) -> None: ...
-
-    @overload
-    def __init__(self, *, types: Types, max_line: int = ...) -> None: ...
-
-    def __init__(self, *, types: Types = (), max_line: int = MAX_LINE) -> None:
-        self._frames = FrameDecoder(max_line=max_line)
-        self._inbox = Inbox[Own](types)
+    @cached_property
+    def _frames(self) -> FrameDecoder:
+        return FrameDecoder(max_line=self._max_line)
 
     @property
     def last_event_id(self) -> str:
@@ -274,8 +268,7 @@ class Decoder(Generic[Own]):
             MalformedItem: A frame's data is no event, or too long.
         """
         frames = self._frames.feed(data)
-        self._inbox.add(it.data if isinstance(it, Frame) else it for it in frames)
-        return self._inbox.take()
+        return self._take(it.data if isinstance(it, Frame) else it for it in frames)
 
     def close(self) -> list[Event | Own]:
         """Return the events that are left: a frame that was not ended is none.
@@ -283,4 +276,4 @@ class Decoder(Generic[Own]):
         Raises:
             MalformedItem: A frame's data is no event.
         """
-        return self._inbox.take()
+        return self._take(())

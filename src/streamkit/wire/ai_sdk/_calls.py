@@ -6,8 +6,9 @@ at the one, and write one call over the other.
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ... import events as ev
 from ...values import Origin
@@ -17,7 +18,6 @@ from .._frames import DELTA_END, delta_head
 from .._plain_json import dump_text
 from ..protocol import BaseEncoder, Question, error_text, questions_in
 from ._chunks import Target, chunk, data, metadata_of, rules_of
-from ._inner import InnerMessages
 
 __all__ = ["CallEncoder", "Continuation"]
 
@@ -25,6 +25,10 @@ _OF_CALLS = (
     *(ev.ToolCallStart, ev.ToolCallDelta, ev.ToolCallEnd),
     *(ev.ToolStart, ev.ToolDelta, ev.ToolEnd, ev.ToolError),
 )
+
+
+PARTS: Final = 20
+"""The most parts that one preliminary output has."""
 
 
 class Continuation(NamedTuple):
@@ -52,7 +56,10 @@ class CallEncoder(BaseEncoder):
         """The calls that a model writes, each with the bytes that its deltas begin with."""
         self._unanswered: dict[str, Call] = {}
         """The calls without a result."""
-        self._inner = InnerMessages()
+        self._inner: defaultdict[str, deque[dict[str, Any]]] = defaultdict(
+            lambda: deque(maxlen=PARTS)
+        )
+        """The texts of agents inside tools, by call."""
 
     def _of_call(
         self, type: str, call: Call, payload: dict[str, Any] | None = None, **fields: Any
@@ -151,15 +158,23 @@ class CallEncoder(BaseEncoder):
             yield self._failed(call, error_text(event.error))
 
     def inside(self, event: Any) -> Iterable[bytes]:
-        """Write the words inside a tool as its preliminary output; a call there is a part."""
+        """Write the texts inside a tool as its preliminary output; a call there is a part.
+
+        The output is a UI message, as the AI SDK has it for sub-agents, until the tool's own comes.
+        It has the last `PARTS` texts, so that the bytes grow with the number of texts alone.
+        """
         if isinstance(event, _OF_CALLS):
             yield from self._rule_of(event)(event)
         elif isinstance(event, (ev.TextEnd, ev.ReasoningEnd)) and event.text:
             call = self.calls.current(event.origin.tool_call_id)  # None where the source has none
             if call and call.id in self._running:
+                kind = "text" if isinstance(event, ev.TextEnd) else "reasoning"
+                parts = self._inner[call.id]
+                parts.append({"type": kind, "text": event.text, "state": "done"})
                 # Each output replaces the one before it (ai 5 to 7), so that it holds all texts up
                 # to now.
-                output = {"output": self._inner.with_text(call.id, event)}
+                so_far = {"id": f"{call.id}:inner", "role": "assistant", "parts": [*parts]}
+                output = {"output": so_far}
                 yield self._of_call("tool-output-available", call, output, preliminary=True)
 
     def message_replaced(self, event: ev.MessageReplaced) -> Iterable[bytes]:
