@@ -36,31 +36,6 @@ __all__ = ["to_html"]
 _MAX_TEXT = 50_000
 """Characters of one text, such as a model's answer or a tool's result."""
 
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>{css}</style></head>
-<body>
-<header><h1>{title}</h1><div id="totals">{totals}</div><span id="found" role="status"></span>
-<input id="search" type="search" placeholder="Search  /" aria-label="Search">
-<button id="theme" type="button">Dark or light</button></header>
-<main><div id="grid" role="treegrid" aria-label="What ran" tabindex="0">
-<div id="head" class="row"><div class="name">agent, namespace, step</div>
-<div class="count">in</div><div class="count">out</div><div class="cost">cost</div>
-<div class="time">time</div><div class="chart" id="ticks"></div></div>
-<div id="rows" style="position:relative"></div></div>
-<aside id="detail" aria-label="Details" hidden></aside></main>
-<div id="keys"><kbd>↑</kbd> <kbd>↓</kbd> move · <kbd>Enter</kbd> open
-· <kbd>←</kbd> <kbd>→</kbd> fold · <kbd>/</kbd> search
-· <kbd>+</kbd> <kbd>-</kbd> <kbd>0</kbd> zoom · <kbd>s</kbd> inner steps
-· <kbd>d</kbd> dark · <kbd>Esc</kbd> close</div>
-<script type="application/json" id="run">{data}</script>
-<script>{script}</script>
-</body></html>
-"""
-
 
 def to_html(
     events: Iterable[Event],
@@ -93,8 +68,8 @@ def to_html(
     picture = _Picture(prices, private=private)
     for event in events:
         picture.feed(event)
-    css, script, policy = _assets()
-    return _PAGE.format(
+    page, css, script, policy = _assets()
+    return page.format(
         policy=policy,
         title=escape(clean(title or picture.name)),
         css=css,
@@ -105,10 +80,11 @@ def to_html(
 
 
 @cache
-def _assets() -> tuple[str, str, str]:
-    page = files("streamkit") / "_page"
-    css = (page / "page.css").read_text("utf-8")
-    script = (page / "page.js").read_text("utf-8")
+def _assets() -> tuple[str, str, str, str]:
+    names = ("page.html", "page.css", "page.js")
+    page, css, script = (
+        files("streamkit").joinpath("_page", it).read_text("utf-8") for it in names
+    )
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     # Only this script runs, known by its hash, and nothing is loaded: what a tool returned, shown
     # on the page, can neither run nor fetch anything.
@@ -116,7 +92,7 @@ def _assets() -> tuple[str, str, str]:
         f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
         "base-uri 'none'; form-action 'none'"
     )
-    return css, script, policy
+    return page, css, script, policy
 
 
 def _embedded(data: object) -> str:

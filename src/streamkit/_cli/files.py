@@ -8,9 +8,11 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from importlib import import_module
+from inspect import cleandoc
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from textwrap import indent
+from typing import Any
 
 import msgspec
 
@@ -31,29 +33,36 @@ Encode = Callable[[Event], Iterable[bytes]]
 
 def add_file_commands(commands: Any) -> None:
     """Add the commands that read a recorded run."""
-    for name, command in _COMMANDS.items():
+    for command, add_options in _COMMANDS.items():
+        summary, _, examples = cleandoc(command.__doc__ or "").partition("\n\n")
         parser = commands.add_parser(
-            name,
-            help=command.summary,
-            description=f"{command.summary[:1].upper()}{command.summary[1:]}.",
-            epilog="\n".join(("examples:", *(f"  {it}" for it in command.examples))),
+            command.__name__.lstrip("_"),
+            help=summary[:1].lower() + summary[1:].rstrip("."),
+            description=summary,
+            epilog="examples:\n" + indent(examples, "  "),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
+        parser.set_defaults(command=command)
         add_file(parser)
-        command.add_options(parser)
+        add_options(parser)
 
 
 # --- view and replay
 
 
 def _add_view(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(command=_view)
     parser.add_argument("-f", "--follow", action="store_true", help="read on while the file grows")
     parser.add_argument("--steps", action="store_true", help="show prompts, parsers and the like")
     parser.add_argument("--no-color", action="store_true", help="show text without colours")
 
 
 def _view(arguments: argparse.Namespace) -> int:
+    """Show a run as a tree of agents, nodes, models and tools, with times and tokens.
+
+    streamkit view run.jsonl
+    streamkit view --follow run.jsonl     while the run is recorded
+    curl -sN URL | streamkit view -       what a server streams
+    """
     require("terminal", "view")
     from ..terminal import TreeView  # noqa: PLC0415  (rich is an extra)
 
@@ -65,7 +74,6 @@ def _view(arguments: argparse.Namespace) -> int:
 
 
 def _add_replay(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(command=_replay)
     parser.add_argument(
         "--speed", type=_speed, default=1.0, help="2 is twice as fast as it was; 0 does not wait"
     )
@@ -81,6 +89,12 @@ def _speed(text: str) -> float:
 
 
 def _replay(arguments: argparse.Namespace) -> int:
+    """Show a run as it was, at its own pace.
+
+    streamkit replay run.jsonl
+    streamkit replay run.jsonl --speed 4
+    streamkit replay run.jsonl --speed 0 --lines
+    """
     events = timed(events_of(arguments), arguments.speed or None)
     if arguments.lines:
         lines = Transcript()
@@ -118,7 +132,6 @@ def _run_lines() -> Encode:
 
 
 def _add_convert(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(command=_convert)
     parser.add_argument(
         "--to", choices=sorted({*_WIRES, "lines"}), required=True, help="the format to write"
     )
@@ -127,6 +140,12 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
 
 
 def _convert(arguments: argparse.Namespace) -> int:
+    """Write a run in another format: NDJSON, SSE, or a protocol of a frontend.
+
+    streamkit convert run.jsonl --to sse
+    streamkit convert run.jsonl --to ai-sdk -o frames.txt
+    streamkit convert bug.jsonl --to ndjson    a raw recording becomes events
+    """
     encoder = _run_lines
     if arguments.to in _WIRES:  # imported here, as only this command needs one
         wire = import_module(f"streamkit.wire.{_WIRES[arguments.to]}")
@@ -169,14 +188,18 @@ def _write(chunks: Iterable[bytes], path: str | None) -> None:
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(command=_check)
     parser.add_argument(
         "--filtered", action="store_true", help="blocks of messages may have been filtered out"
     )
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    """Check each run of the file; the first line that breaks a rule ends it."""
+    """Check the grammar of a run, and name the line that breaks it.
+
+    streamkit check run.jsonl
+    streamkit check bug.jsonl    a raw recording is read as a stream first
+    """
+    # The first line that breaks a rule ends it.
     from ..testing import GrammarChecker  # noqa: PLC0415  (it imports LangChain)
 
     number = runs = events = 0
@@ -230,12 +253,17 @@ def _prices(arguments: argparse.Namespace) -> Prices:
 
 
 def _add_stats(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(command=_stats)
     parser.add_argument("--json", action="store_true", help="as JSON, for another program")
     _add_prices(parser)
 
 
 def _stats(arguments: argparse.Namespace) -> int:
+    """Show times, tokens and costs of a run.
+
+    streamkit stats run.jsonl
+    streamkit stats run.jsonl --price gpt-5-mini=0.25,2.00
+    streamkit stats run.jsonl --json
+    """
     prices = _prices(arguments)
     for metrics in _measured(events_of(arguments), prices):
         if arguments.json:
@@ -315,7 +343,6 @@ def _cost(value: float | None) -> str:
 
 
 def _add_html(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(command=_html)
     _add_output(parser)
     parser.add_argument("--title", help="by default the run's name")
     parser.add_argument("--private", action="store_true", help="also show what is private")
@@ -323,6 +350,11 @@ def _add_html(parser: argparse.ArgumentParser) -> None:
 
 
 def _html(arguments: argparse.Namespace) -> int:
+    """Make one HTML page that shows a run.
+
+    streamkit html run.jsonl -o run.html
+    streamkit html run.jsonl -o run.html --private    with prompts and exception texts
+    """
     page = to_html(
         events_of(arguments),
         title=arguments.title,
@@ -333,63 +365,12 @@ def _html(arguments: argparse.Namespace) -> int:
     return 0
 
 
-class _Command(NamedTuple):
-    summary: str
-    examples: tuple[str, ...]
-    add_options: Callable[[argparse.ArgumentParser], None]
-
-
-_COMMANDS: dict[str, _Command] = {
-    "view": _Command(
-        "show a run as a tree of agents, nodes, models and tools, with times and tokens",
-        (
-            "streamkit view run.jsonl",
-            "streamkit view --follow run.jsonl     while the run is recorded",
-            "curl -sN URL | streamkit view -       what a server streams",
-        ),
-        _add_view,
-    ),
-    "replay": _Command(
-        "show a run as it was, at its own pace",
-        (
-            "streamkit replay run.jsonl",
-            "streamkit replay run.jsonl --speed 4",
-            "streamkit replay run.jsonl --speed 0 --lines",
-        ),
-        _add_replay,
-    ),
-    "convert": _Command(
-        "write a run in another format: NDJSON, SSE, or a protocol of a frontend",
-        (
-            "streamkit convert run.jsonl --to sse",
-            "streamkit convert run.jsonl --to ai-sdk -o frames.txt",
-            "streamkit convert bug.jsonl --to ndjson    a raw recording becomes events",
-        ),
-        _add_convert,
-    ),
-    "check": _Command(
-        "check the grammar of a run, and name the line that breaks it",
-        (
-            "streamkit check run.jsonl",
-            "streamkit check bug.jsonl    a raw recording is read as a stream first",
-        ),
-        _add_check,
-    ),
-    "stats": _Command(
-        "show times, tokens and costs of a run",
-        (
-            "streamkit stats run.jsonl",
-            "streamkit stats run.jsonl --price gpt-5-mini=0.25,2.00",
-            "streamkit stats run.jsonl --json",
-        ),
-        _add_stats,
-    ),
-    "html": _Command(
-        "make one HTML page that shows a run",
-        (
-            "streamkit html run.jsonl -o run.html",
-            "streamkit html run.jsonl -o run.html --private    with prompts and exception texts",
-        ),
-        _add_html,
-    ),
+_COMMANDS = {
+    _view: _add_view,
+    _replay: _add_replay,
+    _convert: _add_convert,
+    _check: _add_check,
+    _stats: _add_stats,
+    _html: _add_html,
 }
+"""The commands, each with what adds its options; their help is in their docstrings."""
