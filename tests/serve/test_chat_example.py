@@ -614,7 +614,7 @@ async def test_ctrl_c_stops_at_once_with_a_page_open(tmp_path):
     quiet = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*command, stdout=quiet, stderr=quiet)
     url = f"http://127.0.0.1:{port}"
-    async with httpx.AsyncClient(timeout=20) as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         for _ in range(200):
             try:
                 assert "Trip planner" in (await client.get(url)).text

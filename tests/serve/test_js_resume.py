@@ -44,7 +44,7 @@ async def pages(client: str, wire: str, workers: tuple[Worker, Worker]) -> Any:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    said, complained = await asyncio.wait_for(node.communicate(), 40)
+    said, complained = await asyncio.wait_for(node.communicate(), 60)
     assert node.returncode == 0, complained.decode()
     return json.loads(said)
 

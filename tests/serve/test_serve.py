@@ -391,7 +391,7 @@ async def test_a_server_that_cancels_the_response_stops_the_graph():
 async def test_a_server_that_shuts_down_still_sends_how_it_ended(wire):
     source = Source("Hel", "lo", pause_after=1)
     server = app(lambda _: EventResponse(source.stream(), wire))
-    async with httpx.AsyncClient(timeout=20) as other:
+    async with httpx.AsyncClient(timeout=60) as other:
         async with served(server) as client:
             reading = asyncio.ensure_future(other.get(client.base_url))
             await until(lambda: source.pulled)
@@ -427,7 +427,7 @@ async def test_an_end_that_cannot_be_sent_does_not_hold_up_the_cancellation(monk
     is_gone.set()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(task, 2)
+        await asyncio.wait_for(task, 30)
     assert source.closed_by
 
 
@@ -503,7 +503,7 @@ async def test_a_sync_stream_runs_in_threads_and_blocks_nobody():
 
 
 async def test_a_hundred_sync_streams_wait_at_the_same_time():
-    barrier = threading.Barrier(100, timeout=10)
+    barrier = threading.Barrier(100, timeout=60)
 
     def meeting() -> Iterator[str]:
         barrier.wait()

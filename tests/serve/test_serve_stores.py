@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from time import monotonic
 from typing import Any
 from uuid import uuid4
 
@@ -100,7 +101,7 @@ class Client:
 
     async def read(self) -> Any:
         """Read to the end, and return the events."""
-        await asyncio.wait_for(self.task, 15)
+        await asyncio.wait_for(self.task, 60)
         return self.events
 
     @property
@@ -233,7 +234,7 @@ async def test_a_page_that_is_reloaded_gets_what_is_going_on_and_never_what_is_o
 
 async def ended(response: Any, *args: Any) -> Client:
     client = Client(response, *args)
-    await asyncio.wait_for(client.task, 15)
+    await asyncio.wait_for(client.task, 60)
     return client
 
 
@@ -270,16 +271,54 @@ async def test_a_reader_on_another_worker_keeps_a_run_going(stores):
         await until(lambda: words.is_closed)
 
 
-async def test_a_reader_on_another_worker_keeps_a_run_going_that_never_pauses(stores):
-    async with workers(stores, linger=0.3, lease=0.3) as (a, b):
-        words = Words("Hel")
-        id = await a.start(words.stream())
+async def test_a_store_that_stood_still_is_no_sign_that_nobody_reads():
+    """After a pause longer than `linger` the sign of a reader elsewhere has expired, once."""
+    answers = asyncio.Queue[tuple[float, bool]]()
+
+    class Paused(Memory):
+        async def append(self, id: str, part: Part) -> bool:
+            pause, is_read = answers.get_nowait() if answers.qsize() else (0, True)
+            await asyncio.sleep(pause)
+            await super().append(id, part)
+            return is_read
+
+    words = Words("Hel")
+    runs = Runs(store=Paused(), linger=0.2)
+    id = await runs.start(words.stream())
+    for answer in ((0, True), (0.3, False), (0, True)):
+        answers.put_nowait(answer)
+    await until(answers.empty)
+    words.say("lo", None)
+    events = await Client(runs.response(id)).read()
+    await runs.aclose()
+    assert (events[-1].status, text_of(events)) == ("completed", "Hello")
+
+
+async def test_a_store_that_swallows_a_cancellation_is_left_all_the_same():
+    """As redis-py does before Python 3.12, which sends by `asyncio.wait_for`."""
+
+    class Swallowing(Memory):
+        is_followed = False
+
+        async def follow(self, id: str) -> AsyncIterator[Part]:
+            self.is_followed = True
+            try:
+                try:
+                    async for part in super().follow(id):
+                        yield part
+                except asyncio.CancelledError:
+                    await asyncio.Event().wait()
+            finally:
+                self.is_followed = False
+
+    store = Swallowing()
+    async with workers(lambda **_: store) as (a, b):
+        id = await a.start(Words("Hel").stream())
         client = Client(b.response(id))
-        for n in range(60):
-            words.say(f"{n} ")
-            await asyncio.sleep(0.02)
-        assert not words.is_closed
+        await client.until("Hel")
+        assert store.is_followed
         await client.leave()
+        await until(lambda: not store.is_followed)
 
 
 async def test_a_result_is_dropped_after_its_time(stores):
@@ -429,6 +468,11 @@ async def collected(store: Store, id: str, parts: list[Part]) -> None:
         parts.append(part)
 
 
+def by_number(parts: list[Part]) -> dict[int, bytes]:
+    """The frames of parts, which may overlap."""
+    return {part.first + n: it for part in parts for n, it in enumerate(part.frames)}
+
+
 async def test_the_contract_of_a_store(stores):
     mine, other = stores(), stores()
     stops: list[str] = []
@@ -444,27 +488,43 @@ async def test_the_contract_of_a_store(stores):
     assert await mine.append(run.id, Part(1, [b"a", b"b"], is_whole=True)) is False
     parts: list[Part] = []
     following = asyncio.ensure_future(collected(other, run.id, parts))
-    await until(lambda: [it for part in parts for it in part.frames] == [b"a", b"b"])
+    await until(lambda: by_number(parts) == {1: b"a", 2: b"b"})
     assert await mine.append(run.id, Part(3, [b"c"])) is True
-    await until(lambda: parts[-1].frames == [b"c"])
+    await until(lambda: by_number(parts).get(3) == b"c")
     await other.stop(run.id)
     await until(lambda: stops)
     await mine.append(run.id, Part(4, [b"d"], keep_from=4, joined=[b"abc"], joined_through=3))
     await mine.append(run.id, Part(5, [], keep_from=4, joined_through=3, is_over=True))
     await following
     assert parts[-1].is_over
-    assert [it for part in parts for it in part.frames] == [b"a", b"b", b"c", b"d"]
+    assert by_number(parts) == {1: b"a", 2: b"b", 3: b"c", 4: b"d"}
 
     late: list[Part] = []
     await collected(other, run.id, late)
     assert (late[0].joined, late[0].joined_through) == ([b"abc"], 3)
-    frames = {part.first + n: it for part in late for n, it in enumerate(part.frames)}
-    assert frames[4] == b"d"
+    assert by_number(late)[4] == b"d"
     assert late[-1].is_over
     assert await other.find(run.id) == (run, True, False)
     assert await other.name("n") == run.id
     assert await other.lease(rival, lambda: None) is None
     assert await mine.name("n") == rival.id
+    await mine.aclose()
+    await other.aclose()
+
+
+async def test_a_run_that_never_pauses_is_followed_for_longer_than_a_lease(stores):
+    mine, other = stores(lease=0.3), stores(lease=0.3)
+    run = RunInfo(id=uuid4().hex, format="f")
+    await mine.lease(run, lambda: None)
+    following = asyncio.ensure_future(collected(other, run.id, []))
+    begin, number, is_followed = monotonic(), 0, False
+    while not (is_followed and monotonic() > begin + 0.9):
+        number += 1
+        is_followed = await mine.append(run.id, Part(number, [b"a"]))
+        assert monotonic() < begin + 30
+        await asyncio.sleep(0.005)
+    await mine.append(run.id, Part(number + 1, [], is_over=True))
+    await following
     await mine.aclose()
     await other.aclose()
 

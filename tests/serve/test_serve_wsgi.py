@@ -34,7 +34,7 @@ def served(source: Any) -> Iterator[httpx.Client]:
     with make_server("127.0.0.1", 0, application, handler_class=Quiet) as server:
         thread = threading.Thread(target=server.handle_request)
         thread.start()
-        with httpx.Client(base_url=f"http://127.0.0.1:{server.server_port}", timeout=10) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{server.server_port}", timeout=60) as client:
             yield client
         thread.join(10)
         assert not thread.is_alive()

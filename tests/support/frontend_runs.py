@@ -65,7 +65,7 @@ def run(graph: Any, given: Any = ASKED, thread: str = "t1") -> Iterator[Any]:
 
 def parallel_models() -> list[Event]:
     """Two models in turns: neither says its next word before the other one has said its own."""
-    turn = Barrier(2, timeout=10)
+    turn = Barrier(2, timeout=60)
 
     def says_in_turns(text: str, config: RunnableConfig) -> Any:
         chunks = [it for word in words(text) for it in (word, turn.wait)]

@@ -14,7 +14,7 @@ import httpx
 import uvicorn
 
 
-async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
     """Wait until ``condition()`` holds, in no other task."""
     end = monotonic() + seconds
     while not condition():
@@ -39,7 +39,7 @@ async def served(app: Any, **options: Any) -> AsyncIterator[httpx.AsyncClient]:
     await until(lambda: server.started)
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
             yield client
     finally:
         server.should_exit = True

@@ -39,7 +39,7 @@ class RedisServer:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        end = monotonic() + 10
+        end = monotonic() + 60
         while not self._answers():
             assert monotonic() < end, "redis-server does not answer"
             sleep(0.01)

@@ -100,7 +100,7 @@ class TestView:
                 process.wait(1)
             with growing.open("ab") as file:
                 file.write(lines[5][9:] + b"".join(lines[6:]))
-            out, _ = process.communicate(timeout=20)
+            out, _ = process.communicate(timeout=60)
         assert out.decode() == run("view", path)[1]
 
     def test_follows_a_file_no_further_than_to_the_end_of_its_run(self, path):

@@ -337,7 +337,7 @@ async def test_async_streams_run_at_once() -> None:
     fast_is_over = asyncio.Event()
 
     async def waiting() -> Any:
-        await asyncio.wait_for(fast_is_over.wait(), 30)
+        await asyncio.wait_for(fast_is_over.wait(), 60)
         for word in WORDS:
             yield word
 

@@ -164,7 +164,11 @@ async def stopped(task: asyncio.Task[Any]) -> None:
 
 
 async def insistently_stopped(task: asyncio.Task[Any]) -> None:
-    """Cancel a task until it has ended: redis-py 8.1 may swallow a cancellation."""
+    """Cancel a task until it has ended.
+
+    redis-py sends by `asyncio.wait_for`, which before Python 3.12 swallows a cancellation that
+    comes just as it is done.
+    """
     while not task.done():
         task.cancel()
         await asyncio.wait({task}, timeout=0.05)

@@ -76,7 +76,7 @@ class LocalRun:
         self._forget = forget
         self._readers: set[Reader] = set()
         self._users = 0
-        self._unread_since = monotonic()
+        self._unread, self._looked_at = 0.0, monotonic()
         self._changed = Signal()
         self._reading: asyncio.Task[None] | None = None
 
@@ -102,10 +102,10 @@ class LocalRun:
             yield
         finally:
             self._users -= 1
-            self._unread_since = monotonic()
+            self._unread, self._looked_at = 0.0, monotonic()
             if not (self._users or self.is_own):
                 self._forget(self)
-                self._task.cancel()
+                self._ending = asyncio.ensure_future(insistently_stopped(self._task))
 
     def join(self, reader: Reader) -> None:
         """Wake a reader from now on."""
@@ -240,9 +240,13 @@ class LocalRun:
     def _stop_if_unread(self, linger: float | None, *, is_followed: bool) -> None:
         if linger is None:
             return
+        before, self._looked_at = self._looked_at, monotonic()
+        # While this process or the store stood still, clients elsewhere could not be seen: such a
+        # pause is not enough.
+        self._unread += min(self._looked_at - before, linger / 2)
         if self._users or is_followed:
-            self._unread_since = monotonic()
-        elif monotonic() - self._unread_since >= linger:
+            self._unread = 0.0
+        elif self._unread >= linger:
             self._cancel()
 
     def _cancel(self) -> None:
