@@ -22,6 +22,7 @@ __all__ = [
     "RunOver",
     "Stage",
     "StageMaker",
+    "bracket_of",
     "is_async",
     "is_event",
     "leave_unawaited",
@@ -48,6 +49,39 @@ def methods_by_class(target: object) -> dict[type[Event], Callable[[Any], Any]]:
     So what an object does with an event is in one place, and a table cannot forget it.
     """
     return {cls: getattr(target, name) for cls, name in _METHODS.items() if hasattr(target, name)}
+
+
+_IDS: dict[str, tuple[str, ...]] = {
+    "run": (),
+    "step": ("step_id",),
+    "message": ("message_id",),
+    "tool": ("tool_call_id",),
+    "retrieval": ("retrieval_id",),
+    **dict.fromkeys(("text", "reasoning", "tool_call"), ("message_id", "block_id")),
+}
+_VERBS = {"start": "start", "delta": "delta", "end": "end", "error": "end"}
+
+
+def _bracket_of_class(cls: type[Event]) -> tuple[str, str, tuple[str, ...]]:
+    noun, _, verb = cls.type.partition(".")
+    is_bracket = noun in _IDS and verb in _VERBS
+    return (_VERBS[verb], noun, _IDS[noun]) if is_bracket else ("", "", ())
+
+
+_BRACKETS = {cls: _bracket_of_class(cls) for cls in EVENT_CLASSES}
+
+
+def bracket_of(event: Event) -> tuple[str, tuple[Any, ...]]:
+    """Return what an event does to a bracket, and the bracket's key.
+
+    It does ``"start"``, ``"delta"`` or ``"end"`` it; an event of no bracket does ``""``.
+
+    >>> from streamkit import ToolError, ErrorInfo
+    >>> bracket_of(ToolError(timestamp=0.0, tool_call_id="c", name="t", error=ErrorInfo(name="E")))
+    ('end', ('tool', 'c'))
+    """
+    verb, noun, ids = _BRACKETS.get(event.__class__, ("", "", ()))
+    return verb, (noun, *[getattr(event, id) for id in ids])
 
 
 def is_event(item: object) -> TypeGuard[Event]:

@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple, cast
 
+from msgspec import Struct
+
 from ._core.content import text_in
 from ._core.json_message import JsonMessage
 from ._core.kinds import call_id_of, fields_of, id_of, kind_of
@@ -37,18 +39,15 @@ class Conversation(NamedTuple):
     """The messages of models that are no part of it."""
 
 
-class _Entry:
+class _Entry(Struct, eq=False):
     """A message that was emitted."""
 
-    __slots__ = ("at_state", "ids", "is_gone", "is_hidden", "is_side", "message")
-
-    def __init__(self, message: Any, ids: Iterable[str | None], at_state: int) -> None:
-        self.message = message
-        self.ids = set(filter(None, ids))
-        self.at_state = at_state
-        self.is_side = False
-        self.is_hidden = False
-        self.is_gone = False
+    message: Any
+    ids: set[str]
+    at_state: int
+    is_side: bool
+    is_hidden: bool
+    is_gone: bool = False
 
 
 class RunMessages:
@@ -72,8 +71,8 @@ class RunMessages:
         One that ``is_side`` is no part of the conversation unless the state holds it; one that
         ``is_hidden`` is then no part of anything.
         """
-        entry = _Entry(message, (*ids, id_of(message)), self._count)
-        entry.is_side, entry.is_hidden = is_side, is_hidden
+        names = set(filter(None, (*ids, id_of(message))))
+        entry = _Entry(message, names, self._count, is_side, is_hidden)
         self._entries.append(entry)
         self._by_id.update(dict.fromkeys(entry.ids, entry))
         for call in _calls_in(message):

@@ -17,6 +17,7 @@ from ._bracket_filter import OpenBrackets
 from ._core.kinds import fields_of, kind_of
 from ._core.metadata import text_or_none
 from ._fields import dict_or_empty
+from ._protocols import bracket_of
 from ._run_messages import RunMessages, words_of
 from .values import ErrorInfo, Status, ToolCall, Usage
 
@@ -304,7 +305,7 @@ class RunFold:
         self._fold = MessageFold()
         self._messages = RunMessages()
         self._open = OpenBrackets()
-        self._inside: dict[tuple[str, str], str] = {}  # what is open inside a tool, and its call
+        self._inside: dict[tuple[Any, ...], str] = {}  # what is open inside a tool, and its call
         self._tools: dict[str, tuple[ToolRun, float]] = {}
         self._retrievals: dict[str, tuple[Retrieval, float]] = {}
         self._begun: float | None = None
@@ -312,7 +313,7 @@ class RunFold:
     def feed(self, event: ev.Event) -> None:
         """Add one more event."""
         for message in self._fold(event):
-            self._add(event, message, self._inside.pop(_key(event), None))
+            self._add(event, message, self._inside.pop(bracket_of(event)[1], None))
         self._follow(event)
         self._note(event)
         self._open.begin(event)
@@ -357,7 +358,7 @@ class RunFold:
             case ev.MessageStart() | ev.ToolStart():
                 tool_call_id = self._tool_around(event)
                 if tool_call_id is not None:
-                    self._inside[_key(event)] = tool_call_id
+                    self._inside[bracket_of(event)[1]] = tool_call_id
             case ev.MessageAdded(message=message) if kind_of(message):
                 self._add(event, message, self._tool_around(event))
             case ev.MessageReplaced():
@@ -445,13 +446,6 @@ class RunFold:
             result.status, result.error = "failed", event.error
         else:
             result.status, result.output = event.status, event.output
-
-
-def _key(event: ev.Event) -> tuple[str, str]:
-    """Return the key of a message or a tool among all that are open."""
-    if isinstance(event, (ev.MessageStart, ev.MessageEnd)):
-        return "message", event.message_id
-    return "tool", cast("ev.ToolStart", event).tool_call_id
 
 
 def _last_text(messages: list[Any]) -> str:

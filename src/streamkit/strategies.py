@@ -11,22 +11,22 @@ They need hypothesis: the extra ``testing``.
 from __future__ import annotations
 
 import json
-from typing import Any, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
-import msgspec
 from langchain_core.messages import AIMessageChunk
+from msgspec import Struct, structs
 
 from . import events as ev
 from ._drive import normalize
 from ._extras import extra
-from .values import ErrorInfo, Origin, ToolCall, Usage
+from .values import ErrorInfo, Origin
 
 with extra("testing", "streamkit.strategies"):
     from hypothesis import strategies as st
 
 __all__ = ["events", "model_chunks", "runs"]
 
-E = TypeVar("E", bound=msgspec.Struct)
+E = TypeVar("E", bound=Struct)
 
 _TEXT = st.text(max_size=20)
 _JSON = st.recursive(
@@ -43,70 +43,33 @@ _JSON = st.recursive(
     max_leaves=8,
 )
 _OBJECT = st.dictionaries(_TEXT, _JSON, max_size=3)
-_COUNT = st.integers(0, 2**60)
-_COUNTS = st.dictionaries(_TEXT, _COUNT, max_size=2)
-_USAGE = st.builds(
-    Usage,
-    input_tokens=_COUNT,
-    output_tokens=_COUNT,
-    total_tokens=_COUNT,
-    input_token_details=_COUNTS,
-    output_token_details=_COUNTS,
-)
-_ERROR = st.builds(
-    ErrorInfo, name=_TEXT, message=_TEXT, code=st.none() | _TEXT | st.integers(-(2**60), 2**60)
-)
-_CALL = st.builds(
-    ToolCall,
-    id=_TEXT,
-    name=_TEXT,
-    args=_JSON,
-    text=_TEXT,
-    error=st.none() | _TEXT,
-    provider_executed=st.booleans(),
-)
-_NAMES = st.lists(_TEXT, max_size=3).map(tuple)
-_ORIGIN = st.builds(
-    Origin,
-    run_id=st.none() | _TEXT,
-    parent_ids=_NAMES,
-    name=st.none() | _TEXT,
-    node=st.none() | _TEXT,
-    namespace=_NAMES,
-    step=st.none() | st.integers(-1, 2**60),
-    agent=st.none() | _TEXT,
-    thread_id=st.none() | _TEXT,
-    tags=_NAMES,
-    metadata=_OBJECT,
-)
 _BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     str: _TEXT,
-    str | None: st.none() | _TEXT,
     int: st.integers(0, 2**60),
-    int | None: st.none() | st.integers(0, 2**60),
     float: st.floats(0, 2**33),
     bool: st.booleans(),
-    bool | None: st.none() | st.booleans(),
+    type(None): st.none(),
     Any: _JSON,
-    Origin: _ORIGIN,
-    Usage | None: st.none() | _USAGE,
-    ErrorInfo: _ERROR,
-    ErrorInfo | None: st.none() | _ERROR,
     dict[str, Any]: _OBJECT,
-    dict[str, Usage]: st.dictionaries(_TEXT, _USAGE, max_size=2),
-    tuple[str, ...]: _NAMES,
-    tuple[Any, ...]: st.lists(_JSON, max_size=3).map(tuple),
-    tuple[ToolCall, ...]: st.lists(_CALL, max_size=2).map(tuple),
+}
+_DEFAULTS: dict[type, set[str]] = {
+    ErrorInfo: {"exception"},  # which no codec writes
+    Origin: {"internal", "tool_call_id"},  # which encoders leave out, or show elsewhere
 }
 _CLASSES: tuple[type[Any], ...] = get_args(ev.Event)
 
 
-def _values_of(type: Any) -> st.SearchStrategy[Any]:
-    if type in _BY_TYPE:
-        return _BY_TYPE[type]
-    arms = get_args(type) if None.__class__ in get_args(type) else (type,)
-    words = [word for arm in arms for word in get_args(arm)]  # of a Literal
-    return st.sampled_from([*words, None] if len(arms) > 1 else words)
+def _values_of(kind: Any) -> st.SearchStrategy[Any]:
+    if kind in _BY_TYPE:
+        return _BY_TYPE[kind]
+    origin, args = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return st.sampled_from(args)
+    if origin is tuple:
+        return st.lists(_values_of(args[0]), max_size=3).map(tuple)
+    if origin is dict:
+        return st.dictionaries(_TEXT, _values_of(args[1]), max_size=2)
+    return st.one_of([_values_of(it) for it in args]) if args else events_of(kind)
 
 
 def events_of(cls: type[E]) -> st.SearchStrategy[E]:
@@ -116,7 +79,7 @@ def events_of(cls: type[E]) -> st.SearchStrategy[E]:
     >>> isinstance(events_of(TextDelta), st.SearchStrategy)
     True
     """
-    fields = msgspec.structs.fields(cls)
+    fields = [it for it in structs.fields(cls) if it.name not in _DEFAULTS.get(cls, ())]
     return st.fixed_dictionaries(
         {it.name: _values_of(it.type) for it in fields if it.required},
         optional={it.name: _values_of(it.type) for it in fields if not it.required},
@@ -211,7 +174,7 @@ def runs(draw: st.DrawFn) -> list[ev.Event]:
         lane = draw(st.sampled_from([it for it in lanes if it]))
         inner.append(lane.pop(0))
     whole = [start, *inner, end]
-    return [msgspec.structs.replace(it, timestamp=clock + n / 8) for n, it in enumerate(whole)]
+    return [structs.replace(it, timestamp=clock + n / 8) for n, it in enumerate(whole)]
 
 
 def _node(draw: st.DrawFn, number: int) -> list[ev.Event]:
@@ -228,7 +191,7 @@ def _node(draw: st.DrawFn, number: int) -> list[ev.Event]:
                 answer = normalize(chunks, clock=lambda: 0.0)
                 origin = Origin(parent_ids=("run", f"node-{number}"), node=f"node{number}")
                 parts += [
-                    msgspec.structs.replace(event, origin=origin)
+                    structs.replace(event, origin=origin)
                     for event in answer
                     if not isinstance(event, (ev.RunStart, ev.RunEnd))
                 ]

@@ -11,10 +11,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import cast, get_args
+from typing import Any, cast, get_args
 
 from . import events as ev
 from ._fields import shown
+from ._protocols import bracket_of
 from ._scripted_model import Call, Reply, ScriptedChatModel
 from .errors import UsageError
 from .values import Origin
@@ -86,7 +87,7 @@ class GrammarChecker:
         self._filtered = filtered
         self._count = 0
         self._ended = False
-        self._open: dict[tuple[str, str], Origin] = {}
+        self._open: dict[tuple[Any, ...], Origin] = {}
         self._messages: dict[str, _OpenMessage] = {}
         self._interrupts: set[str] = set()
 
@@ -110,55 +111,39 @@ class GrammarChecker:
                 f"event {self._count} breaks the grammar: {rule}: {shown(event, 300)}"
             )
 
-    def _check(self, event: ev.Event) -> None:  # noqa: C901, PLR0912  (the grammar, rule by rule)
-        match event:
-            case ev.RunEnd() | ev.RunError():
-                self._require(not self._open, event, f"still open: {sorted(self._open)}")
-                self._ended = True
-            case ev.StepStart(step_id=id):
-                self._opens(event, ("step", id))
-            case ev.StepDelta(step_id=id):
-                is_open = id is None or ("step", id) in self._open
-                self._require(is_open, event, "the step is not open")
-            case ev.StepEnd(step_id=id):
-                self._closes(event, ("step", id))
-                # LangGraph runs tasks at the same time: only what is inside this step must have
-                # ended.
-                inside = [key for key, origin in self._open.items() if _is_inside(origin, id)]
-                self._require(not inside, event, f"still open inside: {inside}")
-            case ev.MessageStart(message_id=id):
-                self._opens(event, ("message", id))
-                self._messages[id] = _OpenMessage(event.origin)
-            case ev.MessageEnd(message_id=id):
-                self._check_message_end(event)
-                self._closes(event, ("message", id))
-            case ev.ToolStart(tool_call_id=id):
-                self._opens(event, ("tool", id))
-            case ev.ToolDelta(tool_call_id=id):
-                self._require(("tool", id) in self._open, event, "the tool is not open")
-            case ev.ToolEnd(tool_call_id=id) | ev.ToolError(tool_call_id=id):
-                self._closes(event, ("tool", id))
-            case ev.RetrievalStart(retrieval_id=id):
-                self._opens(event, ("retrieval", id))
-            case ev.RetrievalEnd(retrieval_id=id):
-                self._closes(event, ("retrieval", id))
-            case ev.Interrupt(interrupt_id=id):
-                # LangGraph reports an interrupt in up to four places (updates, values, tasks, the
-                # root's output).
-                self._require(id not in self._interrupts, event, "shown before")
-                self._interrupts.add(id)
-            case _ if hasattr(event, "block_id"):
-                self._check_part(event)
-            case _:
-                pass
+    def _check(self, event: ev.Event) -> None:
+        verb, key = bracket_of(event)
+        if isinstance(event, (ev.RunEnd, ev.RunError)):
+            self._require(not self._open, event, f"still open: {sorted(self._open)}")
+            self._ended = True
+        elif hasattr(event, "block_id"):
+            self._check_part(event)
+        elif verb == "start" and not isinstance(event, ev.RunStart):
+            self._require(key not in self._open, event, f"{key} is open already")
+            self._open[key] = event.origin
+            if isinstance(event, ev.MessageStart):
+                self._messages[event.message_id] = _OpenMessage(event.origin)
+        elif verb == "delta":
+            is_open = key in self._open or key == ("step", None)  # of the root, which is no step
+            self._require(is_open, event, f"the {key[0]} is not open")
+        elif verb == "end":
+            self._check_end(event, key)
+        elif isinstance(event, ev.Interrupt):
+            # LangGraph reports an interrupt in up to four places (updates, values, tasks, the
+            # root's output).
+            self._require(event.interrupt_id not in self._interrupts, event, "shown before")
+            self._interrupts.add(event.interrupt_id)
 
-    def _opens(self, event: ev.Event, key: tuple[str, str]) -> None:
-        self._require(key not in self._open, event, f"{key} is open already")
-        self._open[key] = event.origin
-
-    def _closes(self, event: ev.Event, key: tuple[str, str]) -> None:
+    def _check_end(self, event: ev.Event, key: tuple[Any, ...]) -> None:
+        if isinstance(event, ev.MessageEnd):
+            self._check_message_end(event)
         self._require(key in self._open, event, f"{key} is not open")
         del self._open[key]
+        if isinstance(event, ev.StepEnd):
+            # LangGraph runs tasks at the same time: only what is inside this step must have ended.
+            id = event.step_id
+            inside = [key for key, origin in self._open.items() if _is_inside(origin, id)]
+            self._require(not inside, event, f"still open inside: {inside}")
 
     # --- the parts of a message
 

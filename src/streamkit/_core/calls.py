@@ -17,41 +17,28 @@ import json
 from collections.abc import Iterator
 from typing import Any, cast
 
+from msgspec import Struct
+
 from ..values import ToolCall
 
 __all__ = ["Call", "Calls", "read_args"]
 
 
-class Call:
+class Call(Struct, eq=False):
     """A call that a model is writing."""
 
-    __slots__ = (
-        "block_id",
-        "done",
-        "given_id",
-        "has_begun",
-        "id",
-        "index",
-        "is_over",
-        "name",
-        "name_is_complete",
-        "parts",
-        "provider_executed",
-    )
-
-    def __init__(self, index: object, *, provider_executed: bool) -> None:
-        self.index: object = index
-        self.provider_executed: bool = provider_executed
-        self.given_id: str | None = None
-        self.name: str = ""
-        self.name_is_complete: bool = False
-        self.parts: list[str] = []
-        self.is_over: bool = False
-        # What its events have, once it has begun.
-        self.has_begun: bool = False
-        self.id: str = ""
-        self.block_id: int = -1
-        self.done: ToolCall | None = None
+    index: object
+    provider_executed: bool
+    given_id: str | None = None
+    name: str = ""
+    name_is_complete: bool = False
+    parts: list[str] = []
+    is_over: bool = False
+    # What its events have, once it has begun.
+    has_begun: bool = False
+    id: str = ""
+    block_id: int = -1
+    done: ToolCall | None = None
 
     @property
     def text(self) -> str:
@@ -80,8 +67,6 @@ class Call:
 
 class Calls:
     """The calls of one message, in the order of their first pieces."""
-
-    __slots__ = ("_all", "_by_id", "_last", "_latest", "current")
 
     def __init__(self) -> None:
         self.current: Call | None = None
@@ -121,7 +106,7 @@ class Calls:
         if call is None:
             if not (id or name or args):
                 return None
-            call = Call(index, provider_executed=provider_executed)
+            call = Call(index, provider_executed)
             self._all.append(call)
         if self.current is not call:
             self.leave()

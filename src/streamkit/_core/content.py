@@ -38,7 +38,6 @@ class Sink(Protocol):
 
     def text(self, text: str, index: object = None) -> None:
         """Text of the block at ``index``, where blocks have one."""
-        ...
 
     def reasoning(
         self,
@@ -49,7 +48,6 @@ class Sink(Protocol):
         redacted: bool = False,
     ) -> None:
         """Reasoning, or only its signature."""
-        ...
 
     def tool_call(
         self,
@@ -61,35 +59,27 @@ class Sink(Protocol):
         provider_executed: bool = False,
     ) -> None:
         """A call, or the next piece of one."""
-        ...
 
     def call_input(self, index: object, args: str) -> None:
         """More arguments of the call at ``index`` that the provider runs, if there is one."""
-        ...
 
     def content(self, block: object) -> None:
         """A block that is whole as it is."""
-        ...
 
     def refusal(self, text: str, index: object = None) -> None:
         """Words with which the model refuses, whole or in pieces."""
-        ...
 
     def citation(self, citation: object, *, index: object = None) -> None:
         """An annotation on the text of the block at ``index``, or on the text so far."""
-        ...
 
     def usage(self, usage: Usage) -> None:
         """A report of tokens."""
-        ...
 
     def response(self, metadata: Fields) -> None:
         """Other metadata that the provider reports."""
-        ...
 
     def unrecognized(self, raw: object, reason: str) -> None:
         """A value of a type that cannot be read where it stands."""
-        ...
 
 
 # --- chunks and whole messages

@@ -12,7 +12,7 @@ Laws of this file:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from .._fields import Fields
 from ..events import (
@@ -34,7 +34,9 @@ from .text_block import Kind, TextBlock
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-__all__ = ["Message", "Outlet"]
+    from .brackets import Brackets
+
+__all__ = ["Message"]
 
 _NO_CHUNK = object()
 
@@ -42,25 +44,10 @@ _KINDS: dict[str, Kind] = {"text": "text", "thinking": "reasoning", "reasoning":
 """The types of blocks that hold text under the name of their type."""
 
 
-class Outlet(Protocol):
-    """The receiver of a message's events, and its clock."""
-
-    now: float
-    events: list[Event]
-
-    def unrecognized(self, raw: object, reason: str, origin: Origin | None = None) -> None:
-        """Report a value that cannot be read."""
-        ...
-
-    def new_call_id(self, message: Message, given_id: str) -> str:
-        """Return the id of a call that begins, which no other call at work has."""
-        ...
-
-
 class Message:
     """A message being written: the `Sink` that receives the content of chunks."""
 
-    def __init__(self, message_id: str, origin: Origin, outlet: Outlet, **known: object) -> None:
+    def __init__(self, message_id: str, origin: Origin, outlet: Brackets, **known: object) -> None:
         self.message_id = message_id
         self.origin = origin
         self.key: Hashable = None
@@ -78,7 +65,7 @@ class Message:
         )
         self.calls: MessageCalls = MessageCalls(self)
         self.texts: list[str] = []
-        self.outlet: Outlet = outlet
+        self.outlet: Brackets = outlet
         self._is_models_own = is_models_own(metadata)
         self._blocks = 0
         self._text: TextBlock | None = None

@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterable
 from sys import maxsize
 from typing import Any, Literal, TypeAlias
 
+from msgspec import Struct
+
 from .._fields import Fields, json_text, shown, text_of
 from ..values import Origin, ToolCall
 from .kinds import fields_of
@@ -32,43 +34,26 @@ _MOST_KEPT = 4_000_000  # characters of arguments of calls without a stored resu
 _OVERHEAD = 1_000  # what a call counts besides its arguments, so that their number is bounded
 
 
-class PendingCall:
+class PendingCall(Struct, eq=False):
     """A call that a model made, and what became of it."""
 
-    __slots__ = (
-        *("args", "given_id", "id", "name", "namespace", "node", "output", "spellings", "state"),
-        *("is_confirmed", "size"),
-    )
-
-    def __init__(  # noqa: PLR0913  (a call has this many sides)
-        self,
-        id: str,
-        name: str,
-        args: object,
-        namespace: _Namespace,
-        *,
-        given_id: str | None = None,
-        node: str | None = None,
-        state: _State = "pending",
-        size: int = 0,
-    ) -> None:
-        self.id: str = id
-        """The id that our events have for it, which no other call at work has."""
-        self.given_id: str = given_id or id
-        """The id that the provider gave it."""
-        self.name: str = name
-        self.args: Any = args
-        self.namespace: _Namespace = namespace
-        self.node: str | None = node
-        self.state: _State = state
-        self.size: int = size + _OVERHEAD
-        """The characters that it keeps in memory, about."""
-        self.output: Any = None
-        """The output of its tool, until the node has stored it."""
-        self.spellings: frozenset[int] = frozenset()
-        """Hashes of all that a message with this result may hold."""
-        self.is_confirmed: bool = True
-        """Whether the result that was shown is what the state holds."""
+    given_id: str
+    """The id that the provider gave it."""
+    id: str
+    """The id that our events have for it, which no other call at work has."""
+    name: str
+    args: Any
+    namespace: _Namespace
+    node: str | None = None
+    state: _State = "pending"
+    size: int = _OVERHEAD
+    """The characters that it keeps in memory, about."""
+    output: Any = None
+    """The output of its tool, until the node has stored it."""
+    spellings: frozenset[int] = frozenset()
+    """Hashes of all that a message with this result may hold."""
+    is_confirmed: bool = True
+    """Whether the result that was shown is what the state holds."""
 
     def has_result(self, content: object) -> bool:
         """Return whether a tool's message holds what the tool is known to have returned.
@@ -100,14 +85,8 @@ class PendingCalls:
             if it not in kept:
                 self._leave(it)
         self._calls[given_id] = kept
-        place = (call.args, origin.namespace)
-        made = PendingCall(
-            *(call.id, call.name, *place),
-            given_id=given_id,
-            node=origin.node,
-            size=len(call.text),
-        )
-        self._register(made)
+        facts = (given_id, call.id, call.name, call.args, origin.namespace, origin.node)
+        self._register(PendingCall(*facts, size=_OVERHEAD + len(call.text)))
 
     def expect(self, messages: Iterable[object], namespace: _Namespace) -> None:
         """Register the calls in a node's input that no message of this run has made."""
@@ -116,8 +95,8 @@ class PendingCalls:
             fields = fields_of(message)
             for call in fields.get("tool_calls") or ():
                 if not self._calls.get(call["id"]):
-                    made = PendingCall(call["id"], call["name"], call["args"], namespace)
-                    calls[call["id"]] = made
+                    id = call["id"]
+                    calls[id] = PendingCall(id, id, call["name"], call["args"], namespace)
             calls.pop(fields.get("tool_call_id") or "", None)
         for call in calls.values():
             self._register(call)
@@ -183,9 +162,8 @@ class PendingCalls:
 
     def add_running(self, given_id: str, id: str, name: str, origin: Origin) -> PendingCall:
         """Register a tool run that no known call asked for."""
-        call = PendingCall(
-            id, name, None, origin.namespace, given_id=given_id, node=origin.node, state="running"
-        )
+        place = (origin.namespace, origin.node)
+        call = PendingCall(given_id, id, name, None, *place, state="running")
         self._register(call)
         return call
 

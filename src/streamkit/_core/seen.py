@@ -15,6 +15,8 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Any, Literal, TypeAlias
 from weakref import WeakValueDictionary
 
+from msgspec import Struct
+
 from ..values import Origin, Status
 from .duplicates import Content, DuplicateContent
 from .kinds import call_id_of, fields_of, id_of
@@ -27,21 +29,18 @@ __all__ = ["SeenMessage", "SeenRegistry"]
 _Path: TypeAlias = tuple[str, ...]
 
 
-class SeenMessage:
+class SeenMessage(Struct, eq=False):
     """A message that was shown, or that the application has already."""
 
-    __slots__ = ("content", "holders", "id", "is_removed", "tool_call_id")
-
-    def __init__(self, id: str, content: Content, tool_call_id: str | None = None) -> None:
-        self.id: str = id
-        """The id that our events have for it."""
-        self.content: Content = content
-        """Its content when it was last shown."""
-        self.holders: set[tuple[_Path, str]] = set()
-        """The states that hold it: graphs, and their channels."""
-        self.is_removed: bool = False
-        self.tool_call_id: str | None = tool_call_id
-        """The call that it answers."""
+    id: str
+    """The id that our events have for it."""
+    content: Content
+    """Its content when it was last shown."""
+    tool_call_id: str | None = None
+    """The call that it answers."""
+    holders: set[tuple[_Path, str]] = set()
+    """The states that hold it: graphs, and their channels."""
+    is_removed: bool = False
 
 
 class SeenRegistry:

@@ -19,6 +19,8 @@ from __future__ import annotations
 
 import json
 
+from msgspec import Struct
+
 from .._core.content import plain_text, read_block, signature_of
 from .._core.message import Message
 from .._core.metadata import text_or_none, usage_of
@@ -33,19 +35,16 @@ _BESIDE = ("finish_reason", "normalized_finish_reason", "finish_state")
 _CALLS = frozenset({"tool_call", "server_tool_call", "invalid_tool_call", *_CALL_CHUNKS})
 
 
-class _Block:
+class _Block(Struct, eq=False):
     """An open block: the pieces that came so far, and the block of ours that they were added to."""
 
-    __slots__ = ("begun", "id", "name", "pieces", "server", "signature", "text_block_id")
-
-    def __init__(self) -> None:
-        self.pieces: list[str] = []
-        self.text_block_id: int | None = None
-        self.signature: str | None = None
-        self.id: str | None = None
-        self.name: str | None = None
-        self.server = False
-        self.begun = False
+    pieces: list[str] = []
+    text_block_id: int | None = None
+    signature: str | None = None
+    id: str | None = None
+    name: str | None = None
+    server: bool = False
+    begun: bool = False
 
     def rest_of(self, whole: str) -> str:
         """Return the end of ``whole`` that no piece of the block has held yet."""

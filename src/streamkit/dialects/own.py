@@ -11,20 +11,20 @@ or as `RunFailed`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, cast, get_args
+from typing import Any
 
 from .. import events as ev
 from .._core.results import error_info
-from .._protocols import RunOver
+from .._protocols import EVENT_CLASSES, RunOver, bracket_of
 from ..errors import MalformedItem, RunFailed
 from ..values import ErrorInfo, Origin, Status, ToolCall, Usage
 
 __all__ = ["OwnReader", "is_own"]
 
-_EVENTS: tuple[type[ev.Event], ...] = get_args(ev.Event)
+_EVENTS = tuple(EVENT_CLASSES)
+_BY_TYPE: dict[str, Any] = {cls.type: cls for cls in _EVENTS}
 _CUT = "the stream stopped before the arguments were complete"
-
-Key = tuple[object, ...]
+_RUN = ("run",)
 
 
 def is_own(raw: object) -> bool:
@@ -38,40 +38,14 @@ class OwnReader:
     def __init__(self, *, clock: Callable[[], float], strict: bool = False) -> None:
         self._clock = clock
         self._strict = strict
-        self._open: dict[Key, ev.Event] = {}
-        self._pieces: dict[Key, list[str]] = {}
+        self._open: dict[tuple[Any, ...], ev.Event] = {}
+        self._pieces: dict[tuple[Any, ...], list[str]] = {}
         self._texts: dict[str, list[str]] = {}
         self._calls: dict[str, list[ToolCall]] = {}
         self._usage: dict[str, Usage] = {}
         self._last: ev.Event | None = None
         self._ended = False
         self._error: ev.RunError | None = None
-        self._readers = self._table()
-
-    def _table(self) -> dict[type, Callable[[Any], None]]:
-        return {
-            ev.RunStart: self._run_start,
-            ev.RunEnd: self._run_end,
-            ev.RunError: self._run_error,
-            ev.StepStart: lambda it: self._begin(("step", it.step_id), it),
-            ev.StepEnd: lambda it: self._end(("step", it.step_id)),
-            ev.MessageStart: lambda it: self._begin(("message", it.message_id), it),
-            ev.MessageEnd: self._message_end,
-            ev.TextStart: self._block_start,
-            ev.ReasoningStart: self._block_start,
-            ev.ToolCallStart: self._block_start,
-            ev.TextDelta: lambda it: self._add(it, it.text),
-            ev.ReasoningDelta: lambda it: self._add(it, it.text),
-            ev.ToolCallDelta: lambda it: self._add(it, it.args),
-            ev.TextEnd: self._text_end,
-            ev.ReasoningEnd: lambda it: self._end(_block(it)),
-            ev.ToolCallEnd: self._call_end,
-            ev.ToolStart: lambda it: self._begin(("tool", it.tool_call_id), it),
-            ev.ToolEnd: lambda it: self._end(("tool", it.tool_call_id)),
-            ev.ToolError: lambda it: self._end(("tool", it.tool_call_id)),
-            ev.RetrievalStart: lambda it: self._begin(("retrieval", it.retrieval_id), it),
-            ev.RetrievalEnd: lambda it: self._end(("retrieval", it.retrieval_id)),
-        }
 
     def feed(self, raw: object) -> Sequence[ev.Event]:
         """Return the event as it is.
@@ -83,9 +57,16 @@ class OwnReader:
         if not isinstance(raw, _EVENTS):
             return (self._unrecognized(raw),)
         self._last = raw
-        read = self._readers.get(type(raw))
-        if read:
-            read(raw)
+        verb, key = bracket_of(raw)
+        if verb == "delta":
+            text: Any = getattr(raw, "text", None) or getattr(raw, "args", None)
+            if text:
+                self._pieces.setdefault(key, []).append(text)
+        elif verb == "start":
+            self._open[key] = raw
+            self._ended = False  # a recording may hold several runs, one after the other
+        elif verb == "end":
+            self._end(key, raw)
         return (raw,)
 
     def close(self) -> Sequence[ev.Event]:
@@ -109,61 +90,40 @@ class OwnReader:
         at = self._last.timestamp if self._last else self._clock()
         return ev.Unrecognized(origin=Origin(), timestamp=at, raw=raw, reason=reason)
 
-    # --- what is open
-
-    def _begin(self, key: Key, event: ev.Event) -> None:
-        self._open[key] = event
-
-    def _end(self, key: Key) -> None:
+    def _end(self, key: tuple[Any, ...], event: ev.Event) -> None:
         self._open.pop(key, None)
         self._pieces.pop(key, None)
-
-    def _run_start(self, event: ev.RunStart) -> None:
-        self._ended = False  # a recording may hold several runs, one after the other
-        self._begin(("run",), event)
-
-    def _run_end(self, _event: ev.RunEnd) -> None:
-        self._ended = True
-        self._open.clear()
-        self._usage.clear()
-
-    def _run_error(self, event: ev.RunError) -> None:
-        self._ended, self._error = True, event
-        error = event.error
-        # Only in this process: no wire carries an exception, only its name and text.
-        raised = error.exception
-        is_error = isinstance(raised, Exception)
-        raise RunOver(raised if is_error else RunFailed(error.name, error.message))
-
-    def _block_start(self, event: ev.TextStart | ev.ReasoningStart | ev.ToolCallStart) -> None:
-        self._begin(_block(event), event)
-
-    def _add(self, event: ev.TextDelta | ev.ReasoningDelta | ev.ToolCallDelta, text: str) -> None:
-        self._pieces.setdefault(_block(event), []).append(text)
-
-    def _text_end(self, event: ev.TextEnd) -> None:
-        self._end(_block(event))
-        self._texts.setdefault(event.message_id, []).append(event.text)
-
-    def _call_end(self, event: ev.ToolCallEnd) -> None:
-        self._end(_block(event))
-        call = ToolCall(
-            id=event.tool_call_id,
-            name=event.name,
-            args=event.args,
-            text=event.text,
-            error=event.error,
-            provider_executed=event.provider_executed,
-        )
-        self._calls.setdefault(event.message_id, []).append(call)
-
-    def _message_end(self, event: ev.MessageEnd) -> None:
-        self._end(("message", event.message_id))
-        self._texts.pop(event.message_id, None)
-        self._calls.pop(event.message_id, None)
-        if event.usage:
-            known = self._usage.get(event.model or "", Usage())
-            self._usage[event.model or ""] = known + event.usage
+        match event:
+            case ev.TextEnd(message_id=id, text=text):
+                self._texts.setdefault(id, []).append(text)
+            case ev.ToolCallEnd(message_id=id):
+                call = ToolCall(
+                    id=event.tool_call_id,
+                    name=event.name,
+                    args=event.args,
+                    text=event.text,
+                    error=event.error,
+                    provider_executed=event.provider_executed,
+                )
+                self._calls.setdefault(id, []).append(call)
+            case ev.MessageEnd(message_id=id, usage=usage):
+                self._texts.pop(id, None)
+                self._calls.pop(id, None)
+                if usage:
+                    model = event.model or ""
+                    self._usage[model] = self._usage.get(model, Usage()) + usage
+            case ev.RunEnd():
+                self._ended = True
+                self._open.clear()
+                self._usage.clear()
+            case ev.RunError(error=error):
+                self._ended, self._error = True, event
+                # Only in this process: no wire carries an exception, only its name and text.
+                raised = error.exception
+                is_error = isinstance(raised, Exception)
+                raise RunOver(raised if is_error else RunFailed(error.name, error.message))
+            case _:
+                pass
 
     # --- closing
 
@@ -171,10 +131,11 @@ class OwnReader:
         at = self._last.timestamp if self._last else self._clock()
         if self._last is None:
             yield ev.RunStart(origin=Origin(), timestamp=at)
-        root = self._open.pop(("run",), None)
+        root = self._open.pop(_RUN, None)
         for key in reversed([*self._open]):
-            yield self._closed(key, self._open[key], status, at)
-        self._open.clear()
+            ended = self._closed(key, status, at)
+            self._end(key, ended)
+            yield ended
         self._ended = True
         fields: dict[str, Any] = {
             "origin": root.origin if root else Origin(),
@@ -184,48 +145,23 @@ class OwnReader:
         }
         yield ev.RunError(**fields, error=error) if error else ev.RunEnd(**fields, status=status)
 
-    def _closed(self, key: Key, start: ev.Event, status: Status, at: float) -> ev.Event:
-        common: dict[str, Any] = {"origin": start.origin, "timestamp": at}
-        text = "".join(self._pieces.pop(key, ()))
-        ended: ev.Event
+    def _closed(self, key: tuple[Any, ...], status: Status, at: float) -> ev.Event:
+        """Return the end of what is open, with all that its start and its pieces have of it."""
+        start = self._open[key]
+        end = _BY_TYPE[start.type.replace("start", "end")]
+        names = {*start.__struct_fields__} & {*end.__struct_fields__}
+        fields = {name: getattr(start, name) for name in names}
+        text = "".join(self._pieces.get(key, ()))
         match start:
-            case ev.StepStart(step_id=id, kind=kind):
-                return ev.StepEnd(**common, step_id=id, kind=kind, status=status)
-            case ev.ToolStart(tool_call_id=id, name=name):
-                return ev.ToolEnd(**common, tool_call_id=id, name=name, status=status)
-            case ev.RetrievalStart(retrieval_id=id, name=name):
-                return ev.RetrievalEnd(**common, retrieval_id=id, name=name, status=status)
-            case ev.MessageStart(message_id=id, model=model):
-                texts, calls = self._texts.pop(id, ()), self._calls.pop(id, ())
-                return ev.MessageEnd(
-                    **common,
-                    message_id=id,
-                    status=status,
-                    text="".join(texts),
-                    tool_calls=tuple(calls),
-                    model=model,
-                )
-            case ev.TextStart(message_id=id, block_id=block):
-                ended = ev.TextEnd(**common, message_id=id, block_id=block, text=text)
-                self._text_end(ended)
-            case ev.ReasoningStart(message_id=id, block_id=block):
-                ended = ev.ReasoningEnd(**common, message_id=id, block_id=block, text=text)
+            case ev.TextStart() | ev.ReasoningStart():
+                fields["text"] = text
+            case ev.ToolCallStart():
+                fields |= {"args": None, "text": text, "error": _CUT}
+            case ev.MessageStart(message_id=id):
+                calls = tuple(self._calls.get(id, ()))
+                fields |= {"text": "".join(self._texts.get(id, ())), "tool_calls": calls}
+                fields["status"] = status
             case _:
-                call = cast("ev.ToolCallStart", start)
-                ended = ev.ToolCallEnd(
-                    **common,
-                    message_id=call.message_id,
-                    block_id=call.block_id,
-                    tool_call_id=call.tool_call_id,
-                    name=call.name,
-                    args=None,
-                    text=text,
-                    error=_CUT,
-                    provider_executed=call.provider_executed,
-                )
-                self._call_end(ended)
+                fields["status"] = status
+        ended: ev.Event = end(**{**fields, "timestamp": at})
         return ended
-
-
-def _block(event: Any) -> Key:
-    return "block", event.message_id, event.block_id
