@@ -21,171 +21,72 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._batch import astream_batch
-    from ._call import astream, stream
-    from ._drive import AsyncEventStream, EventStream, normalize
-    from .callbacks import CallbackSource
-    from .dialects import register
-    from .errors import (
-        BadRequest,
-        BrokenMapper,
-        ConcurrentRead,
-        MalformedItem,
-        RunFailed,
-        SourceError,
-        StreamkitError,
-        UnknownSource,
-        UsageError,
-    )
-    from .events import (
-        BatchItem,
-        Checkpoint,
-        Citation,
-        Content,
-        Custom,
-        Event,
-        EventType,
-        Interrupt,
-        MessageAdded,
-        MessageEnd,
-        MessageRemoved,
-        MessageReplaced,
-        MessageStart,
-        ReasoningDelta,
-        ReasoningEnd,
-        ReasoningStart,
-        RetrievalEnd,
-        RetrievalStart,
-        RunEnd,
-        RunError,
-        RunStart,
-        StateSnapshot,
-        StateUpdate,
-        StepDelta,
-        StepEnd,
-        StepStart,
-        TextDelta,
-        TextEnd,
-        TextStart,
-        ToolCallDelta,
-        ToolCallEnd,
-        ToolCallStart,
-        ToolDelta,
-        ToolEnd,
-        ToolError,
-        ToolStart,
-        Unrecognized,
-    )
-    from .filters import Filter
-    from .folds import MessageFold, Result, RunFold, ToolRun
-    from .mapping import AsyncMapper, Mapper, map_events
-    from .values import ErrorInfo, FinishReason, Origin, Status, StepKind, ToolCall, Usage
+    from ._batch import astream_batch as astream_batch
+    from ._call import astream as astream
+    from ._call import stream as stream
+    from ._drive import AsyncEventStream as AsyncEventStream
+    from ._drive import EventStream as EventStream
+    from ._drive import normalize as normalize
+    from .callbacks import CallbackSource as CallbackSource
+    from .dialects import register as register
+    from .errors import *  # noqa: F403  (all of its `__all__`, as below)
+    from .events import *  # noqa: F403
+    from .filters import Filter as Filter
+    from .folds import MessageFold as MessageFold
+    from .folds import Result as Result
+    from .folds import RunFold as RunFold
+    from .folds import ToolRun as ToolRun
+    from .mapping import AsyncMapper as AsyncMapper
+    from .mapping import Mapper as Mapper
+    from .mapping import map_events as map_events
+    from .values import *  # noqa: F403
 
     __version__: str
     """The version of the installed distribution."""
 
-__all__ = [
-    "AsyncEventStream",
-    "AsyncMapper",
-    "BadRequest",
-    "BatchItem",
-    "BrokenMapper",
-    "CallbackSource",
-    "Checkpoint",
-    "Citation",
-    "ConcurrentRead",
-    "Content",
-    "Custom",
-    "ErrorInfo",
-    "Event",
-    "EventStream",
-    "EventType",
-    "Filter",
-    "FinishReason",
-    "Interrupt",
-    "MalformedItem",
-    "Mapper",
-    "MessageAdded",
-    "MessageEnd",
-    "MessageFold",
-    "MessageRemoved",
-    "MessageReplaced",
-    "MessageStart",
-    "Origin",
-    "ReasoningDelta",
-    "ReasoningEnd",
-    "ReasoningStart",
-    "Result",
-    "RetrievalEnd",
-    "RetrievalStart",
-    "RunEnd",
-    "RunError",
-    "RunFailed",
-    "RunFold",
-    "RunStart",
-    "SourceError",
-    "StateSnapshot",
-    "StateUpdate",
-    "Status",
-    "StepDelta",
-    "StepEnd",
-    "StepKind",
-    "StepStart",
-    "StreamkitError",
-    "TextDelta",
-    "TextEnd",
-    "TextStart",
-    "ToolCall",
-    "ToolCallDelta",
-    "ToolCallEnd",
-    "ToolCallStart",
-    "ToolDelta",
-    "ToolEnd",
-    "ToolError",
-    "ToolRun",
-    "ToolStart",
-    "UnknownSource",
-    "Unrecognized",
-    "Usage",
-    "UsageError",
-    "astream",
-    "astream_batch",
-    "map_events",
-    "normalize",
-    "register",
-    "stream",
-]
+_NAMES: dict[str, tuple[str, ...]] = {
+    "errors": (),
+    "values": (),
+    "events": (),
+    "folds": ("MessageFold", "Result", "RunFold", "ToolRun"),
+    "mapping": ("AsyncMapper", "Mapper", "map_events"),
+    "dialects": ("register",),
+    "_drive": ("AsyncEventStream", "EventStream", "normalize"),
+    "filters": ("Filter",),
+    "_call": ("astream", "stream"),
+    "_batch": ("astream_batch",),
+    "callbacks": ("CallbackSource",),
+}
+"""The names of each module that are public here: all where none is named. Each module needs most of
+those before it."""
 
-_MODULES = (
-    "errors",
-    "values",
-    "events",
-    "folds",
-    "mapping",
-    "dialects",
-    "_drive",
-    "filters",
-    "_call",
-    "_batch",
-    "callbacks",
-)
-"""Where those names are defined, in the order of imports: each needs most of those before it."""
+
+def _modules() -> dict[str, str]:
+    """Return the module of each public name."""
+    return {
+        name: module
+        for module, names in _NAMES.items()
+        for name in names or import_module(f".{module}", __name__).__all__
+    }
 
 
 if not TYPE_CHECKING:  # a type checker would believe that any name exists
 
     def __getattr__(name: str) -> Any:
-        if name in _MODULES:
+        value: Any
+        if name in _NAMES:
             return import_module(f".{name}", __name__)
         if name == "__version__":
             return import_module("importlib.metadata").version("langchain-streamkit")
-        for module_name in _MODULES if name in __all__ else ():
-            module = import_module(f".{module_name}", __name__)
-            if name in module.__all__:
-                value = globals()[name] = getattr(module, name)  # so that it is looked up once
-                return value
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+        if name == "__all__":
+            value = sorted(_modules())
+        elif name[0] != "_" and name in (modules := _modules()):
+            value = getattr(import_module(f".{modules[name]}", __name__), name)
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+        globals()[name] = value  # so that it is looked up once
+        return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_MODULES})
+    return sorted({*globals(), *_modules(), *_NAMES})
