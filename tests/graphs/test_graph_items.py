@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from langchain_core.messages import AIMessage, AIMessageChunk, RemoveMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    HumanMessage,
+    RemoveMessage,
+    ToolMessage,
+)
 
 from graph_items import ITEMS, MODELS, STREAMS
 from read_streams import drained
@@ -303,3 +309,16 @@ def test_an_answer_that_its_node_writes_anew_without_an_id_is_no_other_message()
         ((), "messages", (AIMessage("", tool_calls=[call]), at)),
     )
     assert [it.message_id for it in events if isinstance(it, MessageEnd)] == ["m"]
+
+
+def test_what_stands_before_an_answer_that_is_still_open_is_of_earlier_turns() -> None:
+    at = {"langgraph_node": "n", "langgraph_checkpoint_ns": "n:1", "ls_model_type": "chat"}
+    whole = [HumanMessage("Before", id="h1"), AIMessage("Hi", id="m")]
+    events = shown(
+        ((), "messages", (AIMessageChunk("Hi", id="m"), at)),
+        ((), "updates", {"n": {"messages": whole}}),
+    )
+    assert [it.type for it in events if it.type.startswith("message.")] == [
+        "message.start",
+        "message.end",
+    ]

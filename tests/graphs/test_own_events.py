@@ -139,3 +139,10 @@ def test_a_search_that_is_cut_off_is_closed():
     )
     check_stream(events)
     assert [it.status for it in events if isinstance(it, ev.RetrievalEnd)] == ["incomplete"]
+
+
+def test_what_is_no_event_is_unrecognized_unless_the_reader_is_strict():
+    (lost,) = reader_for("own", clock=lambda: 0.0).feed({"a": 1})
+    assert (lost.type, lost.raw) == ("unrecognized", {"a": 1})
+    with pytest.raises(MalformedItem):
+        reader_for("own", clock=lambda: 0.0, strict=True).feed({"a": 1})

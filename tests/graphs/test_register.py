@@ -262,3 +262,22 @@ def test_a_second_message_under_one_key_ends_the_first() -> None:
         assembly.start_message("telegram", Origin(), id)
     kinds = [(it.type, it.message_id) for it in assembly.events[1:]]
     assert kinds == [("message.start", "a"), ("message.end", "a"), ("message.start", "b")]
+
+
+def test_a_thread_that_becomes_known_later_is_that_of_the_run_and_no_other_is() -> None:
+    assembly = Assembly()
+    for thread in (None, "t1", "t2"):
+        assembly.start_run(Origin(thread_id=thread))
+    assembly.end_run("completed")
+    assert [it.origin.thread_id for it in assembly.events] == [None, "t1"]
+
+
+def test_a_tool_that_fails_ends_at_once_unless_its_result_is_held() -> None:
+    assembly = Assembly()
+    for key, hold in (("a", {}), ("b", {"hold": True})):
+        assembly.start_tool(key, Origin(), key, "look", {})
+        assembly.fail_tool(key, ErrorInfo(name="E", message="no"), **hold)
+    failed = [it.tool_call_id for it in assembly.events if it.type == "tool.error"]
+    assert failed == ["a"]
+    assembly.end_run("completed")
+    assert [it.type for it in assembly.events].count("tool.error") == 2

@@ -428,6 +428,14 @@ def test_a_result_as_json_need_not_have_an_artifact() -> None:
     assert result.artifact is None
 
 
+def test_a_task_in_debug_mode_is_a_step() -> None:
+    task: dict[str, Any] = {"id": "t", "name": "n", "interrupts": []}
+    begun = {"type": "task", "payload": {**task, "input": {}, "triggers": []}}
+    ended = {"type": "task_result", "payload": {**task, "result": {"x": 1}, "error": None}}
+    events = events_of([StreamPart("debug", begun), StreamPart("debug", ended)])
+    assert [(it.step_id, it.output) for it in of(events, StepEnd)] == [("t", {"x": 1})]
+
+
 def test_what_a_node_of_a_server_wrote_is_its_update() -> None:
     events = events_of([StreamPart("updates", {"n": {"x": 1}})])
     assert [(it.node, it.values) for it in of(events, StateUpdate)] == [("n", {"x": 1})]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -219,6 +219,24 @@ async def test_a_stream_that_was_read_is_not_read_again() -> None:
             again()
 
 
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_a_run_starts_when_its_first_item_is_asked_for(is_async: bool) -> None:
+    now = [1.0]
+
+    def slow() -> Iterator[str]:
+        now[0] = 5.0
+        yield "a"
+
+    async def aslow() -> AsyncIterator[str]:
+        for item in slow():
+            yield item
+
+    stream: Any = normalize(aslow() if is_async else slow(), clock=lambda: now[0])
+    now[0] = 2.0
+    events = [it async for it in stream] if is_async else [*stream]
+    assert [it.timestamp for it in events[:2]] == [2.0, 5.0]
+
+
 async def test_no_task_is_started() -> None:
     async for _ in normalize(Async(Source(*"abc"))):
         assert asyncio.all_tasks() == {asyncio.current_task()}
@@ -240,9 +258,13 @@ def _type(event: Event) -> list[str]:
     return [event.type]
 
 
-@pytest.mark.parametrize("stage", [_same, _type])
-def test_behind_one_stage_each_event_is_recorded_once(stage: Any) -> None:
-    stream = normalize([("custom", 1), ("custom", 2), ("custom", 3)], stage)
+def _wrapped(event: Event) -> list[tuple[Event]]:
+    return [(event,)]
+
+
+@pytest.mark.parametrize("stages", [[_same], [_type], [_wrapped, list]])
+def test_behind_stages_each_event_is_recorded_once(stages: list[Any]) -> None:
+    stream: Any = normalize([("custom", 1), ("custom", 2), ("custom", 3)], *stages)
     list(stream)
     assert [it.data for it in stream.result.custom] == [1, 2, 3]
 

@@ -263,11 +263,11 @@ def test_the_arguments_of_a_tool_that_runs_are_whole_before_it_ends_and_its_erro
     assert item["error"] == {"type": "mcp_tool_execution_error", "content": [text]}
 
 
-def test_a_response_shows_what_is_whole_and_at_its_end_all() -> None:
-    """One item that never ended is in the last response alone."""
+def test_an_item_that_never_ended_is_incomplete_in_the_last_response() -> None:
     machine = openai_responses.Encoder()
     start = ToolStart(**AT, tool_call_id="c1", name="look", input={})
     events = [RunStart(**AT), start, RunEnd(**AT, status="cancelled")]
     created, *_, failed = payloads([it for event in events for it in machine.feed(event)])
     assert created["response"]["output"] == []
-    assert [it["type"] for it in failed["response"]["output"]] == ["mcp_call"]
+    [item] = failed["response"]["output"]
+    assert (item["type"], item["status"]) == ("mcp_call", "incomplete")
