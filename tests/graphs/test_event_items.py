@@ -227,3 +227,21 @@ def test_a_run_of_our_own_call_whose_parent_is_not_noted_is_inside_the_outermost
     reader.feed(begun("chain", "r"))
     (start,) = reader.feed(begun("chain", "lost"))
     assert start.origin.parent_ids == ("r",)
+
+
+@pytest.mark.parametrize(("content", "count"), [('{"sky": "blue"}', 0), ("gray", 1)])
+def test_a_result_that_its_node_writes_as_json_is_the_same_result(content: str, count: int) -> None:
+    """Of a tool inside another, which is shown at once."""
+    inside = ["g", "n", "around"]
+    stored = {"messages": [ToolMessage(content, tool_call_id="c9", id="r")]}
+    events = shown(
+        begun("chain", "g", name="LangGraph"),
+        in_a_node("n", {"messages": [AIMessage("", id="m", tool_calls=[CALL])]}),
+        begun("tool", "around", "g", "n"),
+        note("on_tool_start", "t", inside, {"input": {"at": 1}}, label="look"),
+        note("on_tool_end", "t", inside, {"output": {"sky": "blue"}}),
+        note("on_tool_end", "around", ["g", "n"], {"output": None}),
+        note("on_chain_end", "n", ["g"], {"output": stored}),
+    )
+    assert next(it.tool_call_id for it in events if isinstance(it, ToolEnd)) == "c9"
+    assert sum(isinstance(it, MessageReplaced) for it in events) == count
