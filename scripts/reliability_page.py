@@ -16,6 +16,7 @@ FAULTS = re.compile(r"(?<=<!-- faults -->\n\n).*?(?=\n<!-- end -->)", re.DOTALL)
 INSTEAD = {
     "_none": "null",
     "_no_fields": "{}",
+    "_no_metadata": "{}",
     "_no_text": "an empty text",
     "_unless_prompt": "the output, unless the step is a prompt",
 }

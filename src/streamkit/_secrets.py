@@ -39,6 +39,10 @@ def _no_fields(_: object) -> dict[str, Any]:
     return {}
 
 
+def _no_metadata(message: ev.MessageEnd) -> dict[str, Any]:
+    return message.response_metadata and {}  # (the very same where it is empty)
+
+
 def _no_text(_: object) -> str:
     return ""
 
@@ -82,7 +86,7 @@ PRIVATE: Table = {
     ev.RunStart: {"input": _none},
     ev.StepStart: {"input": _none},
     ev.StepEnd: {"output": _unless_prompt},
-    ev.MessageEnd: {"response_metadata": lambda it: it.response_metadata and {}},
+    ev.MessageEnd: {"response_metadata": _no_metadata},
     ev.ToolEnd: {  # nobody has checked what a tool returned that its node put into no message
         "output": lambda it: it.output if it.confirmed else None,
         "artifact": lambda it: it.artifact if it.confirmed else None,

@@ -130,6 +130,12 @@ class SpanFold:
         read = self._readers.get(type(event))
         return read(event) if read else None
 
+    def passes(self, delta: ev.Event) -> bool:
+        """Read a delta, which starts and ends no span; return True: a stage passes it on."""
+        if self.waiting:
+            self.feed(delta)
+        return True
+
     # --- the run and its steps: a method reads the event that it is named after
 
     def run_start(self, event: ev.RunStart) -> Span:

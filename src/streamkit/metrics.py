@@ -180,6 +180,8 @@ class Metrics:
         self._prices = prices
         self._spans = SpanFold()
         self._waiting = self._spans.waiting
+        self.passes: Callable[[Event], bool] = self._spans.passes
+        """Lets each delta pass; a stream whose only stage this is asks it, as it asks a filter."""
         self._result = RunMetrics()
         self._running = 0
         self._idle_since = 0.0

@@ -1,6 +1,9 @@
 """Metrics: what a run took and cost, in seconds that the test decides."""
 
+from itertools import count
+
 import pytest
+from langchain_core.messages import AIMessageChunk
 
 from streamkit import Origin, Usage, normalize
 from streamkit import events as ev
@@ -161,6 +164,24 @@ def test_running_totals_come_after_each_model_and_tool_and_before_the_end():
         (2, 1, 10.0),
     ]
     assert seen[-1]["cost"] == pytest.approx(measured(a_run()).cost)
+
+
+def test_a_streams_only_stage_is_asked_of_deltas_and_measures_the_same():
+    pieces = [
+        {"type": "thinking", "thinking": "hm", "index": 0},
+        {"type": "thinking", "thinking": "mh", "index": 0},
+        {"type": "text", "text": "Hel", "index": 1},
+        {"type": "text", "text": "lo", "index": 1},
+    ]
+    chunks = [AIMessageChunk([piece], id="m") for piece in pieces]
+    alone, behind = Metrics(), Metrics()
+    events = list(normalize(chunks, alone, clock=count(1).__next__))
+    for event in events:
+        behind.feed(event)
+    check_stream(events)
+    assert [it.text for it in events if it.type.endswith(".delta")] == ["hm", "mh", "Hel", "lo"]
+    assert alone.result() == behind.result()
+    assert alone.result().first_text == 3  # the third chunk, a second after each other
 
 
 def test_metrics_are_also_a_stage():
