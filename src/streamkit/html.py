@@ -27,7 +27,7 @@ from ._printable import clean
 from ._spans import Span, SpanFold
 from .errors import UsageError
 from .events import Event, MessageReplaced, ReasoningEnd
-from .metrics import Metrics, Prices, cost_of
+from .metrics import Metrics, Prices, RunMetrics, cost_of
 from .values import ToolCall, Usage
 from .wire import jsonable
 
@@ -65,15 +65,16 @@ def to_html(
         raise UsageError(
             f"got the name of a file, {events!r}; write to_html(replay({str(events)!r}))"
         )
-    picture = _Picture(prices, private=private)
+    picture, measured = _Picture(prices, private=private), Metrics(prices)
     for event in events:
+        measured.feed(event)
         picture.feed(event)
     page, css, script, policy = _assets()
     return page.format(
         policy=policy,
         title=escape(clean(title or picture.name)),
         css=css,
-        totals=escape(picture.totals()),
+        totals=escape(_totals(measured.result())),
         data=_embedded(picture.data()),
         script=script,
     )
@@ -210,24 +211,6 @@ class _Picture:
             "lanes": lanes,
         }
 
-    def totals(self) -> str:
-        """Return the line of totals."""
-        run = self._spans.run
-        if run is None:
-            return ""
-        calls = [span for span in self._placed if span.kind == "model"]
-        costs = [cost for span in calls if (cost := self._cost(span)) is not None]
-        parts = [
-            run.status,
-            f"{self._last - self._first:.2f} s",
-            f"{len(calls)} model call{'s' * (len(calls) != 1)}",
-        ]
-        if run.usage:
-            parts.append(f"{run.usage.input_tokens:,} tokens in, {run.usage.output_tokens:,} out")
-        if costs:
-            parts.append(f"cost {sum(costs):.4g}")
-        return " · ".join(parts)
-
     def _cost(self, span: Span) -> float | None:
         # The run has the sum of all calls: priced as well, each call would count twice.
         if span.usage is None or span.kind != "model":
@@ -344,6 +327,16 @@ def _arguments(call: ToolCall) -> str:
     return _text(call.args, private=False)
 
 
+def _totals(metrics: RunMetrics) -> str:
+    calls, usage = len(metrics.calls), metrics.usage
+    parts = [metrics.status, f"{metrics.seconds:.2f} s", f"{calls} model call{'s' * (calls != 1)}"]
+    if usage:
+        parts.append(f"{usage.input_tokens:,} tokens in, {usage.output_tokens:,} out")
+    if metrics.cost is not None:
+        parts.append(f"cost {metrics.cost:.4g}")
+    return " · ".join(parts)
+
+
 # --- notebooks
 
 
@@ -358,13 +351,8 @@ def run_html(events: Iterable[Event]) -> str:
     rows = [_notebook_row(span) for span in spans[:MAX_ROWS]]
     if len(spans) > MAX_ROWS:
         rows.append(f"<tr><td colspan=4>and {len(spans) - MAX_ROWS} more</td></tr>")
-    metrics = measured.result()
-    usage = metrics.usage
-    tokens = f" · {usage.total_tokens:,} tokens" if usage else ""
-    calls = len(metrics.calls)
-    summary = f"{metrics.status} · {metrics.seconds:.2f} s · {calls} model calls{tokens}"
     head = "<tr><th>what</th><th>agent</th><th>time</th><th>tokens</th></tr>"
-    return folded(summary, f"<table>{head}{''.join(rows)}</table>")
+    return folded(_totals(measured.result()), f"<table>{head}{''.join(rows)}</table>")
 
 
 def _notebook_row(span: Span) -> str:

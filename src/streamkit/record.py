@@ -283,8 +283,14 @@ class _RawWriter:
     def item(self, item: object) -> None:
         self._write({"at": time.monotonic() - self._began, "item": _raw_json.to_json(item)})
 
-    def error(self, error: Exception) -> None:
-        self._write({"at": time.monotonic() - self._began, "raised": _raw_json.to_json(error)})
+    def __enter__(self) -> None:
+        """Watch the source while it is pulled: how it ends is the end of the file."""
+
+    def __exit__(self, _type: object, error: object, _traceback: object) -> None:
+        if not isinstance(error, Exception):
+            return
+        if not isinstance(error, (StopIteration, StopAsyncIteration)):
+            self._write({"at": time.monotonic() - self._began, "raised": _raw_json.to_json(error)})
         self.close()
 
     def close(self) -> None:
@@ -302,14 +308,8 @@ class _RawItems(Iterator[Any]):
         self._writer = writer
 
     def __next__(self) -> Any:
-        try:
+        with self._writer:
             item = next(self._iterator)
-        except StopIteration:
-            self._writer.close()
-            raise
-        except Exception as error:
-            self._writer.error(error)
-            raise
         self._writer.item(item)
         return item
 
@@ -329,14 +329,8 @@ class _AsyncRawItems(AsyncIterator[Any]):
         self._writer = writer
 
     async def __anext__(self) -> Any:
-        try:
+        with self._writer:
             item = await anext(self._iterator)
-        except StopAsyncIteration:
-            self._writer.close()
-            raise
-        except Exception as error:
-            self._writer.error(error)
-            raise
         self._writer.item(item)
         return item
 

@@ -181,7 +181,7 @@ class TestNotebooks:
         list(normalize(a_run(), record(path)))
         recording = Recording(path)
         shown = recording._repr_html_()
-        assert "completed · 10.00 s · 2 model calls · 122 tokens" in shown
+        assert "completed · 10.00 s · 2 model calls · 110 tokens in, 12 out" in shown
         assert shown.count("<tr>") == 6
         assert recording.metrics(PRICES).cost
         assert recording.result().status == "completed"

@@ -130,10 +130,6 @@ class _Start(msgspec.Struct, rename="camel"):
     multitask_strategy: str | None = None
 
 
-class _Configurable(msgspec.Struct):
-    checkpoint_id: str | None = None
-
-
 class _Answer(msgspec.Struct):
     interrupt_id: str
     response: Any = None
@@ -267,7 +263,7 @@ class _Threads:
 
     async def _start(self, request: Request, thread: str, asked: _Start) -> dict[str, Any]:
         given = dict_or_empty(dict_or_empty(asked.config).get("configurable"))
-        checkpoint = _as(given, _Configurable).checkpoint_id
+        checkpoint = _as(given.get("checkpoint_id"), str | None)
         if checkpoint is not None:
             found = await self._state_of(_config(thread, checkpoint_id=checkpoint))
             if not found.created_at:

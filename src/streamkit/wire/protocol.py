@@ -119,7 +119,9 @@ class BaseEncoder:
         if item.__class__ in _TEXTS and self._has_begun:  # most of a stream
             event: Any = self._entrance.admit_text(item)
             return tuple(self._rules[item.__class__](event)) if event else ()
-        frames = (*self._write_begin(item), *self._write(item))
+        begun = () if self._has_begun else self.begin(item)
+        self._has_begun = True
+        frames = (*begun, *self._write(item))
         if isinstance(item, (RunEnd, RunError)):
             self.is_over = True
         return self.framed(item, frames)
@@ -145,25 +147,17 @@ class BaseEncoder:
 
     # --- inside
 
-    def _write_begin(self, item: Any) -> Frames:
-        if self._has_begun:
-            return ()
-        self._has_begun = True
-        return self.begin(item)
-
     def _write(self, item: Any) -> Frames:
         if not is_event(item):
             yield from self.own(own_form(item, private=self._private, flat=self.flat))
             return
         is_inside = self._entrance.is_inside(item)
         admitted = self._entrance.admit(item)
-        for event in self._spelled(admitted) if admitted else ():
+        events: Iterable[Event] = (admitted,) if admitted else ()
+        if isinstance(admitted, Content) and not self.refusals:
+            events = refusal_as_text(admitted)
+        for event in events:
             yield from self.inside(event) if is_inside else self._rule_of(event)(event)
-
-    def _spelled(self, event: Event) -> Iterable[Event]:
-        if isinstance(event, Content) and not self.refusals:
-            return refusal_as_text(event)
-        return (event,)
 
     def _rule_of(self, event: Event) -> Callable[[Any], Frames]:
         """Return what writes an event, whose class may be made of one of ours."""

@@ -127,12 +127,11 @@ class Replay:
         self._frames.append(numbered)
         self._size += len(numbered)
         # One frame is always kept, however large: a reader that waits for it must get it.
-        while len(self._frames) > 1 and self._is_full():
+        while len(self._frames) > 1 and (
+            len(self._frames) > self._max_frames
+            or self._size + (self._joined.size if self._joined else 0) > self._max_bytes
+        ):
             self._join_oldest()
-
-    def _is_full(self) -> bool:
-        joined = self._joined.size if self._joined else 0
-        return len(self._frames) > self._max_frames or self._size + joined > self._max_bytes
 
     def _join_oldest(self) -> None:
         """Move the oldest quarter of the frames to the joined ones, or drop the oldest frame."""
@@ -150,12 +149,9 @@ class Replay:
         self._unsent += part.frames()
         # A run whose joined text fills half of the bytes cannot be shown whole any more.
         if joined.size > self._max_bytes // 2:
-            self._drop_joined()
-
-    def _drop_joined(self) -> None:
-        self._joined = None
-        self._unsent.clear()
-        self._must_send_all = True
+            self._joined = None
+            self._unsent.clear()
+            self._must_send_all = True
 
     def after(self, number: int) -> Rest:
         """Return the frames after the frame of this number; 0 is before the first one.

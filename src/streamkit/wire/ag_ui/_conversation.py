@@ -6,9 +6,8 @@ everything that was written since.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Any
 
 from ..._fields import JsonObject
 from ...events import MessageReplaced, ReasoningEnd, TextEnd
@@ -16,9 +15,6 @@ from .._blocks import fields_of_message
 from ._values import result_content
 
 __all__ = ["Conversation"]
-
-NO_FIELDS: Final[Mapping[str, Any]] = MappingProxyType({})
-"""No more fields; clients also keep a message's ``subagentRunId`` and ``metadata``."""
 
 
 class Conversation:
@@ -39,8 +35,11 @@ class Conversation:
         """All messages, as the client has them."""
         return list(self._by_id.values())
 
-    def begin(self, id: str, role: str, about: Mapping[str, Any] = NO_FIELDS) -> JsonObject:
-        """Return the message of an id, a new one with more fields where there is none."""
+    def begin(self, id: str, role: str, **about: Any) -> JsonObject:
+        """Return the message of an id, a new one with more fields where there is none.
+
+        Clients also keep a message's ``subagentRunId`` and ``metadata``.
+        """
         return self._by_id.setdefault(id, {"id": id, "role": role, **about})
 
     def text(self, id: str, event: TextEnd | ReasoningEnd, role: str) -> None:
@@ -49,18 +48,16 @@ class Conversation:
         # Two texts of one message have one id: the client appends the second to the first.
         message["content"] = (message.get("content") or "") + event.text
 
-    def call(
-        self, id: str, call_id: str, name: str, arguments: str, about: Mapping[str, Any] = NO_FIELDS
-    ) -> None:
+    def call(self, id: str, call_id: str, name: str, arguments: str, **about: Any) -> None:
         """Add a call to its message."""
-        calls = self.begin(id, "assistant", about).setdefault("toolCalls", [])
+        calls = self.begin(id, "assistant", **about).setdefault("toolCalls", [])
         function = {"name": name, "arguments": arguments}
         calls.append({"id": call_id, "type": "function", "function": function})
 
-    def result(self, id: str, call_id: str, content: Any, about: Mapping[str, Any]) -> None:
+    def result(self, id: str, call_id: str, content: Any, **about: Any) -> None:
         """Add the result of a call."""
         message = {"id": id, "role": "tool", "toolCallId": call_id, "content": content}
-        self._by_id[id] = {**message, **about}
+        self._by_id[id] = message | about
 
     def remove(self, id: str) -> bool:
         """Remove a message and its reasoning; return whether there was one."""

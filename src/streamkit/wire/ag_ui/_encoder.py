@@ -17,8 +17,7 @@ from .._redact import InnerText
 from ..protocol import BaseEncoder, Frames, error_text, frame, questions_in
 from ._conversation import Conversation
 from ._request import Request
-from ._steps import Steps
-from ._subagents import Subagents, tag_of
+from ._subagents import Steps, Subagents, tag_of
 from ._values import (
     answered_call,
     custom_name,
@@ -194,7 +193,7 @@ class Encoder(BaseEncoder):
         message = fields_of_message(event.message)
         if message.get("type") != "human" or not isinstance(message.get("id"), str):
             return ()
-        user = self.conversation.begin(message["id"], "user", self._tag(event))
+        user = self.conversation.begin(message["id"], "user", **self._tag(event))
         user["content"] = result_content(message.get("content"))
         self._needs_snapshot = True
         return ()
@@ -212,7 +211,7 @@ class Encoder(BaseEncoder):
         self._open_part(event, "TEXT_MESSAGE_CONTENT", id, "TEXT_MESSAGE_END")
         role = self._roles.get(event.message_id, "assistant")
         whence = self._whence(event)
-        self.conversation.begin(event.message_id, role, whence)
+        self.conversation.begin(event.message_id, role, **whence)
         yield frame({"type": "TEXT_MESSAGE_START", **id, "role": role, **whence})
 
     def text_end(self, event: ev.TextEnd) -> Frames:
@@ -222,7 +221,7 @@ class Encoder(BaseEncoder):
     def reasoning_start(self, event: ev.ReasoningStart) -> Frames:
         id = _reasoning_id(event)
         ends = ("REASONING_MESSAGE_END", "REASONING_END")
-        self.conversation.begin(id["messageId"], "reasoning", self._whence(event))
+        self.conversation.begin(id["messageId"], "reasoning", **self._whence(event))
         self._open_part(event, "REASONING_MESSAGE_CONTENT", id, *ends)
         start = {"type": "REASONING_MESSAGE_START", **id, "role": "reasoning"}
         # Reasoning is a span around a message, each with a start and an end of its own.
@@ -243,7 +242,7 @@ class Encoder(BaseEncoder):
         self.calls[event.tool_call_id].is_shown = True
         tag = self._tag(event)
         # Calls of a message share its `parentMessageId`: the client puts them into one message.
-        self.conversation.begin(event.message_id, "assistant", tag)
+        self.conversation.begin(event.message_id, "assistant", **tag)
         id = {"toolCallId": event.tool_call_id}
         self._open_part(event, "TOOL_CALL_ARGS", id, "TOOL_CALL_END")
         start = {"type": "TOOL_CALL_START", **id, "toolCallName": event.name}
@@ -281,7 +280,7 @@ class Encoder(BaseEncoder):
         # Arguments are always a JSON text: AG-UI has no parsed form of them.
         args = dump_plain(input or {}).decode()
         tag = self._tag(event)
-        self.conversation.call(call.id, call.id, event.name, args, tag)
+        self.conversation.call(call.id, call.id, event.name, args, **tag)
         id = {"toolCallId": call.id}
         start = {"type": "TOOL_CALL_START", **id, "toolCallName": event.name}
         yield frame({**start, **tag})
@@ -320,7 +319,7 @@ class Encoder(BaseEncoder):
             content = text_of(content)
         result = {"messageId": self.result_id(call_id), "toolCallId": call_id, "role": "tool"}
         about = {**({"metadata": metadata} if metadata else {}), **self._tag(event)}
-        self.conversation.result(result["messageId"], call_id, content, about)
+        self.conversation.result(result["messageId"], call_id, content, **about)
         yield frame({"type": "TOOL_CALL_RESULT", **result, "content": content, **about})
 
     # --- other events

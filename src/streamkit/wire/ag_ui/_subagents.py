@@ -1,4 +1,6 @@
-"""The subgraphs of a run as AG-UI's subagents: each opens once, and ends once.
+"""The subgraphs of a run as AG-UI's subagents, and the nodes that run as its steps.
+
+A subagent opens once, and ends once. Open steps of one subagent have different names.
 
 A subgraph is known by its namespace, and opens when the first event comes out of it. It ends with
 the graph's own step where the source has steps, and else with the run.
@@ -13,7 +15,7 @@ from ..._fields import JsonObject
 from ...events import Interrupt, StepEnd, StepStart
 from ...values import Origin, Status
 
-__all__ = ["Subagents", "tag_of"]
+__all__ = ["Steps", "Subagents", "tag_of"]
 
 Namespace: TypeAlias = tuple[str, ...]
 
@@ -107,3 +109,32 @@ def _around(origin: Origin) -> Iterator[Namespace]:
 
 def _innermost(origin: Origin, known: Container[str]) -> str | None:
     return next((id for id in reversed(origin.parent_ids) if id in known), None)
+
+
+class Steps:
+    """The steps of one run that are open.
+
+    Of tasks of one node that run at a time, the second is ``node#2``, and so on until none is left.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[str, tuple[str, str | None]] = {}
+        self._numbers: dict[tuple[str, str | None], tuple[int, int]] = {}
+
+    def begin(self, event: StepStart, owner: str | None) -> str:
+        """Return the name of a step that its agent, ``owner``, begins."""
+        name = event.origin.node or event.origin.name or event.kind
+        key = self._open[event.step_id] = (name, owner)
+        count, last = self._numbers.get(key, (0, 0))
+        self._numbers[key] = (count + 1, last + 1)
+        # The client refuses a step whose name is open: tasks that LangGraph's `Send` starts share a
+        # node.
+        return f"{name}#{last + 1}" if last else name
+
+    def end(self, step_id: str) -> None:
+        """Forget a step."""
+        key = self._open.pop(step_id, None)
+        if key:
+            count, last = self._numbers.pop(key)
+            if count > 1:
+                self._numbers[key] = (count - 1, last)
