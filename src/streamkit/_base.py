@@ -100,10 +100,13 @@ _LONGEST = 50  # characters of one value
 def _short(value: object) -> str:
     from reprlib import Repr  # noqa: PLC0415  (importing streamkit stays light)
 
-    if isinstance(value, _Place):
+    if type(value) is _Place:
         return repr(value)
     shorten = Repr()
     shorten.maxlevel, shorten.maxstring, shorten.maxother = 2, 48, 60
     shorten.maxdict = shorten.maxlist = shorten.maxtuple = 3
-    text = shorten.repr(value)
+    try:
+        text = shorten.repr(value)
+    except Exception:  # noqa: BLE001  (a foreign object may raise anything)
+        text = f"<{type(value).__name__}>"
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

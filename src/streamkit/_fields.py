@@ -10,6 +10,7 @@ __all__ = [
     "Fields",
     "JsonObject",
     "dict_or_empty",
+    "items_of",
     "json_text",
     "required_text",
     "shown",
@@ -24,8 +25,20 @@ JsonObject: TypeAlias = dict[str, Any]
 
 
 def dict_or_empty(value: object) -> dict[str, Any]:
-    """Return ``value`` if it is a dict, and an empty one if not."""
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    """Return ``value`` if it is a dict, and an empty one if not.
+
+    Of a class of its own, whose methods may raise or lie, it is copied into a plain dict.
+    """
+    cls = cast("Any", type(value))  # (`isinstance` asks the object itself, which may raise)
+    if cls is dict:
+        return cast("dict[str, Any]", value)
+    return dict(cast("Any", dict).items(value)) if issubclass(cls, dict) else {}
+
+
+def items_of(value: object) -> list[Any]:
+    """Return what a list or tuple holds, whatever its class makes of iterating; else nothing."""
+    base = next((it for it in (list, tuple) if issubclass(type(value), it)), None)
+    return [*cast("Any", base).__iter__(value)] if base else []
 
 
 def required_text(payload: Mapping[str, Any], key: str) -> str:
@@ -48,10 +61,10 @@ def json_text(args: object) -> str:
         return json.dumps(shown(args))
 
 
-def text_of(value: object) -> str:
+def text_of(value: Any) -> str:
     """Return an object's ``str``, which may raise."""
     try:
-        return str(value)
+        return str.__str__(value) if issubclass(type(value), str) else str(value)
     except Exception:  # noqa: BLE001  (a foreign object may raise anything)
         return f"<{type(value).__name__}>"
 

@@ -6,11 +6,13 @@ no wire format: a value that is no text is shown by its text blocks alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
-from typing import Any, cast
 
 from ._core.content import text_in
+from ._core.kinds import fields_of, message_in
+from ._core.metadata import text_or_none
+from ._fields import dict_or_empty, items_of, text_of
 from ._printable import clean
 
 __all__ = ["MAX_ROWS", "folded", "name_cell", "result_table", "short_name"]
@@ -33,11 +35,13 @@ def result_table(
 
 
 def _message_row(message: object) -> str:
-    is_record = isinstance(message, Mapping)
-    fields = cast("Mapping[str, Any]", message) if is_record else vars(message)
-    kind = str(fields.get("type") or fields.get("role") or type(message).__name__)
+    raw, known = dict_or_empty(message), message_in(message)
+    fields = raw if known is None else fields_of(known)
+    kinds = map(text_or_none, (fields.get("type"), raw.get("type"), raw.get("role")))
+    kind = next(filter(None, kinds), type(message).__name__)
     # LangChain's `tool_calls` are dicts, in a message's object as in its stored form.
-    calls = ", ".join(str(call["name"]) for call in fields.get("tool_calls") or ())
+    names = [dict_or_empty(call).get("name") for call in items_of(fields.get("tool_calls"))]
+    calls = ", ".join(map(text_of, names))
     text = f"{text_in(fields.get('content'))} {calls and f'→ {calls}'}"[:500]
     cell = escape(clean(text, lines=True))
     return f"<tr><td>{name_cell(kind)}</td><td style='text-align:left'>{cell}</td></tr>"

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
@@ -22,7 +22,7 @@ from ._core.json_message import JsonMessage
 from ._core.kinds import call_id_of, fields_of, id_of, kind_of
 from ._core.metadata import text_or_none
 from ._core.writes import ChannelWrite, channel_writes
-from ._fields import dict_or_empty
+from ._fields import dict_or_empty, items_of
 from .events import MessageRemoved, MessageReplaced
 
 __all__ = ["Conversation", "RunMessages", "words_of"]
@@ -84,11 +84,11 @@ class RunMessages:
                 before.is_gone = True
             self._results[call_id] = entry
 
-    def replace(self, event: MessageReplaced) -> None:
-        """Put another message in the place of one that was emitted."""
+    def replace(self, event: MessageReplaced, message: Any) -> None:
+        """Put another message, that of the event, in the place of one that was emitted."""
         entry = self._by_id.get(event.message_id) or self._results.get(event.tool_call_id or "")
         if entry:
-            entry.message = event.message
+            entry.message = message
             entry.ids.add(event.message_id)
             self._by_id[event.message_id] = entry
 
@@ -179,11 +179,10 @@ def words_of(message: Any) -> str:
     """Return the text of a model's message, or the words with which it refuses."""
     fields = fields_of(message)
     content: Any = fields.get("content")
-    parts = cast("list[object]", content if content.__class__ is list else [])
-    blocks = map(dict_or_empty, parts)
+    blocks = map(dict_or_empty, items_of(content))
     refusals = [it.get("refusal") for it in blocks if text_or_none(it.get("type")) == "refusal"]
     refusals.append(dict_or_empty(fields.get("additional_kwargs")).get("refusal"))
-    return text_in(content) or next((it for it in refusals if isinstance(it, str)), "")
+    return text_in(content) or next(filter(None, map(text_or_none, refusals)), "")
 
 
 # --- the state
@@ -243,7 +242,7 @@ def _key(message: Any) -> Any:
 
 def _calls_in(message: Any) -> tuple[str | None, ...]:
     """Return the ids of the calls that a message makes."""
-    calls: Iterable[object] = fields_of(message).get("tool_calls") or ()
+    calls = items_of(fields_of(message).get("tool_calls"))
     return tuple(text_or_none(dict_or_empty(call).get("id")) for call in calls)
 
 
@@ -262,5 +261,7 @@ def _own(stored: Any, emitted: Any) -> Any:
     if isinstance(emitted, JsonMessage):
         return emitted
     fields = fields_of(stored)
-    names = ("id", "name", "content") if fields.get("status") == "error" else ("id", "name")
-    return emitted.model_copy(update={name: fields[name] for name in names if fields.get(name)})
+    facts: dict[str, Any] = {name: text_or_none(fields.get(name)) for name in ("id", "name")}
+    if text_or_none(fields.get("status")) == "error":
+        facts["content"] = fields.get("content")
+    return emitted.model_copy(update={name: it for name, it in facts.items() if it is not None})

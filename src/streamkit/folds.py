@@ -14,9 +14,10 @@ import msgspec
 from . import events as ev
 from ._base import Base
 from ._bracket_filter import OpenBrackets
-from ._core.kinds import fields_of, kind_of
+from ._core.kinds import fields_of, kind_of, message_in
 from ._core.metadata import text_or_none
-from ._fields import dict_or_empty
+from ._fields import dict_or_empty, items_of
+from ._fields import text_of as as_text
 from ._protocols import bracket_of
 from ._run_messages import RunMessages, words_of
 from .values import ErrorInfo, Status, ToolCall, Usage
@@ -207,7 +208,8 @@ class _Draft:
     def content(self) -> str | list[Any]:
         for block_id, citations in self._citations.items():
             if block_id in self._blocks:
-                self._blocks[block_id]["annotations"] = citations
+                block = dict_or_empty(self._blocks[block_id])
+                self._blocks[block_id] = {**block, "annotations": citations}
         blocks = list(self._blocks.values())
         # Chat models return a str where there is nothing but text; many tools rely on it.
         is_text = all(dict_or_empty(it).keys() == {"type", "text"} for it in blocks)
@@ -286,7 +288,10 @@ def _tool_message(event: ev.ToolEnd | ev.ToolError) -> ToolMessage:
 
 def _content(output: object) -> Any:
     """Return a tool's raw output as a message's content."""
-    return cast("Any", output) if isinstance(output, (str, list)) else str(output)
+    if not issubclass(type(output), list):
+        return as_text(output)
+    items = items_of(output)
+    return [dict_or_empty(it) if issubclass(type(it), dict) else as_text(it) for it in items]
 
 
 class RunFold:
@@ -359,11 +364,11 @@ class RunFold:
                 tool_call_id = self._tool_around(event)
                 if tool_call_id is not None:
                     self._inside[bracket_of(event)[1]] = tool_call_id
-            case ev.MessageAdded(message=message) if kind_of(message):
+            case ev.MessageAdded(message=given) if (message := message_in(given)) is not None:
                 self._add(event, message, self._tool_around(event))
-            case ev.MessageReplaced():
-                messages.replace(event)
-                self._replace_result(event)
+            case ev.MessageReplaced(message=given) if (message := message_in(given)) is not None:
+                messages.replace(event, message)
+                self._replace_result(event.tool_call_id, message)
             case ev.MessageRemoved():
                 messages.remove(event)
             case ev.RunStart(input=input):
@@ -423,13 +428,13 @@ class RunFold:
         else:
             run.status, run.output, run.artifact = event.status, event.output, event.artifact
 
-    def _replace_result(self, event: ev.MessageReplaced) -> None:
+    def _replace_result(self, tool_call_id: str | None, message: object) -> None:
         """Take over the result of a tool as its node put it into the state."""
-        runs = (it for it in reversed(self._result.tools) if it.tool_call_id == event.tool_call_id)
+        runs = (it for it in reversed(self._result.tools) if it.tool_call_id == tool_call_id)
         # Ids of calls may repeat in a run: the newest run of the call is meant.
         run = next(runs, None)
         if run:
-            run.output = fields_of(event.message).get("content")
+            run.output = fields_of(message).get("content")
 
     def _end_retrieval(self, event: ev.RetrievalEnd) -> None:
         search, begun = self._retrievals.pop(event.retrieval_id, (None, None))

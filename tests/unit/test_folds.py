@@ -40,6 +40,7 @@ from streamkit import (
     Citation,
     Content,
     Custom,
+    MessageAdded,
     MessageEnd,
     MessageFold,
     MessageReplaced,
@@ -52,6 +53,7 @@ from streamkit import (
     RunEnd,
     RunFold,
     RunStart,
+    StateUpdate,
     TextEnd,
     TextStart,
     ToolCallEnd,
@@ -60,6 +62,7 @@ from streamkit import (
     Usage,
     normalize,
 )
+from streamkit.wire import ndjson
 
 AT: dict[str, Any] = {"origin": Origin(), "timestamp": 0.0, "message_id": "m"}
 
@@ -337,3 +340,67 @@ def test_what_came_after_the_last_state_is_in_a_result_as_far_as_it_was_read() -
 
 def test_a_results_table_names_its_tokens() -> None:
     assert "7 tokens" in Result(usage=Usage(input_tokens=3, output_tokens=4))._repr_html_()
+
+
+def test_a_decoded_run_whose_node_rewrote_a_result_has_what_the_node_wrote() -> None:
+    rewritten = ToolMessage("[hidden]", tool_call_id="c", id="t")
+    events = [
+        RunStart(**HERE),
+        ToolStart(**HERE, tool_call_id="c", name="t"),
+        ToolEnd(**HERE, tool_call_id="c", name="t", status="completed", output="secret"),
+        MessageReplaced(**HERE, message_id="t", tool_call_id="c", message=rewritten),
+        MessageAdded(**HERE, message=HumanMessage("hi", id="h")),
+        RunEnd(**HERE, status="completed"),
+    ]
+    decoded = ndjson.Decoder().feed(b"".join(map(ndjson.encode, events)))
+    for each in (events, decoded):
+        result = normalize(each).collect()
+        assert [tool.output for tool in result.tools] == ["[hidden]"]
+        assert [it.content for it in result.messages] == ["[hidden]", "hi"]
+    assert "<td>human</td><td style='text-align:left'>hi " in result._repr_html_()
+
+
+class Unreadable:
+    """What raises when anything is asked of it, its class included."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+    __repr__ = __str__ = __bool__ = object.__getattribute__  # type: ignore[assignment]
+
+
+class UnreadableDict(dict[Any, Any]):
+    """A dict that raises at its own methods."""
+
+    get = items = keys = __iter__ = __len__ = __contains__ = object.__getattribute__  # type: ignore[assignment]
+
+
+UNREADABLE: dict[str, Any] = {
+    "object": Unreadable,
+    "dict": lambda: UnreadableDict(a=1),
+    "list": lambda: [Unreadable()],
+}
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_what_cannot_be_read_in_a_state_or_a_result_costs_only_itself(kind: str) -> None:
+    odd = UNREADABLE[kind]()
+    broken = AIMessage("", id="b")
+    names = ("content", "name", "response_metadata", "additional_kwargs", "tool_calls")
+    vars(broken).update(dict.fromkeys(names, odd))  # past every check of pydantic's
+    whole = AIMessage("whole", id="w")
+    start = MessageStart(**HERE, message_id="w", role="assistant")
+    events = [
+        RunStart(**HERE, input=odd),
+        start,
+        MessageEnd(**HERE, message_id="w", status="completed", text="whole"),
+        ToolStart(**HERE, tool_call_id="c", name="t"),
+        ToolEnd(**HERE, tool_call_id="c", name="t", status="completed", output=odd),
+        StateUpdate(**HERE, node="n", values={"messages": [odd, broken, whole], "other": odd}),
+        RunEnd(**HERE, status="completed", output=odd),
+    ]
+    assert len([*normalize(events).messages()]) == 2
+    stream = normalize(events)
+    assert all(map(repr, stream))
+    assert [it.id for it in stream.result.messages] == ["w"]
+    assert stream.result._repr_html_()

@@ -43,10 +43,12 @@ from streamkit.html import to_html
 from streamkit.metrics import Metrics
 from streamkit.otel import spans
 from streamkit.record import record
-from streamkit.serve import Memory, Runs
+from streamkit.serve import Memory, Redis, Runs
 from streamkit.terminal import TerminalView, TreeView
 from streamkit.transcript import describe, transcript
 from streamkit.wire import ag_ui, ai_sdk, chat_lines, langgraph_sse, ndjson, openai_responses, sse
+
+from redis_server import redis_server  # noqa: F401  # isort: skip  (a fixture)
 
 pytestmark = pytest.mark.long
 
@@ -164,16 +166,17 @@ def viewed(make: Callable[[io.StringIO], Any]) -> Callable[[list[Event], Path], 
     return view
 
 
-def stored(events: list[Event], _: Path) -> str:
-    async def run() -> str:
-        store = Memory()
-        runs = Runs(store=store)
-        id = await runs.start(events, linger=None)
-        parts = [part async for part in store.follow(id)]
-        await runs.aclose()
-        return b"".join(frame for part in parts for frame in (*part.joined, *part.frames)).decode()
+async def kept(store: Any, events: list[Event]) -> str:
+    """Return what a store has of a run."""
+    runs = Runs(store=store)
+    id = await runs.start(events, linger=None)
+    parts = [part async for part in store.follow(id)]
+    await runs.aclose()
+    return b"".join(frame for part in parts for frame in (*part.joined, *part.frames)).decode()
 
-    return asyncio.run(run())
+
+def stored(events: list[Event], _: Path) -> str:
+    return asyncio.run(kept(Memory(), events))
 
 
 def traced(events: list[Event], _: Path) -> str:
@@ -218,3 +221,16 @@ def test_a_hostile_payload_costs_little_and_harms_nobody(
     if way in PERSONS:
         assert not set(text) & {"\x1b", "\x07", "\u202e", "\U000e0041"}
     assert "</script><script>window" not in text or way != "page"
+
+
+@pytest.mark.parametrize("name", PAYLOADS)
+async def test_a_hostile_payload_is_kept_in_redis_as_in_memory(
+    name: str,
+    redis_server: Any,  # noqa: F811
+) -> None:
+    events = events_with(PAYLOADS[name]())
+    in_memory = await kept(Memory(), events)
+    begin = time.process_time()
+    in_redis = await kept(Redis(redis_server.url, prefix=name), events)
+    assert time.process_time() - begin < SECONDS
+    assert in_redis == in_memory

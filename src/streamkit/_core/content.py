@@ -17,9 +17,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
-from .._fields import Fields, dict_or_empty, json_text
+from .._fields import Fields, dict_or_empty, items_of, json_text
 from ..values import Usage
-from .metadata import usage_of
+from .metadata import text_or_none, usage_of
 
 __all__ = [
     "Sink",
@@ -171,19 +171,17 @@ def read_block(block: Fields, sink: Sink) -> None:
 
 def text_in(content: object) -> str:
     """Return only the text of a message's content."""
-    if isinstance(content, str):
+    if type(content) is str:
         return content
-    parts: list[str] = []
-    for block in cast("list[object]", content) if isinstance(content, list) else []:
-        text = dict_or_empty(block).get("text") if _type_of(block) in _TEXTS else block
-        if isinstance(text, str):
-            parts.append(text)
-    return "".join(parts)
+    texts = (
+        dict_or_empty(block).get("text") if _type_of(block) in _TEXTS else block
+        for block in items_of(content) or [content]
+    )
+    return "".join([text_or_none(text) or "" for text in texts])
 
 
 def _type_of(block: object) -> str | None:
-    kind = dict_or_empty(block).get("type")
-    return kind if isinstance(kind, str) else None
+    return text_or_none(dict_or_empty(block).get("type"))
 
 
 # --- values of the right types

@@ -113,7 +113,7 @@ def json_message(value: object) -> JsonMessage | None:
     (True, 'Hi', None)
     >>> json_message({"type": "ai", "content": "an application's own"})
     """
-    if value.__class__ is not dict:
+    if type(value) is not dict:
         return None
     raw = cast("dict[str, Any]", value)
     match raw:

@@ -65,7 +65,7 @@ kind_of_class: Callable[[type], Kind | None] = _KindsByClass().__getitem__
 
 def message_in(value: object) -> Any:
     """Return ``value`` if it is a message, also one that came as JSON, and None if not."""
-    return value if kind_of_class(value.__class__) else json_message(value)
+    return value if kind_of_class(type(value)) else json_message(value)
 
 
 fields_of: Callable[[object], dict[str, Any]] = vars
@@ -89,10 +89,10 @@ def spelled_message(value: object) -> Any:
     text is a text.
     """
     messages: Any = sys.modules.get("langchain_core.messages")
-    if messages is None or not value or not isinstance(value, (dict, tuple, list, str)):
+    if messages is None or not issubclass(type(value), (dict, tuple, list, str)):
         return None  # a graph that runs here has imported it
     try:
-        (message,) = messages.convert_to_messages([value])
+        (message,) = messages.convert_to_messages([value]) if value else [None]
     except Exception:  # noqa: BLE001  (it raises several)
         return None
     return message

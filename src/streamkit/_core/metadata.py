@@ -6,7 +6,7 @@ One rule each, for the stream and for `merge`. Metadata holds anything, so every
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
@@ -27,7 +27,7 @@ __all__ = [
 
 def text_or_none(value: object) -> str | None:
     """Return a value as plain `str` if it is text that is not empty, else None."""
-    return str.__str__(value) or None if isinstance(value, str) else None
+    return str.__str__(cast("str", value)) or None if issubclass(type(value), str) else None
 
 
 def name_of(value: object) -> str | None:

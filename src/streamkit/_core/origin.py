@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..values import Origin
-from .metadata import name_of, names_in
+from .metadata import name_of, names_in, text_or_none
 
 __all__ = [
     "OUTERMOST",
@@ -105,7 +105,7 @@ def checkpoint_ns(metadata: Mapping[str, Any]) -> str:
 
     Not upstream's ``checkpoint_ns``, which stays at the outermost task below depth 1.
     """
-    return metadata.get("langgraph_checkpoint_ns") or ""
+    return text_or_none(metadata.get("langgraph_checkpoint_ns")) or ""
 
 
 def is_node(run: Mapping[str, Any]) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, cast
 
-from .._fields import Fields, dict_or_empty
+from .._fields import Fields, dict_or_empty, items_of
 from .kinds import id_of, is_removal, message_in, spelled_message
 
 __all__ = ["MESSAGES", "REMOVE_ALL", "ChannelWrite", "channel_writes", "messages_in", "written_in"]
@@ -60,7 +60,7 @@ _OVERWRITE = "__overwrite__"
 
 def _is_langgraph(value: object, name: str) -> bool:
     # By name, because an application may read a server's stream without having langgraph.
-    cls = value.__class__
+    cls = type(value)
     return cls.__name__ == name and cls.__module__ == "langgraph.types"
 
 
@@ -70,14 +70,20 @@ def messages_in(values: object) -> list[Any]:
 
 
 def channel_writes(values: object) -> list[ChannelWrite]:
-    """Return what a node's output, or a state, holds for each channel of messages."""
-    # A ToolNode (langgraph 1.2) returns a list where one of its tools returns a Command.
-    values = written_in(values)
-    if isinstance(values, (list, tuple)):
-        return list(_list_writes(cast("list[object]", values)))
-    if message_in(values):
-        return [_write("", [values])]
-    return [_channel(name, value) for name, value in _channels(values).items()]
+    """Return what a node's output, or a state, holds for each channel of messages.
+
+    What raises when it is read, as a state's own property may, writes nothing.
+    """
+    try:
+        # A ToolNode (langgraph 1.2) returns a list where one of its tools returns a Command.
+        values = written_in(values)
+        if _is_sequence(values):
+            return list(_list_writes(items_of(values)))
+        if message_in(values):
+            return [_write("", [values])]
+        return [_channel(name, value) for name, value in _channels(values).items()]
+    except Exception:  # noqa: BLE001  (a foreign object may raise anything)
+        return []
 
 
 def _list_writes(items: Iterable[object]) -> Iterator[ChannelWrite]:
@@ -86,7 +92,7 @@ def _list_writes(items: Iterable[object]) -> Iterator[ChannelWrite]:
     for item in items:
         if message_in(item):
             own.append(item)
-        elif item.__class__ in {dict, list} or _is_langgraph(item, "Command"):
+        elif type(item) in {dict, list} or _is_langgraph(item, "Command"):
             yield from channel_writes(item)
     if own:
         yield _write("", own)
@@ -94,7 +100,7 @@ def _list_writes(items: Iterable[object]) -> Iterator[ChannelWrite]:
 
 def _channels(state: object) -> Fields:
     """Return a state by its channels: it may be a dict, a dataclass or a pydantic model."""
-    cls: Any = state.__class__
+    cls: Any = type(state)
     names: Any = getattr(cls, "__dataclass_fields__", None) or getattr(cls, "model_fields", ())
     return {name: getattr(state, name, None) for name in names} or dict_or_empty(state)
 
@@ -109,12 +115,12 @@ def _channel(name: str, value: object) -> ChannelWrite:
         value, is_whole = fields["value"], True
     items: list[object] = [value]
     if _is_sequence(value) and not (name == MESSAGES and _is_pair(value)):
-        items = cast("Any", value)
+        items = items_of(value)
     return _write(name, items, is_whole=is_whole)
 
 
 def _is_sequence(value: object) -> bool:
-    return isinstance(value, (list, tuple))
+    return issubclass(type(value), (list, tuple))
 
 
 def _is_pair(value: object) -> bool:

@@ -38,7 +38,7 @@ class Sum:
             pass
         elif isinstance(total, _Text) and isinstance(value, str):
             total.append(value)
-        elif isinstance(total, _Fields) and dict_or_empty(value) is value:
+        elif isinstance(total, _Fields) and issubclass(type(value), dict):
             total.add(dict_or_empty(value))
         elif isinstance(total, MessageAccumulator) and kind_of(value) == "chunk":
             total.feed(value)

@@ -53,7 +53,7 @@ def why_not_of_mode(mode: str, raw: object) -> str | None:
     is_pair = is_message_pair(payload)
     reasons = {
         "has a label, as a list of modes yields it; leave mode= out": _label(raw) is not None,
-        "is no (message, metadata) pair": mode == "messages" and dict_or_empty(payload) is payload,
+        "is no (message, metadata) pair": mode == "messages" and issubclass(type(payload), dict),
         "is a (message, metadata) pair; leave mode= out": mode != "messages" and is_pair,
         "is a whole state; write mode='values'": mode == "updates" and _has_messages(payload),
         "is a node's update; write mode='updates'": mode == "values" and _is_update(payload),

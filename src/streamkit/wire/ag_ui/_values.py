@@ -128,7 +128,7 @@ def _part(block: Any) -> JsonObject:
     if isinstance(block, str):
         return {"type": "text", "text": block}
     fields = dict_or_empty(block)
-    kind, text = fields.get("type"), fields.get("text")
+    kind, text = str(fields.get("type")), fields.get("text")
     if kind == "text" and isinstance(text, str):
         return {"type": "text", "text": text}
     source = _source(fields)
