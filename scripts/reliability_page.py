@@ -22,6 +22,7 @@ INSTEAD = {
 }
 _PRIVATE = "unless `private=True`"
 BY_FIELD = {
+    ("MessageEnd", "response_metadata"): "{}",
     ("ToolEnd", "output"): "the output, once its node has put it into a message",
     ("ToolEnd", "artifact"): "the artifact, once the output is confirmed",
     ("Checkpoint", "config"): "the ids of the checkpoint",
