@@ -89,12 +89,17 @@ class Entrance:
         self._open = OpenBrackets()
         self._hidden: set[str] = set()
         """Open messages whose text does not pass."""
+        self._origin = self._clean = ev.NO_ORIGIN
+        """The newest text's origin, and what may be written of it."""
 
     def admit_text(self, event: _D) -> _D | None:
         """Return what may be written of a piece of text, which is most of a stream."""
-        if event.message_id in self._hidden or (event.origin.internal and not self._internal):
+        origin = event.origin
+        if event.message_id in self._hidden or (origin.internal and not self._internal):
             return None
-        return replace(event, origin=self.redact.origin(event.origin))
+        if origin is not self._origin:
+            self._origin, self._clean = origin, self.redact.origin(origin)
+        return replace(event, origin=self._clean)
 
     def admit(self, event: ev.Event) -> ev.Event | None:
         """Return what may be written of an event: mostly the event, without its secrets."""
