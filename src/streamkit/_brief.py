@@ -15,8 +15,6 @@ from typing import Any, cast
 from ._printable import escape
 from .values import Origin, Usage
 
-__all__ = ["LIMIT", "brief", "path", "quote", "tokens"]
-
 LIMIT = 400
 """How many characters of a payload are shown where nobody asks for more or less."""
 

@@ -15,8 +15,6 @@ from ._core.metadata import text_or_none
 from ._fields import dict_or_empty, items_of, text_of
 from ._printable import clean
 
-__all__ = ["MAX_ROWS", "folded", "name_cell", "result_table", "short_name"]
-
 MAX_ROWS = 40
 """Rows of a table; further ones are left out."""
 

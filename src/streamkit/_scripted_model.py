@@ -35,8 +35,6 @@ from typing_extensions import override
 
 from .errors import UsageError
 
-__all__ = ["Call", "Reply", "Script", "ScriptedChatModel", "turn"]
-
 _WORD = re.compile(r"\s*\S+|\s+")
 _ARGS_PIECE = 9  # characters: few enough to cut through keys and values
 

@@ -23,8 +23,6 @@ from . import events as ev
 from ._protocols import methods_by_class
 from .values import ErrorInfo, Origin, ToolCall, Usage
 
-__all__ = ["DELTAS", "Span", "SpanFold", "SpanKind"]
-
 SpanKind: TypeAlias = Literal[
     "run", "graph", "node", "step", "model", "tool", "retrieval", "interrupt"
 ]

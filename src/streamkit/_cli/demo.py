@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from ..demo.run import Audience, Source
 
-__all__ = ["APIS", "add_demo"]
-
 _PACE = 0.03  # seconds between two tokens of the scripted model
 
 

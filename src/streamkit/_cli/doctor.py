@@ -11,8 +11,6 @@ from typing import Any, get_args
 
 from .._extras import EXTRAS, has_extra
 
-__all__ = ["add_doctor", "version_of"]
-
 _PACKAGES = (
     "langchain-streamkit",
     "langchain-core",

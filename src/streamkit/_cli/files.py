@@ -26,8 +26,6 @@ from ..record import timed
 from ..transcript import Transcript
 from .reading import add_file, events_of, numbered_events
 
-__all__ = ["add_file_commands"]
-
 Encode = Callable[[Event], Iterable[bytes]]
 
 

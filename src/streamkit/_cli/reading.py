@@ -21,8 +21,6 @@ from ..errors import UsageError
 from ..events import Event, RunEnd, RunError, RunStart
 from ..record import event_in, is_raw_header, open_to_read, raw_items, whole_lines
 
-__all__ = ["add_file", "events_of", "numbered_events"]
-
 _PAUSE = 0.1  # seconds until a growing file is read again
 _OTHER_FIELDS = (b"event:", b"id:", b"retry:", b":")
 

@@ -44,8 +44,6 @@ from ._thread_streams import Filter, ThreadStreams
 from .requests import MAX_BODY, read_body
 from .runs import Runs
 
-__all__ = ["agent_protocol_routes"]
-
 Authorize: TypeAlias = Callable[[Request, str], "bool | Awaitable[bool]"]
 """A function that returns whether a request may use a thread."""
 

@@ -27,20 +27,6 @@ from .._drive import AsyncEventStream, EventStream, normalize
 from .._protocols import AnyStage
 from ..errors import UsageError
 
-__all__ = [
-    "AHEAD",
-    "THREADS",
-    "Body",
-    "Events",
-    "Pump",
-    "Signal",
-    "StreamBody",
-    "Wire",
-    "headers_of",
-    "insistently_stopped",
-    "stopped",
-]
-
 AHEAD = 16
 """The most pieces that are read ahead of a client; those that are ready are sent at once."""
 

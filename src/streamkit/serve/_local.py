@@ -15,8 +15,6 @@ from ..wire.resume import Resume
 from ._bodies import Pump, Signal, insistently_stopped, log, stopped
 from .stores import RunInfo, Store
 
-__all__ = ["Gap", "LocalRun", "NameTaken", "Reader", "StoreAway"]
-
 Gap: TypeAlias = Callable[[int], bytes]
 """A function that returns the frame with the number of missing frames."""
 

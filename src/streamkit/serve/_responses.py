@@ -26,8 +26,6 @@ from ..wire import sse
 from ..wire._plain_json import dumps
 from ._bodies import Body, Events, StreamBody, Wire, headers_of, stopped
 
-__all__ = ["HEARTBEAT_EVERY", "BodyResponse", "Document", "EventResponse", "document_of"]
-
 HEARTBEAT_EVERY = 15.0
 """Seconds of silence before a heartbeat: proxies close silent connections after 30 to 60."""
 

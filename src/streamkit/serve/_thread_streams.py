@@ -27,8 +27,6 @@ from ._local import Reader
 from ._responses import HEARTBEAT_EVERY, BodyResponse
 from .runs import Runs
 
-__all__ = ["Filter", "ThreadStreams"]
-
 LOOK_EVERY = 0.5
 """Seconds after which an idle stream looks for a run that another process has started."""
 

@@ -16,19 +16,6 @@ from .._printable import clean
 from ..values import Origin
 from ._screen import Look, Paragraph
 
-__all__ = [
-    "BUSY",
-    "CALL",
-    "NOTE",
-    "THOUGHT",
-    "TROUBLE",
-    "Paragraphs",
-    "one_line",
-    "payload",
-    "speaker",
-    "text_of",
-]
-
 _LIMIT: Final = 240
 NOTE = Look(style="dim")
 THOUGHT = Look("┊", ":", "dim", "dim italic")

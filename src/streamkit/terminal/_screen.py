@@ -32,8 +32,6 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-__all__ = ["Look", "Paragraph", "Screen", "View", "console_on", "region_on"]
-
 _GAP: Final = "\n"  # no label: the first row after a gap has its label again
 _NOBODY: Final = "-"  # or the row would seem to belong to the label above it
 _MARKS: Final = "┊→⋯✓✗•▪"

@@ -26,8 +26,6 @@ from ..events import Event, RunEnd, RunError, TextDelta
 from ._paragraphs import text_of
 from ._screen import View, console_on, region_on
 
-__all__ = ["TreeView"]
-
 _NAMES = 44  # columns of the names and kinds
 _PREVIEW = 200  # characters of a text that is shown
 _STYLES = {"failed": "red", "running": "cyan", "completed": "dim"}

@@ -30,8 +30,6 @@ from ..values import Usage
 from ._paragraphs import BUSY, CALL, NOTE, THOUGHT, TROUBLE, Paragraphs, one_line, payload, speaker
 from ._screen import Look, Paragraph, Screen, View
 
-__all__ = ["TerminalView"]
-
 
 class TerminalView(View):
     r"""A view of the events given to `feed`.

@@ -14,8 +14,6 @@ from weakref import WeakSet
 from .._drive import AsyncEventStream, AsyncRelay, EventStream, Relay, normalize
 from ..errors import UsageError
 
-__all__ = ["AsyncHub", "Hub", "Reader", "SyncHub", "cancelled", "hub_of"]
-
 
 class Hub:
     """A source and its readers. A reader that nobody holds any more is none."""

@@ -19,8 +19,6 @@ from ..errors import UsageError
 from ..events import Event
 from ._hub import cancelled
 
-__all__ = ["AsyncMerger", "merge_runs"]
-
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
 

@@ -32,8 +32,6 @@ from ..events import (
 )
 from ._hub import Reader, hub_of
 
-__all__ = ["by_agent", "by_message", "by_namespace", "by_subagent", "by_tool", "split", "tee"]
-
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
 

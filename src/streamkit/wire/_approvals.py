@@ -13,8 +13,6 @@ from typing import Any, NamedTuple, cast
 
 from .._fields import dict_or_empty
 
-__all__ = ["Approval", "Question", "questions_in", "resume_value"]
-
 
 class Question(NamedTuple):
     """Whether one call may run."""

@@ -7,19 +7,6 @@ from typing import Any, NamedTuple, cast
 
 from .._fields import dict_or_empty
 
-__all__ = [
-    "File",
-    "Source",
-    "as_list",
-    "fields_of_message",
-    "file_of",
-    "refusal_of",
-    "result_of",
-    "source_of",
-    "sources_in",
-    "text_of",
-]
-
 _MEDIA = {
     "image": "image/*",
     "image_url": "image/*",

@@ -14,9 +14,6 @@ from .. import events as ev
 from .._protocols import methods_by_class
 from ._approvals import Question
 
-__all__ = ["Call", "CallIds"]
-
-
 _E = TypeVar("_E", bound=ev.Event)
 
 

@@ -32,8 +32,6 @@ from ._own_types import Types, readers_of
 from ._plain_json import loads
 from ._writer import Writer
 
-__all__ = ["EventDecoder", "Own", "Reader", "from_dict", "to_dict"]
-
 Own = TypeVar("Own", default=Never)
 """The application's own events."""
 

@@ -15,8 +15,6 @@ from typing import Any, Final
 
 from ._plain_json import dump_plain, dump_text
 
-__all__ = ["DELTA_END", "DONE", "delta_head", "frame"]
-
 DONE: Final = b"data: [DONE]\n\n"
 """The last frame for the AI SDK and OpenAI clients; AG-UI and LangGraph clients fail on it."""
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from ..errors import MalformedItem, UsageError
 
-__all__ = ["MAX_LINE", "Lines", "too_long"]
-
 MAX_LINE = 2**26
 """How many bytes a line may have, unless the caller says otherwise."""
 

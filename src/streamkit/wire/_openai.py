@@ -21,8 +21,6 @@ from ..values import Usage
 from . import sse
 from .protocol import BaseEncoder, Frames
 
-__all__ = ["HEADERS", "HEARTBEAT", "Calls", "OpenAIEncoder", "frames_in", "usage_form"]
-
 HEADERS: Final[Mapping[str, str]] = MappingProxyType({**sse.HEADERS, "x-should-retry": "false"})
 """The headers of a response that streams such frames, which no proxy may buffer.
 

@@ -21,8 +21,6 @@ from ._request_body import call_lists, content_of_blocks, file_block
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, AnyMessage
 
-__all__ = ["MAX_MESSAGES", "check_count", "settings_in", "to_messages"]
-
 MAX_MESSAGES: Final = 1000
 """The most messages or items in a body, by default: each becomes an object of LangChain's."""
 

@@ -27,8 +27,6 @@ from ..errors import UsageError
 from ..events import EventType
 from ._plain_json import jsonable
 
-__all__ = ["OURS", "Types", "own_form", "readers_of"]
-
 Types: TypeAlias = Mapping[str, Any] | Iterable[Any]
 """Classes by their ``type``, or only the classes, where those declare it."""
 

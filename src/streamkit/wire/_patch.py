@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, cast
 
-__all__ = ["patch"]
-
 
 def patch(old: object, new: object) -> list[dict[str, Any]]:
     """Return the operations that make ``new`` of ``old``.

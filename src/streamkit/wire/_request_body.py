@@ -14,8 +14,6 @@ import msgspec
 from ..errors import BadRequest
 from ._plain_json import jsonable, loads
 
-__all__ = ["call_lists", "content_of_blocks", "converted", "file_block", "json_object"]
-
 T = TypeVar("T")
 
 _DATA_URL: Final = re.compile(r"data:[^,]*;base64,(.*)", re.DOTALL)

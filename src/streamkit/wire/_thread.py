@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from langchain_core.messages import AnyMessage, RemoveMessage
     from langgraph.types import Command
 
-__all__ = ["events_of_message", "no_longer_shown", "resuming", "since_answer"]
-
 T = TypeVar("T")
 
 

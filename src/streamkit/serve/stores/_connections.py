@@ -17,8 +17,6 @@ import msgspec
 from .._bodies import insistently_stopped, log
 from . import Part
 
-__all__ = ["HEALTH_CHECK_EVERY", "RETRY_EVERY", "Batches", "Changes"]
-
 HEALTH_CHECK_EVERY = 10.0
 """Seconds of silence after which the connection that follows is tried."""
 

@@ -14,8 +14,6 @@ from ...events import MessageReplaced, ReasoningEnd, TextEnd
 from .._blocks import fields_of_message
 from ._values import result_content
 
-__all__ = ["Conversation"]
-
 
 class Conversation:
     """The messages of one thread, in order.

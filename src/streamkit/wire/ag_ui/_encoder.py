@@ -28,8 +28,6 @@ from ._values import (
     usage,
 )
 
-__all__ = ["Encoder"]
-
 PROTOCOL_VERSION: Final = "1.0"
 """The version of AG-UI that is written here."""
 

@@ -14,8 +14,6 @@ from ._values import result_content
 if TYPE_CHECKING:
     from langchain_core.messages import AnyMessage
 
-__all__ = ["ui_messages"]
-
 
 def ui_messages(messages: Iterable[AnyMessage], *, private: bool = False) -> list[dict[str, Any]]:
     """Return LangChain's messages as AG-UI's, with the ids that a live run gives them.

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
     from langgraph.types import Command
 
-__all__ = ["Request", "Resume", "graph_input", "read_request", "to_messages"]
-
 Record: TypeAlias = dict[str, Any]
 
 _BREAKPOINT = "static-"

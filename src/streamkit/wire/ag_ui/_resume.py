@@ -6,8 +6,6 @@ from collections.abc import Iterable
 
 from ..resume import Resume, json_frame, payloads, typed_deltas
 
-__all__ = ["RESUME"]
-
 _BRACKETS = {
     "TEXT_MESSAGE": "messageId",
     "REASONING": "messageId",

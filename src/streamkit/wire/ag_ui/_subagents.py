@@ -15,8 +15,6 @@ from ..._fields import JsonObject
 from ...events import Interrupt, StepEnd, StepStart
 from ...values import Origin, Status
 
-__all__ = ["Steps", "Subagents", "tag_of"]
-
 Namespace: TypeAlias = tuple[str, ...]
 
 

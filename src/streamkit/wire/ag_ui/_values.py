@@ -12,16 +12,6 @@ from .._blocks import as_list
 from .._plain_json import dump_plain
 from ..protocol import error_text
 
-__all__ = [
-    "answered_call",
-    "custom_name",
-    "interrupt_form",
-    "outcome",
-    "result_content",
-    "run_error_form",
-    "usage",
-]
-
 _COUNTS = {"reasoning": "reasoningTokens"}
 _INPUT_COUNTS = {"cache_read": "cachedInputTokens", "cache_creation": "cacheWriteInputTokens"}
 _MEDIA = {"image": "image", "audio": "audio", "video": "video", "file": "document"}

@@ -19,8 +19,6 @@ from .._plain_json import dump_text
 from ..protocol import BaseEncoder, Question, error_text, questions_in
 from ._chunks import Target, chunk, data, metadata_of, rules_of
 
-__all__ = ["CallEncoder", "Continuation"]
-
 _OF_CALLS = (
     *(ev.ToolCallStart, ev.ToolCallDelta, ev.ToolCallEnd),
     *(ev.ToolStart, ev.ToolDelta, ev.ToolEnd, ev.ToolError),

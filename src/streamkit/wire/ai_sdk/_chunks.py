@@ -8,8 +8,6 @@ from ...errors import UsageError
 from ...values import Origin, Usage
 from .._frames import frame
 
-__all__ = ["RULES", "Rules", "Target", "chunk", "data", "metadata_of", "rules_of", "usage_form"]
-
 Target: TypeAlias = Literal[5, 6, 7]
 """The major version of the client's ``ai`` package."""
 

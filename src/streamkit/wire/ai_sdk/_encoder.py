@@ -25,8 +25,6 @@ from ._calls import CallEncoder, Continuation
 from ._chunks import Target, chunk, data, metadata_of, usage_form
 from ._request import Request
 
-__all__ = ["Encoder"]
-
 _EVENTS: tuple[type[ev.Event], ...] = get_args(ev.Event)
 # `finishReason` is an enumeration of hyphenated words: ai 5 to 7 refuse the stream for any other.
 _REASONS = {"refusal": "content-filter"}

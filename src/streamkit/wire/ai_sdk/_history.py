@@ -17,8 +17,6 @@ from ._encoder import Encoder
 if TYPE_CHECKING:
     from langchain_core.messages import AnyMessage
 
-__all__ = ["ui_messages"]
-
 
 def ui_messages(messages: Iterable[AnyMessage], *, private: bool = False) -> list[dict[str, Any]]:
     """Return LangChain's messages as the AI SDK's: one for each question and one for each answer.

@@ -18,8 +18,6 @@ from .._request_body import content_of_blocks, converted, file_block
 if TYPE_CHECKING:
     from langchain_core.messages import AnyMessage
 
-__all__ = ["Tool", "UIMessage", "has_results", "to_messages", "tools_in"]
-
 
 class _Part(msgspec.Struct, rename="camel"):
     """A part as JSON data; parts have only the type in common."""

@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from langchain_core.messages import AnyMessage
     from langgraph.types import Command
 
-__all__ = ["Request", "graph_input", "read_request"]
-
 _MAX_BYTES: Final = 2**24
 """The largest size of a body in bytes, by default."""
 _MAX_MESSAGES: Final = 1000

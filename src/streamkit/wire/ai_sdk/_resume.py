@@ -8,8 +8,6 @@ from typing import Any
 from .._frames import DONE
 from ..resume import Resume, json_frame, payloads, typed_deltas
 
-__all__ = ["RESUME"]
-
 _INCOMPLETE = "incomplete"
 
 

@@ -19,8 +19,6 @@ from ..protocol import BaseEncoder, Frames, error_text
 from ._messages import Chunks, metadata
 from ._request import Request, thread_named_by
 
-__all__ = ["Encoder"]
-
 _CUT_OFF = {"error": "Incomplete", "message": "the run was cut off"}
 _STATUS = {"completed": "success", "interrupted": "interrupted", "cancelled": "interrupted"}
 _ROOT = Origin()

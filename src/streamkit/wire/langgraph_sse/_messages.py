@@ -17,8 +17,6 @@ from ..._protocols import methods_by_class
 from ...values import Origin, Usage
 from .._plain_json import dump_plain, dump_text
 
-__all__ = ["Chunks", "metadata"]
-
 # The client takes `MessageChunk` off the type, and makes a whole message of any other.
 _TYPES = {"human": "HumanMessageChunk", "user": "HumanMessageChunk", "system": "SystemMessageChunk"}
 

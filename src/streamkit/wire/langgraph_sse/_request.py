@@ -12,8 +12,6 @@ from ...errors import BadRequest
 from .._request_body import converted, json_object
 from .._thread import resuming
 
-__all__ = ["Mode", "Request", "graph_input", "read_request", "thread_named_by"]
-
 Mode: TypeAlias = Literal[
     "messages-tuple", "messages", "values", "updates", "custom", "tools", "tasks", "checkpoints"
 ]

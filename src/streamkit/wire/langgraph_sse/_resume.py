@@ -7,8 +7,6 @@ from typing import Any
 
 from ..resume import Resume, deltas, json_frame
 
-__all__ = ["RESUME"]
-
 
 def _find(data: Any) -> tuple[dict[str, Any], str, object] | None:
     """Return where a chunk has its text, if that is all it says; see `Chunks` for their forms."""

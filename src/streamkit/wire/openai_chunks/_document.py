@@ -11,8 +11,6 @@ from .._frames import DONE
 from .._openai import frames_in
 from ..resume import Resume, deltas, json_frame, payloads
 
-__all__ = ["RESUME", "document"]
-
 
 def document(body: bytes) -> tuple[int, JsonObject]:
     """Return the HTTP status and the completion that a whole stream of chunks amounts to.

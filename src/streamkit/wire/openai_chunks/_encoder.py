@@ -15,8 +15,6 @@ from .._plain_json import dump_plain, dump_text
 from ..protocol import error_text, frame
 from ._request import Request
 
-__all__ = ["Encoder"]
-
 
 class Encoder(OpenAIEncoder):
     r"""One run's encoder; `encoder` describes the options.

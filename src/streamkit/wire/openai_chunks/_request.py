@@ -12,8 +12,6 @@ from .._openai_messages import MAX_MESSAGES, check_count, settings_in, to_messag
 from .._request_body import converted, json_object
 from .._thread import since_answer
 
-__all__ = ["Request", "graph_input", "read_request"]
-
 
 class _Body(msgspec.Struct):
     messages: list[dict[str, Any]]

@@ -12,8 +12,6 @@ from .._openai import frames_in
 from ..resume import Resume, deltas, json_frame, payloads
 from ._encoder import Encoder
 
-__all__ = ["RESUME", "document"]
-
 _ENDS = {"response.completed", "response.incomplete", "response.failed"}
 
 

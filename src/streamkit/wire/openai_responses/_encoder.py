@@ -15,8 +15,6 @@ from ..protocol import Frames, error_text, questions_in
 from ._items import REASONING, REFUSAL, TEXT, Growing, Item, Kind, Output
 from ._request import Request
 
-__all__ = ["Encoder"]
-
 SERVER: Final = "agent"
 """The ``server_label`` of the tools that run here."""
 

@@ -7,8 +7,6 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from .._plain_json import dump_plain, dump_text
 from ..protocol import Frames, frame
 
-__all__ = ["REASONING", "REFUSAL", "TEXT", "Growing", "Item", "Kind", "Output"]
-
 Item: TypeAlias = dict[str, Any]
 
 

@@ -23,8 +23,6 @@ from .._thread import resuming
 if TYPE_CHECKING:
     from langgraph.types import Command
 
-__all__ = ["Request", "graph_input", "read_request"]
-
 # A client names only the response it goes on from (`previous_response_id`): our ids contain the
 # thread, which no store has to keep.
 _RESPONSE_ID: Final = re.compile(r"resp_[0-9a-f]{32}_(.+)", re.ASCII)
