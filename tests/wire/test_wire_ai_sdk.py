@@ -310,6 +310,13 @@ def test_calls_that_will_have_no_result_end_with_the_run(status: Any) -> None:
     assert kinds.count("tool-output-error") == (0 if waits else 1)
 
 
+@pytest.mark.parametrize(("status", "count"), [("cancelled", 1), ("interrupted", 0)])
+def test_a_tool_that_waits_for_an_answer_has_not_failed(status: Any, count: int) -> None:
+    ran = [about_call(ToolStart), about_call(ToolEnd, status=status)]
+    chunks = chunks_of([*ran, RunEnd(**AT, status="interrupted")])
+    assert [it["type"] for it in chunks].count("tool-output-error") == count
+
+
 def replaced(id: str, text: str) -> Event:
     return MessageReplaced(**AT, message_id=id, message=AIMessage(text, id=id))
 

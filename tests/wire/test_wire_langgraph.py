@@ -109,6 +109,11 @@ def test_the_first_frame_names_the_thread_and_the_run() -> None:
     assert (name, data) == ("metadata", {"run_id": "r", "thread_id": "t"})
 
 
+def test_a_piece_of_the_output_is_written_and_one_of_a_step_is_not() -> None:
+    told = written(StepDelta(**AT, step_id=None, value=1), StepDelta(**AT, step_id="s", value=2))
+    assert [data["value"] for name, data in told if name == "custom"] == [1]
+
+
 def test_the_metadata_of_a_message_is_whole_where_asked() -> None:
     origin = Origin(node="n", tags=("t",), metadata={"user": "u", "langgraph_node": "n"})
     start = MessageStart(origin=origin, timestamp=0.5, message_id="m")

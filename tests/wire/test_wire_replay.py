@@ -151,3 +151,13 @@ def test_a_copy_that_begins_anew_keeps_no_joined_frames_of_before():
     late = second.whole()
     copy.load(Part(late.first, late.frames, late.first, [], 0))
     assert (copy.whole().joined, copy.after(0).frames) == ([], late.frames)
+
+
+def test_the_frames_of_a_dead_owner_are_numbered_behind_the_last_one():
+    replay = Replay()
+    for _ in range(3):
+        replay.add(b"data: a\n\n")
+    replay.cut_off([b"data: b\n\n", b"data: c\n\n"])
+    ends = [b"id: 3-1\ndata: b\n\n", b"id: 3-2\ndata: c\n\n"]
+    for id, left in (("3", ends), ("5", ends), ("3-1", ends[1:]), ("3-2", [])):
+        assert list(replay.after(replay.place(id)).frames) == left
