@@ -245,3 +245,18 @@ def test_a_result_that_its_node_writes_as_json_is_the_same_result(content: str, 
     )
     assert next(it.tool_call_id for it in events if isinstance(it, ToolEnd)) == "c9"
     assert sum(isinstance(it, MessageReplaced) for it in events) == count
+
+
+@pytest.mark.parametrize(("tools", "call"), [("t", "t"), ("tu", None), ("tuv", None)])
+def test_without_parents_what_runs_beside_two_tools_is_inside_neither(
+    tools: str, call: str | None
+) -> None:
+    """As in version 1 of the events, where only the path of the task is known."""
+    at = {"langgraph_node": "n", "langgraph_checkpoint_ns": "n:1"}
+    events = shown(
+        begun("chain", "g", name="LangGraph"),
+        *(note("on_tool_start", it, [], {"input": {"at": it}}, label="look", **at) for it in tools),
+        note("on_chat_model_start", "m", [], {"input": {}}, **at),
+    )
+    (model,) = [it for it in events if isinstance(it, StepStart) and it.kind == "chat_model"]
+    assert model.origin.tool_call_id == call

@@ -9,6 +9,7 @@ from langchain_core.messages import AIMessageChunk
 
 from streamkit import (
     Event,
+    MalformedItem,
     MessageEnd,
     ReasoningEnd,
     ToolCallEnd,
@@ -31,6 +32,8 @@ def one(events: list[Event], kind: Any) -> Any:
 def test_a_text_that_is_none_is_shown_under_its_name(name: str) -> None:
     event = one(events_of({"type": name, name: 5, "index": 0}), Unrecognized)
     assert (event.raw, event.reason) == ({name: 5}, f"{name} is no text")
+    with pytest.raises(MalformedItem, match="is no text"):
+        list(normalize([AIMessageChunk(content=[{"type": name, name: 5}], id="m")], strict=True))
 
 
 @pytest.mark.parametrize("signature", ["S", None])
