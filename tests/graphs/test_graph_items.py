@@ -21,6 +21,7 @@ from langchain_core.messages import (
 from graph_items import ITEMS, MODELS, STREAMS
 from read_streams import drained
 from streamkit import (
+    Custom,
     Event,
     Interrupt,
     MalformedItem,
@@ -322,3 +323,25 @@ def test_what_stands_before_an_answer_that_is_still_open_is_of_earlier_turns() -
         "message.start",
         "message.end",
     ]
+
+
+def answers(*items: Any) -> list[str]:
+    return [it.text for it in shown(*items) if isinstance(it, MessageEnd)]
+
+
+def test_a_message_without_an_id_that_comes_again_is_one_message() -> None:
+    message = AIMessage("Hi")
+    first, again = (((), "updates", {it: {"messages": [message]}}) for it in "ab")
+    assert answers(first, again) == ["Hi"]
+    inner = {"langgraph_node": "n", "langgraph_checkpoint_ns": "outer:1|n:2"}
+    outer = {"langgraph_node": "outer", "langgraph_checkpoint_ns": "outer:1"}
+    named = ((), "messages", (AIMessage("Hi", id="m"), outer))
+    assert answers((("outer:1",), "messages", (AIMessage("Hi"), inner)), named, named) == ["Hi"]
+    assert answers((("outer:1",), "messages", (AIMessage("Ho"), inner)), named) == ["Ho", "Hi"]
+
+
+def test_what_a_task_does_that_was_sent_a_call_is_done_for_that_call() -> None:
+    call = {"name": "look", "args": {}, "id": "c9", "type": "tool_call"}
+    task = {"id": "t1", "name": "tools", "input": [call], "triggers": ()}
+    events = shown(((), "tasks", task), (("tools:t1",), "custom", 1))
+    assert [it.origin.tool_call_id for it in events if isinstance(it, Custom)] == ["c9"]

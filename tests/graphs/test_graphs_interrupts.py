@@ -52,6 +52,7 @@ from streamkit import (
     ToolStart,
     normalize,
 )
+from streamkit._drive._source import resume_of
 
 pytestmark = pytest.mark.filterwarnings(IGNORE_V1)
 
@@ -403,3 +404,19 @@ def test_a_new_message_with_calls_is_shown_after_a_pause(node: Any, subgraphs: b
 def test_a_node_returns_what_it_asked_about_elsewhere(api: str) -> None:
     _, second = runs(approving(), api, Command(resume="yes"))
     assert facts(second) == GOES_ON
+
+
+@pytest.mark.parametrize(
+    ("modes", "known"),
+    [
+        (["messages", "updates"], "yes"),
+        (["updates", "values"], None),
+        (["messages"], None),
+        ("updates", None),
+    ],
+)
+def test_what_a_graph_is_resumed_with_is_known_where_both_modes_are_streamed(
+    modes: Any, known: str | None
+) -> None:
+    source = chain(asks(says("Hi"))).stream(Command(resume="yes"), THREAD, stream_mode=modes)
+    assert resume_of(source) == known

@@ -257,6 +257,11 @@ def test_the_arguments_of_a_tool_that_runs_are_whole_before_it_ends_and_its_erro
     created, *_, completed = payloads(told)
     done = next(it for it in payloads(told) if it["type"] == "response.mcp_call_arguments.done")
     assert done["arguments"] == '{"at":"home"}'
+    kinds = [it["type"].removeprefix("response.") for it in payloads(told)]
+    assert kinds[2:-2] == [
+        *("output_item.added", "mcp_call.in_progress", "mcp_call_arguments.delta"),
+        *("mcp_call_arguments.done", "mcp_call.failed"),
+    ]
     assert created["response"]["output"] == []
     [item] = completed["response"]["output"]
     text = {"type": "text", "text": "ValueError"}
