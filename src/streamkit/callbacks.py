@@ -189,7 +189,7 @@ class CallbackSource:
                 "invoke(input, {'callbacks': [source.handler]})"
             )
         run = self._unread.popleft()
-        return EventStream(run, run.__next__, self._pipeline(), "event", run)
+        return EventStream(run, self._pipeline(), "event", run)
 
     def runs(self) -> list[EventStream[Event]]:
         """Return `events` of every call that has not been read, in the order they began.
@@ -213,7 +213,7 @@ class CallbackSource:
         ['run.start', 'step.start', 'step.end', 'run.end'] 4
         """
         run = _LiveRun(self._unread, self._sleepers)
-        return AsyncEventStream(run, run.__anext__, self._pipeline(), "event", run)
+        return AsyncEventStream(run, self._pipeline(), "event", run)
 
     def _pipeline(self) -> Pipeline:
         pipeline = Pipeline("callbacks", clock=self._clock, strict=self._strict)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from itertools import product
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, AIMessageChunk
+from msgspec.structs import replace
 
 from streamkit import (
     AsyncEventStream,
@@ -21,6 +23,8 @@ from streamkit import (
     normalize,
 )
 from streamkit._drive._source import _flat
+from streamkit._protocols import stage_of
+from streamkit.presets import tokens, tools
 from streamkit.testing import check_stream
 from watched_source import Async, Source, Sync
 
@@ -271,3 +275,54 @@ def test_behind_stages_each_event_is_recorded_once(stages: list[Any]) -> None:
 
 def test_generators_are_looked_for_in_lists_within_lists_and_no_deeper() -> None:
     assert [*_flat([[["a"]], [[["b"]]], {"c": ("d",)}])] == ["a", ["b"], "c", "d"]
+
+
+class Twice:
+    """Emits each delta twice."""
+
+    def __call__(self, event: Any) -> Any:
+        return [event, event] if isinstance(event, TextDelta) else [event]
+
+
+def same(event: Any) -> Any:
+    return (event,)
+
+
+def lazily(event: Any) -> Any:
+    yield event
+
+
+def no_delta(event: Any) -> Any:
+    return () if isinstance(event, TextDelta) else (event,)
+
+
+def louder(event: Any) -> Any:
+    return [replace(event, text=event.text.upper()) if isinstance(event, TextDelta) else event]
+
+
+def only_text(event: Any) -> Any:
+    """Makes no events, and None of a part of the text."""
+    text = getattr(event, "text", None)
+    return [] if text is None else [None if text == "lo" else text]
+
+
+STAGES = (tokens, tools, Twice(), same, lazily, no_delta, louder)
+
+
+@pytest.mark.parametrize("last", [same, only_text])
+@pytest.mark.parametrize("stages", [*product(STAGES, repeat=2), ()])
+def test_what_stages_make_of_a_stream_is_what_each_makes_of_the_one_before(
+    stages: tuple[Any, ...], last: Any
+) -> None:
+    """A delta alone takes a shorter way than other events, whatever the stages are."""
+    words = [AIMessageChunk(it, id="m") for it in ("Hel", "lo", " you")]
+    expected: list[Any] = list(normalize(words, clock=lambda: 0.0))
+    for stage in (*stages, last):
+        made = stage_of(stage)
+        expected = [out for item in expected for out in made(item)]
+    stream = normalize(iter(words), *stages, clock=lambda: 0.0).pipe(last)
+    assert list(stream) == expected
+    later = normalize(iter(words), clock=lambda: 0.0)  # and behind what was read already
+    begun = [next(later) for _ in range(4)]
+    assert begun[-1].text == "Hel"  # type: ignore[union-attr]
+    assert list(later.pipe(only_text)) == [None, " you", "Hello you", "Hello you"]

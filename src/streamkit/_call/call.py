@@ -74,7 +74,7 @@ def stream(  # noqa: PLR0913  (a call has many sides)
     call = _Call(runnable, stages, clock, is_async=False)
     source = CallSource(call.started(input, config, options, runnable.stream), call.queue)
     pipeline = call.pipeline(stages, strict=strict)
-    return EventStream(source, source.__next__, pipeline, on_error, source)
+    return EventStream(source, pipeline, on_error, source)
 
 
 def astream(  # noqa: PLR0913  (as above)
@@ -107,7 +107,7 @@ def astream(  # noqa: PLR0913  (as above)
     start = _invoking(runnable) if call.only_invokes else runnable.astream
     source = AsyncCallSource(call.started(input, config, options, start), call.queue)
     pipeline = call.pipeline(stages, strict=strict)
-    return AsyncEventStream(source, source.__anext__, pipeline, on_error, source)
+    return AsyncEventStream(source, pipeline, on_error, source)
 
 
 class _Call:

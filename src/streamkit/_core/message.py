@@ -112,7 +112,7 @@ class Message:
                 return self._block_delta(block, content, clock)
         except Exception:  # noqa: BLE001  (garbage; metadata may hold arrays, which cannot be compared)
             return None
-        if block.index is not None or block.kind != "text":
+        if not block.is_plain:
             return None
         block.parts.append(content)  # `TextBlock.delta`, without the call: most events
         return TextDelta(
@@ -316,7 +316,7 @@ class Message:
             block = self._text = TextBlock(self, self._begin_block(), kind)
             block.start()
         if index is not None:
-            block.index = index
+            block.index, block.is_plain = index, False
         return block
 
     def end_text(self) -> None:

@@ -29,12 +29,15 @@ Kind: TypeAlias = Literal["text", "reasoning", "refusal"]
 class TextBlock:
     """A block that is being written, which emits its events through its message."""
 
-    __slots__ = ("_message", "block_id", "index", "kind", "parts", "redacted", "signature")
+    __slots__ = (
+        *("_message", "block_id", "index", "is_plain", "kind", "parts", "redacted", "signature"),
+    )
 
     def __init__(self, message: Message, block_id: int, kind: Kind, index: object = None) -> None:
         self.block_id = block_id
         self.kind = kind
         self.index = index
+        self.is_plain = kind == "text" and index is None  # so a content of text continues it
         self.parts: list[str] = []
         self.signature: str | None = None
         self.redacted = False

@@ -102,7 +102,5 @@ def normalize(  # noqa: PLR0913  (a source has many sides)
     for stage in stages:
         pipeline.add_stage(stage)
     if isinstance(source, AsyncIterable):
-        items = source.__aiter__()
-        return AsyncEventStream(items, items.__anext__, pipeline, on_error, source)
-    iterator = iter(source)
-    return EventStream(iterator, iterator.__next__, pipeline, on_error, source)
+        return AsyncEventStream(aiter(source), pipeline, on_error, source)
+    return EventStream(iter(source), pipeline, on_error, source)

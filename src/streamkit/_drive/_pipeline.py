@@ -12,6 +12,7 @@ Laws of this file:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -45,9 +46,10 @@ class Stages:
         self.delta_of: DeltaOf | None = None
         """Returns the one delta that a raw item is, or None where `feed` must read it."""
         self._stages: list[Stage[Any, Any]] = []
-        self._only: Stage[Any, Any] | None = None
-        self._passes: Callable[[Any], bool] = _all_pass  # of the only stage, if it is a filter
+        self._filters: list[Callable[[Any], bool]] = []  # whether those in front pass a delta
+        self._behind: list[tuple[int, Stage[Any, Any]]] = []  # the others, with their numbers
         self._events_end: int | None = None  # the number of stages that pass events on
+        self._encodes: int | None = None  # the number of the last stage, if it passes none on
 
     def add_stage(self, stage: AnyStage[Any, Any]) -> None:
         """Put a stage behind the others.
@@ -62,8 +64,11 @@ class Stages:
                 "named: EventResponse(events, chat)"
             )
         self._stages.append(added)
-        self._only = self._stages[0] if len(self._stages) == 1 else None
-        self._passes = getattr(self._only, "passes", _all_pass)
+        passes = getattr(added, "passes", None)
+        if passes and not self._behind:
+            self._filters.append(passes)
+        else:
+            self._behind.append((len(self._stages), added))
         self._set_recorded()
 
     def begin(self) -> None:
@@ -73,12 +78,16 @@ class Stages:
         """Return nothing: the source makes its closing events itself."""
         return ()
 
-    def through(self, items: Iterable[Any]) -> Iterable[Any]:
-        """Return what comes out at the end; a stage's first error is raised after all else."""
+    def through(
+        self, items: Iterable[Any], begin: int = 0, broken: Exception | None = None
+    ) -> Iterable[Any]:
+        """Return what comes out at the end; a stage's first error is raised after all else.
+
+        ``begin`` is the number of stages that the items are through, and ``broken`` their error.
+        """
         if self._events_end is None:
             return self._first_through(items)
-        broken: Exception | None = None
-        for number, stage in enumerate(self._stages):
+        for number, stage in enumerate(self._stages[begin:], begin):
             if number == self._events_end:
                 self.recording.add_all(items)
             items, error = _through_one(stage, items)
@@ -103,8 +112,10 @@ class Stages:
         return _and_then_raise(items, broken) if broken else items
 
     def _set_recorded(self) -> None:
-        is_at_end = self._events_end in {None, len(self._stages)}
+        last = len(self._stages)
+        is_at_end = self._events_end in {None, last}
         self.recorded = FOLDED if is_at_end else NOTHING
+        self._encodes = None if is_at_end else last
 
     def _feed_through(self, raw: Any) -> Iterable[Any]:
         return self.through((raw,))
@@ -124,9 +135,7 @@ def _through_one(
         try:
             made: Iterable[Any] = stage(item)
             # A stage may return any iterable; a list or a tuple, as most do, needs no look.
-            if type(made) not in _LISTED:
-                made = _items_of(stage, made)
-            out.extend(made)
+            out.extend(made if type(made) in _LISTED else _items_of(stage, made))
         except Exception as error:  # noqa: BLE001  (it must not cost the others)
             broken = broken or error
     return out, broken
@@ -138,11 +147,6 @@ def _items_of(stage: object, made: Any) -> Iterable[Any]:
         not_items(stage, made)
     items: Iterable[Any] = made
     return items
-
-
-def _all_pass(_delta: object) -> bool:
-    """Return True: what is no filter has no short way."""
-    return True
 
 
 def _no_delta(_raw: object) -> None:
@@ -174,7 +178,7 @@ class Pipeline(Stages):
         self._reader: Adapter | None = None
         self._read: Feed = self._read_first
         self._delta_of: DeltaOf = _no_delta
-        self._has_dropped = False  # the delta that `feed` gets next
+        self._made: Iterable[Any] | None = None  # of the delta that `feed` gets next
         self.feed = self._read
         if dialect:
             reader_for(dialect, **self._options)  # or it is refused only when the first item comes
@@ -195,28 +199,38 @@ class Pipeline(Stages):
         return self.through(self._stamped(reader.close() if error is None else reader.fail(error)))
 
     def _delta_through(self, raw: object) -> Any:
-        """Return the delta that a raw item is, if the filter lets it pass; else `feed` drops it."""
-        event = self._delta_of(raw)
-        self._has_dropped = not (event is None or self._passes(event))
-        return None if self._has_dropped else event
+        """Return what the stages make of a delta, if it is one item; else `feed` returns it next.
 
-    def _read_through(self, raw: object) -> Iterable[Any]:
-        if self._has_dropped:
-            self._has_dropped = False
-            return ()
+        As long as it passes as it is there is no other item that an error of a stage could cost,
+        and nothing to record: no deltas are.
+        """
         event = self._delta_of(raw)
         if event is None:
-            events: Any = self._read(raw)
-            if events.__class__ is not list or len(events) != 1:
-                return self.through(events)
-            event = events[0]
-        if self._only is None or self._events_end is None:
-            return self.through((event,))
-        # One item and one stage: no other item that an error could cost.
-        if self._events_end == 0 and event.__class__ in FOLDED:
-            self.recording.add(event)
-        made: Iterable[Any] = self._only(event)
-        return made if type(made) in _LISTED else _items_of(self._only, made)
+            return None
+        for passes in self._filters:
+            if not passes(event):
+                self._made = ()
+                return None
+        for number, stage in self._behind:
+            made: Any = stage(event)
+            if type(made) in _LISTED and len(made) == 1:
+                is_event, event = made[0] is event, made[0]
+                # None would be no output to the driver.
+                if is_event or (number == self._encodes and event is not None):
+                    continue
+            made, broken = _through_one(partial(_items_of, stage), (made,))
+            self._made = self.through(made, number, broken)
+            return None
+        return event
+
+    def _read_through(self, raw: object) -> Iterable[Any]:
+        made, self._made = self._made, None
+        if made is not None:
+            return made
+        events = self.through(self._read(raw))
+        if self._events_end is not None:  # it is known what to record
+            self.delta_of = self._delta_through
+        return events
 
     def _read_first(self, raw: object) -> Iterable[Any]:
         reader = self._reader or self._reader_of(raw)
@@ -227,8 +241,6 @@ class Pipeline(Stages):
             if not self._stages:
                 self.feed = self._read
                 self.delta_of = self._delta_of
-            elif self._passes is not _all_pass:
-                self.delta_of = self._delta_through
         return self._stamped(events)
 
     def _reader_of(self, raw: object) -> Adapter:

@@ -28,7 +28,7 @@ class Relay(EventStream[T_co]):
     """A sync stream over ``source``, which has a ``close`` that keeps the laws."""
 
     def __init__(self, source: Iterator[T_co]) -> None:
-        super().__init__(source, source.__next__, Stages(), "raise", source)
+        super().__init__(source, Stages(), "raise", source)
 
     def _fail(self, error: BaseException) -> None:
         self._error = self._error or _only_exception(error)
@@ -37,23 +37,34 @@ class Relay(EventStream[T_co]):
 class AsyncRelay(AsyncEventStream[T_co]):
     """An async stream over ``source``, which has an ``aclose`` that keeps the laws."""
 
-    def __init__(self, source: AsyncIterator[Any]) -> None:
-        super().__init__(source, source.__anext__, Stages(), "raise", source)
+    def __init__(self, source: AsyncIterator[Any], items: AsyncIterator[Any] | None = None) -> None:
+        super().__init__(items or source, Stages(), "raise", source)
 
     def _fail(self, error: BaseException) -> None:
         self._error = self._error or _only_exception(error)
 
 
+class _Staged(AsyncIterator[Any]):
+    """What a stage that awaits makes of the items of a stream; no task is made."""
+
+    def __init__(
+        self, items: AsyncIterator[T], stage: Callable[[T], Awaitable[Iterable[Any]]]
+    ) -> None:
+        self._items = items
+        self._stage = stage
+
+    async def __anext__(self) -> Iterable[Any]:
+        return await self._stage(await anext(self._items))
+
+
 class Awaiting(AsyncRelay[T_co]):
-    """An async stream behind a stage that awaits: its own pull awaits both, and no task is made."""
+    """An async stream behind a stage that awaits."""
 
     def __init__(
         self, inner: AsyncEventStream[T], stage: Callable[[T], Awaitable[Iterable[T_co]]]
     ) -> None:
-        super().__init__(inner)
+        super().__init__(inner, _Staged(inner, stage))
         self._inner = inner
-        self._stage = stage
-        self._pull = self._staged
         self._pipeline.feed = self._pipeline.through  # it pulls any number of items at once
         self._on_error = inner._on_error
         self._is_quiet = False
@@ -63,9 +74,6 @@ class Awaiting(AsyncRelay[T_co]):
         """The whole run: of the events behind the mapping, or before it if it passes none on."""
         is_events = not self._pipeline.recording.is_empty
         return super().result if is_events else self._inner.result
-
-    async def _staged(self) -> Iterable[T_co]:
-        return await self._stage(await self._inner.__anext__())
 
     def _fail(self, error: BaseException) -> None:
         inner = self._inner

@@ -6,7 +6,7 @@ Law of this file: an error of closing the source never hides the error that ende
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from .._protocols import AnyStage, RunOver
@@ -15,9 +15,12 @@ from ..folds import Result
 from ._pipeline import Stages
 from ._source import Stop, stops
 
-__all__ = ["OnError", "Stream", "concurrent_read"]
+__all__ = ["END", "OnError", "Stream", "concurrent_read"]
 
 T_co = TypeVar("T_co", covariant=True)
+
+END = object()
+"""Stands behind the last output that is ready."""
 
 OnError: TypeAlias = Literal["raise", "event"]
 
@@ -27,8 +30,7 @@ class Stream(Generic[T_co]):
 
     def __init__(
         self,
-        iterator: object,
-        pull: Callable[[], Any],
+        iterator: Any,
         pipeline: Stages,
         on_error: OnError,
         source: object,
@@ -37,11 +39,10 @@ class Stream(Generic[T_co]):
             raise UsageError(f"on_error must be 'raise' or 'event', not {on_error!r}")
         self._iterator = iterator
         self._source = source
-        self._pull = pull
         self._begun = False  # the first item was asked for
         self._pipeline = pipeline
         self._on_error: OnError = on_error
-        self._ready: deque[T_co] = deque()
+        self._ready: deque[Any] = deque()  # outputs, and `END` behind the closing events
         self._error: BaseException | None = None
         self._done = False  # the closing events are made
         self._exhausted = False  # and were read
@@ -63,8 +64,6 @@ class Stream(Generic[T_co]):
 
     def _begin(self) -> None:
         """The first item is asked for."""
-        # No bound method takes the place of `_pull` until then: an object that refers to itself
-        # would outlive its last reader, and with it the call behind it.
         self._begun = True
         self._pipeline.begin()
 
@@ -73,6 +72,7 @@ class Stream(Generic[T_co]):
         self._ended = self._done = True
         broken = self._hand_out(self._pipeline.close())
         self._error = self._error or broken
+        self._ready.append(END)
 
     def _fail(self, error: BaseException) -> None:
         """The source, a reader or a stage raised, or the caller left."""
@@ -83,6 +83,7 @@ class Stream(Generic[T_co]):
                 self._error = broken
             elif self._on_error == "raise":
                 self._error = error
+            self._ready.append(END)
 
     def _fail_or_end(self, error: BaseException) -> None:
         """Pulling or a stage raised, or the run is over though its source still waits."""
@@ -120,8 +121,10 @@ class Stream(Generic[T_co]):
         if self._error is None and self._on_error == "raise":
             self._error = error
 
-    def _raise_error(self) -> None:
+    def _reach_end(self) -> None:
+        """Raise the error that ended the stream, once; every read from now on ends here."""
         self._exhausted = True
+        self._ready.append(END)
         error, self._error = self._error, None
         if error:
             raise error

@@ -30,7 +30,7 @@ from ..events import Event
 from ..folds import Result
 from ..mapping import mapped
 from ._source import Buffered, Inside, Stop, awaiting_frames
-from ._stream import Stream, concurrent_read
+from ._stream import END, Stream, concurrent_read
 
 if TYPE_CHECKING:
     import asyncio
@@ -68,20 +68,17 @@ class EventStream(Stream[T_co], Iterator[T_co]):
             raise concurrent_read() from None
         try:
             while not self._ready:
-                if self._done:
-                    self._raise_error()
-                    raise StopIteration
                 try:
                     if not self._begun:
                         self._begin()
-                    raw = self._pull()
+                    raw = next(self._iterator)
                     delta_of = self._pipeline.delta_of
-                    delta: T_co | None = delta_of(raw) if delta_of else None
-                    if delta is not None:
-                        return delta
+                    if delta_of is not None and (delta := delta_of(raw)) is not None:
+                        only: T_co = delta
+                        return only
                     outputs: Any = self._pipeline.feed(raw)
                     if outputs.__class__ in _LISTED and len(outputs) == 1:  # as most items give
-                        only: T_co = outputs[0]
+                        only = outputs[0]
                         if only.__class__ in self._pipeline.recorded:
                             self._pipeline.recording.add(only)
                         return only
@@ -93,7 +90,11 @@ class EventStream(Stream[T_co], Iterator[T_co]):
                     self._close_quietly(error)
                     if not isinstance(error, Exception):
                         raise
-            return self._ready.popleft()
+            output: T_co = self._ready.popleft()
+            if output is END:
+                self._reach_end()
+                raise StopIteration
+            return output
         finally:
             self._free.append(True)
             if self._stopping:
@@ -251,9 +252,6 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
         self._is_taken = True
         try:
             while not self._ready:
-                if self._done:
-                    self._raise_error()
-                    raise StopAsyncIteration
                 try:
                     if self._until_look:
                         self._until_look -= 1
@@ -261,16 +259,15 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
                         await self._end_turn()
                     else:
                         self._until_look = _LOOKS - 1
-                    raw = self._take() if self._take else None
-                    if raw is None:
-                        raw = await self._pull()
+                    if self._take is None or (raw := self._take()) is None:
+                        raw = await anext(self._iterator)
                     delta_of = self._pipeline.delta_of
-                    delta: T_co | None = delta_of(raw) if delta_of else None
-                    if delta is not None:
-                        return delta
+                    if delta_of is not None and (delta := delta_of(raw)) is not None:
+                        only: T_co = delta
+                        return only
                     outputs: Any = self._pipeline.feed(raw)
                     if outputs.__class__ in _LISTED and len(outputs) == 1:  # as most items give
-                        only: T_co = outputs[0]
+                        only = outputs[0]
                         if only.__class__ in self._pipeline.recorded:
                             self._pipeline.recording.add(only)
                         return only
@@ -278,7 +275,11 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
                 except BaseException as error:
                     if await self._is_raised_now(error):
                         raise
-            return self._ready.popleft()
+            output: T_co = self._ready.popleft()
+            if output is END:
+                self._reach_end()
+                raise StopAsyncIteration
+            return output
         finally:
             if self._stopping:
                 await self._stop_now()
@@ -328,7 +329,8 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
         """
         from asyncio import all_tasks  # noqa: PLC0415  (importing stays light)
 
-        codes = {AsyncEventStream.__anext__.__code__, AsyncEventStream.aclose.__code__}
+        ours: Any = AsyncEventStream
+        codes = {ours.__anext__.__code__, ours.aclose.__code__}
         here = _current_task()
         for task in (self._task, *all_tasks(self._task.get_loop())) if self._task else ():
             frames = awaiting_frames(task.get_coro()) if task is not here else ()

@@ -138,8 +138,7 @@ class GraphReader(Reader):
                 first, second = raw["type"], raw["data"]
             if second.__class__ is tuple and first != "custom":
                 first, second = second
-            known = self._by_metadata.get(id(second))
-            return known.delta_of(first, self._clock) if known else None
+            return self._by_metadata[id(second)].delta_of(first, self._clock)
         except Exception:  # noqa: BLE001  (no such item, or a hostile one: `read` decides)
             return None
 
