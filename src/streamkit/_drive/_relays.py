@@ -45,7 +45,7 @@ class AsyncRelay(AsyncEventStream[T_co]):
 
 
 class _Staged(AsyncIterator[Any]):
-    """What a stage that awaits makes of the items of a stream; no task is made."""
+    """The items that a stage which awaits makes of those of a stream; no task is made."""
 
     def __init__(
         self, items: AsyncIterator[T], stage: Callable[[T], Awaitable[Iterable[Any]]]
