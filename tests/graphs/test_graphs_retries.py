@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("langgraph")
 
+from langchain_core.callbacks import dispatch_custom_event
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig, RunnableLambda, RunnableParallel
 from langchain_core.tools import tool
@@ -39,7 +40,17 @@ from small_graphs import (
     transcript,
     words,
 )
-from streamkit import MessageEnd, MessageStart, StateUpdate, StepEnd, ToolEnd, ToolError, normalize
+from streamkit import (
+    Custom,
+    MessageEnd,
+    MessageStart,
+    StateUpdate,
+    StepEnd,
+    ToolEnd,
+    ToolError,
+    normalize,
+    stream,
+)
 
 pytestmark = pytest.mark.filterwarnings(IGNORE_V1)
 
@@ -179,6 +190,20 @@ def test_a_node_that_does_without(api: str) -> None:
     expected = Facts(messages=[half(api), "sorry", "next"])
     assert facts(events).sorted() == expected.sorted()
     assert facts(events).messages[-1] == "next"
+
+
+def test_what_comes_before_the_end_of_who_caught_the_failure_decides_nothing() -> None:
+    def gives_up(_: Any, config: RunnableConfig) -> str:
+        try:
+            says(HALF).invoke("hi", config)
+        except ValueError:
+            dispatch_custom_event("mood", "sad", config=config)
+        return "sorry"
+
+    events = list(stream(RunnableLambda(gives_up), "hi"))
+    ends = of(events, MessageEnd, Custom, StepEnd)
+    assert [it.type for it in ends] == ["custom", "message.end", "step.end", "step.end"]
+    assert [it.status for it in ends[1:]] == ["abandoned", "failed", "completed"]
 
 
 @pytest.mark.parametrize("kind", list(SECOND_TRIES))

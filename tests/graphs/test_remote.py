@@ -356,6 +356,17 @@ def test_next_to_events_a_task_says_nothing_new() -> None:
     ]
 
 
+def test_updates_of_a_run_whose_end_was_seen_say_nothing() -> None:
+    run = {"name": "len", "run_id": "1", "parent_ids": [], "tags": [], "metadata": {}}
+    parts = [
+        StreamPart("events", {"event": "on_chain_start", "data": {"input": "hi"}, **run}),
+        StreamPart("events", {"event": "on_chain_end", "data": {"output": 2}, **run}),
+        StreamPart("updates", {"len": {"length": 2}}),
+    ]
+    types = [it.type for it in events_of(parts)]
+    assert types == ["run.start", "step.start", "step.end", "run.end"]
+
+
 def test_the_words_of_a_completion_model_in_json() -> None:
     run = {"name": "llm", "run_id": "1", "parent_ids": [], "tags": [], "metadata": {}}
     chunk = {"type": "GenerationChunk", "text": "Hi!", "generation_info": None}

@@ -231,6 +231,18 @@ def test_an_event_that_only_continues_its_text_takes_the_short_way() -> None:
     assert (short.text, short.timestamp) == ("b", 5.0)
 
 
+@pytest.mark.parametrize("event", [delta(text=""), delta(1, text="b"), delta(text=7)])
+def test_a_piece_that_is_no_text_of_the_open_block_does_not_take_it(event: Any) -> None:
+    reader = reader_for("v3", clock=lambda: 0.0)
+    before = (START, begin({"type": "text", "text": ""}), delta(text="a"))
+    *begun, piece = [
+        enveloped("messages", (it, {"run_id": "r"}), timestamp=5000) for it in (*before, event)
+    ]
+    for item in begun:
+        reader.feed(item)
+    assert reader.delta_of(piece) is None
+
+
 @pytest.mark.parametrize(
     "item",
     [

@@ -37,6 +37,10 @@ SHAPES: dict[str, tuple[Any, list[ChannelWrite]]] = {
         {"m": [RemoveMessage(id="1"), ONE]},
         [write("m", ONE)],
     ),
+    "a removal that names no message": (
+        {"m": [RemoveMessage.model_construct(id=None, content="", type="remove"), ONE]},
+        [write("m", ONE)],
+    ),
     "the removal of all": (
         {"m": [ONE, RemoveMessage(id="1"), RemoveMessage(id="__remove_all__"), TWO]},
         [write("m", TWO, is_whole=True)],

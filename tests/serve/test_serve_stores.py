@@ -538,3 +538,16 @@ async def test_a_name_is_free_at_once_when_its_run_has_ended(stores):
         id = await a.start(words.stream(), name="chat")
         await a.stop(id)
         assert await a.start(Words(None).stream(), name="chat") != id
+
+
+async def test_a_connection_on_which_nothing_happens_stays(stores, monkeypatch):
+    from streamkit.serve.stores import _connections
+
+    monkeypatch.setattr(_connections, "HEALTH_CHECK_EVERY", 0.01)
+    async with workers(stores) as (a, b):
+        words = Words("Hel")
+        client = Client(b.response(await a.start(words.stream())))
+        await client.until("Hel")
+        await asyncio.sleep(0.05)
+        words.say("lo", None)
+        assert text_of(await client.read()) == "Hello"

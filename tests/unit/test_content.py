@@ -8,6 +8,7 @@ import pytest
 from langchain_core.messages import AIMessageChunk
 
 from streamkit import (
+    Content,
     Event,
     MalformedItem,
     MessageEnd,
@@ -118,3 +119,22 @@ def test_reasoning_in_blocks_of_one_kind_is_not_redacted() -> None:
 
     end = one(list(normalize([thought("a"), thought("b"), thought("c")])), ReasoningEnd)
     assert (end.text, end.redacted) == ("abc", False)
+
+
+def test_a_value_of_another_type_is_refused_where_reading_is_strict() -> None:
+    chunk = AIMessageChunk("Hi", additional_kwargs={"reasoning_content": 7})
+    with pytest.raises(MalformedItem, match="reasoning_content is no text"):
+        list(normalize([chunk], strict=True))
+
+
+def test_a_call_that_the_provider_executes_may_be_signed() -> None:
+    call = {"id": "c1", "name": "look", "args": {}, "extras": {"signature": "S"}}
+    events = events_of({"type": "server_tool_call", **call, "index": 0})
+    assert one(events, ReasoningEnd).signature == "S"
+
+
+def test_what_a_tool_of_groq_gave_is_content() -> None:
+    tool = {"index": 0, "type": "search", "output": "found"}
+    events = events_of(additional_kwargs={"executed_tools": [tool]})
+    block = one(events, Content).block
+    assert (block["type"], block["output"]) == ("search", "found")

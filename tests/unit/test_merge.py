@@ -337,6 +337,33 @@ def test_calls_as_the_stream_has_them(chunks: Chunks, calls: list[Any]):
     assert [(call["name"], call["args"]) for call in merge_chunks(chunks).tool_calls] == calls
 
 
+@pytest.mark.skipif(not HAS_V1, reason="this LangChain joins blocks by their index alone")
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        pytest.param(
+            [
+                {"type": "text", "text": "a", "id": "x"},
+                {"type": "text", "text": "b", "id": "y"},
+                {"type": "text", "text": "c", "id": "x"},
+                {"type": "text", "text": "d"},
+            ],
+            id="blocks of one index are told by their ids",
+        ),
+        pytest.param(
+            [
+                {"type": "text", "text": "a"},
+                {"type": "non_standard", "value": {"type": "text", "mark": 1}},
+            ],
+            id="a block of the provider's own adds to the standard one",
+        ),
+    ],
+)
+def test_blocks_of_one_index_are_joined_as_the_fold_joins_them(blocks: list[dict[str, Any]]):
+    chunks = [chunk([{**block, "index": 0}]) for block in blocks]
+    assert merge_chunks(chunks) == fold(chunks)
+
+
 # --- where the fold is wrong
 
 

@@ -329,6 +329,17 @@ class TestEvents:
         events = [*text("agent", "Hi"), ev.Custom(origin=Origin(), timestamp=0.0, data=1)]
         assert in_a_pipe(events) == ["agent            Hi", "-                • 1"]
 
+    def test_a_payload_whose_fields_cannot_be_read_is_shown_in_short(self):
+        class Broken(dict):
+            def __iter__(self):
+                raise RuntimeError("no")
+
+        events = [make(ev.Custom, data=Broken()), make(ev.StateUpdate, values=Broken())]
+        assert in_a_pipe(events) == [
+            "agent            • {}",
+            f"{MARGIN}wrote {{}}",
+        ]
+
 
 class TestOutput:
     def test_is_coloured_on_demand(self):

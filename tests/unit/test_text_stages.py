@@ -128,6 +128,18 @@ def test_a_match_longer_than_what_is_held_is_one_redaction() -> None:
     assert text_in(events) == "id # end"
 
 
+def test_reasoning_is_redacted_and_is_no_part_of_the_text() -> None:
+    def chunk(*blocks: dict[str, Any]) -> AIMessageChunk:
+        return AIMessageChunk([{**block, "index": at} for at, block in enumerate(blocks)], id="m")
+
+    first = chunk({"type": "thinking", "thinking": "call 55"})
+    last = chunk({"type": "thinking", "thinking": "5 now"}, {"type": "text", "text": "Call 7."})
+    events = list(normalize([first, last]).pipe(redact(r"\d+", replacement="#")))
+    check_stream(events)
+    assert [it.text for it in events if isinstance(it, ReasoningEnd)] == ["call # now"]
+    assert [it.text for it in events if isinstance(it, MessageEnd)] == ["Call #."]
+
+
 def test_values_are_redacted_too_and_others_pass_as_they_are() -> None:
     call = {"name": "dial", "args": '{"number": "555-', "id": "c", "index": 0}
     more = {"name": None, "args": '1234", "times": 2}', "id": None, "index": 0}

@@ -342,6 +342,12 @@ def test_a_class_made_of_an_event_keeps_its_secrets():
     assert to_dict(Begun(**AT, input=HUSH, topic="Bologna")) == shown
 
 
+def test_what_is_no_call_where_calls_stand_is_plain_data():
+    """Nothing checks what a program of one's own puts into an event."""
+    odd = MessageEnd(**AT, message_id="m", status="completed", text="", tool_calls=({"name": "f"},))
+    assert to_dict(odd)["tool_calls"] == [{"name": "f"}]
+
+
 def test_what_a_client_needs_is_no_secret():
     shown = [
         (ToolStart(**AT, tool_call_id="c", name="f", input={"city": "Paris"}), {"city": "Paris"}),
