@@ -392,6 +392,12 @@ def test_what_is_no_part_is_not_lost() -> None:
     assert "expected a message" in lost.reason
 
 
+def test_a_message_whose_field_is_of_another_type_is_not_lost() -> None:
+    message = AIMessage("Hi", id="m").model_dump() | {"response_metadata": "none"}
+    (lost,) = of(normalize([StreamPart("messages/partial", [message])]), Unrecognized)
+    assert "a message's response_metadata is no" in lost.reason
+
+
 @pytest.mark.parametrize("data", ["out of memory", {"message": "out of memory"}, None])
 def test_an_error_in_another_shape(data: Any) -> None:
     (error,) = of(normalize([StreamPart("error", data)], on_error="event"), RunError)

@@ -138,3 +138,11 @@ def test_what_a_tool_of_groq_gave_is_content() -> None:
     events = events_of(additional_kwargs={"executed_tools": [tool]})
     block = one(events, Content).block
     assert (block["type"], block["output"]) == ("search", "found")
+
+
+def test_what_is_no_dict_among_dicts_is_shown_and_the_others_are_read() -> None:
+    tools = [7, {"index": 0, "type": "search", "arguments": "{}"}]
+    events = events_of(additional_kwargs={"executed_tools": tools})
+    lost = one(events, Unrecognized)
+    assert (lost.raw, lost.reason) == ({"executed_tools": 7}, "executed_tools is no list of dicts")
+    assert one(events, ToolCallEnd).name == "search"

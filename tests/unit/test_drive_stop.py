@@ -66,6 +66,58 @@ async def test_aclose_from_another_thread_does_the_same() -> None:
     assert source.closed_in is reader
 
 
+async def test_a_source_that_breaks_when_it_is_stopped_is_a_run_that_failed() -> None:
+    async def source() -> AsyncIterator[str]:
+        yield "a"
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise ValueError("in the middle") from None
+
+    stream = normalize(source())
+    seen: list[Event] = []
+
+    async def reading() -> None:
+        async for event in stream:
+            seen.append(event)
+
+    reader = asyncio.create_task(reading())
+    await asyncio.sleep(0.01)
+    await stream.aclose()
+    with pytest.raises(ValueError, match="in the middle"):
+        await reader
+    assert seen[-1].type == "run.error"
+    assert reader.cancelling() == 0
+
+
+def test_aclose_from_another_task_of_trio_stops_the_reader_at_the_next_item() -> None:
+    trio = pytest.importorskip("trio")
+
+    async def main() -> list[Event]:
+        waits, goes_on = trio.Event(), trio.Event()
+        seen: list[Event] = []
+
+        async def source() -> AsyncIterator[str]:
+            yield "a"
+            waits.set()
+            await goes_on.wait()
+            yield "b"
+
+        async def reading() -> None:
+            async for event in stream:
+                seen.append(event)
+
+        stream = normalize(source())
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(reading)
+            await waits.wait()
+            await stream.aclose()
+            goes_on.set()
+        return seen
+
+    assert status(trio.run(main)) == "cancelled"
+
+
 async def through_a_generator(stream: Any) -> Any:
     async def passing() -> AsyncIterator[Any]:
         async for event in stream:

@@ -364,6 +364,13 @@ def test_blocks_of_one_index_are_joined_as_the_fold_joins_them(blocks: list[dict
     assert merge_chunks(chunks) == fold(chunks)
 
 
+def test_reasoning_without_a_text_does_not_part_the_pieces_of_a_call():
+    silent = chunk([{"type": "thinking", "thinking": "", "index": 0}])
+    chunks = [call('{"a":', 1, name="f", id="c"), silent, call(" 1}", 1)]
+    [made] = merge_chunks(chunks).tool_calls
+    assert made["args"] == {"a": 1}
+
+
 # --- where the fold is wrong
 
 

@@ -350,6 +350,17 @@ WRITTEN = [
         ([replaced("t", "of a message")], ["tool-output-error"]),
         (
             [
+                MessageReplaced(
+                    **AT,
+                    message_id="t",
+                    tool_call_id="c2",
+                    message=ToolMessage("of a call nobody has seen", id="t", tool_call_id="c2"),
+                )
+            ],
+            ["tool-output-error"],
+        ),
+        (
+            [
                 about_call(ToolStart),
                 about_call(ToolEnd, status="completed", output="4111"),
                 MessageReplaced(

@@ -303,6 +303,12 @@ def test_history_is_what_was_said_and_done() -> None:
     assert given.continues is None
 
 
+def test_parts_of_a_user_that_are_neither_text_nor_file_are_passed_over() -> None:
+    parts = [{"type": "data-mood", "data": "sad"}, {"type": "text", "text": "Hi"}]
+    (message,) = ai_sdk.to_messages(request(user(*parts)).messages)
+    assert message.content == "Hi"
+
+
 def test_files_become_blocks() -> None:
     def file(url: str, kind: str, **more: str) -> dict[str, str]:
         return {"type": "file", "url": url, "mediaType": kind, **more}

@@ -247,6 +247,17 @@ def in_langchain(wire: Any, frames: list[bytes]) -> Any:
     return whole
 
 
+@pytest.mark.parametrize(
+    ("wire", "frame"),
+    [
+        (langgraph_sse, b'event: messages\ndata: {"content":"Hi"}\n\n'),
+        (ai_sdk, b'data: {"type":"data-x","data":{"type":"text-delta"}}\n\n'),
+    ],
+)
+def test_a_frame_that_only_looks_like_a_delta_is_none(wire, frame):
+    assert wire.RESUME.delta_of(frame) is None
+
+
 def test_what_is_between_two_deltas_stays_between_them():
     delta = b'data: {"type":"text-delta","id":"%d","delta":"%b"}\n\n'
     other = b'data: {"type":"data-x","data":1}\n\n'
