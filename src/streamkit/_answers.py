@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from . import events as ev
+from ._protocols import derived
 from .filters import conversation, only, roles
 
 __all__ = ["ASKS", "HeldAnswer", "OptimisticAnswer"]
@@ -27,21 +28,33 @@ def _is_call(event: ev.Event) -> bool:
     return isinstance(event, ev.ToolCallStart) and not event.provider_executed
 
 
-class HeldAnswer:
-    """One run's stage: a message comes as a whole, once it is certain to call no tool."""
+class _Answer:
+    """One run's stage: what may be the answer goes on, message by message."""
 
     def __init__(self) -> None:
         self._keep = _MESSAGES.stage()
-        self._held: dict[str, list[ev.Event]] = {}
         self._calling: set[str] = set()
 
     def __call__(self, event: ev.Event) -> Iterator[ev.Event]:
         for kept in self._keep(event):
-            yield from self._decided(kept)
+            if isinstance(kept, (ev.RunStart, ev.RunEnd, ev.RunError)):
+                yield kept
+            else:
+                yield from self._passed(kept)
 
-    def _decided(self, event: Any) -> Iterable[ev.Event]:
-        if isinstance(event, (ev.RunStart, ev.RunEnd, ev.RunError)):
-            return (event,)
+    def _passed(self, event: Any) -> Iterable[ev.Event]:
+        """Return what passes by an event of a message."""
+        raise NotImplementedError
+
+
+class HeldAnswer(_Answer):
+    """A message comes as a whole, once it is certain to call no tool."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._held: dict[str, list[ev.Event]] = {}
+
+    def _passed(self, event: Any) -> Iterable[ev.Event]:
         id: str = event.message_id
         if _is_call(event):
             self._calling.add(id)
@@ -56,23 +69,15 @@ class HeldAnswer:
         return held if is_answer else ()
 
 
-class OptimisticAnswer:
-    """One run's stage: a message passes at once, and is taken back where it calls a tool."""
+class OptimisticAnswer(_Answer):
+    """A message passes at once, and is taken back where it calls a tool."""
 
     def __init__(self) -> None:
-        self._keep = _MESSAGES.stage()
+        super().__init__()
         self._starts: dict[str, ev.Event] = {}
         self._shown: dict[str, list[str]] = {}  # the text so far
-        self._calling: set[str] = set()
-
-    def __call__(self, event: ev.Event) -> Iterator[ev.Event]:
-        for kept in self._keep(event):
-            yield from self._passed(kept)
 
     def _passed(self, event: Any) -> Iterator[ev.Event]:
-        if isinstance(event, (ev.RunStart, ev.RunEnd, ev.RunError)):
-            yield event
-            return
         id: str = event.message_id
         if isinstance(event, ev.MessageStart):
             self._starts[id] = event
@@ -81,7 +86,8 @@ class OptimisticAnswer:
             # Where no text was shown yet, there is nothing to take back.
             self._starts.pop(id, None)
             if id in self._shown:
-                yield _taken_back(event, "".join(self._shown.pop(id)))
+                text = "".join(self._shown.pop(id))
+                yield derived(ev.MessageEnd, event, status="abandoned", text=text)
         elif id in self._calling:
             if isinstance(event, ev.MessageEnd):
                 self._calling.discard(id)
@@ -95,14 +101,3 @@ class OptimisticAnswer:
             yield event
             if isinstance(event, ev.MessageEnd):
                 del self._shown[id]
-
-
-def _taken_back(call: Any, text: str) -> ev.Event:
-    """Return the end of a message that begins a call, which takes its text back."""
-    return ev.MessageEnd(
-        origin=call.origin,
-        timestamp=call.timestamp,
-        message_id=call.message_id,
-        status="abandoned",
-        text=text,
-    )

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from types import ModuleType
 from typing import Any, NoReturn, Protocol, TypeAlias, TypeGuard, TypeVar, cast, get_args
 
+from msgspec import Struct
+
 from ._fields import shown
 from .errors import UsageError
 from .events import Event, EventBase
@@ -23,6 +25,7 @@ __all__ = [
     "Stage",
     "StageMaker",
     "bracket_of",
+    "derived",
     "is_async",
     "is_event",
     "leave_unawaited",
@@ -34,6 +37,7 @@ __all__ = [
 T = TypeVar("T")
 U = TypeVar("U")
 T_contra = TypeVar("T_contra", contravariant=True)
+E = TypeVar("E", bound=Struct)
 U_co = TypeVar("U_co", covariant=True)
 
 EVENT_CLASSES: frozenset[type[Event]] = frozenset(get_args(Event))
@@ -82,6 +86,18 @@ def bracket_of(event: Event) -> tuple[str, tuple[Any, ...]]:
     """
     verb, noun, ids = _BRACKETS.get(event.__class__, ("", "", ()))
     return verb, (noun, *[getattr(event, id) for id in ids])
+
+
+def derived(cls: type[E], event: Event, **fields: Any) -> E:
+    """Return an event of a class: with the fields that it shares with another event, and others.
+
+    >>> from streamkit import TextDelta, TextEnd
+    >>> end = TextEnd(timestamp=1.0, message_id="m", block_id=0, text="Hello")
+    >>> derived(TextDelta, end, text="lo")
+    TextDelta(text='lo', message_id='m')
+    """
+    names = {*cls.__struct_fields__} & {*event.__struct_fields__}
+    return cls(**{name: getattr(event, name) for name in names} | fields)
 
 
 def is_event(item: object) -> TypeGuard[Event]:

@@ -12,13 +12,13 @@ Laws of this file:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, Protocol, cast
 
 from msgspec.structs import replace
 
 from . import events as ev
-from ._protocols import leave_unawaited
+from ._protocols import derived, leave_unawaited
 from .errors import UsageError
 from .values import ErrorInfo
 
@@ -134,6 +134,14 @@ class Guarded:
         return out
 
 
+_DELTAS: dict[type, tuple[Any, str]] = {
+    ev.TextEnd: (ev.TextDelta, "text"),
+    ev.ReasoningEnd: (ev.ReasoningDelta, "text"),
+    ev.ToolCallEnd: (ev.ToolCallDelta, "args"),
+}
+"""The delta of a block whose end it is, and the field with its text."""
+
+
 class HeldText:
     """One run's stage: every block's text goes through a rewriter of its own.
 
@@ -163,14 +171,20 @@ class HeldText:
                 if out:
                     yield replace(event, text=out)
             case ev.TextEnd() | ev.ReasoningEnd():
-                yield from self._text_end(event)
+                text = yield from self._block_end(event)
+                if isinstance(event, ev.TextEnd):
+                    self._texts.setdefault(event.message_id, []).append(text)
+                yield replace(event, text=text)
             case ev.ToolCallDelta() if self._clean:
                 out = self._fed(event, event.args)
                 yield from self._reports(event)
                 if out:
                     yield replace(event, args=out)
             case ev.ToolCallEnd() if self._clean:
-                yield from self._call_end(event, self._clean)
+                text = yield from self._block_end(event)
+                args = self._clean(event.args)
+                self._calls.setdefault(event.message_id, []).append((text, args))
+                yield replace(event, text=text, args=args)
             case ev.MessageEnd():
                 self._reported.discard(event.message_id)
                 yield self._message_end(event)
@@ -186,48 +200,19 @@ class HeldText:
         pieces.append(out)
         return out
 
-    def _rest(self, event: Any) -> tuple[str, str]:
-        """Return the rest of a block's text that may pass, and all that passed."""
-        block = self._blocks.get((event.message_id, event.block_id))
-        if block is None:
-            return "", ""
-        rewriter, pieces = block
+    def _block_end(self, event: Any) -> Generator[ev.Event, None, str]:
+        """Yield the rest of a block's text that may pass; return all that passed."""
+        key = (event.message_id, event.block_id)
+        if key not in self._blocks:
+            return ""
+        rewriter, pieces = self._blocks[key]
         rest = rewriter.end()
-        return rest, "".join((*pieces, rest))
-
-    def _text_end(self, event: ev.TextEnd | ev.ReasoningEnd) -> Iterator[ev.Event]:
-        rest, text = self._rest(event)
         yield from self._reports(event)
-        self._blocks.pop((event.message_id, event.block_id), None)
+        del self._blocks[key]
         if rest:
-            delta = ev.TextDelta if isinstance(event, ev.TextEnd) else ev.ReasoningDelta
-            yield delta(
-                origin=event.origin,
-                timestamp=event.timestamp,
-                message_id=event.message_id,
-                block_id=event.block_id,
-                text=rest,
-            )
-        if isinstance(event, ev.TextEnd):
-            self._texts.setdefault(event.message_id, []).append(text)
-        yield replace(event, text=text)
-
-    def _call_end(self, event: ev.ToolCallEnd, clean: Callable[[Any], Any]) -> Iterator[ev.Event]:
-        rest, text = self._rest(event)
-        yield from self._reports(event)
-        self._blocks.pop((event.message_id, event.block_id), None)
-        if rest:
-            yield ev.ToolCallDelta(
-                origin=event.origin,
-                timestamp=event.timestamp,
-                message_id=event.message_id,
-                block_id=event.block_id,
-                tool_call_id=event.tool_call_id,
-                args=rest,
-            )
-        args = clean(event.args)
-        self._calls.setdefault(event.message_id, []).append((text, args))
-        yield replace(event, text=text, args=args)
+            cls, name = _DELTAS[type(event)]
+            yield derived(cls, event, **{name: rest})
+        return "".join((*pieces, rest))
 
     def _message_end(self, event: ev.MessageEnd) -> ev.Event:
         texts = self._texts.pop(event.message_id, None)
@@ -272,7 +257,7 @@ class HeldText:
     def _report(self, event: ev.Event) -> ev.Event:
         self._has_reported = True
         data = {"by": self._name, "message_id": getattr(event, "message_id", None)}
-        return ev.Custom(origin=event.origin, timestamp=event.timestamp, name="withheld", data=data)
+        return derived(ev.Custom, event, name="withheld", data=data)
 
 
 _VALUES = (
@@ -420,7 +405,8 @@ class _Blocks:
     def _opened(self, event: Any, split: _Split) -> Iterator[ev.Event]:
         if split.open is None:
             split.open = self._next()
-            yield self._made(ev.ReasoningStart if split.is_thinking else ev.TextStart, event, split)
+            start: Any = ev.ReasoningStart if split.is_thinking else ev.TextStart
+            yield derived(start, event, block_id=split.open)
 
     def _written(self, event: Any, split: _Split, text: str) -> Iterator[ev.Event]:
         if not text:
@@ -429,21 +415,15 @@ class _Blocks:
         split.pieces.append(text)
         if not split.is_thinking:
             self.text.append(text)
-        delta = ev.ReasoningDelta if split.is_thinking else ev.TextDelta
-        yield self._made(delta, event, split, text=text)
+        delta: Any = ev.ReasoningDelta if split.is_thinking else ev.TextDelta
+        yield derived(delta, event, block_id=split.open, text=text)
 
     def _closed(self, event: Any, split: _Split) -> Iterator[ev.Event]:
         if split.open is not None:
-            end = ev.ReasoningEnd if split.is_thinking else ev.TextEnd
-            yield self._made(end, event, split, text="".join(split.pieces))
+            end: Any = ev.ReasoningEnd if split.is_thinking else ev.TextEnd
+            yield derived(end, event, block_id=split.open, text="".join(split.pieces))
             split.open = None
             split.pieces.clear()
-
-    def _made(self, cls: Any, event: Any, split: _Split, **fields: Any) -> ev.Event:
-        about = {"message_id": event.message_id, "block_id": split.open}
-        return cast(
-            "ev.Event", cls(origin=event.origin, timestamp=event.timestamp, **about, **fields)
-        )
 
 
 def _begun(text: str, tag: str) -> int:

@@ -31,7 +31,7 @@ from typing import Any, Generic, Literal, NoReturn, TypeAlias, TypeVar, cast, ov
 from msgspec.structs import replace
 
 from ._fields import dict_or_empty, shown
-from ._protocols import EVENT_CLASSES, AnyStage, Stage, is_async, leave_unawaited, stage_of
+from ._protocols import EVENT_CLASSES, AnyStage, Stage, derived, is_async, leave_unawaited, stage_of
 from ._reading import Read, reader_of
 from .errors import BrokenMapper, UsageError
 from .events import Custom, Event, EventType, ToolDelta, ToolEnd, ToolError, ToolStart, Unrecognized
@@ -482,9 +482,5 @@ def typed_payloads(
 
 
 def _misfit(event: Custom, name: object, error: Exception) -> Event:
-    return Unrecognized(
-        origin=event.origin,
-        timestamp=event.timestamp,
-        raw=event.data,
-        reason=f"the payload of custom event {name!r} does not fit: {error}",
-    )
+    reason = f"the payload of custom event {name!r} does not fit: {error}"
+    return derived(Unrecognized, event, raw=event.data, reason=reason)

@@ -14,7 +14,8 @@ Laws of this file:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from operator import itemgetter
 from sys import maxsize
 from typing import Any, Literal, TypeAlias
 
@@ -28,7 +29,6 @@ __all__ = ["PendingCall", "PendingCalls"]
 
 _State: TypeAlias = Literal["pending", "running", "ended", "stored"]
 _Namespace: TypeAlias = tuple[str, ...]
-_Fits: TypeAlias = Callable[[object, object], bool]
 
 _MOST_KEPT = 4_000_000  # characters of arguments of calls without a stored result
 _OVERHEAD = 1_000  # what a call counts besides its arguments, so that their number is bounded
@@ -138,14 +138,15 @@ class PendingCalls:
         # `on_tool_start` (up to langchain-core 1.8) has no call id, and injected arguments such as
         # the state are part of its input.
         calls = self._at_work if given_id is None else self._calls.get(given_id, ())
-        for state, ways in (("pending", _WAYS_TO_FIT), ("ended", (_equal, _part_of))):
+        for state, worst in (("pending", 3), ("ended", 1)):
             fitting = [it for it in calls if it.state == state]
             named = [it for it in fitting if it.name == name]
-            if given_id is None:
-                found = _first_that_fits(named, input, namespace, ways)
-            else:
-                found = _first_that_fits(named or fitting, input, namespace, _WAYS_TO_FIT_ID)
-            if found:
+            if given_id is not None:
+                named = named or fitting
+            here = [it for it in named if it.namespace == namespace] or named
+            ranked = ((_misfit(it.args, input), it) for it in here)
+            rank, found = min(ranked, key=itemgetter(0), default=(None, None))
+            if rank is not None and (given_id is not None or rank <= worst):
                 return found
         return None
 
@@ -191,41 +192,17 @@ class PendingCalls:
         self._leave(call)
 
 
-def _first_that_fits(
-    calls: list[PendingCall], input: object, namespace: _Namespace, ways: Iterable[_Fits]
-) -> PendingCall | None:
-    here = [call for call in calls if call.namespace == namespace] or calls
-    for fits in ways:
-        for call in here:
-            if fits(call.args, input):
-                return call
-    return None
+def _misfit(args: object, input: object) -> int:
+    """Return how little a call's arguments fit a tool's input: from 0, equal, to 4, not at all."""
+    if args == input:
+        return 0
+    if isinstance(args, dict) and isinstance(input, dict) and args.items() <= input.items():
+        return 1
+    return 2 if input is None else 3 if args is None else 4
 
 
 def _hash(value: object) -> int:
     return hash(shown(value, maxsize))
 
 
-def _equal(args: object, input: object) -> bool:
-    return bool(args == input)
-
-
-def _part_of(args: object, input: object) -> bool:
-    return isinstance(args, dict) and isinstance(input, dict) and args.items() <= input.items()
-
-
-def _unreadable(args: object, _input: object) -> bool:
-    return args is None
-
-
-def _unknown(_args: object, input: object) -> bool:
-    return input is None
-
-
-def _any(_args: object, _input: object) -> bool:
-    return True
-
-
 _ANSWER_ORDER: tuple[_State, ...] = ("running", "ended", "pending")
-_WAYS_TO_FIT: tuple[_Fits, ...] = (_equal, _part_of, _unknown, _unreadable)
-_WAYS_TO_FIT_ID: tuple[_Fits, ...] = (*_WAYS_TO_FIT, _any)

@@ -21,7 +21,6 @@ What upstream leaves out, and how it is replaced:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from typing import Any, TypeGuard, cast
 
 from .._core.kinds import id_of, kind_of
@@ -50,13 +49,8 @@ class EventsReader(RunReader):
         self._first: object = None
         self._is_flat = False
 
-    def _table(self) -> dict[str, Callable[[dict[str, Any]], None]]:
-        repeated = {"on_tool_stream": self._repeated, "on_retriever_stream": self._repeated}
-        return {**super()._table(), **repeated}
-
-    def _repeated(self, event: dict[str, Any]) -> None:
-        """Pass over the chunk that is a root tool's or retriever's whole output (version 1)."""
-        self._known(event, "tool", "retriever")
+    def _tool_stream(self, event: dict[str, Any]) -> None:
+        self._repeated(event)
 
     def _begin(self, event: dict[str, Any]) -> None:
         self._first = event

@@ -15,7 +15,7 @@ from typing import Any
 
 from .. import events as ev
 from .._core.results import error_info
-from .._protocols import EVENT_CLASSES, RunOver, bracket_of
+from .._protocols import EVENT_CLASSES, RunOver, bracket_of, derived
 from ..errors import MalformedItem, RunFailed
 from ..values import ErrorInfo, Origin, Status, ToolCall, Usage
 
@@ -97,14 +97,7 @@ class OwnReader:
             case ev.TextEnd(message_id=id, text=text):
                 self._texts.setdefault(id, []).append(text)
             case ev.ToolCallEnd(message_id=id):
-                call = ToolCall(
-                    id=event.tool_call_id,
-                    name=event.name,
-                    args=event.args,
-                    text=event.text,
-                    error=event.error,
-                    provider_executed=event.provider_executed,
-                )
+                call = derived(ToolCall, event, id=event.tool_call_id)
                 self._calls.setdefault(id, []).append(call)
             case ev.MessageEnd(message_id=id, usage=usage):
                 self._texts.pop(id, None)
@@ -149,8 +142,7 @@ class OwnReader:
         """Return the end of what is open, with all that its start and its pieces have of it."""
         start = self._open[key]
         end = _BY_TYPE[start.type.replace("start", "end")]
-        names = {*start.__struct_fields__} & {*end.__struct_fields__}
-        fields = {name: getattr(start, name) for name in names}
+        fields: dict[str, Any] = {"timestamp": at}
         text = "".join(self._pieces.get(key, ()))
         match start:
             case ev.TextStart() | ev.ReasoningStart():
@@ -163,5 +155,5 @@ class OwnReader:
                 fields["status"] = status
             case _:
                 fields["status"] = status
-        ended: ev.Event = end(**{**fields, "timestamp": at})
+        ended: ev.Event = derived(end, start, **fields)
         return ended

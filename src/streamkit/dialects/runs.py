@@ -79,22 +79,20 @@ class RunReader(Reader):
         self._handlers = self._table()
 
     def _table(self) -> dict[str, Callable[[dict[str, Any]], None]]:
-        table: dict[str, Callable[[dict[str, Any]], None]] = {
-            "on_chain_stream": self._chain_stream,
-            "on_parser_stream": self._step_delta,
-            "on_prompt_stream": self._step_delta,
-            "on_chat_model_stream": self._model_stream,
-            "on_llm_stream": self._model_stream,
-            "on_chat_model_end": self._model_end,
-            "on_llm_end": self._model_end,
-            "on_tool_stream": self._tool_stream,
-            "on_tool_end": self._tool_end,
-            "on_retriever_end": self._retriever_end,
-            "on_custom_event": self._custom,
+        by_kind = {
+            "chain": (self._chain_stream, self._step_end),
+            "prompt": (self._step_delta, self._step_end),
+            "parser": (self._step_delta, self._step_end),
+            "chat_model": (self._model_stream, self._model_end),
+            "llm": (self._model_stream, self._model_end),
+            "tool": (self._tool_stream, self._tool_end),
+            "retriever": (self._repeated, self._retriever_end),
         }
-        for kind in ("chain", "chat_model", "llm", "prompt", "parser", "tool", "retriever"):
+        table: dict[str, Callable[[dict[str, Any]], None]] = {"on_custom_event": self._custom}
+        for kind, (stream, end) in by_kind.items():
             table[f"on_{kind}_start"] = self._run_start
-            table.setdefault(f"on_{kind}_end", self._step_end)
+            table[f"on_{kind}_stream"] = stream
+            table[f"on_{kind}_end"] = end
             table[f"on_{kind}_error"] = self._run_error
         return table
 
@@ -448,6 +446,10 @@ class RunReader(Reader):
         self._leave(run_id, output)
         self.assembly.close_inside(run_id, "completed")
         self.assembly.end_tool(run_id, output, hold=run.is_in_node)
+
+    def _repeated(self, event: dict[str, Any]) -> None:
+        """Pass over the chunk that is a root tool's or retriever's whole output (version 1)."""
+        self._known(event, "tool", "retriever")
 
     def _tool_stream(self, event: dict[str, Any]) -> None:
         self._known(event, "tool")
