@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, cast, get_args
+from typing import Any, get_args
 
 from . import events as ev
 from ._fields import shown
@@ -68,9 +68,8 @@ def check_stream(events: Iterable[ev.Event], *, filtered: bool = False) -> None:
 
 
 class _OpenMessage:
-    def __init__(self, origin: Origin) -> None:
-        self.origin = origin
-        self.blocks: dict[int, type] = {}
+    def __init__(self) -> None:
+        self.blocks: set[int] = set()
         self.parts: dict[int, list[str]] = {}
         self.text: list[str] = []
         self.calls: list[str] = []
@@ -117,12 +116,12 @@ class GrammarChecker:
             self._require(not self._open, event, f"still open: {sorted(self._open)}")
             self._ended = True
         elif hasattr(event, "block_id"):
-            self._check_part(event)
+            self._check_part(event, verb)
         elif verb == "start" and not isinstance(event, ev.RunStart):
             self._require(key not in self._open, event, f"{key} is open already")
             self._open[key] = event.origin
             if isinstance(event, ev.MessageStart):
-                self._messages[event.message_id] = _OpenMessage(event.origin)
+                self._messages[event.message_id] = _OpenMessage()
         elif verb == "delta":
             is_open = key in self._open or key == ("step", None)  # of the root, which is no step
             self._require(is_open, event, f"the {key[0]} is not open")
@@ -147,56 +146,40 @@ class GrammarChecker:
 
     # --- the parts of a message
 
-    def _check_part(self, event: ev.Event) -> None:
-        message_id = cast("ev.TextDelta", event).message_id
-        message = self._messages.get(message_id)
+    def _check_part(self, event: Any, verb: str) -> None:
+        message, id = self._messages.get(event.message_id), event.block_id
         if message is None:
-            raise GrammarError(f"event {self._count}: message {message_id!r} is not open")
-        match event:
-            case (
-                ev.TextStart(block_id=id)
-                | ev.ReasoningStart(block_id=id)
-                | ev.ToolCallStart(block_id=id)
-            ):
-                self._opens_block(event, message, id)
-            case ev.TextDelta(block_id=id, text=text) | ev.ReasoningDelta(block_id=id, text=text):
-                self._adds(event, message, id, text)
-            case ev.ToolCallDelta(block_id=id, args=text):
-                self._adds(event, message, id, text)
-            case ev.TextEnd(block_id=id, text=text):
-                self._closes_block(event, message, id, text)
-                message.text.append(text)
-            case ev.ReasoningEnd(block_id=id, text=text):
-                self._closes_block(event, message, id, text)
-            case ev.ToolCallEnd(block_id=id, text=text):
-                self._closes_block(event, message, id, text)
-                is_sound = (event.args is None) == (event.error is not None)
-                self._require(is_sound, event, "a call has either args or an error")
-            case ev.Content(block_id=id):
-                self._require(id not in message.blocks, event, "the block exists already")
-                message.blocks[id] = type(event)
-            case _:  # a citation
-                id = cast("ev.Citation", event).block_id
-                self._require(id in message.blocks, event, "it cites from no block")
+            raise GrammarError(f"event {self._count}: message {event.message_id!r} is not open")
+        if isinstance(event, ev.Citation):
+            self._require(id in message.blocks, event, "it cites from no block")
+        elif isinstance(event, ev.Content):
+            self._require(id not in message.blocks, event, "the block exists already")
+            message.blocks.add(id)
+        elif verb == "start":
+            self._require(id not in message.blocks, event, "the block exists already")
+            message.blocks.add(id)
+            message.parts[id] = []
+            if isinstance(event, ev.ToolCallStart):
+                message.calls.append(event.tool_call_id)
+        else:
+            self._require(id in message.parts, event, "the block is not open")
+            if verb == "delta":
+                text = event.args if isinstance(event, ev.ToolCallDelta) else event.text
+                # Providers send empty chunks, at the beginning of a message above all: none becomes
+                # a delta.
+                self._require(bool(text), event, "an empty delta")
+                message.parts[id].append(text)
+            else:
+                self._check_block_end(event, message)
 
-    def _opens_block(self, event: ev.Event, message: _OpenMessage, id: int) -> None:
-        self._require(id not in message.blocks, event, "the block exists already")
-        message.blocks[id] = type(event)
-        message.parts[id] = []
-        if isinstance(event, ev.ToolCallStart):
-            message.calls.append(event.tool_call_id)
-
-    def _adds(self, event: ev.Event, message: _OpenMessage, id: int, text: str) -> None:
-        self._require(id in message.parts, event, "the block is not open")
-        # Providers send empty chunks, at the beginning of a message above all: none becomes a
-        # delta.
-        self._require(bool(text), event, "an empty delta")
-        message.parts[id].append(text)
-
-    def _closes_block(self, event: ev.Event, message: _OpenMessage, id: int, text: str) -> None:
-        self._require(id in message.parts, event, "the block is not open")
-        joined = "".join(message.parts.pop(id))
-        self._require(joined == text, event, f"its deltas joined are {joined!r}")
+    def _check_block_end(self, event: Any, message: _OpenMessage) -> None:
+        joined = "".join(message.parts.pop(event.block_id))
+        self._require(joined == event.text, event, f"its deltas joined are {joined!r}")
+        if isinstance(event, ev.TextEnd):
+            message.text.append(event.text)
+        elif isinstance(event, ev.ToolCallEnd):
+            is_sound = (event.args is None) == (event.error is not None)
+            self._require(is_sound, event, "a call has either args or an error")
 
     def _check_message_end(self, event: ev.MessageEnd) -> None:
         message = self._messages.pop(event.message_id, None)

@@ -46,31 +46,21 @@ Dialect: TypeAlias = Literal[
 RegisteredDialect = NewType("RegisteredDialect", str)
 """The name of a dialect that `register` added."""
 
-DIALECTS: dict[str, Callable[..., Adapter]] = {
-    "batch": BatchReader,
-    "callbacks": CallbackReader,
-    "chunks": ChunksReader,
-    "events": EventsReader,
-    "graph": GraphReader,
-    "log": RunLogReader,
-    "messages": partial(GraphReader, mode="messages"),
-    "own": OwnReader,
-    "remote": RemoteReader,
-    "v3": V3Reader,
+# In the order in which they are asked: a dict of `langgraph_sdk` has the keys of a graph's own part
+# as well. Nothing proves the last two: one is our own, the other a mode of a graph.
+_DIALECTS: dict[str, tuple[Callable[..., Adapter], Callable[[object], bool] | None]] = {
+    "own": (OwnReader, is_own),
+    "events": (EventsReader, is_event),
+    "remote": (RemoteReader, is_remote),
+    "graph": (GraphReader, is_graph_item),
+    "v3": (V3Reader, is_v3),
+    "log": (RunLogReader, is_run_log),
+    "chunks": (ChunksReader, is_chunk),
+    "batch": (BatchReader, is_batch_item),
+    "callbacks": (CallbackReader, None),
+    "messages": (partial(GraphReader, mode="messages"), None),
 }
-"""The reader of each built-in dialect, by its name."""
-
-# In this order: a dict of `langgraph_sdk` has the keys of a graph's own part as well.
-_PROOFS: dict[str, Callable[[object], bool]] = {
-    "own": is_own,
-    "events": is_event,
-    "remote": is_remote,
-    "graph": is_graph_item,
-    "v3": is_v3,
-    "log": is_run_log,
-    "chunks": is_chunk,
-    "batch": is_batch_item,
-}
+"""The reader of each built-in dialect, and what returns whether an item proves it."""
 
 
 def detect(raw: object) -> str:
@@ -97,7 +87,7 @@ def detect(raw: object) -> str:
 
 
 def _proved_by(raw: object) -> str | None:
-    return next((dialect for dialect, is_known in _PROOFS.items() if is_known(raw)), None)
+    return next((name for name, (_, proves) in _DIALECTS.items() if proves and proves(raw)), None)
 
 
 def _names() -> str:
@@ -115,7 +105,7 @@ def require_fit(dialect: str, mode: str | None, raw: object) -> None:
     streamkit.errors.UsageError: dialect='events' does not fit this stream: its first item, \
 'Hel', is of dialect 'chunks'; leave dialect= out, or write dialect='chunks'
     """
-    if dialect not in _PROOFS and dialect != "messages":
+    if dialect == "callbacks" or dialect not in _DIALECTS:
         return  # a registered one, or a reader of our own, whose items may look like any other
     found = _proved_by(raw)
     mode = "messages" if dialect == "messages" else mode
@@ -157,7 +147,7 @@ def reader_for(
         UsageError: if there is no such dialect or mode.
     """
     registered = REGISTERED.get(dialect)
-    if registered is None and dialect not in DIALECTS:
+    if registered is None and dialect not in _DIALECTS:
         raise UsageError(f"unknown dialect {shown(dialect, 60)}; choose one of {_names()}")
     if mode is not None and mode not in MODES:
         raise UsageError(
@@ -169,7 +159,7 @@ def reader_for(
             return registered.reader(dialect, **options)
         if resume is not None and dialect == "graph":
             options["resume"] = resume
-        return DIALECTS[dialect](**options)
+        return _DIALECTS[dialect][0](**options)
     if dialect != "graph":
         raise UsageError(f"mode= and subgraphs= are for graphs; they do not go with {dialect!r}")
     return GraphReader(mode=mode, subgraphs=subgraphs, **options)
@@ -207,5 +197,5 @@ def register(
     >>> "".join(normalize(telegrams, dialect=dialect).text())
     'ARRIVED SEND MONEY'
     """
-    add(name, Registration(factory, detect), DIALECTS)
+    add(name, Registration(factory, detect), _DIALECTS)
     return RegisteredDialect(name)

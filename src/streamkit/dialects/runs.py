@@ -7,17 +7,12 @@
 They are dicts of the form that ``astream_events`` version 2 has. Here every run that starts also
 ends or raises; the module `astream_events` adds the ends that its API leaves out.
 
-Laws of this file:
-
-1. A run that raised half way through a message is closed once its outcome is known: the
-   message is ``abandoned`` before another attempt starts, or else ``failed``.
-2. An exception is shown by the innermost run that raised it.
+An exception is shown by the innermost run that raised it; see `_failed_runs`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable
 from typing import Any, NoReturn, cast, get_args
 
 from msgspec.structs import replace
@@ -26,12 +21,12 @@ from .._core.kinds import kind_of
 from .._core.message import Message
 from .._core.metadata import name_of, names_in, text_or_none, usage_of
 from .._core.origin import origin_from
-from .._core.results import error_info
 from .._core.writes import messages_in, written_in
 from .._fields import dict_or_empty, required_text
 from ..errors import MalformedItem
 from ..events import Custom, Event, StepDelta
-from ..values import ErrorInfo, Origin, Status, StepKind
+from ..values import Origin, Status, StepKind
+from ._failed_runs import FailedRuns
 from ._interrupts import is_bubble_up, note_waiting, show_interrupts
 from ._reader import Reader
 from ._run_record import (
@@ -46,21 +41,12 @@ from ._run_record import (
     sent_tool_call_id,
 )
 from .chunks import is_cumulative
-from .stream_modes import error_of, is_cached, writes_in
+from .stream_modes import is_cached, writes_in
 
 __all__ = ["RunReader"]
 
 
 _STEPS: frozenset[str] = frozenset(get_args(StepKind))
-
-
-class _Failure:
-    """An exception that left half a message, and the runs that it ended, not closed yet."""
-
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
-        self.parent: str | None = None
-        self.closings: list[Callable[[Status], None]] = []
 
 
 class RunReader(Reader):
@@ -75,7 +61,7 @@ class RunReader(Reader):
         self._root_ended = False
         self._root_status: Status = "completed"
         self._nodes: set[str] = set()
-        self._failures: list[_Failure] = []
+        self._failed = FailedRuns(self.assembly, self._runs)
         self._handlers = self._table()
 
     def _table(self) -> dict[str, Callable[[dict[str, Any]], None]]:
@@ -112,8 +98,8 @@ class RunReader(Reader):
             raise MalformedItem(f"no astream_events event is named {event['event']!r}", raw)
         if self._root is None:
             self._begin(event)
-        if self._failures:
-            self._decide_failures(event)
+        if self._failed:
+            self._failed.decide(event, self._parents_of(event))
         if not (self._ended_around and self._passes_over(event)):
             handler(event)
 
@@ -213,11 +199,7 @@ class RunReader(Reader):
     # --- errors
 
     def _run_error(self, event: dict[str, Any]) -> None:
-        """Close a run that raised.
-
-        Where it left half a message, that and the run stay open until its outcome is known:
-        another attempt, the end of what is around it, or the same exception around it.
-        """
+        """Close a run that raised, once its outcome is known."""
         run, error = self._known(event, *_STEPS, "tool", "retriever"), event["data"]["error"]
         run_id: str = event["run_id"]
         self._leave(run_id)
@@ -226,54 +208,7 @@ class RunReader(Reader):
             note_waiting(self.assembly, error, run.tool_call_id)
             self.assembly.end_tool(run_id, None, "interrupted")
             return
-        status = self._status_of(run, error)
-        close = partial(self._close_failed, run, error, status)
-        failure = self._failure_inside(run_id, error)
-        message = self._by_run.get(run_id)
-        if failure is None and message and status == "failed":
-            message.has_failed = True
-            self._failures.append(failure := _Failure(error))
-        if failure is None:
-            close("failed" if status == "failed" else status)
-            return
-        failure.closings.append(close)
-        failure.parent = self._nearest(run.origin.parent_ids)
-        if failure.parent is None:
-            self._resolve(failure, "failed")
-
-    def _failure_inside(self, run_id: str, error: object) -> _Failure | None:
-        passed_on = (it for it in self._failures if it.error is error and it.parent == run_id)
-        return next(passed_on, None)
-
-    def _nearest(self, run_ids: Sequence[str]) -> str | None:
-        return next((id for id in reversed(run_ids) if id in self._runs), None)
-
-    def _decide_failures(self, event: dict[str, Any]) -> None:
-        """Close the runs that failed, where an event shows their outcome."""
-        name, data = event["event"], dict_or_empty(event["data"])
-        starts_in = self._nearest(self._parents_of(event)) if name.endswith("_start") else None
-        for failure in self._failures.copy():
-            if starts_in is not None and starts_in == failure.parent:
-                self._resolve(failure, "abandoned")  # another attempt
-            elif event["run_id"] != failure.parent or data.get("error") is failure.error:
-                pass
-            elif name.endswith(("_end", "_error")):
-                self._resolve(failure, "abandoned" if name.endswith("_end") else "failed")
-
-    def _resolve(self, failure: _Failure, left: Status) -> None:
-        self._failures.remove(failure)
-        for close in failure.closings:
-            close(left)
-
-    def _close_failed(self, run: Run, error: Any, status: Status, left: Status) -> None:
-        run_id = run.origin.run_id or ""
-        self.assembly.close_inside(run_id, left)
-        if run.kind == "tool":
-            self.assembly.fail_tool(run_id, error_of(error), hold=run.is_in_node)
-        elif run.kind == "retriever":
-            self.assembly.end_retrieval(run_id, (), status, _error_in(error))
-        else:
-            self.assembly.end_step(run_id, None, status, _error_in(error))
+        self._failed.add(run, error, self._status_of(run, error))
 
     def _status_of(self, run: Run, error: BaseException) -> Status:
         """Return how a run ended that raised, and show the interrupts that it raised."""
@@ -476,12 +411,6 @@ class RunReader(Reader):
             # Its tags are only those of its run that are inherited, and it is inside a tool.
             origin = replace(origin, tags=tags, tool_call_id=call)
         self.assembly.show(Custom, origin, name=name_of(event["name"]), data=event["data"])
-
-
-def _error_in(error: BaseException) -> ErrorInfo | None:
-    """Return what went wrong, unless nothing did: a pause or a cancelled run is no error."""
-    is_error = isinstance(error, Exception) and not is_bubble_up(error)
-    return error_info(error) if is_error else None
 
 
 def _refuse_unknown(event: dict[str, Any]) -> NoReturn:

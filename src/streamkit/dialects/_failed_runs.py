@@ -1,0 +1,96 @@
+"""The runs that raised, and when each is closed.
+
+Law of this file: a run that raised half way through a message is closed once its outcome is known.
+Another attempt, or the end of what is around it, shows that the message is ``abandoned``; the same
+exception, raised around it, that the message ``failed``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from .._core.assembly import Assembly
+from .._core.results import error_info
+from .._fields import dict_or_empty
+from ..values import ErrorInfo, Status
+from ._interrupts import is_bubble_up
+from ._run_record import Run
+from .stream_modes import error_of
+
+__all__ = ["FailedRuns"]
+
+
+class _Failure(Struct, eq=False):
+    """An exception that left half a message, and the runs that it ended, not closed yet."""
+
+    error: BaseException
+    parent: str | None = None
+    runs: list[tuple[Run, Status]] = []
+
+
+class FailedRuns:
+    """The runs that raised and are still open, because their outcome is not known."""
+
+    def __init__(self, assembly: Assembly, runs: Mapping[str, Run]) -> None:
+        self._assembly = assembly
+        self._runs = runs  # those that have not ended
+        self._failures: list[_Failure] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._failures)
+
+    def add(self, run: Run, error: Any, status: Status) -> None:
+        """Close a run that raised, now or when its outcome is known."""
+        run_id = run.origin.run_id
+        passed_on = (it for it in self._failures if it.error is error and it.parent == run_id)
+        failure = next(passed_on, None)
+        message = self._assembly.messages.by_run.get(run_id)
+        if failure is None and message and status == "failed":
+            message.has_failed = True
+            self._failures.append(failure := _Failure(error))
+        if failure is None:
+            self._close(run, error, status, status)
+            return
+        failure.runs.append((run, status))
+        failure.parent = self._nearest(run.origin.parent_ids)
+        if failure.parent is None:
+            self._resolve(failure, "failed")
+
+    def decide(self, event: dict[str, Any], parent_ids: Sequence[str]) -> None:
+        """Close the runs whose outcome an event shows."""
+        name, data = event["event"], dict_or_empty(event["data"])
+        starts_in = self._nearest(parent_ids) if name.endswith("_start") else None
+        for failure in self._failures.copy():
+            if starts_in is not None and starts_in == failure.parent:
+                self._resolve(failure, "abandoned")  # another attempt
+            elif event["run_id"] != failure.parent or data.get("error") is failure.error:
+                pass
+            elif name.endswith(("_end", "_error")):
+                self._resolve(failure, "abandoned" if name.endswith("_end") else "failed")
+
+    def _nearest(self, run_ids: Sequence[str]) -> str | None:
+        return next((id for id in reversed(run_ids) if id in self._runs), None)
+
+    def _resolve(self, failure: _Failure, left: Status) -> None:
+        self._failures.remove(failure)
+        for run, status in failure.runs:
+            self._close(run, failure.error, status, left)
+
+    def _close(self, run: Run, error: Any, status: Status, left: Status) -> None:
+        run_id = run.origin.run_id or ""
+        self._assembly.close_inside(run_id, left)
+        if run.kind == "tool":
+            self._assembly.fail_tool(run_id, error_of(error), hold=run.is_in_node)
+        elif run.kind == "retriever":
+            self._assembly.end_retrieval(run_id, (), status, _error_in(error))
+        else:
+            self._assembly.end_step(run_id, None, status, _error_in(error))
+
+
+def _error_in(error: BaseException) -> ErrorInfo | None:
+    """Return what went wrong, unless nothing did: a pause or a cancelled run is no error."""
+    is_error = isinstance(error, Exception) and not is_bubble_up(error)
+    return error_info(error) if is_error else None
