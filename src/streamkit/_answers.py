@@ -13,8 +13,6 @@ from . import events as ev
 from ._protocols import derived
 from .filters import conversation, only, roles
 
-__all__ = ["ASKS", "HeldAnswer", "OptimisticAnswer"]
-
 _PARTS = only(ev.TextDelta, ev.ReasoningDelta, ev.ToolCallStart, ev.Content, ev.Citation)
 _MESSAGES = (only(ev.MessageStart) | _PARTS) & roles("assistant") & conversation
 

@@ -8,8 +8,6 @@ from typing import Any, cast
 
 import msgspec
 
-__all__ = ["Base"]
-
 _HIDDEN = ("metadata", "response_metadata", "timestamp")
 """Fields that a ``repr`` leaves out: they say little and are long."""
 

@@ -17,8 +17,6 @@ from .views._merge_runs import AsyncMerger
 if TYPE_CHECKING:
     from langchain_core.runnables import Runnable, RunnableConfig
 
-__all__ = ["astream_batch"]
-
 
 def astream_batch(
     runnable: Runnable[Any, Any],

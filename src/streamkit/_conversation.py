@@ -24,8 +24,6 @@ from .folds import MessageFold
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, ToolMessage
 
-__all__ = ["ConversationText", "conversation_messages"]
-
 
 class ConversationText:
     """A stage from the events of one run to the text that users see."""

@@ -8,8 +8,6 @@ from importlib.util import find_spec
 
 from .errors import UsageError
 
-__all__ = ["EXTRAS", "MissingExtra", "extra", "has_extra", "require"]
-
 EXTRAS = {
     "langgraph": ("langgraph", "graphs"),
     "terminal": ("rich", "streamkit view and replay; streamkit.terminal"),

@@ -6,17 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import Any, TypeAlias, cast
 
-__all__ = [
-    "Fields",
-    "JsonObject",
-    "dict_or_empty",
-    "items_of",
-    "json_text",
-    "required_text",
-    "shown",
-    "text_of",
-]
-
 Fields: TypeAlias = Mapping[str, Any]
 """The fields of a chunk or a message, which are only read."""
 

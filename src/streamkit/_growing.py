@@ -15,8 +15,6 @@ from collections.abc import Callable, Iterable, Mapping
 from io import StringIO
 from typing import Any, ClassVar, TypeAlias
 
-__all__ = ["Facts", "Items", "Record", "Text", "built"]
-
 Rules: TypeAlias = Mapping[str, Callable[[Any, Any], Any]]
 Item: TypeAlias = "dict[str, Any] | list[Any] | str | float | None"
 

@@ -16,24 +16,6 @@ from ._fields import shown
 from .errors import UsageError
 from .events import Event, EventBase
 
-__all__ = [
-    "EVENT_CLASSES",
-    "Adapter",
-    "AnyStage",
-    "AsyncStageMaker",
-    "RunOver",
-    "Stage",
-    "StageMaker",
-    "bracket_of",
-    "derived",
-    "is_async",
-    "is_event",
-    "leave_unawaited",
-    "methods_by_class",
-    "not_items",
-    "stage_of",
-]
-
 T = TypeVar("T")
 U = TypeVar("U")
 T_contra = TypeVar("T_contra", contravariant=True)

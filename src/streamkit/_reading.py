@@ -9,8 +9,6 @@ import msgspec
 
 from .errors import UsageError
 
-__all__ = ["Read", "json_reader_of", "reader_of"]
-
 Read: TypeAlias = Callable[[Any], Any]
 
 

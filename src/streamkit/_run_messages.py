@@ -25,8 +25,6 @@ from ._core.writes import ChannelWrite, channel_writes
 from ._fields import dict_or_empty, items_of
 from .events import MessageRemoved, MessageReplaced
 
-__all__ = ["Conversation", "RunMessages", "words_of"]
-
 _CHANNEL = "messages"
 
 

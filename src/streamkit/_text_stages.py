@@ -22,8 +22,6 @@ from ._protocols import derived, leave_unawaited
 from .errors import UsageError
 from .values import ErrorInfo
 
-__all__ = ["Guarded", "HeldText", "Redacted", "ThinkTags", "cleaner"]
-
 
 class Rewriter(Protocol):
     """The changes to the text of one block."""

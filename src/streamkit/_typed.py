@@ -18,8 +18,6 @@ from ._reading import is_pydantic, reader_of
 from .errors import SourceError
 from .partial_json import PartialJSON
 
-__all__ = ["Partial", "Typed"]
-
 
 class Partial:
     """Reads data as a type, whole or in part."""

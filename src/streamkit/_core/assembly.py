@@ -29,8 +29,6 @@ from .kinds import call_id_of, fields_of, id_of, is_removal, kind_of
 from .tool_runs import ToolRuns
 from .writes import REMOVE_ALL, ChannelWrite, channel_writes
 
-__all__ = ["Assembly"]
-
 
 class Assembly(ToolRuns):
     """The open brackets and messages of one run, and the events made so far.

@@ -27,8 +27,6 @@ from .origin import TaskScopes
 from .pending_calls import PendingCall
 from .seen import SeenRegistry
 
-__all__ = ["Bracket", "Brackets", "HeldResult", "tool_end"]
-
 _NOWHERE = Origin()
 _REMEMBERED_ERRORS = 64
 

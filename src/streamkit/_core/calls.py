@@ -21,8 +21,6 @@ from msgspec import Struct
 
 from ..values import ToolCall
 
-__all__ = ["Call", "Calls", "read_args"]
-
 
 class Call(Struct, eq=False):
     """A call that a model is writing."""

@@ -21,17 +21,6 @@ from .._fields import Fields, dict_or_empty, items_of, json_text
 from ..values import Usage
 from .metadata import text_or_none, usage_of
 
-__all__ = [
-    "Sink",
-    "plain_text",
-    "read_block",
-    "read_chunk",
-    "read_content",
-    "read_message",
-    "signature_of",
-    "text_in",
-]
-
 
 class Sink(Protocol):
     """The receiver of a chunk's content: text is `str`, indexes are hashable."""

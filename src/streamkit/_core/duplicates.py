@@ -17,8 +17,6 @@ from .kinds import fields_of, id_of
 from .message import Message
 from .origin import checkpoint_ns
 
-__all__ = ["Content", "DuplicateContent"]
-
 
 class Content(NamedTuple):
     """The content of a message, as hashes that fit both streamed and whole messages."""

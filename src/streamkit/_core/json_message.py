@@ -14,8 +14,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal, TypeAlias, cast
 
-__all__ = ["JsonMessage", "Kind", "json_message"]
-
 Kind: TypeAlias = Literal["chunk", "ai", "tool", "generation", "other"]
 """An AIMessageChunk, a whole AIMessage, a ToolMessage, a GenerationChunk, any other message."""
 

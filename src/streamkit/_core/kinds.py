@@ -14,18 +14,6 @@ from typing import Any
 from .json_message import JsonMessage, Kind, json_message
 from .metadata import text_or_none
 
-__all__ = [
-    "Kind",
-    "call_id_of",
-    "fields_of",
-    "id_of",
-    "is_removal",
-    "kind_of",
-    "kind_of_class",
-    "message_in",
-    "spelled_message",
-]
-
 _MAX_CLASSES = 1024
 _KINDS: dict[str, Kind] = {
     "langchain_core.messages.ai.AIMessageChunk": "chunk",

@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
     from .brackets import Brackets
 
-__all__ = ["Message"]
-
 _NO_CHUNK = object()
 
 _KINDS: dict[str, Kind] = {"text": "text", "thinking": "reasoning", "reasoning": "reasoning"}

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from .message import Message
 
-__all__ = ["MessageCalls"]
-
 
 class MessageCalls(Calls):
     """The calls of a message, which emit their events through it."""

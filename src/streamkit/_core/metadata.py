@@ -14,16 +14,6 @@ import msgspec
 from .._fields import Fields, dict_or_empty
 from ..values import FinishReason, Usage
 
-__all__ = [
-    "Reports",
-    "UsageReports",
-    "finish_reason",
-    "name_of",
-    "names_in",
-    "text_or_none",
-    "usage_of",
-]
-
 
 def text_or_none(value: object) -> str | None:
     """Return a value as plain `str` if it is text that is not empty, else None."""

@@ -17,8 +17,6 @@ from ..values import Origin
 from .message import Message
 from .origin import checkpoint_ns
 
-__all__ = ["OpenMessages"]
-
 
 class OpenMessages:
     """The open messages of one run, in the order they began."""

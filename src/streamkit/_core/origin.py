@@ -8,19 +8,6 @@ from typing import Any, NamedTuple
 from ..values import Origin
 from .metadata import name_of, names_in, text_or_none
 
-__all__ = [
-    "OUTERMOST",
-    "Scope",
-    "TaskScopes",
-    "agent_of_graph",
-    "checkpoint_ns",
-    "is_internal",
-    "is_models_own",
-    "is_node",
-    "origin_from",
-    "task_ids",
-]
-
 
 class Scope(NamedTuple):
     """The facts of a run, or of a node's task, that hold for everything inside it."""

@@ -25,8 +25,6 @@ from .._fields import Fields, json_text, shown, text_of
 from ..values import Origin, ToolCall
 from .kinds import fields_of
 
-__all__ = ["PendingCall", "PendingCalls"]
-
 _State: TypeAlias = Literal["pending", "running", "ended", "stored"]
 _Namespace: TypeAlias = tuple[str, ...]
 

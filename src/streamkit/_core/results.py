@@ -9,8 +9,6 @@ from ..values import ErrorInfo
 from .kinds import fields_of, kind_of
 from .writes import messages_in
 
-__all__ = ["answers_in", "error_info", "own_message", "tool_result"]
-
 
 def own_message(output: object, tool_call_id: str) -> Fields | None:
     """Return the ToolMessage (as its fields) that answers a call, wherever it is in an output."""

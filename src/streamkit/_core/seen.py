@@ -24,8 +24,6 @@ from .message import Message
 from .pending_calls import PendingCalls
 from .writes import ChannelWrite, channel_writes
 
-__all__ = ["SeenMessage", "SeenRegistry"]
-
 _Path: TypeAlias = tuple[str, ...]
 
 

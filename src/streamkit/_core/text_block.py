@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from .message import Message
 
-__all__ = ["Kind", "TextBlock"]
-
 Kind: TypeAlias = Literal["text", "reasoning", "refusal"]
 """The kind of a block's text."""
 

@@ -23,8 +23,6 @@ from .metadata import text_or_none
 from .pending_calls import PendingCall
 from .results import answers_in, own_message, tool_result
 
-__all__ = ["ToolRuns"]
-
 
 class ToolRuns(Brackets):
     """The brackets of tools."""

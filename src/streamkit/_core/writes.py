@@ -13,8 +13,6 @@ from typing import Any, NamedTuple, cast
 from .._fields import Fields, dict_or_empty, items_of
 from .kinds import id_of, is_removal, message_in, spelled_message
 
-__all__ = ["MESSAGES", "REMOVE_ALL", "ChannelWrite", "channel_writes", "messages_in", "written_in"]
-
 MESSAGES = "messages"
 """The channel of messages in LangGraph's own states, which `add_messages` fills."""
 

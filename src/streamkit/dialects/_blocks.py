@@ -28,8 +28,6 @@ from .._fields import Fields, dict_or_empty, json_text
 from ..errors import MalformedItem
 from ..events import Event
 
-__all__ = ["BlockEvents"]
-
 _CALL_CHUNKS = frozenset({"tool_call_chunk", "server_tool_call_chunk"})
 _BESIDE = ("finish_reason", "normalized_finish_reason", "finish_state")
 _CALLS = frozenset({"tool_call", "server_tool_call", "invalid_tool_call", *_CALL_CHUNKS})

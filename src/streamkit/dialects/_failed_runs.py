@@ -20,8 +20,6 @@ from ._interrupts import is_bubble_up
 from ._run_record import Run
 from .stream_modes import error_of
 
-__all__ = ["FailedRuns"]
-
 
 class _Failure(Struct, eq=False):
     """An exception that left half a message, and the runs that it ended, not closed yet."""

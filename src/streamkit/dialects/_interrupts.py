@@ -8,8 +8,6 @@ from typing import Any, cast
 from .._core.assembly import Assembly
 from ..values import Origin
 
-__all__ = ["interrupt_id", "is_bubble_up", "note_waiting", "show_interrupts"]
-
 
 def show_interrupts(assembly: Assembly, origin: Origin, interrupts: Sequence[object]) -> None:
     """Show the interrupts under ``__interrupt__``. An empty tuple is a static breakpoint."""

@@ -28,8 +28,6 @@ from .._fields import Fields, dict_or_empty, json_text, shown
 from ..errors import MalformedItem
 from .messages import MessagePairs
 
-__all__ = ["PartialMessages"]
-
 
 class PartialMessages(MessagePairs):
     """The reader of messages that grow, and of ``(message, metadata)`` pairs as its base class."""

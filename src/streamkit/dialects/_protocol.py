@@ -25,8 +25,6 @@ from ..events import Event
 from ..values import Origin
 from ._blocks import BlockEvents
 
-__all__ = ["ProtocolMessages", "is_protocol_event"]
-
 _EVENTS = frozenset(
     {
         "message-start",

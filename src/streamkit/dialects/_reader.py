@@ -19,8 +19,6 @@ from ..errors import MalformedItem
 from ..events import Event
 from ..values import Status
 
-__all__ = ["Reader"]
-
 
 class Reader(ABC):
     """An `Adapter` over an `Assembly`: a dialect only has to read one raw item.

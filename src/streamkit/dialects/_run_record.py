@@ -11,19 +11,6 @@ from .._core.origin import OUTERMOST, Scope, agent_of_graph, checkpoint_ns, is_n
 from .._fields import dict_or_empty
 from ..values import Origin, StepKind
 
-__all__ = [
-    "Completion",
-    "Run",
-    "RunKind",
-    "answer_in",
-    "caller_of_tool",
-    "kind_of_run",
-    "mark_graph_around",
-    "scope_around",
-    "sent_tool_call_id",
-    "takes_place_of",
-]
-
 RunKind: TypeAlias = StepKind | Literal["tool", "retriever"]
 """The kind of work that a run does."""
 

@@ -14,8 +14,6 @@ from .._core.kinds import kind_of
 from .._fields import dict_or_empty
 from ..merge import MessageAccumulator
 
-__all__ = ["Sum", "is_addable_dict"]
-
 
 def is_addable_dict(value: object) -> bool:
     """Return whether a value is a chunk of a RunnableParallel, or of what assigns like one."""

@@ -29,8 +29,6 @@ from ..values import Origin
 from ._run_record import Run, takes_place_of
 from .runs import RunReader
 
-__all__ = ["EventsReader", "is_event"]
-
 _KEYS = ("event", "name", "run_id", "data")
 
 

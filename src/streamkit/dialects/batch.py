@@ -21,8 +21,6 @@ from ..events import BatchItem
 from ..values import Origin
 from ._reader import Reader
 
-__all__ = ["BatchReader", "is_batch_item"]
-
 _HERE = Origin()
 
 

@@ -39,8 +39,6 @@ from .messages import MessagePairs
 from .runs import RunReader
 from .stream_modes import ModePayloads, is_cached
 
-__all__ = ["CallbackReader", "Note", "Piece", "Written", "Yielded"]
-
 
 class Piece(Struct, gc=False):
     """A piece of a model's answer, and when it came.

@@ -30,8 +30,6 @@ from ._reader import Reader
 from ._sums import Sum, is_addable_dict
 from .messages import add_chunk
 
-__all__ = ["ChunksReader", "is_chunk", "is_cumulative"]
-
 _HERE = Origin()
 _TEXT = "text"
 _PATCH_OPS = frozenset({"add", "remove", "replace", "move", "copy", "test"})

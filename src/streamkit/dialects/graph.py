@@ -29,8 +29,6 @@ from ._reader import Reader
 from .messages import MessagePairs, is_message_pair
 from .stream_modes import MODES, ModePayloads
 
-__all__ = ["GraphReader", "is_graph_item", "why_not_of_mode"]
-
 _PART_KEYS = frozenset({"type", "ns", "data"})
 
 

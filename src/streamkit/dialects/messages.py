@@ -22,8 +22,6 @@ from .._fields import shown
 from ..errors import MalformedItem
 from ..values import Origin
 
-__all__ = ["MessagePairs", "add_chunk", "is_message_pair"]
-
 
 def is_message_pair(raw: Any) -> TypeGuard[tuple[Any, dict[str, Any]]]:
     """Return whether ``raw`` is a 2-tuple of a message and LangGraph's metadata."""

@@ -19,8 +19,6 @@ from .._protocols import EVENT_CLASSES, RunOver, bracket_of, derived
 from ..errors import MalformedItem, RunFailed
 from ..values import ErrorInfo, Origin, Status, ToolCall, Usage
 
-__all__ = ["OwnReader", "is_own"]
-
 _EVENTS = tuple(EVENT_CLASSES)
 _BY_TYPE: dict[str, Any] = {cls.type: cls for cls in _EVENTS}
 _CUT = "the stream stopped before the arguments were complete"

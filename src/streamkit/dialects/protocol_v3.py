@@ -36,8 +36,6 @@ from ._protocol import ProtocolMessages, is_protocol_event
 from ._reader import Reader
 from .stream_modes import MODES, ModePayloads, error_of
 
-__all__ = ["V3Reader", "is_v3"]
-
 _ENVELOPE = frozenset({"type", "method", "params"})
 _ENDINGS: dict[str, Status] = {
     "completed": "completed",

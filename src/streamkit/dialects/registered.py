@@ -14,8 +14,6 @@ from .._fields import shown
 from .._protocols import Adapter
 from ..errors import UnknownSource, UsageError
 
-__all__ = ["REGISTERED", "Registration", "add", "name_that_detects"]
-
 
 class Registration(NamedTuple):
     """The arguments of one call of `register`."""

@@ -42,8 +42,6 @@ from ._reader import Reader
 from .astream_events import EventsReader
 from .stream_modes import MODES, ModePayloads
 
-__all__ = ["RemoteReader", "is_remote"]
-
 Path = tuple[str, ...]
 
 # langgraph-api 0.16 sends no `end`; earlier servers do.

@@ -24,8 +24,6 @@ from .._fields import dict_or_empty
 from ..values import Origin
 from .astream_events import EventsReader
 
-__all__ = ["RunLogReader", "is_run_log"]
-
 _CLASSES = frozenset({"RunLogPatch", "RunLog"})
 
 

@@ -43,9 +43,6 @@ from ._run_record import (
 from .chunks import is_cumulative
 from .stream_modes import is_cached, writes_in
 
-__all__ = ["RunReader"]
-
-
 _STEPS: frozenset[str] = frozenset(get_args(StepKind))
 
 

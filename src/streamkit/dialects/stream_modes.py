@@ -26,8 +26,6 @@ from ..values import ErrorInfo, Origin, Status
 from ._interrupts import show_interrupts
 from ._run_record import sent_tool_call_id
 
-__all__ = ["MODES", "Mode", "ModePayloads", "error_of", "is_cached", "writes_in"]
-
 Mode: TypeAlias = Literal[
     "values", "updates", "messages", "custom", "tasks", "checkpoints", "debug", "tools"
 ]
