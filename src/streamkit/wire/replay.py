@@ -31,8 +31,8 @@ from .resume import Delta, Joiner
 
 __all__ = ["Part", "Replay"]
 
-_FROM_THE_BEGINNING = frozenset({"", "0", "-1", "0-0"})
-"""The ids of clients that have read no frame: ``-1`` from the LangGraph SDK, ``0-0`` from Redis."""
+_FROM_THE_BEGINNING = frozenset({"", "-1"})
+"""What clients that have read no frame send for its id: ``-1`` is from the LangGraph SDK."""
 
 
 _ID = re.compile(r"(\d{1,18})(?:([.-])(\d{1,9}))?", re.ASCII)
