@@ -232,3 +232,8 @@ def test_a_frame_of_exactly_the_most_bytes_is_read():
     assert [it.data for it in decoder.feed(fitting)] == ["12345"]
     (refused,) = sse.FrameDecoder(max_line=10).feed(long)
     assert isinstance(refused, MalformedItem)
+
+
+def test_no_cache_and_no_proxy_keeps_a_stream_back() -> None:
+    kept = {name: sse.HEADERS[name] for name in ("cache-control", "x-accel-buffering")}
+    assert kept == {"cache-control": "no-cache", "x-accel-buffering": "no"}

@@ -363,7 +363,6 @@ def _values(value: Iterable[Any], _private: bool) -> list[Any]:
 
 _FORMS: Mapping[str, Form] = {
     "builtins.BaseException": _exception,
-    "builtins.bool": opaque,
     "builtins.bytes": lambda value, _: memoryview(value).tobytes(),
     "builtins.float": lambda value, _: float.__float__(value),
     "builtins.int": lambda value, _: int.__int__(value),
