@@ -41,6 +41,13 @@ APIS: tuple[Api, ...] = ("events", "messages")
 RUNNABLES = ("agent", "graph", "chain")
 CALLS = ("events", "limit", "own", "tokens limit", "tokens")
 WRITTEN = ("text", "tool arguments")
+PEERS = (
+    "ag-ui-langgraph",
+    "ag-ui-langgraph endpoint",
+    "langgraph-stream-parser",
+    "v3 mux",
+    "pydantic-ai parts",
+)
 
 Case = Callable[[int], tuple[Contender, int]]
 """Makes a run of so many tokens, and says how many items that is."""
@@ -80,6 +87,12 @@ def _bytes(name: str, workload: str, tokens: int) -> tuple[Contender, int]:
     from . import browser
 
     return browser.case(name, workload, tokens)
+
+
+def _peer(name: str, side: str, tokens: int) -> tuple[Contender, int]:
+    from . import peers
+
+    return getattr(peers.PEERS[name], side)(tokens), tokens
 
 
 # --- live graphs
@@ -146,6 +159,9 @@ def cases() -> dict[str, Case]:
     for workload in WRITTEN:
         for name in ("ours", "by hand"):
             found[f"bytes {name} {workload}"] = partial(_bytes, name, workload)
+    for name in PEERS:
+        for side in ("theirs", "ours"):
+            found[f"peer {name} {side}"] = partial(_peer, name, side)
     return found
 
 
@@ -156,6 +172,11 @@ def counted(beginning: str, source: str | None = None) -> dict[str, float]:
     """
     names = [name for name in cases() if name.startswith(beginning)]
     return _instructions(names, source)
+
+
+def peers(names: list[str]) -> dict[str, float]:
+    """Return the instructions per token of other libraries, and of ours on the same recording."""
+    return _instructions([f"peer {name} {side}" for name in names for side in ("theirs", "ours")])
 
 
 def earlier(source: str) -> dict[str, float]:

@@ -1,16 +1,21 @@
 """Others on the same recording. Each is what its users run; they do different amounts of work.
 
-What is not installed (extra ``bench``) is left out, and the table says so.
+Both sides are Python, so instructions compare them, as everywhere: a long recording less a short
+one, which leaves out what a run costs by itself. What is not installed (extra ``bench``) is left
+out, and the table says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+from streamkit import normalize
 
 from .timing import Contender, run
-from .workloads import GRAPHS, recorded, replay
+from .workloads import GRAPHS, Api, chunk, recorded, replay, text
 
 WORKLOAD = "text"
 TOKENS = 1_000
@@ -99,8 +104,60 @@ def pydantic_ai_parts(tokens: int) -> Contender:
     return read
 
 
-def installed(make: Callable[[], Contender]) -> Contender | None:
-    try:
-        return make()
-    except ImportError:
-        return None
+def _ours(tokens: int, *, encoded: bool = False) -> Contender:
+    items = recorded(WORKLOAD, "events", tokens)
+
+    async def read() -> None:
+        stream: Any = normalize(replay(items), strict=True)
+        if encoded:
+            from streamkit.wire import ag_ui
+
+            stream = stream.pipe(ag_ui.encoder())
+        async for _ in stream:
+            pass
+
+    return lambda: run(read())
+
+
+def _ours_sync(items: list[Any]) -> Contender:
+    def read() -> None:
+        for _ in normalize(iter(items), strict=True):
+            pass
+
+    return read
+
+
+def _ours_of(api: Api, tokens: int) -> Contender:
+    return _ours_sync(recorded(WORKLOAD, api, tokens))
+
+
+class Peer(NamedTuple):
+    """Another library's reader, and ours for what it reads."""
+
+    package: str
+    theirs: Callable[[int], Contender]
+    ours: Callable[[int], Contender]
+
+
+PEERS = {
+    "ag-ui-langgraph": Peer("ag_ui_langgraph", lambda n: ag_ui_langgraph(n, default=False), _ours),
+    "ag-ui-langgraph endpoint": Peer(
+        "ag_ui_langgraph",
+        lambda n: ag_ui_langgraph(n, default=True),
+        lambda n: _ours(n, encoded=True),
+    ),
+    "langgraph-stream-parser": Peer(
+        "langgraph_stream_parser", langgraph_stream_parser, lambda n: _ours_of("dual", n)
+    ),
+    "v3 mux": Peer("langgraph", v3_mux, lambda n: _ours_of("v3", n)),
+    "pydantic-ai parts": Peer(
+        "pydantic_ai",
+        pydantic_ai_parts,
+        lambda n: _ours_sync([*text(n), chunk(chunk_position="last")]),
+    ),
+}
+
+
+def installed() -> list[str]:
+    """Return the names of those that are here."""
+    return [name for name, peer in PEERS.items() if find_spec(peer.package)]

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from streamkit import normalize
-from streamkit.wire import ag_ui
 
 from . import counting, floor, peers
 from .bars import Effort, Row, Rows
 from .floor import least, sync_least
 from .timing import Contender, run, side_by_side
-from .workloads import GRAPHS, Api, chunk, recorded, replay, text
+from .workloads import GRAPHS, Api, recorded, replay
 
 
 async def drain(stream: Any) -> None:
@@ -62,30 +60,26 @@ def _beside_floor(api: Api, workload: str, effort: Effort) -> Rows:
 
 
 def _beside_peers(effort: Effort) -> Rows:
-    n = peers.TOKENS
-    events, dual = recorded("text", "events", n), recorded("text", "dual", n)
-    v3, chunks = recorded("text", "v3", n), [*text(n), chunk(chunk_position="last")]
-    encoded = lambda: run(drain(normalize(replay(events)).pipe(ag_ui.encoder())))  # noqa: E731
-    beside: list[tuple[str, Callable[[], Contender], Contender]] = [
-        ("ag-ui-langgraph", lambda: peers.ag_ui_langgraph(n, default=False), ours(events)),
-        ("ag-ui-langgraph endpoint", lambda: peers.ag_ui_langgraph(n, default=True), encoded),
-        (
-            "langgraph-stream-parser",
-            lambda: peers.langgraph_stream_parser(n),
-            lambda: ours_sync(dual),
-        ),
-        ("v3 mux", lambda: peers.v3_mux(n), lambda: ours_sync(v3)),
-        ("pydantic-ai parts", lambda: peers.pydantic_ai_parts(n), lambda: ours_sync(chunks)),
-    ]
-    for name, make, mine in beside:
-        peer = peers.installed(make)
+    here = peers.installed()
+    counts = counting.peers(here) if effort.counts else {}
+    for name in peers.PEERS:
         title = f"{name}, beside ours"
-        if peer is None:
-            yield Row(f"peer.{name}", title, None, note="not installed")
+        if not counts or name not in here:
+            note = "no valgrind" if name in here else "not installed"
+            yield Row(f"peer.{name}", f"{title}, instructions", None, note=note)
             continue
-        times = side_by_side({"peer": peer, "ours": mine}, max(9, effort.rounds))
-        cost = f"{times.of('peer', n).value:.1f} us a token"
-        yield Row(f"peer.{name}", title, times.ratio("peer", "ours"), "x ours", cost)
+        theirs, mine = counts[f"peer {name} theirs"], counts[f"peer {name} ours"]
+        note, ratio = f"{theirs:,.0f} a token", counting.exact(theirs / mine)
+        yield Row(f"peer.{name}", f"{title}, instructions", ratio, "x ours", note)
+    for name in here if effort.times else ():
+        contenders = {
+            "peer": peers.PEERS[name].theirs(peers.TOKENS),
+            "ours": peers.PEERS[name].ours(peers.TOKENS),
+        }
+        times = side_by_side(contenders, effort.rounds)
+        cost = f"{times.of('peer', peers.TOKENS).value:.1f} us a token"
+        ratio = times.ratio("peer", "ours")
+        yield Row(f"peer.time.{name}", f"{name}, beside ours, time", ratio, "x ours", cost)
 
 
 def _in_instructions() -> Rows:

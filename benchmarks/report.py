@@ -70,10 +70,10 @@ def _value(row: Row) -> str:
     return f"{_number(figure.value)} {row.unit}".strip() + quartiles
 
 
-def misses(id: str, by_id: Sequence[Mapping[str, Row]]) -> bool:
-    """Return whether a bar does not hold, on one of the Pythons."""
-    figures = [it[id].figure for it in by_id if id in it]
-    return any(not BARS[id].holds(it.value) for it in figures if it)
+def holds(id: str, by_id: Sequence[Mapping[str, Row]]) -> bool:
+    """Return whether a bar was measured, and holds, on each of the Pythons."""
+    figures = [it[id].figure if id in it else None for it in by_id]
+    return all(it is not None and BARS[id].holds(it.value) for it in figures)
 
 
 def _bar(id: str, by_id: Sequence[Mapping[str, Row]]) -> str:
@@ -81,7 +81,7 @@ def _bar(id: str, by_id: Sequence[Mapping[str, Row]]) -> str:
     limit = f"{'at most' if bar.at_most else 'at least'} {_number(bar.limit)}"
     if not any(id in it and it[id].figure for it in by_id):
         return f"{limit}: ?"
-    return f"{limit}: {'**missed**' if misses(id, by_id) else 'holds'}"
+    return f"{limit}: {'holds' if holds(id, by_id) else '**missed**'}"
 
 
 def _number(value: float) -> str:
@@ -122,13 +122,14 @@ def _installed() -> list[str]:
     return found
 
 
-def write(path: Path, measured: Mapping[str, Sequence[Row]]) -> None:
-    """Write the rows of each module."""
-    rows = {name: [_as_dict(row) for row in rows] for name, rows in measured.items()}
-    path.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=2))
+def write(path: Path, machine: Mapping[str, str], name: str, rows: Sequence[Any]) -> None:
+    """Put a module's rows into a Python's file, in place of those of an earlier run."""
+    earlier = json.loads(path.read_text())["rows"] if path.exists() else {}
+    path.write_text(json.dumps({"machine": machine, "rows": {**earlier, name: rows}}, indent=2))
 
 
-def _as_dict(row: Row) -> dict[str, Any]:
+def as_dict(row: Row) -> dict[str, Any]:
+    """Return a row as JSON data."""
     fields: dict[str, Any] = row._asdict()
     if row.figure:
         fields["figure"] = row.figure._asdict()
@@ -138,16 +139,16 @@ def _as_dict(row: Row) -> dict[str, Any]:
     return fields
 
 
-def earlier(path: Path) -> dict[str, list[Row]]:
-    """Return the rows that an earlier run wrote."""
+def rows_of(path: Path, names: Sequence[str]) -> list[Row]:
+    """Return the rows of a Python's file, module by module."""
+    rows = json.loads(path.read_text())["rows"] if path.exists() else {}
+    return [_as_row(fields) for name in names for fields in rows.get(name, ())]
+
+
+def machine_of(path: Path) -> dict[str, str]:
+    """Return what the newest rows of a Python's file were measured on."""
     if not path.exists():
-        return {}
-    rows = json.loads(path.read_text())["rows"]
-    return {name: [_as_row(fields) for fields in its] for name, its in rows.items()}
-
-
-def earlier_machine(path: Path) -> dict[str, str]:
-    """Return what an earlier run was on."""
+        return {"python": "no Python", "build": "?", "load": "?", "packages": "nothing"}
     found: dict[str, str] = json.loads(path.read_text())["machine"]
     return found
 
