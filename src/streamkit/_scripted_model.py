@@ -260,11 +260,8 @@ class ScriptedChatModel(BaseChatModel):
         usage = reply.usage
         if isinstance(usage, tuple):
             read, written = usage
-            usage = {
-                "input_tokens": read,
-                "output_tokens": written,
-                "total_tokens": read + written,
-            }
+            total = read + written
+            usage = UsageMetadata(input_tokens=read, output_tokens=written, total_tokens=total)
         if usage is not None:
             yield AIMessageChunk(content="", usage_metadata=cast("UsageMetadata", usage))
 

@@ -53,8 +53,7 @@ _PROVIDERS = {
     "xai": "x_ai",
 }
 # The buckets that the conventions advise for both kinds of histogram; the SDK's own suit neither.
-_TOKEN_BUCKETS = [4.0**n for n in range(14)]
-_SECOND_BUCKETS = [0.01 * 2**n for n in range(14)]
+_BUCKETS = {"{token}": [4.0**n for n in range(14)], "s": [0.01 * 2**n for n in range(14)]}
 
 
 def spans(
@@ -213,23 +212,18 @@ class _Instruments:
     """The conventions' client metrics."""
 
     def __init__(self, meter: metrics.Meter) -> None:
-        self._tokens = meter.create_histogram(
-            "gen_ai.client.token.usage",
-            unit="{token}",
-            description="Number of input and output tokens used",
-            explicit_bucket_boundaries_advisory=_TOKEN_BUCKETS,
-        )
-        self._duration = meter.create_histogram(
-            "gen_ai.client.operation.duration",
-            unit="s",
-            description="GenAI operation duration",
-            explicit_bucket_boundaries_advisory=_SECOND_BUCKETS,
-        )
-        self._first_chunk = meter.create_histogram(
-            "gen_ai.client.operation.time_to_first_chunk",
-            unit="s",
-            description="Time to receive the first chunk",
-            explicit_bucket_boundaries_advisory=_SECOND_BUCKETS,
+        def histogram(name: str, unit: str, description: str) -> metrics.Histogram:
+            return meter.create_histogram(
+                f"gen_ai.client.{name}",
+                unit=unit,
+                description=description,
+                explicit_bucket_boundaries_advisory=_BUCKETS[unit],
+            )
+
+        self._tokens = histogram("token.usage", "{token}", "Number of input and output tokens used")
+        self._duration = histogram("operation.duration", "s", "GenAI operation duration")
+        self._first_chunk = histogram(
+            "operation.time_to_first_chunk", "s", "Time to receive the first chunk"
         )
 
     def record(self, span: Span) -> None:

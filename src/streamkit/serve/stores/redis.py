@@ -211,7 +211,8 @@ class Redis:
         owned.parts += 1
         # A name is a key without the run's id: on a cluster it may be on another node, outside the
         # script.
-        if info.name is not None and (part.is_over or self._is_due(owned)):
+        is_due = monotonic() - owned.named_at > (self.renew_every or 0) / 2
+        if info.name is not None and (part.is_over or is_due):
             await self._name_for(info.name, id, expected=id)
             owned.named_at = monotonic()
         if part.is_over:
@@ -231,9 +232,6 @@ class Redis:
             sent = "whole" if is_small else "announced"
         change = (owned.parts, part.last, part.keep_from, part.is_over, sent)
         return (*owned.command, new, old, _json(change))
-
-    def _is_due(self, owned: _Owned) -> bool:
-        return monotonic() - owned.named_at > (self.renew_every or 0) / 2
 
     def _stop_own(self, id: str) -> None:
         if id in self._owned:
