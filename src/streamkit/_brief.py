@@ -97,6 +97,7 @@ def _object(value: Any, limit: int, depth: int) -> Iterator[str]:
     elif hasattr(value, "page_content"):
         yield from _joined(f"{name}(", [("", value.page_content)], ")", limit, depth)
     elif dataclasses.is_dataclass(value):
+        # Of LangGraph's `Command` and `Interrupt`, say, most fields are empty.
         fields = ((it.name, getattr(value, it.name, None)) for it in dataclasses.fields(value))
         filled = ((f"{field}=", item) for field, item in fields if not _is_empty(item))
         yield from _joined(f"{name}(", filled, ")", limit, depth)

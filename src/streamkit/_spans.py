@@ -272,6 +272,7 @@ class SpanFold:
         )
 
     def _around(self, origin: Origin) -> Span | None:
+        # `astream_events` of langchain-core lists the parents of a run from the root on.
         runs = (self._by_run.get(run) for run in reversed(origin.parent_ids))
         found = next(filter(None, runs), self.run)
         tool = self._tools.get(origin.tool_call_id or "")

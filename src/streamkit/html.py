@@ -176,6 +176,7 @@ class _Picture:
         steps = sum(it.kind == "step" for it in around)
         row = _Row(span=span, depth=(len(around) - steps, len(around)))
         if span.kind == "tool":
+            # LangGraph's `RetryPolicy` runs a node again, and its tools under the same calls.
             row.is_retry = span.id in self._seen_tools
             self._seen_tools.add(span.id)
         self._lane_of[id(span)] = lane
@@ -280,6 +281,7 @@ def _facts(span: Span) -> dict[str, str]:
         "run": span.origin.run_id,
     }
     if span.usage and span.kind == "model":
+        # Beside its own words, `UsageMetadata` of langchain-core takes those of any provider.
         details = {**span.usage.input_token_details, **span.usage.output_token_details}
         facts |= {name: f"{count:,} tokens" for name, count in details.items() if count}
     return {clean(name): short_name(str(fact)) for name, fact in facts.items() if fact}
@@ -287,6 +289,7 @@ def _facts(span: Span) -> dict[str, str]:
 
 def _lane_name(lane: Lane) -> str:
     agent, namespace = lane
+    # LangGraph names a task `node:id`, with another id in every run.
     path = " / ".join(part.partition(":")[0] for part in namespace)
     return short_name(" · ".join(filter(None, (agent, path))) or "run")
 

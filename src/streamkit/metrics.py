@@ -308,6 +308,7 @@ def cost_of(prices: Prices | None, model: str, usage: Usage) -> float | None:
         return None
     if callable(prices):
         return prices(model, usage)
+    # OpenAI's answers have a dated name, such as `gpt-4o-mini-2024-07-18`, whatever was asked for.
     price = prices.get(model)
     if price is None:
         return None
