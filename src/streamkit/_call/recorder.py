@@ -209,7 +209,17 @@ class Recorder(BaseCallbackHandler):
         """Note the start of a completion model."""
         self._start("llm", {"input": {"prompts": prompts}}, serialized, **about)
 
-    def on_llm_new_token(self, token: Any, *, chunk: Any = None, run_id: UUID, **_: Any) -> None:
+    def on_llm_new_token(
+        self,
+        token: Any,
+        *,
+        chunk: Any = None,
+        run_id: UUID,
+        # Named, for a dict of what is not used would be made for each token.
+        parent_run_id: UUID | None = None,  # noqa: ARG002
+        tags: list[str] | None = None,  # noqa: ARG002
+        **_: Any,
+    ) -> None:
         """Note a piece of an answer."""
         run = self._runs.get(run_id.int)
         if run is None or not self._notes_tokens:

@@ -43,13 +43,14 @@ class CallQueue(NoteQueue):
 
     def post(self, run: dict[str, Any], note: Note) -> None:
         """Take a note on a run, in any thread."""
-        marker = self._marker if self._pieces_marked or not isinstance(note, Piece) else None
-        writer = marker.find_writer(run) if marker else None
-        if writer:
-            self._hold(note, writer)
-        else:
-            self.add_note(note)
-            self.wake()
+        marker = self._marker
+        if marker is not None and (self._pieces_marked or note.__class__ is not Piece):
+            writer = marker.find_writer(run)
+            if writer:
+                self._hold(note, writer)
+                return
+        self.add_note(note)
+        self.wake()
 
     def _hold(self, note: Note, writer: MarkerWriter) -> None:
         """Keep a note until its marker comes, which will wake the reader."""
