@@ -32,7 +32,7 @@ from .resume import Delta, Joiner
 __all__ = ["Part", "Replay"]
 
 _FROM_THE_BEGINNING = frozenset({"", "-1"})
-"""What clients that have read no frame send for its id: ``-1`` is from the LangGraph SDK."""
+"""The ids that clients send which have read no frame: ``-1`` is from the LangGraph SDK."""
 
 
 _ID = re.compile(r"(\d{1,18})(?:([.-])(\d{1,9}))?", re.ASCII)
