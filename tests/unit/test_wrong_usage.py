@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from langchain_core.runnables import RunnableLambda, RunnableParallel
 from streamkit import (
     CallbackSource,
     Event,
+    MalformedItem,
     Mapper,
     StreamkitError,
     TextDelta,
@@ -176,6 +178,28 @@ def test_what_no_stage_keeps_is_not_asked_for() -> None:
     source = CallbackSource(only(ToolEnd))
     model().invoke("hi", {"callbacks": [source.handler]})
     assert [it.type for it in source.events()] == ["run.start", "run.end"]
+
+
+class Unreadable:
+    """What raises when anything is asked of it, its class included."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+
+@pytest.mark.parametrize("shape", ["bare", "pair", "mode", "field", "protocol"])
+def test_a_first_item_that_cannot_be_looked_at_is_refused_by_name(shape: str) -> None:
+    odd = Unreadable()
+    item: Any = {
+        "bare": odd,
+        "pair": (odd, odd),
+        "mode": ("updates", odd),
+        "field": {"a": odd},
+        "protocol": {"type": "event", "method": odd, "params": odd},
+    }[shape]
+    for options in ({}, {"dialect": "events"}, {"mode": "updates"}):
+        with suppress(UsageError, MalformedItem):
+            check_stream(list(normalize([item], **options)))
 
 
 # --- filters

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal, NewType, TypeAlias, get_args
+from typing import Literal, NewType, TypeAlias, TypeVar, get_args
 
 from .._core.assembly import Assembly
 from .._core.message import Message
@@ -37,6 +37,8 @@ __all__ = [
     "Reader",
     "register",
 ]
+
+T = TypeVar("T")
 
 Dialect: TypeAlias = Literal[
     "batch", "chunks", "events", "graph", "log", "messages", "own", "remote", "v3"
@@ -87,7 +89,16 @@ def detect(raw: object) -> str:
 
 
 def _proved_by(raw: object) -> str | None:
-    return next((name for name, (_, proves) in _DIALECTS.items() if proves and proves(raw)), None)
+    tests = ((name, proves) for name, (_, proves) in _DIALECTS.items() if proves)
+    return next((name for name, proves in tests if _answer(proves, raw)), None)
+
+
+def _answer(ask: Callable[[object], T], raw: object) -> T | None:
+    """Return what a test says of an item, and None where the item raises when it is looked at."""
+    try:
+        return ask(raw)
+    except Exception:  # noqa: BLE001  (an object of a foreign class may raise anything)
+        return None
 
 
 def _names() -> str:
@@ -117,7 +128,7 @@ def require_fit(dialect: str, mode: str | None, raw: object) -> None:
             f"{given} does not fit this stream: its first item, {shown(raw, 80)}, is of dialect "
             f"{found!r}; leave {word}= out, or write dialect={found!r}"
         )
-    reason = why_not_of_mode(mode, raw) if is_graph and mode else None
+    reason = _answer(partial(why_not_of_mode, mode), raw) if is_graph and mode else None
     if reason:
         raise UsageError(
             f"{given} does not fit this stream: its first item, {shown(raw, 80)}, {reason}"
