@@ -15,7 +15,16 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, Interrupt, PregelTask, StateSnapshot
 
 from random_events import EVENTS
-from streamkit import BadRequest, RunEnd, Usage, UsageError, normalize
+from streamkit import (
+    BadRequest,
+    Origin,
+    RunEnd,
+    TextStart,
+    ToolCallEnd,
+    Usage,
+    UsageError,
+    normalize,
+)
 from streamkit.demo import Call, Reply, ScriptedChatModel
 from streamkit.wire import openai_chunks, openai_responses
 from streamkit.wire.resume import payloads
@@ -165,6 +174,14 @@ def test_any_events_make_numbered_frames_and_a_document(events: Any) -> None:
         assert document
     numbers = [it["sequence_number"] for it in payloads(frames)]
     assert numbers == list(range(1, len(frames) + 1))
+
+
+def test_the_end_of_a_call_where_a_text_is_open_ends_no_text() -> None:
+    at: Any = {"origin": Origin(), "timestamp": 0.0, "message_id": "m", "block_id": 0}
+    call = ToolCallEnd(**at, tool_call_id="c", name="f", args={}, text="{}")
+    machine = openai_responses.Encoder()
+    assert len(list(machine.feed(TextStart(**at)))) > 1
+    assert list(machine.feed(call)) == []
 
 
 # --- chat completions

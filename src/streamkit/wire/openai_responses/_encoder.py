@@ -216,7 +216,7 @@ class Encoder(OpenAIEncoder):
 
     def tool_call_end(self, event: ev.ToolCallEnd) -> Frames:
         made = self._open.get((event.message_id, event.block_id))
-        if made:
+        if made and not made.kind:
             return self._call_done(made, event.text, "incomplete" if event.error else "completed")
         return super().tool_call_end(event)
 
