@@ -227,10 +227,10 @@ CALLS = {
     "messages, blocks": 5,
     "sse": 6,
     "ndjson": 6,
-    "ag_ui": 9,
-    "ai_sdk": 9,
-    "openai_chunks": 13,
-    "openai_responses": 13,
+    "ag_ui": 8,
+    "ai_sdk": 8,
+    "openai_chunks": 12,
+    "openai_responses": 12,
 }
 
 
