@@ -404,11 +404,19 @@ LIMITS: dict[str, tuple[str, tuple[str, ...]]] = {
             "model_fallback",
             "model_retry",
             "model_retry_gives_up",
+            "rate_limit_retry",
         ),
         ("a text that a node changed, or an attempt that failed", UNTIL_7),
     ),
 }
 """What a client cannot show of a run that goes on, and does after a reload; and which clients."""
+
+INSIDE = {
+    "modes": {"sub_agents", "a_deep_agent", "an_agent_in_a_tool", "two_agents_in_tools_at_once"},
+    "v3": {"an_agent_in_a_tool", "two_agents_in_tools_at_once"},
+}
+"""Talks of agents inside tools where a source does not say for which call an agent runs: the AI SDK
+has the agent's calls as parts of the answer."""
 
 NOT_IN_V3 = {f"pii_{how}_{what}" for how in ("redact", "mask", "hash") for what in PII} | {
     "a_structured_answer_without_secrets",
@@ -422,6 +430,8 @@ NOT_IN_V3 = {f"pii_{how}_{what}" for how in ("redact", "mask", "hash") for what 
 def is_limited(name: str, source: str, client: str) -> bool:
     if source == "modes" and name == "calls_written_as_text" and client != "langgraph":
         return True  # nothing says what the tool was called with
+    if client in AI_SDK and name in INSIDE.get(source, ()):
+        return True
     return client in LIMITS.get(name, ("", ()))[1]
 
 
