@@ -5,12 +5,13 @@ Clocks come in only where a loop in C could hide from the counts, and then with 
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import sys
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from functools import lru_cache, partial
 from typing import Any
 
@@ -100,6 +101,21 @@ def read(items: list[Any], *stages: Any) -> None:
         pass
 
 
+async def given(items: list[Any]) -> AsyncIterator[Any]:
+    for it in items:
+        yield it
+
+
+def read_async(items: list[Any]) -> None:
+    async def read_all() -> None:
+        async for _ in normalize(given(items), strict=True):
+            pass
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("streamkit._drive._streams._TURN", 60)  # or a slow machine counts turns
+        asyncio.run(read_all())
+
+
 def written_by(encoder: Any) -> Callable[[Any], None]:
     return lambda items: read(items, encoder)
 
@@ -149,7 +165,9 @@ WORK: dict[str, tuple[Make, Callable[[Any], object]]] = {
     "messages, text, filtered": (pairs(text), lambda items: read(items, lambda: tokens)),
     "messages, text, dropped": (pairs(text), lambda items: read(items, lambda: tools)),
     "messages at once, in a row": (at_once, in_a_row),
+    "messages, text, async": (pairs(text), read_async),
     "sse": (pairs(text), written_by(sse.encoder)),
+    "sse behind a filter": (pairs(text), lambda it: read(it, lambda: tokens, sse.encoder)),
     "ndjson": (pairs(text), written_by(ndjson.encoder)),
     "ag_ui": (pairs(text), written_by(ag_ui.encoder)),
     "ai_sdk": (pairs(text), written_by(ai_sdk.encoder)),
@@ -225,7 +243,9 @@ CALLS = {
     "events, blocks": 5,
     "messages, arguments": 4,
     "messages, blocks": 5,
+    "messages, text, async": 4,  # that of the source included
     "sse": 6,
+    "sse behind a filter": 7,
     "ndjson": 6,
     "ag_ui": 8,
     "ai_sdk": 8,
