@@ -56,7 +56,7 @@ def _measure(name: str, files: dict[str, Path], *, quick: bool, limit: float) ->
                 took = f"{time.monotonic() - begin:.0f} s{'' if printed else ', without rows'}"
                 print(f"{name}: {took} ({python})", file=sys.stderr)
                 if printed:
-                    found = json.loads(printed)
+                    found = json.loads(printed.splitlines()[-1])  # (what it starts may print, too)
                     report.write(files[python], found["machine"], name, found["rows"])
         finally:
             for child in children.values():

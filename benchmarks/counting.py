@@ -228,7 +228,8 @@ def _count(names: list[str], out: Path, source: str | None) -> None:
         assert child.stdin
         assert child.stdout
         child.stdout.readline()  # it is ready
-        subprocess.run(["callgrind_control", "-i", "on", str(child.pid)], check=True)  # noqa: S603, S607
+        control = ["callgrind_control", "-i", "on", str(child.pid)]
+        subprocess.run(control, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
         child.stdin.write(b"\n")
         child.stdin.flush()
         assert child.wait() == 0
