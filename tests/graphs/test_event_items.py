@@ -260,3 +260,28 @@ def test_without_parents_what_runs_beside_two_tools_is_inside_neither(
     )
     (model,) = [it for it in events if isinstance(it, StepStart) and it.kind == "chat_model"]
     assert model.origin.tool_call_id == call
+
+
+def test_the_usage_of_a_message_may_be_in_the_whole_answer_alone() -> None:
+    usage: Any = {"input_tokens": 2, "output_tokens": 1, "total_tokens": 3}
+    whole = AIMessage("Hi", id="run-m", usage_metadata=usage)
+    events = shown(
+        *(begun("chat_model", "m"), streamed("m", "Hi")),
+        note("on_chat_model_end", "m", [], {"output": whole}),
+    )
+    (end,) = [it for it in events if isinstance(it, MessageEnd)]
+    assert (end.text, end.usage and end.usage.output_tokens) == ("Hi", 1)
+
+
+def test_a_result_of_a_call_that_no_open_tool_has_swaps_none() -> None:
+    result = ToolMessage("sunny", tool_call_id="c7", id="r")
+    events = shown(
+        *(begun("chain", "g", name="LangGraph"), in_a_node("n", [CALL])),
+        note("on_tool_start", "t", ["g", "n"], {"input": {"at": 1}}, label="look"),
+        note("on_tool_start", "u", ["g", "n"], {"input": {"at": 2}}, label="look"),
+        note("on_tool_end", "u", ["g", "n"], {"output": result}),
+        note("on_tool_end", "t", ["g", "n"], {"output": "dry"}),
+        note("on_chain_end", "n", ["g"], {"output": None}),
+    )
+    ends = [it for it in events if isinstance(it, ToolEnd)]
+    assert [(it.tool_call_id, it.output) for it in ends] == [("c9#2", "sunny"), ("c9", "dry")]

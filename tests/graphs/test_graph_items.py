@@ -345,3 +345,15 @@ def test_what_a_task_does_that_was_sent_a_call_is_done_for_that_call() -> None:
     task = {"id": "t1", "name": "tools", "input": [call], "triggers": ()}
     events = shown(((), "tasks", task), (("tools:t1",), "custom", 1))
     assert [it.origin.tool_call_id for it in events if isinstance(it, Custom)] == ["c9"]
+
+
+def test_updates_of_a_dict_class_of_langgraphs_own_are_read() -> None:
+    """LangGraph 0.3 yields such."""
+
+    class Updates(dict[str, Any]):
+        pass
+
+    items = [("updates", Updates(ask={"topic": "cats"}))]
+    events = list(normalize(items, strict=True))
+    updates = [it for it in events if isinstance(it, StateUpdate)]
+    assert [(it.node, it.values) for it in updates] == [("ask", {"topic": "cats"})]

@@ -115,7 +115,7 @@ class ModePayloads:
 
     def _updates(self, namespace: Path, payload: object) -> None:
         updates = dict_or_empty(payload)
-        if updates is not payload:
+        if not issubclass(type(payload), dict):  # LangGraph 0.3 has a class of its own
             raise MalformedItem(f"expected an update by node, got {shown(payload, 200)}", payload)
         cached = is_cached(updates)
         for node, values in writes_in(updates):
