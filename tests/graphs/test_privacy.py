@@ -19,6 +19,7 @@ from langchain_core.tools import tool
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
 
+from redis_server import redis_server  # noqa: F401  (a fixture)
 from run_sources import SOURCES
 from small_graphs import IGNORE_V1, asks, call, finish, piece, says
 from streamkit import Event, astream, normalize, stream
@@ -208,6 +209,62 @@ def test_nothing_of_an_exception_but_its_class_leaves(source: str, tmp_path: Pat
     events = list(BREAKING[source](graph(breaks=True)))
     assert (events[-1].type, events[-1].error.message) == ("run.error", FATAL)
     assert leaks(events, tmp_path / "run.jsonl") == []
+
+
+STORED = [ag_ui, ai_sdk, langgraph_sse, openai_chunks, openai_responses, sse]
+
+
+async def in_redis(url: str) -> str:
+    """Return every key of a server with its value, as text."""
+    from redis.asyncio import Redis as Client
+
+    client = Client.from_url(url)
+    read: dict[bytes, Callable[[bytes], Any]] = {
+        b"none": client.get,  # one that has expired meanwhile
+        b"string": client.get,
+        b"hash": client.hgetall,
+        b"list": lambda key: client.lrange(key, 0, -1),
+        b"stream": client.xrange,
+        b"set": client.smembers,
+        b"zset": lambda key: client.zrange(key, 0, -1),
+    }
+    found = [(key, await read[await client.type(key)](key)) for key in await client.keys()]
+    await client.aclose()
+    return repr(found)
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> str:
+    """Return what loggers of ours have written, tracebacks included."""
+    ours = (it for it in caplog.records if it.name.startswith("streamkit"))
+    return "\n".join(map(logging.Formatter("%(message)s").format, ours))
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+async def test_no_secret_is_stored_in_redis_or_logged(
+    breaks: bool,
+    redis_server: Any,  # noqa: F811
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Loggers of others, such as asyncio's and LangChain's, write what they write without us."""
+    serve = pytest.importorskip("streamkit.serve", reason="starlette is not installed")
+    redis_server.stop()
+    redis_server.start()  # empty
+    store = serve.Redis(redis_server.url)
+    with caplog.at_level(logging.DEBUG):
+        for wire in STORED:
+            runs = serve.Runs(wire, store=store, linger=None)
+            id = await runs.start(astream(graph(breaks=breaks), GIVEN, on_error="event"))
+            assert [part async for part in store.follow(id)][-1].is_over
+    kept = await in_redis(redis_server.url)
+    private = serve.Runs(sse, store=store, linger=None, private=True)
+    id = await private.start(astream(graph(breaks=breaks), GIVEN, on_error="event"))
+    assert [part async for part in store.follow(id)][-1].is_over
+    kept_too = await in_redis(redis_server.url)
+    await private.aclose()
+    await store.aclose()
+    assert "the question" in kept
+    assert kept.count("PLANTED") == 0 < kept_too.count("PLANTED")
+    assert "PLANTED" not in logged(caplog)
 
 
 async def test_what_is_private_is_written_when_it_is_asked_for() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 import socket
@@ -37,7 +38,7 @@ AROUND = """
 daemon off;
 pid {folder}/pid;
 error_log {folder}/error.log;
-events {{}}
+events {{ worker_connections 2048; }}
 http {{
     access_log off;
     gzip on;
@@ -143,6 +144,20 @@ def test_requests_reach_both_workers(site):
     assert {int(it.headers["x-worker"]) for it in answers} == {it.pid for it in site.workers}
     assert owner in {it.pid for it in site.workers}
     assert {it.content for it in answers} == {answers[0].content}
+
+
+def test_three_hundred_clients_read_at_once(site):
+    """Each takes two of nginx's connections, of which a worker of its has 512 by default."""
+    id, _ = site.begin(number=3, pace=1.0)
+
+    async def read_all() -> list[httpx.Response]:
+        limits = httpx.Limits(max_connections=None)
+        url = site.client.base_url
+        async with httpx.AsyncClient(base_url=url, timeout=60, limits=limits) as client:
+            return await asyncio.gather(*(client.get(f"/runs/{id}") for _ in range(300)))
+
+    answers = asyncio.run(read_all())
+    assert {text_of(sse.Decoder().feed(it.content)) for it in answers} == {"0 1 2 "}
 
 
 def test_a_client_that_leaves_is_noticed(site):

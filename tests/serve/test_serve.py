@@ -22,6 +22,7 @@ from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.routing import Route
 
@@ -523,3 +524,48 @@ async def test_a_sync_stream_is_closed_when_the_client_leaves():
         await asyncio.sleep(0.05)
         source.go.set()
         await until(lambda: source.closed)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("wire", [sse, ndjson])
+async def test_three_hundred_async_streams_run_at_once_behind_gzip(wire):
+    """Each has its first word before any has its last one."""
+    everyone, waiting, closed = asyncio.Event(), 0, 0
+
+    async def words() -> AsyncIterator[str]:
+        nonlocal waiting, closed
+        try:
+            yield "first "
+            waiting += 1
+            await everyone.wait()
+            yield "last"
+        finally:
+            closed += 1
+
+    gzip = [Middleware(GZipMiddleware, minimum_size=1)]
+    limits = httpx.Limits(max_connections=None)
+    async with (
+        served(app(lambda _: EventResponse(normalize(words()), wire), middleware=gzip)) as client,
+        httpx.AsyncClient(base_url=client.base_url, timeout=60, limits=limits) as many,
+    ):
+        begun = 0
+
+        async def read() -> bytes:
+            nonlocal begun
+            body = b""
+            async with many.stream("GET", "/", headers={"accept-encoding": "gzip"}) as answer:
+                async for piece in answer.aiter_bytes():
+                    begun += b"first" in body + piece and b"first" not in body
+                    body += piece
+            return body
+
+        reading = [asyncio.ensure_future(read()) for _ in range(300)]
+        await until(lambda: begun == 300, seconds=60)
+        assert (waiting, closed) == (300, 0)
+        everyone.set()
+        bodies = await asyncio.gather(*reading)
+    assert closed == 300
+    for body in bodies:
+        events = wire.Decoder().feed(body)
+        check_stream(events)
+        assert "".join(it.text for it in events if isinstance(it, TextDelta)) == "first last"

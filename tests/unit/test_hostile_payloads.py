@@ -10,6 +10,7 @@ import io
 import os
 import re
 import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ pytest.importorskip("rich", reason="rich is not installed")
 pytest.importorskip("starlette", reason="starlette is not installed")
 pytest.importorskip("opentelemetry.sdk", reason="opentelemetry-sdk is not installed")
 
+from langchain_core.messages import AIMessage
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -47,6 +49,8 @@ from streamkit.serve import Memory, Redis, Runs
 from streamkit.terminal import TerminalView, TreeView
 from streamkit.transcript import describe, transcript
 from streamkit.wire import ag_ui, ai_sdk, chat_lines, langgraph_sse, ndjson, openai_responses, sse
+from streamkit.wire._forms import MAX_VALUES
+from streamkit.wire._plain_json import MAX_CHARACTERS
 
 from redis_server import redis_server  # noqa: F401  # isort: skip  (a fixture)
 
@@ -55,9 +59,12 @@ pytestmark = pytest.mark.long
 IS_LONG = bool(os.environ.get("STREAMKIT_FUZZ"))
 WIDTH = 1_000_000 if IS_LONG else 10_000
 SECONDS = 6.0 if IS_LONG else 2.0
-"""Of processor time for five events with one payload: a second for each, and room."""
+"""Of processor time for twelve events with one payload: a second for each, and room."""
 MOST = 5 * 3 * 2**25
-"""Bytes: five events, of whose payloads none is more than 32 Mi characters with its commas."""
+"""Bytes: of five kinds of events, of whose payloads none is more than 32 Mi characters with its commas."""
+MEMORY = 64 * 2**20
+"""Bytes for twelve events with one payload, 10,000 values wide, beside what the payload takes itself."""
+PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 
 SHOWN = "\x1b]0;title\x07 \u202e \U000e0041 </script><script>window.hacked=1</script>"
 
@@ -107,6 +114,13 @@ def cycle() -> Any:
     return value
 
 
+def message_of(value: Any) -> AIMessage:
+    """Return a message of which each field was set past every check."""
+    message = AIMessage("", id="m")
+    vars(message).update(dict.fromkeys([*vars(message), "type", "artifact"], value))
+    return message
+
+
 PAYLOADS: dict[str, Callable[[], Any]] = {
     "giant text": lambda: "x" * 100_000_000,
     "giant bytes": lambda: {"a": b"x" * 20_000_000},
@@ -117,6 +131,8 @@ PAYLOADS: dict[str, Callable[[], Any]] = {
     "a text that raises": lambda: HostileText("x"),
     "a dict that raises": lambda: HostileDict(a=HostileText("x")),
     "objects that raise in a record": lambda: {"question": Hostile(), "b": HostileDict(a=1)},
+    "a message whose fields raise": lambda: {"messages": [message_of(Hostile())]},
+    "a message whose fields are dicts that raise": lambda: [message_of(HostileDict(a=1))],
     "shared often": lambda: [[[1] * 100] * 100] * (WIDTH // 10_000),
     "text for what shows it": lambda: {SHOWN: SHOWN},
 }
@@ -154,6 +170,21 @@ def measured(events: list[Event], _: Path) -> str:
     for event in events:
         metrics.feed(event)
     return ""
+
+
+def folded(events: list[Event], _: Path) -> str:
+    stream = normalize(events)
+    list(stream)
+    return repr(stream.result) + stream.result._repr_html_()
+
+
+def as_messages(events: list[Event], _: Path) -> str:
+    assert len([*normalize(events).messages()]) == 2
+    return ""
+
+
+def printed(events: list[Event], _: Path) -> str:
+    return "".join(map(repr, events))
 
 
 def viewed(make: Callable[[io.StringIO], Any]) -> Callable[[list[Event], Path], str]:
@@ -200,6 +231,9 @@ WAYS: dict[str, Callable[[list[Event], Path], str]] = {
     "describe": lambda events, _: "\n".join(describe(event) or "" for event in events),
     "transcript": lambda events, _: "\n".join(transcript(events)),
     "metrics": measured,
+    "result": folded,
+    "messages": as_messages,
+    "repr": printed,
     "terminal": viewed(lambda out: TerminalView(out, live=True)),
     "tree": viewed(lambda out: TreeView(out, live=False)),
     "store": stored,
@@ -231,6 +265,61 @@ async def test_a_hostile_payload_is_kept_in_redis_as_in_memory(
     events = events_with(PAYLOADS[name]())
     in_memory = await kept(Memory(), events)
     begin = time.process_time()
-    in_redis = await kept(Redis(redis_server.url, prefix=name), events)
+    in_redis = await kept(Redis(redis_server.url, prefix=name, lease=60), events)
     assert time.process_time() - begin < SECONDS
     assert in_redis == in_memory
+
+
+@pytest.mark.skipif(IS_LONG, reason="tracemalloc takes minutes for millions of values")
+@pytest.mark.parametrize("way", [it for it in WAYS if it not in {"result", "messages"}])
+@pytest.mark.parametrize("name", PAYLOADS)
+def test_a_hostile_payload_takes_little_memory(name: str, way: str, tmp_path: Path) -> None:
+    events = events_with(PAYLOADS[name]())
+    tracemalloc.start()
+    try:
+        WAYS[way](events, tmp_path / "run.jsonl")
+        assert tracemalloc.get_traced_memory()[1] < MEMORY
+    finally:
+        tracemalloc.stop()
+
+
+LARGEST = MAX_CHARACTERS - 100
+
+
+@pytest.mark.parametrize("character", ["x", "\0", "\u2028"])
+def test_the_largest_text_is_written_in_a_second_or_two(character: str) -> None:
+    """It is at most six bytes a character, and three times that while it is written."""
+    event = Custom(origin=Origin(), timestamp=0.0, data=character * LARGEST)
+    begin = time.process_time()
+    size = len(ndjson.encode(event))
+    assert time.process_time() - begin < SECONDS
+    assert LARGEST < size < 6.1 * LARGEST
+    tracemalloc.start()
+    try:
+        ndjson.encode(event)
+        assert tracemalloc.get_traced_memory()[1] < 3.5 * size
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("keys", [MAX_VALUES - 10, 3 * MAX_VALUES])
+def test_a_million_keys_take_a_second_or_two(keys: int) -> None:
+    event = Custom(origin=Origin(), timestamp=0.0, data={str(key): key for key in range(keys)})
+    begin = time.process_time()
+    size = len(ndjson.encode(event))
+    assert time.process_time() - begin < SECONDS
+    assert size < 2**24
+
+
+@pytest.mark.parametrize("way", ["ndjson", "AG-UI", "store"])
+def test_a_bare_value_is_cut_like_one_in_a_dict(way: str, tmp_path: Path) -> None:
+    text = "x" * (MAX_CHARACTERS + 1)
+    for payload in (text, {"a": text}, [text]):
+        written = WAYS[way](events_with(payload), tmp_path / "run.jsonl")
+        assert f"a text of {len(text)} characters" in written
+        assert len(written) < 2**20
+
+
+def test_the_page_counts_payloads_and_ways() -> None:
+    """Redis is one more way."""
+    assert f"{len(PAYLOADS)} hostile payloads by {len(WAYS) + 1} ways out" in PAGE.read_text()
