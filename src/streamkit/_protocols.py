@@ -76,7 +76,7 @@ def derived(cls: type[E], event: Event, **fields: Any) -> E:
     >>> from streamkit import TextDelta, TextEnd
     >>> end = TextEnd(timestamp=1.0, message_id="m", block_id=0, text="Hello")
     >>> derived(TextDelta, end, text="lo")
-    TextDelta(text='lo', message_id='m')
+    TextDelta(text='lo', message_id='m', block_id=0)
     """
     names = {*cls.__struct_fields__} & {*event.__struct_fields__}
     return cls(**{name: getattr(event, name) for name in names} | fields)
