@@ -150,8 +150,10 @@ async def test_the_name_of_a_dead_run_is_free_and_its_page_gets_what_was_stored(
         id = await begin(owner, **started)
         refused = await client.post("/runs", params=started)
         assert (refused.status_code, id in refused.json()["error"]) == (409, True)
-        await asyncio.sleep(0.2)
+        early = Reader(f"{survivor.url}/runs/{id}")
+        await until(lambda: numbers(early.events))
         owner.kill()
+        await early.task
         reloaded = Reader(f"{survivor.url}/chats/chat/stream")
         await reloaded.task
         check_stream(reloaded.events)

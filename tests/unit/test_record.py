@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 import json
-import time
 import warnings
 from collections import UserDict
 from dataclasses import dataclass
@@ -166,15 +165,19 @@ class TestRecordings:
             list(replay(path))
         assert list(replay(path, on_error="event"))[-1].error.message == "no more"
 
-    def test_take_the_time_that_is_asked(self, tmp_path):
+    def test_take_the_time_that_is_asked(self, tmp_path, monkeypatch):
         path = tmp_path / "run.jsonl"
         list(
             normalize(iter(["Hel", "lo"]), record(path), clock=map((0.2).__mul__, count()).__next__)
         )
-        for speed, least in ((4.0, 0.1), (None, 0.0)):
-            began = time.monotonic()
+        slept: list[float] = []
+        monkeypatch.setattr("streamkit.record.time.sleep", slept.append)
+        for speed, most in ((0.001, 600), (0.002, 300)):
             list(replay(path, speed=speed))
-            assert least <= time.monotonic() - began < least + 0.5
+            assert most - 60 < max(slept) <= most
+            slept.clear()
+        list(replay(path, speed=None))
+        assert slept == []
 
     @pytest.mark.parametrize("speed", [0, -1, float("nan")])
     def test_have_no_other_speed(self, run, speed):
