@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
+from itertools import accumulate
 from typing import Any
 
 from streamkit.serve import EventResponse
@@ -63,7 +64,9 @@ async def _starlette(scope: Any, receive: Any, send: Any, parts: Iterable[bytes]
 
 
 def rows(effort: Effort) -> Rows:
-    yield Row("serve.sends", "sends for sixteen ready events", Figure(run(_sends())), "")
+    # The loop runs after some milliseconds, which pass where a stream is the first of its process.
+    sends = min(run(_sends()) for _ in range(5))
+    yield Row("serve.sends", "sends for sixteen ready events", Figure(sends), "")
     try:
         import httpx
         import uvicorn  # noqa: F401
@@ -133,5 +136,5 @@ async def _sends() -> int:
 
     scope = {"type": "http", "method": "GET", "headers": [], "asgi": {"spec_version": "2.4"}}
     await EventResponse(source())(scope, receive, send)
-    first = next(body for body in sent if body.count(b"data: ") >= 16)
-    return sent.index(first) + 1
+    frames = accumulate(body.count(b"data: ") for body in sent)
+    return 1 + next(number for number, so_far in enumerate(frames) if so_far >= 16)
