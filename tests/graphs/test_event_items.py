@@ -285,3 +285,19 @@ def test_a_result_of_a_call_that_no_open_tool_has_swaps_none() -> None:
     )
     ends = [it for it in events if isinstance(it, ToolEnd)]
     assert [(it.tool_call_id, it.output) for it in ends] == [("c9#2", "sunny"), ("c9", "dry")]
+
+
+def test_a_tool_of_two_alike_runs_for_the_call_whose_arguments_it_has() -> None:
+    """What a node injects, such as the state, is in the input alone."""
+    calls: list[Any] = [{**CALL, "id": f"c{at}", "args": {"at": at}} for at in (1, 2)]
+    events = shown(
+        *(
+            begun("chain", "g", name="LangGraph"),
+            in_a_node("n"),
+            begun("chat_model", "m", "g", "n"),
+        ),
+        note("on_chat_model_end", "m", ["g", "n"], {"output": AIMessage("", tool_calls=calls)}),
+        note("on_tool_start", "t", ["g", "n"], {"input": {"at": 2, "state": {}}}, label="look"),
+        note("on_tool_start", "u", ["g", "n"], {"input": {"at": 1, "state": {}}}, label="look"),
+    )
+    assert [it.tool_call_id for it in events if isinstance(it, ToolStart)] == ["c2", "c1"]

@@ -68,6 +68,23 @@ def test_a_registered_dialect_is_detected_and_known_by_name(acme: None) -> None:
     assert "".join(normalize(ITEMS, dialect="acme").text()) == "Hello"
 
 
+def test_a_reader_may_wait_for_its_second_item_also_in_front_of_a_stage() -> None:
+    class Waits(AcmeReader):
+        def feed(self, raw: object) -> Any:
+            return () if raw == "header" else super().feed(raw)
+
+    register("waits", Waits)
+    seen: list[Event] = []
+
+    def keeps(event: Event) -> tuple[Event]:
+        seen.append(event)
+        return (event,)
+
+    events = list(normalize(["header", *ITEMS], keeps, dialect="waits"))
+    assert seen == events
+    assert "".join(it.text for it in events if isinstance(it, TextDelta)) == "Hello"
+
+
 def test_its_events_are_filtered_and_typed_like_any_others(acme: None) -> None:
     assert "".join(normalize(ITEMS, tokens).text()) == "Hello"
     [progress] = [it for it in normalize(ITEMS, acme_streams.typed) if isinstance(it, Custom)]

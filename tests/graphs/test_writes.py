@@ -56,6 +56,17 @@ SHAPES: dict[str, tuple[Any, list[ChannelWrite]]] = {
 }
 
 
+def test_a_state_whose_fields_raise_writes_nothing() -> None:
+    class Broken:
+        model_fields = ("messages",)
+
+        @property
+        def messages(self) -> Any:
+            raise RuntimeError("no")
+
+    assert channel_writes(Broken()) == []
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_write_is_read_channel_by_channel(shape: str) -> None:
     values, expected = SHAPES[shape]

@@ -371,6 +371,11 @@ def test_reasoning_without_a_text_does_not_part_the_pieces_of_a_call():
     assert made["args"] == {"a": 1}
 
 
+def test_input_of_a_call_that_has_not_begun_makes_none():
+    lost = chunk([{"type": "input_json_delta", "partial_json": "{}", "index": 3}])
+    assert merge_chunks([lost, chunk([])]).tool_calls == []
+
+
 # --- where the fold is wrong
 
 

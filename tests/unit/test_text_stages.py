@@ -140,6 +140,10 @@ def test_reasoning_is_redacted_and_is_no_part_of_the_text() -> None:
     assert [it.text for it in events if isinstance(it, MessageEnd)] == ["Call #."]
 
 
+def test_matches_of_two_patterns_that_overlap_are_one_redaction() -> None:
+    assert text_in(events_of(["x ab", "c y"], redact(["ab", "bc"], replacement="#"))) == "x # y"
+
+
 def test_values_are_redacted_too_and_others_pass_as_they_are() -> None:
     call = {"name": "dial", "args": '{"number": "555-', "id": "c", "index": 0}
     more = {"name": None, "args": '1234", "times": 2}', "id": None, "index": 0}

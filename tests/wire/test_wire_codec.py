@@ -348,6 +348,26 @@ def test_what_is_no_call_where_calls_stand_is_plain_data():
     assert to_dict(odd)["tool_calls"] == [{"name": "f"}]
 
 
+def test_a_config_that_cannot_be_read_leaves_no_ids():
+    class Key(str):
+        __slots__ = ()
+
+        def __hash__(self):
+            if len(config) > 0:
+                raise RuntimeError(HUSH)
+            return 1
+
+    class Config(dict):
+        pass
+
+    config = Config()
+    config[Key("thread_id")] = HUSH
+    event = Checkpoint(
+        **AT, config={"configurable": config}, parent_config=None, metadata={}, next=()
+    )
+    assert to_dict(event)["config"] == {"configurable": {}}
+
+
 def test_what_a_client_needs_is_no_secret():
     shown = [
         (ToolStart(**AT, tool_call_id="c", name="f", input={"city": "Paris"}), {"city": "Paris"}),
