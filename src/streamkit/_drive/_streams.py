@@ -15,8 +15,6 @@ Laws of this file:
 5. An error of closing the source never hides the error that ended the stream.
 """
 
-# A stream may reach into another of its own family.
-
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -310,6 +308,23 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
             released = loop.create_future()
             self._released.append(released)
             await released
+
+    def cut_off(self) -> list[T_co]:
+        """End the stream at once, and return what was still to be read.
+
+        A reader that waits meanwhile finds the stream at its end, and closes the source;
+        a server may have no time to wait for that. Nothing is returned of a stream over another
+        stream of ours, such as one behind a coroutine function: its end is the other's.
+        """
+        from asyncio import CancelledError  # noqa: PLC0415  (importing stays light)
+
+        self._fail(CancelledError())
+        if not self._done:
+            return []
+        rest = [it for it in self._ready if it is not END]
+        self._ready.clear()
+        self._ready.append(END)
+        return rest
 
     def _wake_reader(self) -> bool:
         """Cancel the reader's wait for the source, and no other; return whether a task has one.

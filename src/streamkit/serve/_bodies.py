@@ -220,6 +220,13 @@ class Pump:
                 await asyncio.sleep(0)
                 turn = monotonic() + TURN
 
+    def cut_off(self) -> list[bytes]:
+        """End an async stream at once, and return its last pieces; `run` closes the source then.
+
+        Nothing is returned where its last pieces come only when its source is closed.
+        """
+        return [] if isinstance(self._pieces, InThread) else self._pieces.cut_off()
+
     async def discard(self) -> None:
         """Close the stream without reading it."""
         async with self._pieces:
@@ -299,7 +306,12 @@ class StreamBody:
 
     async def stop(self) -> None:
         """Stop the stream."""
-        await stopped(self._task)
+        last = self._pump.cut_off()
+        if last:
+            self._pieces.extend(last)
+            self._is_over = True
+        else:
+            await stopped(self._task)
 
     async def discard(self) -> None:
         """Close the stream without reading it."""
