@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from langchain_core.messages import HumanMessage
 
 from streamkit import Event, MessageEnd, Origin, normalize
 from streamkit._core.duplicates import DuplicateContent
@@ -59,14 +60,14 @@ def test_of_calls_with_one_id_the_place_and_the_name_decide(
 
 def test_a_message_without_an_id_is_known_until_its_task_ends() -> None:
     inner, outer = (Origin(metadata={"langgraph_checkpoint_ns": it}) for it in ("a:1|b:2", "a:1"))
-    fields = {"type": "human", "content": "words", "id": None}
+    nameless, named = HumanMessage("words"), HumanMessage("words", id="m1")
     for ends, known in ((False, True), (True, False)):
         seen = DuplicateContent()
-        seen.record_nameless(fields, inner)
+        seen.record_nameless(nameless, inner)
         if ends:
             seen.end_task(outer)
-        assert seen.had_no_id({**fields, "id": "m1"}, outer) is known
-        assert not seen.had_no_id({**fields, "id": "m1"}, outer), "each is recognized once"
+        assert seen.had_no_id(named, outer) is known
+        assert not seen.had_no_id(named, outer), "each is recognized once"
 
 
 class Late(Reader):
