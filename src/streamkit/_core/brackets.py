@@ -24,6 +24,7 @@ from .message import Message
 from .metadata import text_or_none
 from .open_messages import OpenMessages
 from .origin import TaskScopes
+from .outlet import Writing
 from .pending_calls import PendingCall
 from .seen import SeenRegistry
 
@@ -239,7 +240,7 @@ class Brackets:
         self.messages.add(message)
         return message
 
-    def new_call_id(self, message: Message, given_id: str) -> str:
+    def new_call_id(self, message: Writing, given_id: str) -> str:
         """Return the id of a call that a model begins to write: the one given, if it is free.
 
         Some servers number the calls of every message, or of every tool, from 0.
@@ -250,7 +251,7 @@ class Brackets:
             id = f"{given_id}#{number}"
         return id
 
-    def _is_taken(self, id: str, message: Message) -> bool:
+    def _is_taken(self, id: str, message: Writing) -> bool:
         if self.seen.calls.is_taken(id, message.origin):
             return True
         node = (message.origin.namespace, message.origin.node)

@@ -18,7 +18,7 @@ from ..events import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .message import Message
+    from .outlet import Writing
 
 Kind: TypeAlias = Literal["text", "reasoning", "refusal"]
 """The kind of a block's text."""
@@ -31,7 +31,7 @@ class TextBlock:
         *("_message", "block_id", "index", "is_plain", "kind", "parts", "redacted", "signature"),
     )
 
-    def __init__(self, message: Message, block_id: int, kind: Kind, index: object = None) -> None:
+    def __init__(self, message: Writing, block_id: int, kind: Kind, index: object = None) -> None:
         self.block_id = block_id
         self.kind = kind
         self.index = index

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from ._async_stream import AsyncEventStream, AsyncRelay
 from ._normalize import normalize
 from ._pipeline import Pipeline, Stages
-from ._relays import AsyncRelay, Relay
 from ._source import Buffered, Inside
 from ._stream import OnError
-from ._streams import AsyncEventStream, EventStream
+from ._sync_stream import EventStream, Relay
 
 __all__ = [
     "AsyncEventStream",

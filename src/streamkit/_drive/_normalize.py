@@ -10,10 +10,11 @@ from .._protocols import AnyStage
 from ..dialects import Dialect, RegisteredDialect
 from ..dialects.stream_modes import Mode
 from ..events import Event
+from ._async_stream import AsyncEventStream
 from ._pipeline import Pipeline
 from ._source import require_stream, resume_of
 from ._stream import OnError
-from ._streams import AsyncEventStream, EventStream
+from ._sync_stream import EventStream
 
 __all__ = ["normalize"]
 

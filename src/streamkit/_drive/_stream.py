@@ -1,6 +1,19 @@
 """The part that both loops share: pipeline, outputs not yet handed out, and end of a stream.
 
-Law of this file: an error of closing the source never hides the error that ended the stream.
+No other package pulls from a source. Both loops are iterator classes and no generators. A generator
+between the source and its reader would close the source late and in another task; a class closes it
+at once, in the caller's.
+
+Laws of both loops:
+
+1. Nothing is pulled before the last pull's outputs have been handed out.
+2. Whatever ends a stream early (an exception, `close`, cancellation), its closing events are
+   still there to be read; then an exception of the source is raised as it was.
+3. ``CancelledError``, ``GeneratorExit`` and ``KeyboardInterrupt`` are raised as soon as the
+   source is closed, and never swallowed.
+4. One reader at a time. ``close()`` and ``aclose()`` may be called by any task and thread, at any
+   time: the reader gets the closing events and nothing after them, and closes the source.
+5. An error of closing the source never hides the error that ended the stream.
 """
 
 from __future__ import annotations
@@ -15,10 +28,11 @@ from ..folds import Result
 from ._pipeline import Stages
 from ._source import Stop, stops
 
-__all__ = ["END", "OnError", "Stream", "concurrent_read"]
+__all__ = ["END", "LISTED", "OnError", "Stream", "concurrent_read", "only_exception"]
 
 T_co = TypeVar("T_co", covariant=True)
 
+LISTED = frozenset({list, tuple})  # and not still to be made
 END = object()
 """Stands behind the last output that is ready."""
 
@@ -148,3 +162,8 @@ def concurrent_read() -> ConcurrentRead:
         "this stream is being read already, by another task or thread or by this call itself; "
         "let one reader read it, or give each its own: streamkit.views.tee(stream)"
     )
+
+
+def only_exception(error: BaseException) -> Exception | None:
+    """Return an error, unless it is none of the program, such as a cancellation."""
+    return error if isinstance(error, Exception) else None

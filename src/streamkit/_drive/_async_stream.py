@@ -1,24 +1,12 @@
-"""The two loops: no other file pulls from a source.
+"""The loop over async sources: see `_stream` for its laws."""
 
-Both are iterator classes and no generators. A generator between the source and its reader would
-close the source late and in another task; a class closes it at once, in the caller's.
-
-Laws of this file:
-
-1. Nothing is pulled before the last pull's outputs have been handed out.
-2. Whatever ends a stream early (an exception, `close`, cancellation), its closing events are
-   still there to be read; then an exception of the source is raised as it was.
-3. ``CancelledError``, ``GeneratorExit`` and ``KeyboardInterrupt`` are raised as soon as the
-   source is closed, and never swallowed.
-4. One reader at a time. ``close()`` and ``aclose()`` may be called by any task and thread, at any
-   time: the reader gets the closing events and nothing after them, and closes the source.
-5. An error of closing the source never hides the error that ended the stream.
-"""
+# A stream may reach into another of its own family.
+# ruff: noqa: SLF001
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, ExitStack, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack, suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
@@ -27,8 +15,9 @@ from .._protocols import AnyStage, AsyncStageMaker, StageMaker
 from ..events import Event
 from ..folds import Result
 from ..mapping import mapped
+from ._pipeline import Stages
 from ._source import Buffered, Inside, Stop, awaiting_frames
-from ._stream import END, Stream, concurrent_read
+from ._stream import END, LISTED, Stream, concurrent_read, only_exception
 
 if TYPE_CHECKING:
     import asyncio
@@ -37,193 +26,14 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import AIMessage, ToolMessage
 
-__all__ = ["AsyncEventStream", "EventStream"]
+__all__ = ["AsyncEventStream", "AsyncRelay"]
 
 T = TypeVar("T")
 U = TypeVar("U")
 T_co = TypeVar("T_co", covariant=True)
 
-_LISTED = frozenset({list, tuple})  # and not still to be made
 _TURN = 0.01  # seconds after which a source that never waits lets the loop run
 _LOOKS = 8  # items from one look at the clock for that to the next
-
-
-class EventStream(Stream[T_co], Iterator[T_co]):
-    """An iterator of events over a sync source; also a context manager that closes the source."""
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self._free = [True]  # one item while nobody reads; to pop and to append are atomic
-
-    def __iter__(self) -> Self:
-        self._require_unread()
-        return self
-
-    def __next__(self) -> T_co:  # noqa: C901  (one loop, read from top to bottom)
-        try:
-            self._free.pop()
-        except IndexError:
-            raise concurrent_read() from None
-        try:
-            while not self._ready:
-                try:
-                    if not self._begun:
-                        self._begin()
-                    raw = next(self._iterator)
-                    delta_of = self._pipeline.delta_of
-                    if delta_of is not None and (delta := delta_of(raw)) is not None:
-                        only: T_co = delta
-                        return only
-                    outputs: Any = self._pipeline.feed(raw)
-                    if outputs.__class__ in _LISTED and len(outputs) == 1:  # as most items give
-                        only = outputs[0]
-                        if only.__class__ in self._pipeline.recorded:
-                            self._pipeline.recording.add(only)
-                        return only
-                    self._take_outputs(outputs)
-                except StopIteration:
-                    self._end()
-                except BaseException as error:
-                    self._fail_or_end(error)
-                    self._close_quietly(error)
-                    if not isinstance(error, Exception):
-                        raise
-            output: T_co = self._ready.popleft()
-            if output is END:
-                self._reach_end()
-                raise StopIteration
-            return output
-        finally:
-            self._free.append(True)
-            if self._stopping:
-                self._stop_if_unread()
-
-    def close(self) -> None:
-        """Stop: close the source. What is still to be read are the closing events.
-
-        Any thread may call it at any time. While another one waits for the source, that one closes
-        it as soon as the source gives something.
-        """
-        if self._try_take():
-            try:
-                self._fail(GeneratorExit())
-                self._close_source()
-            finally:
-                self._free.append(True)
-        else:
-            self._stopping = True
-            self._stop_if_unread()
-
-    def _stop_if_unread(self) -> None:
-        """Close the stream as requested, unless it is being read: then the reader closes it."""
-        if self._try_take():
-            self._stopping = False
-            try:
-                self._fail(GeneratorExit())
-                self._close_quietly()
-            finally:
-                self._free.append(True)
-
-    def _try_take(self) -> bool:
-        """Take the stream as a reader does; return whether it was free."""
-        try:
-            self._free.pop()
-        except IndexError:
-            return False
-        return True
-
-    def _close_quietly(self, error: BaseException | None = None) -> None:
-        try:
-            self._close_source(error)
-        except Exception as broken:  # noqa: BLE001  (raised after the closing events)
-            self._add_error(broken)
-
-    def _close_source(self, error: BaseException | None = None) -> None:
-        with ExitStack() as closing:
-            for stop in reversed(self._stops()):
-                closing.callback(stop)
-            if not self._ended:
-                closing.callback(Inside(self._source, error).close)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def pipe(self, stage: AnyStage[T_co, U]) -> EventStream[U]:
-        """Return this stream with one more stage behind it.
-
-        A stage is any callable from one item to any number of them, or what makes one, such as
-        a filter. The stream itself is extended: continue with what `pipe` returns.
-
-        Raises:
-            UsageError: it is no stage, or the stream was read to its end.
-
-        >>> from streamkit import normalize
-        >>> shout = normalize(["Hel", "lo"]).text().pipe(lambda text: [text.upper()])
-        >>> list(shout)
-        ['HEL', 'LO']
-        """
-        return cast("EventStream[U]", self._extended(stage))
-
-    def map(self, mapper: StageMaker[T_co, U] | Callable[[T_co], U | None]) -> EventStream[U]:
-        """Return what ``mapper`` makes of each item: a function (None for nothing) or a `Mapper`.
-
-        Where the function raises, the stream raises `BrokenMapper`.
-
-        Raises:
-            UsageError: it is no function, it awaits, or the stream was read to its end.
-
-        >>> from streamkit import normalize
-        >>> sizes = normalize(["Hel", "lo"]).text().map(len)
-        >>> list(sizes)
-        [3, 2]
-        """
-        return self.pipe(mapped(mapper))
-
-    def text(self: EventStream[Event]) -> EventStream[str]:
-        """Return only the text of the conversation, piece by piece.
-
-        Where models write at the same time, each message comes as a whole, one after the other.
-        Text of internal models, and of those inside tools, is left out. To have it as well, write
-        ``pipe(text_of)``, with `streamkit.folds.text_of`.
-
-        >>> from streamkit import normalize
-        >>> "".join(normalize(["Hel", "lo"]).text())
-        'Hello'
-        """
-        return self.pipe(ConversationText())
-
-    def messages(self: EventStream[Event]) -> EventStream[AIMessage | ToolMessage]:
-        """Return only the finished messages, as LangChain's own, each when it is complete.
-
-        They are those of the conversation: none of internal models, and none inside tools.
-
-        >>> from streamkit import normalize
-        >>> [message.content for message in normalize(["Hel", "lo"]).messages()]
-        ['Hello']
-        """
-        return self.pipe(conversation_messages())
-
-    def collect(self: EventStream[Any]) -> Result:
-        """Read to the end and return the whole run: what `result` is then.
-
-        Raises whatever the source raises; with ``on_error="event"`` it is in ``result.error``.
-
-        >>> from streamkit import normalize
-        >>> normalize(["Hel", "lo"]).collect().text
-        'Hello'
-        """
-        if not self._exhausted:
-            for _ in self:
-                pass
-        return self.result
 
 
 class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
@@ -264,7 +74,7 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
                         only: T_co = delta
                         return only
                     outputs: Any = self._pipeline.feed(raw)
-                    if outputs.__class__ in _LISTED and len(outputs) == 1:  # as most items give
+                    if outputs.__class__ in LISTED and len(outputs) == 1:  # as most items give
                         only = outputs[0]
                         if only.__class__ in self._pipeline.recorded:
                             self._pipeline.recording.add(only)
@@ -453,8 +263,6 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
 
         Coroutine functions are awaited, one item after the other.
         """
-        from ._relays import Awaiting  # noqa: PLC0415  (it is a stream itself)
-
         stage = mapped(mapper)
         if not hasattr(stage, "astage"):
             return self.pipe(stage)
@@ -475,6 +283,56 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
             async for _ in self:
                 pass
         return self.result
+
+
+class AsyncRelay(AsyncEventStream[T_co]):
+    """An async stream over a stream of ours: see `Relay`."""
+
+    def __init__(self, source: AsyncIterator[Any], items: AsyncIterator[Any] | None = None) -> None:
+        super().__init__(items or source, Stages(), "raise", source)
+
+    def _fail(self, error: BaseException) -> None:
+        self._error = self._error or only_exception(error)
+
+
+class _Staged(AsyncIterator[Any]):
+    """The items that a stage which awaits makes of those of a stream; no task is made."""
+
+    def __init__(
+        self, items: AsyncIterator[T], stage: Callable[[T], Awaitable[Iterable[Any]]]
+    ) -> None:
+        self._items = items
+        self._stage = stage
+
+    async def __anext__(self) -> Iterable[Any]:
+        return await self._stage(await anext(self._items))
+
+
+class Awaiting(AsyncRelay[T_co]):
+    """An async stream behind a stage that awaits."""
+
+    def __init__(
+        self, inner: AsyncEventStream[T], stage: Callable[[T], Awaitable[Iterable[T_co]]]
+    ) -> None:
+        super().__init__(inner, _Staged(inner, stage))
+        self._inner = inner
+        self._pipeline.feed = self._pipeline.through  # it pulls any number of items at once
+        self._on_error = inner._on_error
+        self._is_quiet = False
+
+    @property
+    def result(self) -> Result:
+        """The whole run: of the events behind the mapping, or before it if it passes none on."""
+        is_events = not self._pipeline.recording.is_empty
+        return super().result if is_events else self._inner.result
+
+    def _fail(self, error: BaseException) -> None:
+        inner = self._inner
+        if not inner._done:
+            inner._fail(error)
+            self._is_quiet = self._on_error == "event"
+        elif isinstance(error, Exception) and not self._is_quiet:
+            self._error = self._error or inner._error or error
 
 
 def _current_task() -> asyncio.Task[Any] | None:
