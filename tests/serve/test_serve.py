@@ -411,6 +411,24 @@ async def test_a_server_that_shuts_down_still_sends_how_it_ended(wire):
     assert ends[wire] in body[-300:]
 
 
+async def test_an_end_behind_a_mapper_that_awaits_is_sent_once_the_source_is_closed():
+    source = Source("Hel", "lo", pause_after=1)
+
+    async def same(event: Event) -> Event:
+        await asyncio.sleep(0)
+        return event
+
+    server = app(lambda _: EventResponse(normalize(source.stream()).map(same)))
+    async with httpx.AsyncClient(timeout=60) as other:
+        async with served(server) as client:
+            reading = asyncio.ensure_future(other.get(client.base_url))
+            await until(lambda: source.pulled)
+        body = (await reading).content
+    assert source.closed_by is source.started_by
+    assert b'"run.end"' in body
+    assert b"cancelled" in body
+
+
 async def test_an_end_that_cannot_be_sent_does_not_hold_up_the_cancellation(monkeypatch):
     monkeypatch.setattr("streamkit.serve._responses.FAREWELL", 0.05)
     source = Source("Hel", "lo", pause_after=1)
