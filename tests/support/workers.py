@@ -89,9 +89,11 @@ def build_app(redis_url: str) -> Any:
     }
 
     async def counting(asked: Mapping[str, str]) -> AsyncIterator[str]:
-        """So many words; or, of a chat without a number, words until it is finished."""
+        """So many words, with no end if it ``stays``; without a number, until it is finished."""
         end = int(asked.get("number", -1))
         for n in count():
+            if n == end and "stays" in asked:
+                await asyncio.Event().wait()
             if n == end or (end < 0 and await flags.exists(asked["name"])):
                 break
             yield f"{n} "
