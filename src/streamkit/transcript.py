@@ -24,7 +24,7 @@ from typing import Any, TypeAlias
 
 from . import events as ev
 from ._brief import brief, path, quote, tokens
-from ._fields import dict_or_empty
+from ._fields import dict_or_empty, text_of
 from ._printable import escape
 from ._protocols import methods_by_class
 from .values import ErrorInfo, Origin
@@ -234,9 +234,9 @@ class _Parts:
         metadata = dict_or_empty(event.metadata)
         # LangGraph's checkpointer writes both into the metadata: `input` is step -1.
         source, step = metadata.get("source", ""), metadata.get("step")
-        at_step = "" if step is None else f"step {step}"
+        at_step = "" if step is None else f"step {text_of(step)}"
         following = f"next {', '.join(event.next)}" if event.next else ""
-        return str(source), at_step, following, self._payload(event.values), _at(event.origin)
+        return text_of(source), at_step, following, self._payload(event.values), _at(event.origin)
 
     def interrupt(self, event: ev.Interrupt) -> Parts:
         static, call = "static" * event.static, self._call(event.tool_call_id)

@@ -38,6 +38,7 @@ FOUND = [
     11,  # a message with a number as its id that the state removes
     7587,  # a message whose type is a list, in a graph's state
     90242,  # a start without data, in version 1
+    400022,  # a checkpoint whose step has no text
 ]
 """Seeds that have found a fault."""
 
