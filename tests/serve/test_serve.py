@@ -28,7 +28,7 @@ from starlette.routing import Route
 
 from loopback_server import other_tasks, served, until
 from streamkit import Event, RunEnd, RunError, TextDelta, UsageError, normalize
-from streamkit.serve import EventResponse, Runs
+from streamkit.serve import EventResponse, Runs, _bodies
 from streamkit.testing import check_stream
 from streamkit.wire import (
     ag_ui,
@@ -129,7 +129,8 @@ async def test_every_piece_arrives_when_it_is_made():
     assert isinstance(found[-1], RunEnd)
 
 
-async def test_what_is_ready_at_once_is_sent_at_once():
+async def test_what_is_ready_at_once_is_sent_at_once(monkeypatch):
+    monkeypatch.setattr(_bodies, "TURN", 60)  # on a busy machine, a turn may end at any piece
     words = [str(n) for n in range(16)]
 
     def texts(event):

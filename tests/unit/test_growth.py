@@ -112,7 +112,9 @@ def read_async(items: list[Any]) -> None:
             pass
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("streamkit._drive._async_stream._TURN", 60)  # or a slow machine counts turns
+        patched.setattr(
+            "streamkit._drive._async_stream._TURN", 60
+        )  # or a slow machine counts turns
         asyncio.run(read_all())
 
 
