@@ -57,6 +57,11 @@ def _bracket_of_class(cls: type[Event]) -> tuple[str, str, tuple[str, ...]]:
 _BRACKETS = {cls: _bracket_of_class(cls) for cls in EVENT_CLASSES}
 
 
+def _bracket_of_base(event: Event) -> tuple[str, str, tuple[str, ...]]:
+    """Return the facts of an event whose class is made of one of ours; an application may do so."""
+    return next((it for cls, it in _BRACKETS.items() if isinstance(event, cls)), ("", "", ()))
+
+
 def bracket_of(event: Event) -> tuple[str, tuple[Any, ...]]:
     """Return what an event does to a bracket, and the bracket's key.
 
@@ -66,7 +71,7 @@ def bracket_of(event: Event) -> tuple[str, tuple[Any, ...]]:
     >>> bracket_of(ToolError(timestamp=0.0, tool_call_id="c", name="t", error=ErrorInfo(name="E")))
     ('end', ('tool', 'c'))
     """
-    verb, noun, ids = _BRACKETS.get(event.__class__, ("", "", ()))
+    verb, noun, ids = _BRACKETS.get(event.__class__) or _bracket_of_base(event)
     return verb, (noun, *[getattr(event, id) for id in ids])
 
 

@@ -205,3 +205,20 @@ def test_it_is_a_stage_that_passes_everything_on():
     checker = GrammarChecker()
     assert [passed for event in events for passed in checker(event)] == events
     checker.close()
+
+
+def test_events_of_classes_made_of_ours_keep_the_grammar() -> None:
+    class Marked(ev.MessageStart, frozen=True, kw_only=True):
+        mark: int = 1
+
+    class Loud(ev.TextDelta, frozen=True, kw_only=True):
+        pass
+
+    opened, said = Marked(**AT, message_id="m"), Loud(**BLOCK, text="Hi")
+    check_stream([START, opened, TEXT, said, TEXT_END, SAID, END])
+    with pytest.raises(GrammarError, match="an empty delta"):
+        check_stream([START, opened, TEXT, Loud(**BLOCK, text=""), TEXT_END, SAID, END])
+    closing = list(normalize([START, opened, TEXT, said]))[4:]
+    assert [it.type for it in closing] == ["text.end", "message.end", "run.end"]
+    assert isinstance(closing[0], ev.TextEnd)
+    assert closing[0].text == "Hi"
