@@ -199,6 +199,20 @@ def test_a_stage_that_raises_closes_the_source_and_is_raised() -> None:
     assert source.closed_in == "here"
 
 
+def test_a_stage_that_raises_stop_iteration_does_not_end_the_stream_silently() -> None:
+    rest = iter(["Hel"])
+
+    def numbered(event: Any) -> list[Any]:
+        if isinstance(event, TextDelta):
+            next(rest)
+        return [event]
+
+    source = Source(*(AIMessageChunk(content=it, id="m") for it in ("Hel", "lo", "!")))
+    with pytest.raises(RuntimeError, match="a stage raised StopIteration"):
+        list(normalize(Sync(source), numbered))
+    assert source.closed_in == "here"
+
+
 def test_stages_run_in_order() -> None:
     stream = normalize(["a"], lambda event: [event, event]).text().pipe(lambda text: [text * 2])
     assert list(stream) == ["aa", "aa"]

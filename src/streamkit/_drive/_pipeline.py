@@ -212,7 +212,10 @@ class Pipeline(Stages):
                 self._made = ()
                 return None
         for number, stage in self._behind:
-            made: Any = stage(event)
+            try:
+                made: Any = stage(event)
+            except StopIteration as error:  # it would look like the end of the source
+                raise RuntimeError("a stage raised StopIteration") from error
             if type(made) in _LISTED and len(made) == 1:
                 is_event, event = made[0] is event, made[0]
                 # None would be no output to the driver.
