@@ -247,10 +247,17 @@ def in_langchain(wire: Any, frames: list[bytes]) -> Any:
     return whole
 
 
+NO_DELTA = (
+    b'data: {"object":"chat.completion.chunk","choices":[{"delta":null,"finish_reason":null}]}\n\n'
+)
+
+
 @pytest.mark.parametrize(
     ("wire", "frame"),
     [
         (langgraph_sse, b'event: messages\ndata: {"content":"Hi"}\n\n'),
+        (langgraph_sse, b'event: messages\ndata: [{"content":"","tool_call_chunks":[]},{}]\n\n'),
+        (openai_chunks, NO_DELTA),
         (ai_sdk, b'data: {"type":"data-x","data":{"type":"text-delta"}}\n\n'),
     ],
 )

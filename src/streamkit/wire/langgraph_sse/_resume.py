@@ -15,13 +15,12 @@ def _find(data: Any) -> tuple[dict[str, Any], str, object] | None:
             keys = more.keys() - {"type", "id"}
         case _:
             return None
-    match content:
-        case "" if keys == {"tool_call_chunks"}:
-            [call] = chunk["tool_call_chunks"]
+    match content, more.get("tool_call_chunks"):
+        case "", [{"type": _, "index": _, "args": _} as call] if keys == {"tool_call_chunks"}:
             return (call, "args", data) if call.keys() == {"type", "index", "args"} else None
-        case str() if not keys:
+        case str(), _ if not keys:
             return chunk, "content", data
-        case [{"type": "text" | "reasoning" as kind} as block] if not keys:
+        case [{"type": "text" | "reasoning" as kind} as block], _ if not keys:
             return (block, kind, data) if block.keys() == {"type", "index", kind} else None
         case _:
             return None

@@ -71,8 +71,8 @@ def _call(call: JsonObject, arguments: str) -> JsonObject:
 
 def _find(data: Any) -> tuple[JsonObject, str, object] | None:
     match data:
-        case {"choices": [{"delta": delta, "finish_reason": None}]} if len(delta) == 1:
-            return delta, next(iter(delta)), data
+        case {"choices": [{"delta": {**said}, "finish_reason": None} as choice]} if len(said) == 1:
+            return choice["delta"], next(iter(said)), data
         case _:
             return None
 
