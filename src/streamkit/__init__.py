@@ -80,7 +80,7 @@ if not TYPE_CHECKING:  # a type checker would believe that any name exists
             return import_module("importlib.metadata").version("langchain-streamkit")
         if name == "__all__":
             value = sorted(_modules())
-        elif name[0] != "_" and name in (modules := _modules()):
+        elif name[:1] != "_" and name in (modules := _modules()):
             value = getattr(import_module(f".{modules[name]}", __name__), name)
         else:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)

@@ -181,7 +181,7 @@ class Metrics:
         self._spans = SpanFold()
         self._waiting = self._spans.waiting
         self.passes: Callable[[Event], bool] = self._spans.passes
-        """Lets each delta pass; a stream whose only stage this is asks it, as it asks a filter."""
+        """Lets each delta pass; a stream asks it, as a filter, where only filters are before it."""
         self._result = RunMetrics()
         self._running = 0
         self._idle_since = 0.0

@@ -104,7 +104,7 @@ class _Tracing:
         self._fold = SpanFold()
         self._feed = self._fold.feed
         self._waiting = self._fold.waiting
-        self.passes = self._fold.passes  # (asked of deltas where this is a stream's only stage)
+        self.passes = self._fold.passes  # (asked of deltas where only filters are before)
         # The caller may be in a span of its own, which is then around the run.
         self._around = context.get_current()
         self._open: dict[int, tuple[Span, trace.Span]] = {}

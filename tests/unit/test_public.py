@@ -121,6 +121,7 @@ def test_the_package_has_its_public_names_alone() -> None:
         *streamkit.__all__,
         *("TYPE_CHECKING", "Any", "annotations", "import_module"),
     }
+    assert not hasattr(streamkit, "")
     with pytest.raises(AttributeError, match="no attribute 'normalise'"):
         streamkit.normalise  # type: ignore[attr-defined]  # noqa: B018
     with pytest.raises(ImportError, match="cannot import name 'normalise'"):

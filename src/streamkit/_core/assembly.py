@@ -122,9 +122,8 @@ class Assembly(ToolRuns):
 
     def _remove(self, id: str | None, origin: Origin) -> None:
         """Show the removal of a message that stands by itself, in no write to a channel."""
-        if (
-            id and id != REMOVE_ALL
-        ):  # which messages stay then, its node's update or the state shows
+        # After `__remove_all__` the node's update, or the state, shows which messages stay.
+        if id and id != REMOVE_ALL:
             self.write(origin, [ChannelWrite("", [], [id], is_whole=False)])
 
     def write(
