@@ -203,7 +203,9 @@ async def kept(store: Any, events: list[Event]) -> str:
     id = await runs.start(events, linger=None)
     parts = [part async for part in store.follow(id)]
     await runs.aclose()
-    return b"".join(frame for part in parts for frame in (*part.joined, *part.frames)).decode()
+    numbered = {part.first + n: it for part in parts for n, it in enumerate(part.frames)}
+    joined = [it for part in parts for it in part.joined]
+    return b"".join([*joined, *numbered.values()]).decode()  # (parts may overlap)
 
 
 def stored(events: list[Event], _: Path) -> str:
