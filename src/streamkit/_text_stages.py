@@ -208,7 +208,7 @@ class HeldText:
         yield from self._reports(event)
         del self._blocks[key]
         if rest:
-            cls, name = _DELTAS[type(event)]
+            cls, name = next(it for end, it in _DELTAS.items() if isinstance(event, end))
             yield derived(cls, event, **{name: rest})
         return "".join((*pieces, rest))
 

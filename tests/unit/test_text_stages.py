@@ -140,6 +140,17 @@ def test_reasoning_is_redacted_and_is_no_part_of_the_text() -> None:
     assert [it.text for it in events if isinstance(it, MessageEnd)] == ["Call #."]
 
 
+def test_the_rest_of_a_text_comes_also_before_an_end_of_a_class_made_of_ours() -> None:
+    class OwnEnd(TextEnd, frozen=True, kw_only=True):
+        pass
+
+    run = list(normalize(["call ", "12"]))
+    at = {name: getattr(run[5], name) for name in TextEnd.__struct_fields__}
+    events = list(normalize([*run[:5], OwnEnd(**at), *run[6:]], redact(r"\d{3}")))
+    check_stream(events)
+    assert (type(run[5]), text_in(events)) == (TextEnd, "call 12")
+
+
 def test_matches_of_two_patterns_that_overlap_are_one_redaction() -> None:
     assert text_in(events_of(["x ab", "c y"], redact(["ab", "bc"], replacement="#"))) == "x # y"
 
