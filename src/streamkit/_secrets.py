@@ -40,7 +40,8 @@ def _no_fields(_: object) -> dict[str, Any]:
 
 
 def _no_metadata(message: ev.MessageEnd) -> dict[str, Any]:
-    return message.response_metadata and {}  # (the very same where it is empty)
+    # An empty one stays the same object: the event is then not copied.
+    return {} if message.response_metadata else message.response_metadata
 
 
 def _no_text(_: object) -> str:
