@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ..._fields import dict_or_empty
 from ..resume import Resume, deltas, json_frame
 
 
@@ -16,7 +17,8 @@ def _find(data: Any) -> tuple[dict[str, Any], str, object] | None:
         case _:
             return None
     match content, more.get("tool_call_chunks"):
-        case "", [{"type": _, "index": _, "args": _} as call] if keys == {"tool_call_chunks"}:
+        case "", [piece] if keys == {"tool_call_chunks"}:
+            call = dict_or_empty(piece)
             return (call, "args", data) if call.keys() == {"type", "index", "args"} else None
         case str(), _ if not keys:
             return chunk, "content", data

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..._fields import JsonObject
+from ..._fields import JsonObject, dict_or_empty
 from .._blocks import as_list
 from .._frames import DONE
 from .._openai import frames_in
@@ -71,8 +71,9 @@ def _call(call: JsonObject, arguments: str) -> JsonObject:
 
 def _find(data: Any) -> tuple[JsonObject, str, object] | None:
     match data:
-        case {"choices": [{"delta": {**said}, "finish_reason": None} as choice]} if len(said) == 1:
-            return choice["delta"], next(iter(said)), data
+        case {"choices": [{"delta": said, "finish_reason": None}]}:
+            delta = dict_or_empty(said)
+            return (delta, next(iter(delta)), data) if len(delta) == 1 else None
         case _:
             return None
 
