@@ -74,7 +74,7 @@ def to_html(
         policy=policy,
         title=escape(clean(title or picture.name)),
         css=css,
-        totals=escape(_totals(measured.result())),
+        totals=escape(_totals(measured.result(), picture.seconds)),
         data=_embedded(picture.data()),
         script=script,
     )
@@ -194,6 +194,11 @@ class _Picture:
 
     # --- what the page reads
 
+    @property
+    def seconds(self) -> float:
+        """The time so far: a run whose recording was cut off has no end."""
+        return max(0.0, self._last - self._first)
+
     def data(self) -> dict[str, Any]:
         """Return the page's data."""
         for span in self._unplaced:
@@ -207,7 +212,7 @@ class _Picture:
                 {"name": _numbered(_lane_name(lane), names), "spans": spans, **_sums(spans)}
             )
         return {
-            "seconds": max(0.0, self._last - self._first),
+            "seconds": self.seconds,
             "has_nodes": any(span.kind == "node" for span in self._placed),
             "lanes": lanes,
         }
@@ -330,9 +335,9 @@ def _arguments(call: ToolCall) -> str:
     return _text(call.args, private=False)
 
 
-def _totals(metrics: RunMetrics) -> str:
+def _totals(metrics: RunMetrics, seconds: float) -> str:
     calls, usage = len(metrics.calls), metrics.usage
-    parts = [metrics.status, f"{metrics.seconds:.2f} s", f"{calls} model call{'s' * (calls != 1)}"]
+    parts = [metrics.status, f"{seconds:.2f} s", f"{calls} model call{'s' * (calls != 1)}"]
     if usage:
         parts.append(f"{usage.input_tokens:,} tokens in, {usage.output_tokens:,} out")
     if metrics.cost is not None:
@@ -355,7 +360,9 @@ def run_html(events: Iterable[Event]) -> str:
     if len(spans) > MAX_ROWS:
         rows.append(f"<tr><td colspan=4>and {len(spans) - MAX_ROWS} more</td></tr>")
     head = "<tr><th>what</th><th>agent</th><th>time</th><th>tokens</th></tr>"
-    return folded(_totals(measured.result()), f"<table>{head}{''.join(rows)}</table>")
+    metrics = measured.result()
+    totals = _totals(metrics, metrics.seconds)
+    return folded(totals, f"<table>{head}{''.join(rows)}</table>")
 
 
 def _notebook_row(span: Span) -> str:

@@ -338,3 +338,9 @@ def test_twenty_thousand_events_are_smooth(browser, tmp_path):
         tab.keyboard.press("/")
         tab.keyboard.type("answer 2800")
         assert tab.locator("#found").text_content() == "1 found"
+
+
+def test_the_totals_of_a_recording_that_was_cut_off_have_its_time():
+    start = ev.RunStart(origin=Origin(), timestamp=1.0)
+    said = ev.MessageStart(origin=Origin(), timestamp=5.0, message_id="m")
+    assert "running · 4.00 s · 0 model calls" in to_html([start, said])
