@@ -390,16 +390,22 @@ async def test_a_server_that_cancels_the_response_stops_the_graph():
     assert asyncio.all_tasks() == before
 
 
-@pytest.mark.parametrize("wire", WITH_AN_END)
-async def test_a_server_that_shuts_down_still_sends_how_it_ended(wire):
-    source = Source("Hel", "lo", pause_after=1)
-    server = app(lambda _: EventResponse(source.stream(), wire))
+async def sent_at_shutdown(server: Any, source: Source) -> bytes:
+    """Return what a client gets whose server shuts down while the source waits."""
     async with httpx.AsyncClient(timeout=60) as other:
         async with served(server) as client:
             reading = asyncio.ensure_future(other.get(client.base_url))
             await until(lambda: source.pulled)
         body = (await reading).content
     assert source.closed_by is source.started_by
+    return body
+
+
+@pytest.mark.parametrize("wire", WITH_AN_END)
+async def test_a_server_that_shuts_down_still_sends_how_it_ended(wire):
+    source = Source("Hel", "lo", pause_after=1)
+    server = app(lambda _: EventResponse(source.stream(), wire))
+    body = await sent_at_shutdown(server, source)
     ends = {
         ag_ui: b"RUN_FINISHED",
         ai_sdk: b"[DONE]",
@@ -420,12 +426,7 @@ async def test_an_end_behind_a_mapper_that_awaits_is_sent_once_the_source_is_clo
         return event
 
     server = app(lambda _: EventResponse(normalize(source.stream()).map(same)))
-    async with httpx.AsyncClient(timeout=60) as other:
-        async with served(server) as client:
-            reading = asyncio.ensure_future(other.get(client.base_url))
-            await until(lambda: source.pulled)
-        body = (await reading).content
-    assert source.closed_by is source.started_by
+    body = await sent_at_shutdown(server, source)
     assert b'"run.end"' in body
     assert b"cancelled" in body
 
