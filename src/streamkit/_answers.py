@@ -6,6 +6,7 @@ and is taken back where it turns out to call one: its end then has the status ``
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -26,7 +27,7 @@ def _is_call(event: ev.Event) -> bool:
     return isinstance(event, ev.ToolCallStart) and not event.provider_executed
 
 
-class _Answer:
+class _Answer(ABC):
     """One run's stage: what may be the answer goes on, message by message."""
 
     def __init__(self) -> None:
@@ -40,9 +41,9 @@ class _Answer:
             else:
                 yield from self._passed(kept)
 
+    @abstractmethod
     def _passed(self, event: Any) -> Iterable[ev.Event]:
         """Return what passes by an event of a message."""
-        raise NotImplementedError
 
 
 class HeldAnswer(_Answer):

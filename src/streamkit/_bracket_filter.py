@@ -17,7 +17,7 @@ from typing import Any, NoReturn, TypeAlias
 from . import events as ev
 from ._core.origin import is_models_own
 from ._fields import shown
-from ._protocols import EVENT_CLASSES
+from ._protocols import EVENT_CLASSES, bracket_of
 from .errors import UsageError
 from .values import Origin
 
@@ -161,7 +161,7 @@ class BracketFilter:
 
     def delta(self, event: Any) -> Iterable[ev.Event]:
         key = _key(event)
-        is_inside = key in self._kept or key == ("step_id", None)  # of the root, which is no step
+        is_inside = key in self._kept or key == ("step", None)  # of the root, which is no step
         return (event,) if is_inside and self._keeps(event, self._open) else ()
 
     def end(self, event: Any) -> Iterable[ev.Event]:
@@ -212,19 +212,13 @@ def _shown(message: _Message) -> tuple[ev.Event, ...]:
 _Key: TypeAlias = tuple[object, ...]
 
 
-def _key(event: Any) -> _Key:
-    name = _IDS[event.__class__]
-    if name != "tool_call_id":
-        return name, getattr(event, name)
-    origin: Origin = event.origin  # two sub-agents at once may use one id
-    return name, event.tool_call_id, origin.run_id, origin.namespace
+def _key(event: ev.Event) -> _Key:
+    _, key = bracket_of(event)
+    if key[0] != "tool":
+        return key
+    # Two sub-agents at once may use one id.
+    return *key, event.origin.run_id, event.origin.namespace
 
-
-_IDS: Mapping[type, str] = {
-    **dict.fromkeys((ev.StepStart, ev.StepDelta, ev.StepEnd), "step_id"),
-    **dict.fromkeys((ev.ToolStart, ev.ToolDelta, ev.ToolEnd, ev.ToolError), "tool_call_id"),
-    **dict.fromkeys((ev.RetrievalStart, ev.RetrievalEnd), "retrieval_id"),
-}
 
 _RULES: Mapping[type, Callable[[BracketFilter, Any], Iterable[ev.Event]]] = {
     **dict.fromkeys((ev.RunStart, ev.RunEnd, ev.RunError), BracketFilter.always),

@@ -109,7 +109,7 @@ Lane: TypeAlias = tuple[str, tuple[str, ...]]
 
 
 class _Row(msgspec.Struct, kw_only=True, eq=False):
-    """A row of the page: a span or an interrupt, with the rows inside it."""
+    """A row of the page: a span, with the rows inside it."""
 
     span: Span
     depth: tuple[int, int]

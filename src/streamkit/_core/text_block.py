@@ -28,7 +28,14 @@ class TextBlock:
     """A block that is being written, which emits its events through its message."""
 
     __slots__ = (
-        *("_message", "block_id", "index", "is_plain", "kind", "parts", "redacted", "signature"),
+        "_message",
+        "block_id",
+        "index",
+        "is_plain",
+        "kind",
+        "parts",
+        "redacted",
+        "signature",
     )
 
     def __init__(self, message: Writing, block_id: int, kind: Kind, index: object = None) -> None:

@@ -15,9 +15,9 @@ from .._protocols import AnyStage, AsyncStageMaker, StageMaker
 from ..events import Event
 from ..folds import Result
 from ..mapping import mapped
-from ._pipeline import Stages
+from ._pipeline import LISTED, Stages
 from ._source import Buffered, Inside, Stop, awaiting_frames
-from ._stream import END, LISTED, Stream, concurrent_read, only_exception
+from ._stream import END, Stream, concurrent_read, only_exception
 
 if TYPE_CHECKING:
     import asyncio

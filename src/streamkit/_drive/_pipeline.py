@@ -23,12 +23,13 @@ from ..errors import UsageError
 from ..events import RunStart
 from ._recording import FOLDED, NOTHING, Recording
 
-__all__ = ["Pipeline", "Stages"]
+__all__ = ["LISTED", "Pipeline", "Stages"]
 
 Feed = Callable[[Any], Iterable[Any]]
 DeltaOf = Callable[[Any], Any]
 
-_LISTED: frozenset[type] = frozenset({list, tuple})
+LISTED = frozenset({list, tuple})
+"""The classes of outputs that are all there, and not still to be made."""
 
 
 class Stages:
@@ -135,7 +136,7 @@ def _through_one(
         try:
             made: Iterable[Any] = stage(item)
             # A stage may return any iterable; a list or a tuple, as most do, needs no look.
-            out.extend(made if type(made) in _LISTED else _items_of(stage, made))
+            out.extend(made if type(made) in LISTED else _items_of(stage, made))
         except Exception as error:  # noqa: BLE001  (it must not cost the others)
             broken = broken or error
     return out, broken
@@ -216,7 +217,7 @@ class Pipeline(Stages):
                 made: Any = stage(event)
             except StopIteration as error:  # it would look like the end of the source
                 raise RuntimeError("a stage raised StopIteration") from error
-            if type(made) in _LISTED and len(made) == 1:
+            if type(made) in LISTED and len(made) == 1:
                 is_event, event = made[0] is event, made[0]
                 # None would be no output to the driver.
                 if is_event or (number == self._encodes and event is not None):

@@ -28,11 +28,10 @@ from ..folds import Result
 from ._pipeline import Stages
 from ._source import Stop, stops
 
-__all__ = ["END", "LISTED", "OnError", "Stream", "concurrent_read", "only_exception"]
+__all__ = ["END", "OnError", "Stream", "concurrent_read", "only_exception"]
 
 T_co = TypeVar("T_co", covariant=True)
 
-LISTED = frozenset({list, tuple})  # and not still to be made
 END = object()
 """Stands behind the last output that is ready."""
 

@@ -11,9 +11,9 @@ from .._protocols import AnyStage, StageMaker
 from ..events import Event
 from ..folds import Result
 from ..mapping import mapped
-from ._pipeline import Stages
+from ._pipeline import LISTED, Stages
 from ._source import Inside
-from ._stream import END, LISTED, Stream, concurrent_read, only_exception
+from ._stream import END, Stream, concurrent_read, only_exception
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -122,6 +122,7 @@ def _budget_after(value: Any, budget: int, depth: int) -> int:  # noqa: C901  (c
             budget -= len(key)
         items = value.values()
     elif cls is list:
+        # What looks like a prompt: `is_prompt_pair` decides, in the walk.
         if len(value) == PAIR and type(value[0]) is str and value[0] in SYSTEM_ROLES:
             return -1
     else:
