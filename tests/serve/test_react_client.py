@@ -263,6 +263,20 @@ class Chat:
         assert held["questions"] == list(questions)
         return held
 
+    async def settled(self, *questions: str, **more: Any) -> Any:
+        """What the client holds once it has the messages of the state and `more`, and no run goes on.
+
+        It shows what its several connections bring one after the other, in no fixed order.
+        """
+        for _ in range(400):
+            held = await self.ended(*questions)
+            expected = {**held, "messages": await self.state(), **more}
+            if held == expected:
+                break
+            await asyncio.sleep(0.05)
+        assert held == expected
+        return held
+
     async def reload(self) -> None:
         await self.page.reload()
         await self.page.wait_for_function("() => window.stream && !stream.isThreadLoading")
@@ -357,15 +371,14 @@ async def test_tools_at_once_and_reasoning_before_and_after_a_reload(open_chat):
     await expect(chat.page.locator(".running")).to_have_text(["add …", "add …"])
     GATES["tools"].set()
     await chat.shows("It is 3 and 7.")
-    held = await chat.ended()
-    assert messages(held) == await chat.state()
+    held = await chat.settled()
     assert [it["type"] for it in messages(held)] == ["human", "ai", "tool", "tool", "ai"]
     assert sorted(held["calls"], key=str) == [
         ["add", "finished", {"a": 1, "b": 2}, "3"],
         ["add", "finished", {"a": 3, "b": 4}, "7"],
     ]
     await chat.reload()
-    assert messages(await chat.ended()) == await chat.state()
+    await chat.settled()
     await expect(chat.page.locator(".ai i")).to_have_text("They want sums.")
 
 
@@ -383,7 +396,7 @@ async def test_a_reload_in_the_middle_of_an_answer(open_chat):
     assert messages(await chat.held())[:3] == (await chat.state())[:3]
     GATES["words"].set()
     await chat.shows("second: one two three four five six seven eight.")
-    assert messages(await chat.ended()) == await chat.state()
+    await chat.settled()
 
 
 async def test_a_lost_connection_in_the_middle_of_an_answer(open_chat):
@@ -394,17 +407,14 @@ async def test_a_lost_connection_in_the_middle_of_an_answer(open_chat):
     chat.cuts.end_all()
     GATES["words"].set()
     await chat.shows("You said first: one two three four five six seven eight.")
-    assert messages(await chat.ended()) == await chat.state()
+    await chat.settled()
 
 
 async def test_questions_are_answered_before_and_after_a_reload(open_chat):
     chat = await open_chat("asker")
     await chat.ask("Hi")
-    held = await chat.ended("One?")
-    assert messages(held) == await chat.state()
+    held = await chat.settled("One?", subgraphs=[["inner", "complete"]], progress={"done": 1})
     assert [it["text"] for it in messages(held)] == ["Hi", "Hello there"]
-    assert held["subgraphs"] == [["inner", "complete"]]
-    assert held["progress"] == {"done": 1}
     await chat.parts(["human: Hi", "ai: Hello there"])
     await chat.reload()
     await chat.ended("One?")
@@ -413,11 +423,9 @@ async def test_questions_are_answered_before_and_after_a_reload(open_chat):
     await chat.ended("Two?")
     await chat.page.evaluate("stream.respond('no')")
     await chat.shows("yes no")
-    held = await chat.ended()
-    assert messages(held) == await chat.state()
+    await chat.settled()
     await chat.reload()
-    held = await chat.ended()
-    assert messages(held) == await chat.state()
+    await chat.settled()
     await chat.page.wait_for_function("() => stream.subgraphs.size === 1")  # from the history
 
 
@@ -428,12 +436,11 @@ async def test_a_stopped_answer_is_taken_back(open_chat):
     await chat.shows("You said first: one")
     await chat.page.get_by_text("Stop").click()
     await expect(chat.page.locator(".ai")).to_have_count(0)
-    assert messages(await chat.ended()) == await chat.state()
+    await chat.settled()
     GATES["words"].set()
     await chat.ask("second")
     await chat.shows("eight.")
-    held = await chat.ended()
-    assert messages(held) == await chat.state()
+    held = await chat.settled()
     assert [it["type"] for it in messages(held)] == ["human", "human", "ai"]
 
 
@@ -445,7 +452,7 @@ async def test_an_answer_is_stopped_after_a_reload(open_chat):
     await chat.reload()
     await chat.page.get_by_text("Stop").click()
     await expect(chat.page.locator(".ai")).to_have_count(0)
-    assert messages(await chat.ended()) == await chat.state()
+    await chat.settled()
 
 
 async def test_subagents_have_their_messages_before_and_after_a_reload(open_chat):
@@ -459,9 +466,7 @@ async def test_subagents_have_their_messages_before_and_after_a_reload(open_chat
     await chat.shows("All found.")
     whole = [[f"human: {it}", f"ai: I have found what you call {it}."] for it in "ab"]
     for _ in range(2):
-        held = await chat.ended()
-        assert messages(held) == await chat.state()
-        assert held["subagents"] == [["scout", "complete"]] * 2
+        await chat.settled(subagents=[["scout", "complete"]] * 2)
         await chat.parts(*whole)
         await chat.reload()
 
@@ -471,10 +476,10 @@ async def test_a_failure_shows_its_name_alone(open_chat):
     await chat.ask("fail")
     await expect(chat.page.locator(".error")).to_have_text("ValueError")
     assert "password" not in await chat.page.content()
-    assert messages(await chat.ended()) == await chat.state()
+    await chat.settled()
     await chat.ask("again")
     await chat.shows("eight.")
-    assert messages(await chat.ended()) == await chat.state()
+    await chat.settled()
 
 
 async def test_a_question_is_edited(open_chat):
@@ -493,6 +498,5 @@ async def test_a_question_is_edited(open_chat):
       stream.submit({ messages: [{ type: "human", content: "other" }] }, { forkFrom });
     }""")
     await chat.shows("You said other: one two three four five six seven eight.")
-    held = await chat.ended()
-    assert messages(held) == await chat.state()
+    held = await chat.settled()
     assert [it["text"] for it in messages(held) if it["type"] == "human"] == ["one", "other"]
