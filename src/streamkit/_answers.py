@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from . import events as ev
-from ._protocols import derived
+from ._event_classes import derived
 from .filters import conversation, only, roles
 
 _PARTS = only(ev.TextDelta, ev.ReasoningDelta, ev.ToolCallStart, ev.Content, ev.Citation)

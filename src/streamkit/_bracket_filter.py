@@ -16,8 +16,8 @@ from typing import Any, NoReturn, TypeAlias
 
 from . import events as ev
 from ._core.origin import is_models_own
+from ._event_classes import EVENT_CLASSES, bracket_of
 from ._fields import shown
-from ._protocols import EVENT_CLASSES, bracket_of
 from .errors import UsageError
 from .values import Origin
 

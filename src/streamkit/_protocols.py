@@ -8,92 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from types import ModuleType
-from typing import Any, NoReturn, Protocol, TypeAlias, TypeGuard, TypeVar, cast, get_args
+from typing import Any, NoReturn, Protocol, TypeAlias, TypeVar, cast
 
-from msgspec import Struct
-
+from ._event_classes import EVENT_CLASSES
 from ._fields import shown
 from .errors import UsageError
-from .events import Event, EventBase
+from .events import Event
 
 T = TypeVar("T")
 U = TypeVar("U")
 T_contra = TypeVar("T_contra", contravariant=True)
-E = TypeVar("E", bound=Struct)
 U_co = TypeVar("U_co", covariant=True)
-
-EVENT_CLASSES: frozenset[type[Event]] = frozenset(get_args(Event))
-"""Every class of the schema."""
-
-
-_METHODS = {cls: cls.type.replace(".", "_") for cls in EVENT_CLASSES}
-
-
-def methods_by_class(target: object) -> dict[type[Event], Callable[[Any], Any]]:
-    """Return the methods of an object that are named like an event's type, with ``_`` for the dot.
-
-    So what an object does with an event is in one place, and a table cannot forget it.
-    """
-    return {cls: getattr(target, name) for cls, name in _METHODS.items() if hasattr(target, name)}
-
-
-_IDS: dict[str, tuple[str, ...]] = {
-    "run": (),
-    "step": ("step_id",),
-    "message": ("message_id",),
-    "tool": ("tool_call_id",),
-    "retrieval": ("retrieval_id",),
-    **dict.fromkeys(("text", "reasoning", "tool_call"), ("message_id", "block_id")),
-}
-_VERBS = {"start": "start", "delta": "delta", "end": "end", "error": "end"}
-
-
-def _bracket_of_class(cls: type[Event]) -> tuple[str, str, tuple[str, ...]]:
-    noun, _, verb = cls.type.partition(".")
-    is_bracket = noun in _IDS and verb in _VERBS
-    return (_VERBS[verb], noun, _IDS[noun]) if is_bracket else ("", "", ())
-
-
-_BRACKETS = {cls: _bracket_of_class(cls) for cls in EVENT_CLASSES}
-
-
-def _bracket_of_base(event: Event) -> tuple[str, str, tuple[str, ...]]:
-    """Return the facts of an event whose class is made of one of ours; an application may do so."""
-    return next((it for cls, it in _BRACKETS.items() if isinstance(event, cls)), ("", "", ()))
-
-
-def bracket_of(event: Event) -> tuple[str, tuple[Any, ...]]:
-    """Return what an event does to a bracket, and the bracket's key.
-
-    It does ``"start"``, ``"delta"`` or ``"end"`` it; an event of no bracket does ``""``.
-
-    >>> from streamkit import ToolError, ErrorInfo
-    >>> bracket_of(ToolError(timestamp=0.0, tool_call_id="c", name="t", error=ErrorInfo(name="E")))
-    ('end', ('tool', 'c'))
-    """
-    verb, noun, ids = _BRACKETS.get(event.__class__) or _bracket_of_base(event)
-    return verb, (noun, *[getattr(event, id) for id in ids])
-
-
-def derived(cls: type[E], event: Event, **fields: Any) -> E:
-    """Return an event of a class: with the fields that it shares with another event, and others.
-
-    >>> from streamkit import TextDelta, TextEnd
-    >>> end = TextEnd(timestamp=1.0, message_id="m", block_id=0, text="Hello")
-    >>> derived(TextDelta, end, text="lo")
-    TextDelta(text='lo', message_id='m', block_id=0)
-    """
-    names = {*cls.__struct_fields__} & {*event.__struct_fields__}
-    return cls(**{name: getattr(event, name) for name in names} | fields)
-
-
-def is_event(item: object) -> TypeGuard[Event]:
-    """Return whether an item is an event of the schema, or of a class made of one.
-
-    One base is asked about, and not 35 classes: that would take microseconds.
-    """
-    return isinstance(item, EventBase)
-
 
 Stage: TypeAlias = Callable[[T], Iterable[U]]
 """A plain callable behind the reader: one item in, any number out. It sees the terminal event."""

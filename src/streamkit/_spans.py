@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from . import events as ev
-from ._protocols import methods_by_class
+from ._event_classes import methods_by_class
 from .values import ErrorInfo, Origin, ToolCall, Usage
 
 SpanKind: TypeAlias = Literal[

@@ -18,7 +18,8 @@ from typing import Any, Protocol, cast
 from msgspec.structs import replace
 
 from . import events as ev
-from ._protocols import derived, leave_unawaited
+from ._event_classes import derived
+from ._protocols import leave_unawaited
 from .errors import UsageError
 from .values import ErrorInfo
 

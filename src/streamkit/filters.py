@@ -17,8 +17,9 @@ from typing import Any, cast
 
 from . import events as ev
 from ._bracket_filter import DECIDED_BY, Filter, OpenBrackets, listed, of_classes
+from ._event_classes import EVENT_CLASSES
 from ._fields import dict_or_empty, shown
-from ._protocols import EVENT_CLASSES, leave_unawaited
+from ._protocols import leave_unawaited
 from .errors import UsageError
 from .values import ErrorInfo, Origin
 

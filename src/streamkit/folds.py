@@ -16,9 +16,9 @@ from ._base import Base
 from ._bracket_filter import OpenBrackets
 from ._core.kinds import fields_of, kind_of, message_in
 from ._core.metadata import text_or_none
+from ._event_classes import bracket_of
 from ._fields import dict_or_empty, items_of
 from ._fields import text_of as as_text
-from ._protocols import bracket_of
 from ._run_messages import RunMessages, words_of
 from .values import ErrorInfo, Status, ToolCall, Usage
 

@@ -30,8 +30,9 @@ from typing import Any, Generic, Literal, NoReturn, TypeAlias, TypeVar, cast, ov
 
 from msgspec.structs import replace
 
+from ._event_classes import EVENT_CLASSES, derived
 from ._fields import dict_or_empty, shown
-from ._protocols import EVENT_CLASSES, AnyStage, Stage, derived, is_async, leave_unawaited, stage_of
+from ._protocols import AnyStage, Stage, is_async, leave_unawaited, stage_of
 from ._reading import Read, reader_of
 from .errors import BrokenMapper, UsageError
 from .events import Custom, Event, EventType, ToolDelta, ToolEnd, ToolError, ToolStart, Unrecognized

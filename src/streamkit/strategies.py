@@ -18,6 +18,7 @@ from msgspec import Struct, structs
 
 from . import events as ev
 from ._drive import normalize
+from ._event_classes import EVENTS
 from ._extras import extra
 from .values import ErrorInfo, Origin
 
@@ -56,7 +57,6 @@ _DEFAULTS: dict[type, set[str]] = {
     ErrorInfo: {"exception"},  # which no codec writes
     Origin: {"internal", "tool_call_id"},  # which encoders leave out, or show elsewhere
 }
-_CLASSES: tuple[type[Any], ...] = get_args(ev.Event)
 
 
 def _values_of(kind: Any) -> st.SearchStrategy[Any]:
@@ -91,7 +91,7 @@ def events() -> st.SearchStrategy[ev.Event]:
 
     Such events make no grammatical stream: for one, use `runs`.
     """
-    return st.one_of([events_of(cls) for cls in _CLASSES])
+    return st.one_of([events_of(cls) for cls in EVENTS])
 
 
 # --- raw streams

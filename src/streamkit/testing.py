@@ -11,11 +11,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, get_args
+from typing import Any
 
 from . import events as ev
+from ._event_classes import bracket_of, is_event
 from ._fields import shown
-from ._protocols import bracket_of
 from ._scripted_model import Call, Reply, ScriptedChatModel
 from .errors import UsageError
 from .values import Origin
@@ -58,7 +58,7 @@ def check_stream(events: Iterable[ev.Event], *, filtered: bool = False) -> None:
         )
     checker = GrammarChecker(filtered=filtered)
     for event in events:
-        if not isinstance(event, get_args(ev.Event)):
+        if not is_event(event):
             raise UsageError(
                 f"got a {type(event).__name__}, not an event of ours; "
                 f"write check_stream(normalize(stream))"

@@ -24,9 +24,9 @@ from typing import Any, TypeAlias
 
 from . import events as ev
 from ._brief import brief, path, quote, tokens
+from ._event_classes import methods_by_class
 from ._fields import dict_or_empty, text_of
 from ._printable import escape
-from ._protocols import methods_by_class
 from .values import ErrorInfo, Origin
 
 __all__ = ["Transcript", "describe", "transcript"]

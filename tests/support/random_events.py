@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from streamkit.strategies import _CLASSES as CLASSES
+from streamkit._event_classes import EVENTS as CLASSES
 from streamkit.strategies import _JSON as JSON
 from streamkit.strategies import _TEXT as TEXT
 from streamkit.strategies import events, events_of

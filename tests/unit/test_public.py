@@ -23,7 +23,8 @@ PACKAGE = ast.parse((SOURCE / "__init__.py").read_text())
 # From the lowest up. What is in one layer imports only from the layers below it.
 LAYERS: list[set[str]] = [
     {"values", "errors", "events"},
-    {"_fields", "_protocols", "_growing"},
+    {"_fields", "_event_classes", "_growing"},
+    {"_protocols"},
     {"_core"},
     {"dialects"},
     {"_drive"},

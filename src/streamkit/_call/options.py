@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from .._bracket_filter import DECIDED
+from .._event_classes import EVENT_CLASSES
 from .._fields import shown
-from .._protocols import EVENT_CLASSES
 from ..errors import UsageError
 from ..events import Citation, Content, Event, ReasoningStart, TextStart, ToolCallStart
 

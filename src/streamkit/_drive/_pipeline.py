@@ -17,7 +17,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from .._protocols import EVENT_CLASSES, Adapter, AnyStage, Stage, not_items, stage_of
+from .._event_classes import EVENT_CLASSES
+from .._protocols import Adapter, AnyStage, Stage, not_items, stage_of
 from ..dialects import detect, reader_for, require_fit
 from ..errors import UsageError
 from ..events import RunStart

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from .._protocols import EVENT_CLASSES
+from .._event_classes import EVENT_CLASSES
 from ..errors import UsageError
 from ..events import Event
 from ..folds import UNFOLDED, Result, RunFold

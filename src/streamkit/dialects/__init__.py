@@ -15,6 +15,7 @@ from typing import Literal, NewType, TypeAlias, TypeVar, get_args
 
 from .._core.assembly import Assembly
 from .._core.message import Message
+from .._event_classes import is_event as is_own
 from .._fields import shown
 from .._protocols import Adapter
 from ..errors import UnknownSource, UsageError
@@ -24,7 +25,7 @@ from .batch import BatchReader, is_batch_item
 from .callbacks import CallbackReader
 from .chunks import ChunksReader, is_chunk
 from .graph import GraphReader, is_graph_item, why_not_of_mode
-from .own import OwnReader, is_own
+from .own import OwnReader
 from .protocol_v3 import V3Reader, is_v3
 from .registered import REGISTERED, Registration, add, name_that_detects
 from .remote import RemoteReader, is_remote

@@ -15,19 +15,14 @@ from typing import Any
 
 from .. import events as ev
 from .._core.results import error_info
-from .._protocols import EVENT_CLASSES, RunOver, bracket_of, derived
+from .._event_classes import EVENTS, bracket_of, derived
+from .._protocols import RunOver
 from ..errors import MalformedItem, RunFailed
 from ..values import ErrorInfo, Origin, Status, ToolCall, Usage
 
-_EVENTS = tuple(EVENT_CLASSES)
-_BY_TYPE: dict[str, Any] = {cls.type: cls for cls in _EVENTS}
+_BY_TYPE: dict[str, Any] = {cls.type: cls for cls in EVENTS}
 _CUT = "the stream stopped before the arguments were complete"
 _RUN = ("run",)
-
-
-def is_own(raw: object) -> bool:
-    """Return whether ``raw`` is an event of ours."""
-    return isinstance(raw, _EVENTS)
 
 
 class OwnReader:
@@ -52,7 +47,7 @@ class OwnReader:
             MalformedItem: It is no event, and ``strict`` is set.
             RunOver: It is a `RunError`.
         """
-        if not isinstance(raw, _EVENTS):
+        if not isinstance(raw, EVENTS):
             return (self._unrecognized(raw),)
         self._last = raw
         verb, key = bracket_of(raw)

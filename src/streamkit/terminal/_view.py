@@ -24,8 +24,8 @@ from typing_extensions import override
 
 from .. import events as ev
 from .._brief import brief
+from .._event_classes import methods_by_class
 from .._printable import clean
-from .._protocols import methods_by_class
 from ..values import Usage
 from ._paragraphs import BUSY, CALL, NOTE, THOUGHT, TROUBLE, Paragraphs, one_line, payload, speaker
 from ._screen import Look, Paragraph, Screen, View

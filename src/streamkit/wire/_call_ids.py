@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from .. import events as ev
-from .._protocols import methods_by_class
+from .._event_classes import methods_by_class
 from ._approvals import Question
 
 _E = TypeVar("_E", bound=ev.Event)

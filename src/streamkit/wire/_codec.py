@@ -19,11 +19,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable
-from typing import Any, Generic, Never, cast, get_args, overload
+from typing import Any, Generic, Never, cast, overload
 
 import msgspec
 from typing_extensions import TypeVar
 
+from .._event_classes import EVENTS
 from .._reading import Read
 from ..errors import MalformedItem
 from ..events import Event, Unrecognized
@@ -35,8 +36,7 @@ from ._writer import Writer
 Own = TypeVar("Own", default=Never)
 """The application's own events."""
 
-_EVENTS: tuple[type[Event], ...] = get_args(Event)
-_CLASSES: dict[str, type[Event]] = {cls.type: cls for cls in _EVENTS}
+_CLASSES: dict[str, type[Event]] = {cls.type: cls for cls in EVENTS}
 
 
 def to_dict(event: Event, *, private: bool = False) -> dict[str, Any]:

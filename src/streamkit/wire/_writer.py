@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from .._protocols import EVENT_CLASSES, is_event
+from .._event_classes import EVENT_CLASSES, is_event
 from ..events import Event, TextDelta
 from ..values import Origin
 from ._own_types import own_form

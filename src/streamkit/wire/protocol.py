@@ -26,7 +26,7 @@ from collections.abc import Callable, Collection, Iterable
 from time import time
 from typing import Any, ClassVar, Final, TypeAlias
 
-from .._protocols import EVENT_CLASSES, is_event, methods_by_class
+from .._event_classes import EVENT_CLASSES, is_event, methods_by_class
 from ..events import Content, Event, ReasoningDelta, RunEnd, RunError, TextDelta
 from ..values import ErrorInfo, Origin
 from ._approvals import Approval, Question, questions_in, resume_value

@@ -14,11 +14,12 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
 from types import ModuleType
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 import msgspec
 
 from .. import events, values
+from .._event_classes import EVENTS, is_event
 from .._secrets import secrets_of
 from ..errors import MalformedItem
 from ._codec import from_dict, to_dict
@@ -100,8 +101,7 @@ def from_plain(data: Any, cls: type[Any]) -> Any:
 
 def to_plain(value: Any) -> Any:
     """Return one of our objects as JSON data, as it looks on every wire of ours."""
-    is_event = isinstance(value, get_args(events.Event))
-    return to_dict(value) if is_event else loads(dumps(value))
+    return to_dict(value) if is_event(value) else loads(dumps(value))
 
 
 def _as_written(name: str, schema: dict[str, Any]) -> dict[str, Any]:
@@ -171,7 +171,7 @@ def typescript() -> str:
     True
     """
     definitions = json_schema()["$defs"]
-    names = [cls.__name__ for cls in get_args(events.Event)]
+    names = [cls.__name__ for cls in EVENTS]
     others = [name for name in definitions if name not in names]
     interfaces = [_interface(name, definitions[name]) for name in [*names, *others]]
     union = "\n".join(f"  | {name}" for name in names)

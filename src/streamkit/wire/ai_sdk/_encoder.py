@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 from ... import events as ev
+from ..._event_classes import EVENTS
 from ..._fields import dict_or_empty
 from ...values import Usage
 from .._blocks import (
@@ -25,7 +26,6 @@ from ._calls import CallEncoder, Continuation
 from ._chunks import Target, chunk, data, metadata_of, usage_form
 from ._request import Request
 
-_EVENTS: tuple[type[ev.Event], ...] = get_args(ev.Event)
 # `finishReason` is an enumeration of hyphenated words: ai 5 to 7 refuse the stream for any other.
 _REASONS = {"refusal": "content-filter"}
 _STEPS = (chunk("start-step"), chunk("finish-step"))
@@ -63,7 +63,7 @@ class Encoder(CallEncoder):
     ) -> None:
         continues = (request and request.continues) or Continuation(message_id or "")
         super().__init__(target, continues, private=private)
-        for cls in _EVENTS:
+        for cls in EVENTS:
             if cls.type in also:
                 self._rules[cls] = self._with_whole(self._rules[cls])
         self._parts: dict[tuple[str, int], _Part] = {}

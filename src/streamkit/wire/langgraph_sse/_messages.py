@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from ... import events as ev
+from ..._event_classes import methods_by_class
 from ..._fields import JsonObject, dict_or_empty
-from ..._protocols import methods_by_class
 from ...values import Origin, Usage
 from .._plain_json import dump_plain, dump_text
 
