@@ -1,5 +1,6 @@
 """Graphs that wait for somebody: each pause is shown once, where it was raised, and is no failure."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,7 @@ from langgraph.prebuilt import ToolNode
 from langgraph.types import Command, interrupt
 
 from small_graphs import (
+    ALL_MODES,
     ASK,
     ASYNC,
     ASYNC_MODES,
@@ -44,6 +46,7 @@ from small_graphs import (
 )
 from streamkit import (
     Interrupt,
+    MessageRemoved,
     MessageReplaced,
     RunStart,
     StateUpdate,
@@ -151,6 +154,20 @@ def test_a_parallel_node_goes_on(api: str) -> None:
     # What the finished node wrote is repeated, so that a new reader knows of it, but not paid again.
     assert facts(second) == Facts(messages=["all the while", "got yes"])
     assert [(it.node, it.cached) for it in of(second, StateUpdate)] == [("b", True), ("a", False)]
+
+
+@pytest.mark.parametrize("api", [ALL_MODES, *TELLING])
+@pytest.mark.parametrize("depth", [0, 1])
+def test_a_node_waits_after_another_has_written(depth: int, api: str) -> None:
+    def wait(_: Any) -> Any:
+        time.sleep(0.05)
+        interrupt("go on?")
+
+    # The state that comes with the interrupt lacks the answer, and a later one has it again.
+    graph = parallel(wait, asks(says(answer("written before", 1, 1))), **saved())
+    first, _ = runs(chain(graph, **saved()) if depth else graph, api, Command(resume="yes"))
+    assert facts(first) == paused("go on?", messages=["written before"], usage=(1, 1))
+    assert not of(first, MessageRemoved, MessageReplaced)
 
 
 # --- several at once

@@ -8,7 +8,14 @@ import pytest
 
 pytest.importorskip("langgraph")
 
-from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage, SystemMessage
+from langchain_core.messages import (
+    AIMessage,
+    HumanMessage,
+    RemoveMessage,
+    SystemMessage,
+    ToolMessage,
+)
+from langchain_core.runnables import RunnableConfig
 from langgraph.graph import MessagesState
 
 from small_graphs import (
@@ -24,12 +31,14 @@ from small_graphs import (
     OWN_SYNC,
     SYNC,
     Facts,
+    answer,
     chain,
     facts,
     gives,
     normalize,
     of,
     run,
+    says,
     transcript,
 )
 from streamkit import MessageRemoved
@@ -65,6 +74,27 @@ def test_messages_without_ids(state: Any, depth: int, api: str) -> None:
         pytest.skip("its items are copies, and nothing tells one from another")
     told = facts(run(nested(depth, state, by_hand), api))
     assert told == Facts(messages=["by hand"], added=["said so", "be nice"])
+
+
+@pytest.mark.parametrize("api", EVERY_API)
+def test_messages_without_ids_before_a_models_own(api: str) -> None:
+    def node(state: Any, config: RunnableConfig) -> Any:
+        said = says(answer("as seen", 1, 1)).invoke(state["messages"], config)
+        call: Any = {"name": "look", "args": {"at": 1}, "id": "c1"}
+        asked = AIMessage("looking", tool_calls=[call])
+        return {
+            "messages": [AIMessage("well"), asked, ToolMessage("seen", tool_call_id="c1"), said]
+        }
+
+    events = run(chain(node), api)
+    assert facts(events) == Facts(
+        messages=["as seen", "well", "looking"],
+        calls=[("c1", "look", {"at": 1})],
+        tools=[("c1", "look", "seen")],
+        usage=(1, 1),
+    )
+    if api != SYNC:  # which does not have the state
+        assert [it.content for it in transcript(events)] == ["well", "looking", "seen", "as seen"]
 
 
 HISTORY = Facts(added=["hi"])

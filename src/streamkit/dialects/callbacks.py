@@ -28,7 +28,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from .._core.json_message import JsonMessage
-from .._core.kinds import id_of, kind_of
+from .._core.kinds import call_id_of, fields_of, id_of, kind_of
 from .._core.writes import channel_writes, messages_in
 from ..events import Custom, Event, StepDelta
 from ..values import Origin, Status
@@ -193,7 +193,13 @@ class CallbackReader(RunReader):
             return
         for write in channel_writes(values):
             spelled = set(map(id, write.spelled_without_id))
-            messages = [it for it in write.messages if not (_lacks_id(it) or id(it) in spelled)]
+            later = [it for it in write.messages if _lacks_id(it) or id(it) in spelled]
+            calls = {call["id"] for it in later for call in fields_of(it).get("tool_calls") or ()}
+            left_out = {
+                *map(id, later),
+                *(id(it) for it in write.messages if call_id_of(it) in calls),
+            }
+            messages = [it for it in write.messages if id(it) not in left_out]
             self.assembly.write(origin, [write._replace(messages=messages, spelled=())])
 
     def _read_output(self, chunk: object) -> None:

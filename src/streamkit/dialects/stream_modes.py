@@ -85,26 +85,29 @@ class ModePayloads:
         # langgraph-api (0.16, `stream.py`) sends the update with an interrupt as `values`, if
         # `updates` was not asked for. Then there is no state in it.
         if payload or not interrupts:
-            self._state(origin, payload)
+            self._state(origin, payload, is_paused=bool(interrupts))
         if interrupts:
             show_interrupts(self._assembly, origin, interrupts)
 
-    def _state(self, origin: Origin, state: object) -> None:
-        self._show_changes(origin, state)
+    def _state(self, origin: Origin, state: object, *, is_paused: bool) -> None:
+        self._show_changes(origin, state, is_paused=is_paused)
         if origin.namespace == self._root:
             self._assembly.output = state
         self._assembly.show(StateSnapshot, origin, values=state)
 
-    def _show_changes(self, origin: Origin, state: object) -> None:
+    def _show_changes(self, origin: Origin, state: object, *, is_paused: bool) -> None:
         """Show what a state holds and nothing else has shown, such as tools' results in v3.
 
         A message without an id looks like its own repetition, so it is shown in the state alone.
+        A state with interrupts is the one before the step that paused, and changes nothing.
         """
         seen, writes = self._assembly.seen, [_identified(it) for it in channel_writes(state)]
         if origin.namespace not in self._begun:
             self._begun.add(origin.namespace)
             for write in writes:
                 seen.mark_seen(write.messages)
+        if is_paused:  # langgraph (1.0 to 1.2) leaves out what other tasks of the step wrote
+            return
         self._assembly.write(origin, writes)
         if not self._assembly.is_late:
             self._assembly.release_tools(origin.namespace)
@@ -131,7 +134,8 @@ class ModePayloads:
                 self._assembly.close_superseded(message)
             if self._resume is not None and not cached:  # no node ran for what was cached
                 self._mark_asking(origin, write)
-            self._assembly.seen.mark_history(write.messages)
+            if not self._assembly.is_late:  # else its node's input was all the history there is
+                self._assembly.seen.mark_history(write.messages)
         self._assembly.state_update(origin, node, values, cached=cached)
         if cached:
             self._cached.setdefault((namespace, node), []).append(values)
