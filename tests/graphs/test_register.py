@@ -168,6 +168,20 @@ def test_any_adapter_will_do() -> None:
     check_stream(normalize([], dialect="telegram"))
 
 
+@pytest.mark.parametrize("stop", [StopIteration, StopAsyncIteration])
+def test_an_adapter_does_not_end_a_stream_by_an_error(stop: type[Exception]) -> None:
+    class Short(ByHand):
+        def feed(self, raw: object) -> list[Event]:
+            if raw == b"MORE":
+                raise stop
+            return super().feed(raw)
+
+    name = f"short-{stop.__name__.lower()}"
+    register(name, Short)
+    with pytest.raises(RuntimeError, match=f"a reader raised {stop.__name__}"):
+        normalize([b"SEND", b"MORE"], dialect=name).collect()
+
+
 class Quiet(Reader):
     """A dialect whose items mostly say nothing, and whose end cannot be read."""
 

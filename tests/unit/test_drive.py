@@ -17,6 +17,7 @@ from streamkit import (
     EventStream,
     RunEnd,
     RunError,
+    RunStart,
     TextDelta,
     UnknownSource,
     UsageError,
@@ -199,18 +200,49 @@ def test_a_stage_that_raises_closes_the_source_and_is_raised() -> None:
     assert source.closed_in == "here"
 
 
-def test_a_stage_that_raises_stop_iteration_does_not_end_the_stream_silently() -> None:
-    rest = iter(["Hel"])
+async def drain(stream: Any) -> None:
+    if isinstance(stream, AsyncIterator):
+        async for _ in stream:
+            pass
+    else:
+        for _ in stream:
+            pass
 
-    def numbered(event: Any) -> list[Any]:
-        if isinstance(event, TextDelta):
-            next(rest)
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize("cls", [RunStart, TextDelta, RunEnd])
+@pytest.mark.parametrize("stop", [StopIteration, StopAsyncIteration])
+async def test_an_error_that_looks_like_the_end_does_not_end_a_stream_silently(
+    stop: type[Exception], cls: type[Event], is_async: bool
+) -> None:
+    first = True
+
+    def broken(event: Any) -> list[Any]:
+        nonlocal first
+        if isinstance(event, cls):
+            if not first or cls is not TextDelta:  # the second delta goes a shorter way
+                raise stop
+            first = False
         return [event]
 
     source = Source(*(AIMessageChunk(content=it, id="m") for it in ("Hel", "lo", "!")))
-    with pytest.raises(RuntimeError, match="a stage raised StopIteration"):
-        list(normalize(Sync(source), numbered))
-    assert source.closed_in == "here"
+    with pytest.raises(RuntimeError, match=f"a stage or a reader raised {stop.__name__}"):
+        await drain(normalize(Async(source) if is_async else Sync(source), broken))
+    assert source.closed_in == (asyncio.current_task() if is_async else "here")
+
+
+async def test_an_async_stage_that_raises_stop_async_iteration_does_not_end_a_stream() -> None:
+    class Broken:
+        def astage(self) -> Any:
+            async def stage(event: Any) -> Any:
+                if isinstance(event, TextDelta):
+                    raise StopAsyncIteration
+                return (event,)
+
+            return stage
+
+    with pytest.raises(RuntimeError, match="raised StopAsyncIteration"):
+        await drain(normalize(Async(Source("a"))).map(Broken()))
 
 
 def test_stages_run_in_order() -> None:

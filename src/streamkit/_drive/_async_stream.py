@@ -15,7 +15,7 @@ from .._protocols import AnyStage, AsyncStageMaker, StageMaker
 from ..events import Event
 from ..folds import Result
 from ..mapping import mapped
-from ._pipeline import LISTED, Stages
+from ._pipeline import LISTED, Stages, raisable
 from ._source import Buffered, Inside, Stop, awaiting_frames
 from ._stream import END, Stream, concurrent_read, only_exception
 
@@ -68,7 +68,11 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
                     else:
                         self._until_look = _LOOKS - 1
                     if self._take is None or (raw := self._take()) is None:
-                        raw = await anext(self._iterator)
+                        try:
+                            raw = await anext(self._iterator)
+                        except StopAsyncIteration:
+                            self._ended = True
+                            raise
                     delta_of = self._pipeline.delta_of
                     if delta_of is not None and (delta := delta_of(raw)) is not None:
                         only: T_co = delta
@@ -165,7 +169,7 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
 
     async def _is_raised_now(self, error: BaseException) -> bool:
         """End the stream and close its source; return whether to raise what ended it at once."""
-        if isinstance(error, StopAsyncIteration):
+        if isinstance(error, StopAsyncIteration) and self._ended:
             self._end()
         else:
             self._fail_or_end(error)
@@ -305,7 +309,11 @@ class _Staged(AsyncIterator[Any]):
         self._stage = stage
 
     async def __anext__(self) -> Iterable[Any]:
-        return await self._stage(await anext(self._items))
+        item = await anext(self._items)
+        try:
+            return await self._stage(item)
+        except StopAsyncIteration as error:
+            raise raisable(error) from error
 
 
 class Awaiting(AsyncRelay[T_co]):

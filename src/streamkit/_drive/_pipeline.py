@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -24,7 +24,9 @@ from ..errors import UsageError
 from ..events import RunStart
 from ._recording import FOLDED, NOTHING, Recording
 
-__all__ = ["LISTED", "Pipeline", "Stages"]
+__all__ = ["LISTED", "Pipeline", "Stages", "raisable"]
+
+E = TypeVar("E", bound=BaseException)
 
 Feed = Callable[[Any], Iterable[Any]]
 DeltaOf = Callable[[Any], Any]
@@ -139,8 +141,17 @@ def _through_one(
             # A stage may return any iterable; a list or a tuple, as most do, needs no look.
             out.extend(made if type(made) in LISTED else _items_of(stage, made))
         except Exception as error:  # noqa: BLE001  (it must not cost the others)
-            broken = broken or error
+            broken = broken or raisable(error)
     return out, broken
+
+
+def raisable(error: E) -> E | RuntimeError:
+    """Return an error as a stream may raise it: none that would look like the stream's end."""
+    if not isinstance(error, (StopIteration, StopAsyncIteration)):
+        return error
+    raised = RuntimeError(f"a stage or a reader raised {type(error).__name__}")
+    raised.__cause__ = error
+    return raised
 
 
 def _items_of(stage: object, made: Any) -> Iterable[Any]:
@@ -214,10 +225,7 @@ class Pipeline(Stages):
                 self._made = ()
                 return None
         for number, stage in self._behind:
-            try:
-                made: Any = stage(event)
-            except StopIteration as error:  # it would look like the end of the source
-                raise RuntimeError("a stage raised StopIteration") from error
+            made: Any = stage(event)
             if type(made) in LISTED and len(made) == 1:
                 is_event, event = made[0] is event, made[0]
                 # None would be no output to the driver.

@@ -25,7 +25,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 from .._protocols import AnyStage, RunOver
 from ..errors import ConcurrentRead, UsageError
 from ..folds import Result
-from ._pipeline import Stages
+from ._pipeline import Stages, raisable
 from ._source import Stop, stops
 
 __all__ = ["END", "OnError", "Stream", "concurrent_read", "only_exception"]
@@ -91,6 +91,7 @@ class Stream(Generic[T_co]):
         """The source, a reader or a stage raised, or the caller left."""
         if not self._done:
             self._done = True
+            error = raisable(error)
             broken = self._hand_out(self._pipeline.close(error))
             if not isinstance(error, Exception):
                 self._error = broken
@@ -121,7 +122,7 @@ class Stream(Generic[T_co]):
                     self._pipeline.recording.add(output)
                 self._ready.append(output)
         except Exception as error:  # noqa: BLE001  (raised again, after the closing events)
-            return error
+            return raisable(error)
         return None
 
     def _take_outputs(self, outputs: Iterable[T_co]) -> None:

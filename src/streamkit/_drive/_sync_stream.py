@@ -48,7 +48,11 @@ class EventStream(Stream[T_co], Iterator[T_co]):
                 try:
                     if not self._begun:
                         self._begin()
-                    raw = next(self._iterator)
+                    try:
+                        raw = next(self._iterator)
+                    except StopIteration:
+                        self._end()
+                        continue
                     delta_of = self._pipeline.delta_of
                     if delta_of is not None and (delta := delta_of(raw)) is not None:
                         only: T_co = delta
@@ -60,8 +64,6 @@ class EventStream(Stream[T_co], Iterator[T_co]):
                             self._pipeline.recording.add(only)
                         return only
                     self._take_outputs(outputs)
-                except StopIteration:
-                    self._end()
                 except BaseException as error:
                     self._fail_or_end(error)
                     self._close_quietly(error)
