@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessageChunk
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    HumanMessage,
+    ToolCall,
+    ToolMessage,
+)
 from langchain_core.runnables import RunnableLambda, RunnableParallel
 
 from streamkit import (
@@ -41,12 +47,28 @@ from streamkit.metrics import Metrics, totals
 from streamkit.presets import chat, tokens, tools, ui
 from streamkit.stages import coalesce, guard, sequential, think_tags
 from streamkit.testing import check_stream
-from streamkit.wire import ai_sdk, chat_lines, ndjson, sse
+from streamkit.wire import (
+    ag_ui,
+    ai_sdk,
+    chat_lines,
+    langgraph_sse,
+    ndjson,
+    openai_chunks,
+    openai_responses,
+    sse,
+)
 from streamkit.wire import chat as chat_wire
+from streamkit.wire.protocol import BaseEncoder
 
 pytest.importorskip("langgraph", reason="langgraph is not installed")
+pytest.importorskip("starlette", reason="starlette is not installed")
+
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import START, MessagesState, StateGraph
+from starlette.requests import HTTPConnection
 
 from streamkit.demo import build_graph, demo_input
+from streamkit.serve import EventResponse
 from streamkit.testing import Reply, ScriptedChatModel
 
 
@@ -476,3 +498,83 @@ def test_the_name_of_a_file_is_no_run(path: Any) -> None:
 def test_one_input_is_no_batch(inputs: Any) -> None:
     with refused(r"is one input, not many; write \["):
         astream_batch(model(), inputs)
+
+
+async def chat_graph() -> Any:
+    return build_graph()
+
+
+class Upper(BaseEncoder):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("use", "says"),
+    [
+        (lambda: normalize(chat_graph), r"the function chat_graph.*normalize\(chat_graph\("),
+        (lambda: stream(StateGraph(MessagesState), {}), r"a StateGraph.*graph\.compile\(\)"),
+        (lambda: stream(chat_graph(), {}), "a coroutine.*await it first"),
+        (lambda: stream(len, "x"), r"RunnableLambda\(function\)"),
+        (lambda: normalize([]).pipe(Upper()), r"per_run\(lambda: Upper\(\.\.\.\)\.feed\)"),
+    ],
+)
+def test_what_is_not_ready_to_run(use: Any, says: str) -> None:
+    with refused(says):
+        use()
+
+
+HTTP = HTTPConnection({"type": "http", "headers": []})
+FORMATS = [ai_sdk, ag_ui, langgraph_sse, openai_chunks, openai_responses]
+
+
+@pytest.mark.parametrize("wire", FORMATS)
+def test_a_request_of_the_framework_is_no_body(wire: Any) -> None:
+    for body in (HTTP, chat_graph()):
+        with refused(r"not a body; write read_request\(await streamkit\.serve\.read_body"):
+            wire.read_request(body)
+    for request in (b"{}", {"messages": []}, HTTP):
+        with refused(r"pass what read_request\(body\) of the same format returned"):
+            wire.graph_input(request)
+    with refused("request= is what the format's read_request"):
+        EventResponse(normalize([]), wire, request=HTTP)
+
+
+@pytest.mark.parametrize("option", ["format", "media_type", "Target"])
+def test_an_option_that_the_format_does_not_have(option: str) -> None:
+    with refused(f"{option}.*the format is the second argument, and its options are request, ta"):
+        EventResponse(normalize([]), ai_sdk, **{option: 5})
+
+
+def test_a_state_that_was_not_awaited_is_no_state() -> None:
+    part = {"type": "text", "text": "Hi"}
+    asked = {"id": "c", "messages": [{"id": "u", "role": "user", "parts": [part]}]}
+    said = {"id": "u", "role": "user", "content": "Hi"}
+    of_ag_ui = {"threadId": "t", "runId": "r", "messages": [said]}
+    answer = {"type": "mcp_approval_response", "approval_request_id": "i/0", "approve": True}
+    for wire, body in ((ai_sdk, asked), (ag_ui, of_ag_ui)):
+        with refused(r"a coroutine, not a thread's messages.*await graph\.aget_state"):
+            wire.graph_input(wire.read_request(body), state=chat_graph())
+    request = openai_responses.read_request({"model": "m", "input": [answer]})
+    with refused(r"pass state=await graph\.aget_state"):
+        openai_responses.graph_input(request, state=chat_graph())
+
+
+@pytest.mark.parametrize("wire", [ai_sdk, ag_ui])
+def test_messages_of_a_thread_in_any_form(wire: Any) -> None:
+    question, call = HumanMessage("Hi", id="u"), ToolCall(name="look", args={"at": 1}, id="c")
+    answer = AIMessage("", id="a", tool_calls=[call])
+    known = [question, answer, ToolMessage("sun", tool_call_id="c", id="t")]
+    shown = wire.ui_messages(known)
+    assert [it["role"] for it in shown][:2] == ["user", "assistant"]
+    graph = StateGraph(MessagesState).add_node("n", lambda _: {}).add_edge(START, "n")
+    saved = graph.compile(checkpointer=InMemorySaver())
+    config: Any = {"configurable": {"thread_id": "1"}}
+    saved.invoke({"messages": known}, config)  # type: ignore[arg-type]
+    snapshot = saved.get_state(config)
+    sent = {"values": {"messages": [it.model_dump() for it in known]}, "next": []}
+    for thread in (snapshot, snapshot.values, iter(known), sent, sent["values"]):
+        assert wire.ui_messages(thread) == shown
+    assert wire.ui_messages({"topic": "weather"}) == []
+    for wrong in (question, "Hi", 3, None):
+        with refused(r"not a thread's messages; pass the state"):
+            wire.ui_messages(wrong)

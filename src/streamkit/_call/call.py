@@ -21,7 +21,7 @@ from time import time
 from typing import TYPE_CHECKING, Any, get_args
 
 from .._drive import AsyncEventStream, EventStream, OnError, Pipeline
-from .._protocols import AnyStage
+from .._protocols import AnyStage, leave_unawaited
 from ..dialects.callbacks import Yielded
 from ..errors import UsageError
 from ..events import Checkpoint, Custom, Event, StateSnapshot, StepDelta
@@ -208,10 +208,15 @@ def _require_local_runnable(runnable: object) -> None:
             "normalize(graph.stream(..., stream_mode=['messages', 'updates'], subgraphs=True))"
         )
     if not (hasattr(runnable, "stream") and hasattr(runnable, "ainvoke")):
-        raise UsageError(
-            f"got a {kind}, which is nothing to run; "
-            f"for a stream that has been started, write normalize(...)"
-        )
+        remedy = "for a stream that has been started, write normalize(...)"
+        if hasattr(runnable, "compile"):
+            remedy = "compile it: graph.compile()"
+        elif hasattr(runnable, "__await__"):
+            leave_unawaited(runnable)
+            remedy = "await it first"
+        elif callable(runnable):
+            remedy = "pass RunnableLambda(function), or normalize(function(...)) if it streams"
+        raise UsageError(f"got a {kind}, which is nothing to run; {remedy}")
 
 
 def _is_graph(runnable: object) -> bool:

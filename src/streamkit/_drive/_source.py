@@ -232,7 +232,8 @@ def require_stream(source: object) -> None:
             f"normalize(runnable.stream(...)) or normalize(runnable.astream_events(...))"
         )
     if callable(source) and not is_iterable:
-        raise UsageError(f"got the function {kind}, not a stream; call it: normalize(f(...))")
+        name = getattr(source, "__name__", kind)
+        raise UsageError(f"got the function {name}, not a stream; call it: normalize({name}(...))")
     is_value = isinstance(source, (str, bytes, dict)) or hasattr(type(source), "model_fields")
     if is_value or not is_iterable:
         raise UsageError(

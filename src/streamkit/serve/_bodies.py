@@ -18,10 +18,12 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mappin
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
+from inspect import signature
 from time import monotonic
 from typing import Any, Protocol, Self, TypeAlias, cast
 
 from anyio import CancelScope
+from starlette.requests import HTTPConnection
 
 from .._drive import AsyncEventStream, EventStream, normalize
 from .._protocols import AnyStage
@@ -76,6 +78,18 @@ def headers_of(wire: Wire) -> Mapping[str, str]:
             f"its encoder's options follow by name: EventResponse(events, {name}, private=True)"
         )
     return cast("Mapping[str, str]", headers)
+
+
+def _encoder_of(wire: Wire, options: dict[str, Any]) -> AnyStage[Any, bytes]:
+    if isinstance(options.get("request"), HTTPConnection):
+        raise UsageError("request= is what the format's read_request(body) returned")
+    try:
+        return wire.encoder(**options)
+    except TypeError as error:
+        known = ", ".join(signature(wire.encoder).parameters)
+        raise UsageError(
+            f"{error}; the format is the second argument, and its options are {known}"
+        ) from error
 
 
 def _module_of(it: object) -> str:
@@ -181,7 +195,7 @@ class Pump:
         **options: Any,
     ) -> None:
         # One stage in the stream's own loop: encoding needs no task and no queue.
-        pieces = _stream_of(events).pipe(wire.encoder(**options))
+        pieces = _stream_of(events).pipe(_encoder_of(wire, options))
         self._pieces: Pieces = InThread(pieces) if isinstance(pieces, EventStream) else pieces
         self._put = put
         self._ready = ready

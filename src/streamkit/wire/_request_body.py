@@ -11,7 +11,8 @@ from typing import Any, Final, TypeVar, cast
 
 import msgspec
 
-from ..errors import BadRequest
+from .._protocols import leave_unawaited
+from ..errors import BadRequest, UsageError
 from ._plain_json import jsonable, loads
 
 T = TypeVar("T")
@@ -27,10 +28,17 @@ def json_object(body: object) -> Mapping[str, Any]:
 
     Raises:
         BadRequest: it is no JSON object.
+        UsageError: it is a framework's request, or was not awaited.
 
     >>> json_object('{"id": 1}')
     {'id': 1}
     """
+    if hasattr(body, "headers") or hasattr(body, "__await__"):  # Starlette's Request is a Mapping
+        leave_unawaited(body)
+        raise UsageError(
+            f"got a {type(body).__name__}, not a body; "
+            "write read_request(await streamkit.serve.read_body(request))"
+        )
     if isinstance(body, Mapping):
         return cast("Mapping[str, Any]", jsonable(cast("object", body), private=True))
     if not isinstance(body, (bytes, str)):
@@ -39,6 +47,15 @@ def json_object(body: object) -> Mapping[str, Any]:
         return msgspec.convert(loads(body), dict[str, Any])
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise BadRequest(f"the body is no JSON object: {error}") from None
+
+
+def require_request(request: object) -> None:
+    """Raise a `UsageError` for a body, or a framework's request, in the place of what was read."""
+    if not isinstance(request, msgspec.Struct):
+        raise UsageError(
+            f"got a {type(request).__name__}, not what the client asks for; "
+            "pass what read_request(body) of the same format returned"
+        )
 
 
 def converted(data: object, cls: type[T], wrong: str) -> T:

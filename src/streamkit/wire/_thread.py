@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from .._core.kinds import kind_of, message_in, spelled_message
 from .._extras import extra
-from .._fields import dict_or_empty
+from .._protocols import leave_unawaited
+from ..errors import UsageError
 from ..events import Event, RunEnd, RunStart, ToolEnd, ToolError
 from ..values import ErrorInfo
 from ._blocks import as_list, text_of
@@ -45,7 +47,7 @@ def since_answer(messages: Sequence[T], is_answer: Callable[[T], bool]) -> Seque
 def no_longer_shown(state: object, new: Iterable[Any]) -> list[RemoveMessage]:
     """Return what removes the messages behind the first question in ``new`` that comes again.
 
-    ``state`` is a ``StateSnapshot``, its values, or the messages themselves.
+    ``state`` is what `thread_messages` takes, or None.
 
     >>> from langchain_core.messages import AIMessage, HumanMessage
     >>> known = [HumanMessage("Hi", id="u1"), AIMessage("Hello", id="a1")]
@@ -53,7 +55,7 @@ def no_longer_shown(state: object, new: Iterable[Any]) -> list[RemoveMessage]:
     ['a1']
     """
     asked = {it.id for it in new if it.type == "human" and it.id}
-    known = _messages_in(state)
+    known = [] if state is None else thread_messages(state)
     first = next((at for at, it in enumerate(known) if it.id in asked), len(known))
     # `add_messages` of LangGraph raises for the removal of a message that it does not have.
     behind = [it for it in known[first + 1 :] if it.id and it.id not in asked]
@@ -64,11 +66,34 @@ def no_longer_shown(state: object, new: Iterable[Any]) -> list[RemoveMessage]:
     return [RemoveMessage(id=it.id) for it in behind]
 
 
-def _messages_in(state: object) -> list[Any]:
-    is_snapshot = not isinstance(state, (dict, list))
-    values: Any = getattr(state, "values", None) if is_snapshot else cast("Any", state)
-    found = as_list(dict_or_empty(values).get("messages", values))
-    return [it for it in found if hasattr(it, "type") and hasattr(it, "id")]
+def thread_messages(thread: object) -> list[Any]:
+    """Return the messages of a thread, as objects.
+
+    ``thread`` is a ``StateSnapshot`` or an Agent Server's ``ThreadState``, the values of one, or
+    the messages themselves in any spelling; what is no message among them is left out.
+
+    Raises:
+        UsageError: it is something else, such as a coroutine or one message.
+
+    >>> thread_messages({"messages": [("human", "Hi")]})
+    [HumanMessage(content='Hi', ...)]
+    """
+    found: Any = thread if isinstance(thread, dict) else getattr(thread, "values", thread)
+    if isinstance(found, dict) and "messages" not in found:
+        found = cast("dict[str, Any]", found).get("values", found)
+    if isinstance(found, dict):
+        found = as_list(cast("dict[str, Any]", found).get("messages"))
+    if not isinstance(found, Iterable) or isinstance(found, (str, bytes)) or message_in(found):
+        leave_unawaited(found)
+        raise UsageError(
+            f"got a {type(thread).__name__}, not a thread's messages; "
+            "pass the state, (await graph.aget_state(config)), or a list of messages"
+        )
+    given = [*cast("Iterable[object]", found)]
+    if not all(map(kind_of, given)):
+        import langchain_core.messages  # noqa: F401, PLC0415  (which `spelled_message` reads by)
+    read = (it if kind_of(it) else spelled_message(it) for it in given)
+    return [it for it in read if it is not None]
 
 
 def events_of_message(message: AnyMessage) -> Iterator[Event]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from .._plain_json import jsonable
-from .._thread import events_of_message
+from .._thread import events_of_message, thread_messages
 from ._encoder import Encoder
 from ._values import result_content
 
@@ -26,7 +26,7 @@ def ui_messages(messages: Iterable[AnyMessage], *, private: bool = False) -> lis
     [{'id': 'u1', 'role': 'user', 'content': 'Hi'}]
     """
     encoder = Encoder(private=private)
-    for message in messages:
+    for message in thread_messages(messages):
         if message.type == "human":
             user = encoder.conversation.begin(message.id or uuid4().hex, "user")
             user["content"] = result_content(jsonable(message.content, private=True))

@@ -10,7 +10,7 @@ import msgspec
 from ..._fields import dict_or_empty
 from ...errors import BadRequest
 from .._blocks import as_list
-from .._request_body import call_lists, converted, json_object
+from .._request_body import call_lists, converted, json_object, require_request
 from .._thread import no_longer_shown, resuming, since_answer
 
 if TYPE_CHECKING:
@@ -101,6 +101,7 @@ def graph_input(request: Request, *, state: object = None, stateful: bool = True
     >>> graph_input(Request(thread_id="t", run_id="r", messages=[asked]))
     {'messages': [HumanMessage(content='Hi', ..., id='h1')]}
     """
+    require_request(request)
     if request.resume:
         return _resumed(request.resume)
     if not stateful:

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from .._blocks import as_list, file_of, text_of
 from .._plain_json import jsonable, loads
-from .._thread import events_of_message
+from .._thread import events_of_message, thread_messages
 from ._encoder import Encoder
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def ui_messages(messages: Iterable[AnyMessage], *, private: bool = False) -> lis
     """
     shown: list[dict[str, Any]] = []
     answer: _Answer | None = None
-    for message in messages:
+    for message in thread_messages(messages):
         if message.type == "human":
             answer = None
             shown.append(_question(message))

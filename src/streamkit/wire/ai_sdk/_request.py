@@ -28,7 +28,7 @@ import msgspec
 from ..._fields import dict_or_empty
 from ...errors import BadRequest
 from .._approvals import Approval, questions_in, resume_value
-from .._request_body import converted, json_object
+from .._request_body import converted, json_object, require_request
 from .._thread import no_longer_shown, resuming, since_answer
 from ._calls import Continuation
 from ._messages import Tool, UIMessage, has_results, to_messages, tools_in
@@ -140,6 +140,7 @@ def graph_input(
     >>> graph_input(read_request(body))
     {'messages': [HumanMessage(content='Hi', ..., id='u1')]}
     """
+    require_request(request)
     if request.resume:
         return resuming(request.resume)
     if not stateful:

@@ -9,7 +9,7 @@ import msgspec
 
 from ..._fields import dict_or_empty
 from ...errors import BadRequest
-from .._request_body import converted, json_object
+from .._request_body import converted, json_object, require_request
 from .._thread import resuming
 
 Mode: TypeAlias = Literal[
@@ -87,6 +87,7 @@ def graph_input(request: Request) -> Any:
     >>> graph_input(Request(input={"messages": []}))
     {'messages': []}
     """
+    require_request(request)
     asked = {name: it for name, it in (request.command or {}).items() if it is not None}
     if not asked:
         return request.input

@@ -9,7 +9,7 @@ import msgspec
 
 from ...errors import BadRequest
 from .._openai_messages import MAX_MESSAGES, check_count, settings_in, to_messages
-from .._request_body import converted, json_object
+from .._request_body import converted, json_object, require_request
 from .._thread import since_answer
 
 
@@ -99,6 +99,7 @@ def graph_input(request: Request, *, stateful: bool = False) -> dict[str, Any]:
     >>> graph_input(read_request(asked))
     {'messages': [HumanMessage(content='Hi', ...)]}
     """
+    require_request(request)
     given = request.messages
     new = since_answer(given, lambda it: it.get("role") == "assistant")
     return {"messages": to_messages(new if stateful else given)}

@@ -14,10 +14,11 @@ from uuid import uuid4
 import msgspec
 
 from ..._fields import dict_or_empty
+from ..._protocols import leave_unawaited
 from ...errors import BadRequest, UsageError
 from .._approvals import Approval, questions_in, resume_value
 from .._openai_messages import MAX_MESSAGES, check_count, settings_in, to_messages
-from .._request_body import converted, json_object
+from .._request_body import converted, json_object, require_request
 from .._thread import resuming
 
 if TYPE_CHECKING:
@@ -141,11 +142,12 @@ def graph_input(request: Request, *, state: object = None) -> dict[str, Any] | C
 
     Raises:
         BadRequest: an item cannot be read, or answers a question that nobody asks.
-        UsageError: there are answers, and no ``state``.
+        UsageError: there are answers, and ``state`` is none.
 
     >>> graph_input(read_request({"model": "m", "input": "Hi"}))
     {'messages': [HumanMessage(content='Hi', ...)]}
     """
+    require_request(request)
     answers = [it for it in request.input if it.get("type") == "mcp_approval_response"]
     if answers:
         return _resumed(answers, state)
@@ -158,7 +160,8 @@ def graph_input(request: Request, *, state: object = None) -> dict[str, Any] | C
 
 
 def _resumed(answers: Iterable[dict[str, Any]], state: object) -> Command[Any]:
-    if state is None:
+    if not hasattr(state, "tasks"):
+        leave_unawaited(state)
         raise UsageError(
             "the client answers an interrupt; pass state=await graph.aget_state(config)"
         )
