@@ -7,7 +7,8 @@ thread knows, stands where it stood, and what is behind it there is what the cli
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._core.kinds import kind_of, message_in, spelled_message
 from .._extras import extra
@@ -15,7 +16,7 @@ from .._protocols import leave_unawaited
 from ..errors import UsageError
 from ..events import Event, RunEnd, RunStart, ToolEnd, ToolError
 from ..values import ErrorInfo
-from ._blocks import as_list, text_of
+from ._blocks import text_of
 from ._forms import FAILED
 from ._plain_json import jsonable
 
@@ -78,21 +79,26 @@ def thread_messages(thread: object) -> list[Any]:
     >>> thread_messages({"messages": [("human", "Hi")]})
     [HumanMessage(content='Hi', ...)]
     """
-    found: Any = thread if isinstance(thread, dict) else getattr(thread, "values", thread)
-    if isinstance(found, dict) and "messages" not in found:
-        found = cast("dict[str, Any]", found).get("values", found)
-    if isinstance(found, dict):
-        found = as_list(cast("dict[str, Any]", found).get("messages"))
-    if not isinstance(found, Iterable) or isinstance(found, (str, bytes)) or message_in(found):
-        leave_unawaited(found)
+    given: Any = thread
+    match given:
+        case {"messages": found} | {"values": {"messages": found}}:
+            pass
+        case object(values={"messages": found}):
+            pass
+        case dict() | object(values=dict()):
+            found = []
+        case found:
+            pass
+    if not hasattr(found, "__iter__") or isinstance(found, (str, bytes)) or message_in(found):
+        leave_unawaited(given)
         raise UsageError(
-            f"got a {type(thread).__name__}, not a thread's messages; "
+            f"got a {type(given).__name__}, not a thread's messages; "
             "pass the state, (await graph.aget_state(config)), or a list of messages"
         )
-    given = [*cast("Iterable[object]", found)]
-    if not all(map(kind_of, given)):
-        import langchain_core.messages  # noqa: F401, PLC0415  (which `spelled_message` reads by)
-    read = (it if kind_of(it) else spelled_message(it) for it in given)
+    items: list[object] = [*found]
+    if not all(map(kind_of, items)):
+        import_module("langchain_core.messages")  # which `spelled_message` reads by
+    read = (it if kind_of(it) else spelled_message(it) for it in items)
     return [it for it in read if it is not None]
 
 
