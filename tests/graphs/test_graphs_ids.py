@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("langgraph")
 
-from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, RemoveMessage
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 
@@ -114,6 +114,18 @@ def test_one_id_in_every_turn(api: str) -> None:
         "Oslo is sunny",
     ]
     assert {it.tool_call_id for it in of(events, ToolStart)} == {"look:0"}
+
+
+@pytest.mark.parametrize("api", SOURCES)
+def test_one_id_for_the_answers_of_several_tasks(api: str) -> None:
+    def fixed(*texts: str) -> Any:
+        return asks(says([AIMessageChunk(content=it, id="fixed") for it in texts]))
+
+    graph = chain(fixed("one"), fixed("two", " three"), checkpointer=InMemorySaver())
+    for _ in range(2):  # and of several runs
+        events = run(graph, api, ASK, THREAD)
+        ends = [(it.message_id, it.text, it.status) for it in of(events, MessageEnd)]
+        assert ends == [("fixed", "one", "completed"), ("fixed", "two three", "completed")]
 
 
 @pytest.mark.skipif(LANGGRAPH < (1,), reason="its messages mode has no namespace of its own")

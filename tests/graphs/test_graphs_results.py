@@ -10,11 +10,11 @@ pytest.importorskip("langgraph")
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.tools import InjectedToolCallId, tool
 from langgraph.graph import END, START, MessagesState, StateGraph
-from langgraph.prebuilt import ToolNode
+from langgraph.prebuilt import InjectedState, ToolNode
 from langgraph.types import Command, Send
 
 from run_sources import SOURCES, read, result
-from small_graphs import LANGGRAPH, agent, asks, calling, gives, of
+from small_graphs import LANGGRAPH, agent, asks, call, calling, gives, of, says
 from streamkit import MessageReplaced, ToolEnd, ToolError, ToolStart, normalize
 from streamkit.wire import ai_sdk, chat, langgraph_sse, ndjson, openai_responses, sse
 
@@ -247,3 +247,44 @@ def test_a_call_that_is_answered_twice_is_replaced_once() -> None:
         builder.add_edge(before, after)
     events = read("events v2", builder.compile())
     assert [it.tool_call_id for it in of(events, MessageReplaced)] == ["c1"]
+
+
+def handing_over(how: str) -> Any:
+    """An agent that looks up a card, and then hands over to a node of the graph around it."""
+
+    @tool
+    def hand_over(
+        state: Annotated[Any, InjectedState], tool_call_id: Annotated[str, InjectedToolCallId]
+    ) -> Command[Any]:
+        """Hand over."""
+        done = ToolMessage("handed over", tool_call_id=tool_call_id, name="hand_over")
+        history = {"messages": [*state["messages"], *([] if how == "silent" else [done])]}
+        if how == "sent":
+            return Command(graph=Command.PARENT, goto=[Send("after", history)])
+        return Command(graph=Command.PARENT, goto="after", update=history)
+
+    asking = [[call(0, "c1", "card", '{"name": "Ann"}')], [call(0, "h1", "hand_over", "{}")]]
+    builder = StateGraph(MessagesState)
+    builder.add_node("agent", agent(says(*asking), [card, hand_over]), destinations=("after",))
+    builder.add_node("after", gives(AIMessage("it is done")))
+    builder.add_edge(START, "agent")
+    return builder.compile()
+
+
+@pytest.mark.parametrize(
+    ("how", "output"), [("written", "handed over"), ("sent", "handed over"), ("silent", None)]
+)
+@pytest.mark.parametrize("source", ["astream()", "stream()", "events v2", "callbacks"])
+def test_the_result_of_a_handoff_is_in_its_command(source: str, how: str, output: Any) -> None:
+    events = read(source, handing_over(how))
+    looked_up, handed_over = of(events, ToolEnd)
+    assert (looked_up.tool_call_id, looked_up.output) == ("c1", f"{SECRET} of Ann")
+    assert handed_over.tool_call_id == "h1"
+    if output:
+        assert handed_over.output == output
+    else:  # the only result in the history is that of the other call
+        assert isinstance(handed_over.output, Command)
+    is_known = bool(output) and (
+        source in {"astream()", "stream()", "callbacks"} or how == "written"
+    )
+    assert handed_over.confirmed is is_known

@@ -7,19 +7,31 @@ from typing import Any
 from .._fields import Fields
 from ..values import ErrorInfo
 from .kinds import fields_of, kind_of
-from .writes import messages_in
+from .writes import messages_in, sent_in
 
 
 def own_message(output: object, tool_call_id: str) -> Fields | None:
     """Return the ToolMessage (as its fields) that answers a call, wherever it is in an output."""
-    tools = answers_in(output)
+    messages = _messages_of(output)
+    tools = [fields_of(it) for it in messages if kind_of(it) == "tool"]
     own = (fields for fields in tools if fields["tool_call_id"] == tool_call_id)
-    return next(own, tools[0] if len(tools) == 1 else None)
+    # In a history, which a handoff passes on, a single one may be the answer to any call.
+    is_alone = len(tools) == 1 and not any(kind_of(it) == "ai" for it in messages)
+    return next(own, tools[0] if is_alone else None)
 
 
 def answers_in(output: object) -> list[Fields]:
     """Return the ToolMessages (as their fields) that a tool's output holds."""
-    return [fields_of(it) for it in messages_in([output]) if kind_of(it) == "tool"]
+    return list(map(fields_of, tool_messages_in(output)))
+
+
+def tool_messages_in(output: object) -> list[Any]:
+    """Return the ToolMessages that an output writes to the state, or sends to nodes."""
+    return [it for it in _messages_of(output) if kind_of(it) == "tool"]
+
+
+def _messages_of(output: object) -> list[Any]:
+    return messages_in([output, *sent_in(output)])
 
 
 def tool_result(message: Fields) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from ..values import Origin, Status
 from .duplicates import Content, DuplicateContent
 from .kinds import call_id_of, fields_of, id_of
 from .message import Message
+from .origin import checkpoint_ns
 from .pending_calls import PendingCalls
 from .writes import ChannelWrite, channel_writes
 
@@ -39,6 +40,8 @@ class SeenMessage(Struct, eq=False):
     holders: set[tuple[_Path, str]] = set()
     """The states that hold it: graphs, and their channels."""
     is_removed: bool = False
+    task: str | None = None
+    """The node task that wrote it: empty if unknown, None if the application had it already."""
 
 
 class SeenRegistry:
@@ -65,6 +68,14 @@ class SeenRegistry:
     def has_id(self, id: str | None) -> bool:
         """Return whether a message with this id was shown, or seen."""
         return id in self._messages or id in self.internal_ids
+
+    def is_over(self, id: str | None, task: str) -> bool:
+        """Return whether a chunk with this id can only belong to a message that has ended.
+
+        Ids may repeat: what another task wrote, or an earlier run, is another message.
+        """
+        seen = self.known(id)
+        return seen.task in {"", task} if seen else id in self.internal_ids
 
     @property
     def has_messages(self) -> bool:
@@ -112,7 +123,8 @@ class SeenRegistry:
         if is_internal:
             self.internal_ids.update(ids)
         else:
-            self._register(ids, message.message_id, Content.written_by(message))
+            seen = self._register(ids, message.message_id, Content.written_by(message))
+            seen.task = checkpoint_ns(message.origin.metadata)
         if status == "abandoned":
             return
         calls = [(call.done, call.given_id or call.id) for call in message.calls if call.done]
@@ -137,7 +149,7 @@ class SeenRegistry:
         known = self._messages.get(shown_id)
         if known is None:
             known = SeenMessage(shown_id, content)
-        known.content, known.is_removed = content, False
+        known.content, known.is_removed, known.task = content, False, ""
         for name in (shown_id, *ids):
             self._messages[name] = known
         return known

@@ -50,6 +50,12 @@ def written_in(output: object) -> Any:
     return fields["update"] if fields.keys() == _COMMAND else output
 
 
+def sent_in(output: object) -> list[Any]:
+    """Return what a ``Command`` sends to nodes: langgraph-supervisor's parallel handoffs do."""
+    goto = cast("Any", output).goto if _is_langgraph(output, "Command") else ()
+    return [it.arg for it in items_of(goto) or [goto] if _is_langgraph(it, "Send")]
+
+
 _COMMAND = frozenset({"graph", "update", "resume", "goto"})
 # An Overwrite as JSON: langgraph's `channels/binop.py` (1.2) accepts {"__overwrite__": value},
 # and the dataclass's own fields.

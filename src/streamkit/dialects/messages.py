@@ -39,7 +39,7 @@ def add_chunk(assembly: Assembly, chunk: Any, origin: Origin) -> Message | None:
     id: str | None = chunk.id
     message = assembly.messages.of_chunk(id, origin)
     if message is None:
-        if assembly.seen.has_id(id):
+        if assembly.seen.is_over(id, checkpoint_ns(origin.metadata)):
             _refuse_late(chunk)
             return None
         # Not by its id: some providers send none, or change it in mid-message.

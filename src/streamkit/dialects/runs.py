@@ -21,6 +21,7 @@ from .._core.kinds import kind_of
 from .._core.message import Message
 from .._core.metadata import name_of, names_in, text_or_none, usage_of
 from .._core.origin import origin_from
+from .._core.results import tool_messages_in
 from .._core.writes import messages_in, written_in
 from .._fields import dict_or_empty, required_text
 from ..errors import MalformedItem
@@ -219,7 +220,10 @@ class RunReader(Reader):
     def _bubbles_up(self, origin: Origin, error: BaseException) -> Status:
         interrupts: Any = error.args[0] if error.args else None
         if not isinstance(interrupts, (list, tuple)):
-            return "completed"  # `ParentCommand`: the run continues in the graph around it
+            # `ParentCommand`: the run continues in the graph around it, with what this one wrote.
+            for message in tool_messages_in(interrupts):
+                self.assembly.whole_message(message, origin)
+            return "completed"
         show_interrupts(self.assembly, origin, cast("list[object]", interrupts))
         return "interrupted"
 
