@@ -14,7 +14,8 @@ from langchain_core.messages import (
     SystemMessage,
     ToolMessage,
 )
-from langgraph.graph import MessagesState
+from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.types import Send
 
 from run_sources import SOURCES, STATES, read, result, rows, state
 from small_graphs import (
@@ -272,3 +273,20 @@ def test_what_a_workflow_returns_removes_nothing(source: str) -> None:
         return [AIMessage(draft("draft").result().content.upper(), id="f1")]
 
     assert of(read(source, workflow), MessageRemoved) == []
+
+
+@pytest.mark.skipif(LANGGRAPH < (0, 4), reason="it cannot remove all at once")
+@pytest.mark.parametrize("source", STATES)
+def test_what_a_task_was_sent_is_no_state_that_could_lose_it(source: str) -> None:
+    def make() -> Any:
+        builder = StateGraph(MessagesState)
+        builder.add_node("sent", gives(AIMessage("as told")))
+        builder.add_node("last", gives(RemoveMessage(id="__remove_all__"), AIMessage("the end")))
+        order = {"messages": [HumanMessage("do as you are told", id="order")]}
+        builder.add_conditional_edges(START, lambda _: [Send("sent", order)], ["sent"])
+        builder.add_edge("sent", "last")
+        return builder.compile()
+
+    events = read(source, make())
+    assert "order" not in {it.message_id for it in of(events, MessageRemoved)}
+    assert rows(result(events).messages) == [("ai", "the end", None)]

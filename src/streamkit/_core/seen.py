@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 
 from msgspec import Struct
 
+from .._fields import items_of
 from ..values import Origin, Status
 from .duplicates import Content, DuplicateContent
 from .kinds import call_id_of, fields_of, id_of
@@ -26,6 +27,7 @@ from .pending_calls import PendingCalls
 from .writes import ChannelWrite, channel_writes
 
 _Path: TypeAlias = tuple[str, ...]
+_SENT = "__pregel_push"  # the trigger of a task that was sent its input (langgraph 0.3 to 1.2)
 
 
 class SeenMessage(Struct, eq=False):
@@ -164,11 +166,12 @@ class SeenRegistry:
                 content = Content.of(fields_of(message))
                 self._messages[name] = SeenMessage(name, content, call_id_of(message))
 
-    def mark_input(self, namespace: _Path, given: object) -> None:
-        """Record the messages of a state that a node is given."""
+    def mark_input(self, namespace: _Path, given: object, triggers: object) -> None:
+        """Record the messages that a node is given: its graph's state, or what a ``Send`` holds."""
         for write in channel_writes(given):
             self.mark_seen(write.messages)
-            self.hold(namespace, write)
+            if _SENT not in items_of(triggers):
+                self.hold(namespace, write)
 
     def mark_history(self, messages: Sequence[object]) -> None:
         """Record what a node returns of earlier turns: all up to the last message known.

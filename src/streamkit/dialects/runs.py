@@ -235,7 +235,8 @@ class RunReader(Reader):
             self._nodes.add(origin.name)
         if kind == "node":
             self.assembly.seen.calls.expect(messages_in(given), origin.namespace)
-            self.assembly.seen.mark_input(origin.namespace, given)
+            triggers = origin.metadata.get("langgraph_triggers")
+            self.assembly.seen.mark_input(origin.namespace, given, triggers)
             run.answers(sent_tool_call_id(given))
         self.assembly.start_step(origin.run_id or "", kind, origin, given)
 

@@ -186,7 +186,7 @@ class ModePayloads:
         elif not self._assembly.is_open(id):
             call = sent_tool_call_id(payload["input"])
             scopes.open((*namespace, f"{node}:{id}"), tool_call_id=call)
-            self._assembly.seen.mark_input(namespace, payload["input"])
+            self._assembly.seen.mark_input(namespace, payload["input"], payload.get("triggers"))
             self._assembly.start_step(id, "node", origin, payload["input"])
 
     def _task_end(self, origin: Origin, payload: Mapping[str, Any]) -> None:
