@@ -11,12 +11,14 @@ from langchain_core.callbacks import dispatch_custom_event
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig, RunnableLambda, RunnableParallel
 from langchain_core.tools import tool
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
-from langgraph.types import RetryPolicy
+from langgraph.types import Command, RetryPolicy, interrupt
 
 from small_graphs import (
     APIS,
+    ASK,
     ASYNC,
     CORE,
     EVENTS,
@@ -26,9 +28,11 @@ from small_graphs import (
     OWN,
     OWN_SYNC,
     SYNC,
+    THREAD,
     Facts,
     answer,
     asks,
+    attempt,
     calling,
     chain,
     facts,
@@ -158,6 +162,78 @@ def test_the_attempt_that_failed_is_an_abandoned_step() -> None:
     assert nodes == ["abandoned", "completed"]
     models = [it.status for it in of(events, StepEnd) if it.kind == "chat_model"]
     assert models == ["abandoned", "completed"]
+
+
+def breaking(text: str) -> list[Any]:
+    return [*words(text), ValueError(text)]
+
+
+def failing_in_other_words(*replies: Any) -> Any:
+    """A node that raises an exception of its own in place of its model's."""
+    model = says(*replies)
+
+    def ask(state: Any, config: RunnableConfig) -> Any:
+        try:
+            return {"messages": [model.invoke("hi", config)]}
+        except ValueError as error:
+            raise ValueError("no answer") from error
+
+    return ask
+
+
+def failing_with_its_fallback(*replies: Any) -> Any:
+    """A node whose exception is that of its first model, after its second has failed, too."""
+    return asks(says(*replies).with_fallbacks([says(breaking("half b"))]))
+
+
+@pytest.mark.parametrize("api", [EVENTS, OWN, OWN_SYNC])
+@pytest.mark.parametrize("failing", [failing_in_other_words, failing_with_its_fallback])
+def test_a_node_is_tried_again_that_raised_another_exception(failing: Any, api: str) -> None:
+    builder = StateGraph(MessagesState)
+    builder.add_node("a", failing(breaking("half a"), WHOLE), **POLICY)
+    builder.add_edge(START, "a")
+    events = run(builder.compile(), api)
+    *halves, whole = facts(events).messages
+    assert halves == [("half a", "abandoned"), ("half b", "abandoned")][: len(halves)]
+    assert whole == "the whole"
+    assert [it.content for it in transcript(events)][-1] == "the whole"
+
+
+@pytest.mark.parametrize("api", [OWN, OWN_SYNC])
+def test_what_fails_for_good_has_failed_whatever_was_raised(api: str) -> None:
+    events, error = attempt(chain(failing_in_other_words(breaking("half a"))), api)
+    assert str(error) == "no answer"
+    assert facts(events).messages == [("half a", "failed")]
+    assert [(it.error and it.error.message, it.status) for it in of(events, StepEnd)] == [
+        ("half a", "failed"),
+        ("no answer", "failed"),
+        (None, "failed"),
+    ]
+
+
+def waits(_: Any) -> Any:
+    return {"messages": [AIMessage(interrupt("try again?"))]}
+
+
+def goes_on(_: Any) -> Any:
+    return Command(graph=Command.PARENT, update={"messages": [AIMessage("moved on")]})
+
+
+@pytest.mark.parametrize("api", [OWN, OWN_SYNC])
+@pytest.mark.parametrize("after", [waits, goes_on])
+def test_half_a_message_is_abandoned_whose_node_waits_or_goes_on(after: Any, api: str) -> None:
+    model = says(breaking("half a"))
+
+    def ask(state: Any, config: RunnableConfig) -> Any:
+        try:
+            return model.invoke("hi", config)
+        except ValueError:
+            return after(state)
+
+    graph = chain(chain(ask), checkpointer=InMemorySaver())
+    events = run(graph, api, ASK, THREAD)
+    assert facts(events).messages[0] == ("half a", "abandoned")
+    assert not any("half" in it.text for it in transcript(events))
 
 
 @pytest.mark.parametrize("api", APIS)

@@ -1,8 +1,9 @@
 """The runs that raised, and when each is closed.
 
 Law of this file: a run that raised half way through a message is closed once its outcome is known.
-Another attempt, or the end of what is around it, shows that the message is ``abandoned``; the same
-exception, raised around it, that the message ``failed``.
+Another attempt, or the end of what is around it, shows that the message is ``abandoned``; if an
+exception ends all that is around it, the message ``failed``. It may be another exception: that of
+the first attempt, which langchain-core (1.8) raises once all fallbacks have failed.
 """
 
 from __future__ import annotations
@@ -22,11 +23,10 @@ from .stream_modes import error_of
 
 
 class _Failure(Struct, eq=False):
-    """An exception that left half a message, and the runs that it ended, not closed yet."""
+    """The runs that raised since one left half a message, innermost first, not closed yet."""
 
-    error: BaseException
     parent: str | None = None
-    runs: list[tuple[Run, Status]] = []
+    runs: list[tuple[Run, BaseException, Status]] = []
 
 
 class FailedRuns:
@@ -43,17 +43,16 @@ class FailedRuns:
     def add(self, run: Run, error: Any, status: Status) -> None:
         """Close a run that raised, now or when its outcome is known."""
         run_id = run.origin.run_id
-        passed_on = (it for it in self._failures if it.error is error and it.parent == run_id)
-        failure = next(passed_on, None)
+        passed_on = [it for it in self._failures if it.parent == run_id]
         message = self._assembly.messages.by_run.get(run_id)
-        if failure is None and message and status == "failed":
+        if message and status == "failed":
             message.has_failed = True
-            self._failures.append(failure := _Failure(error))
-        if failure is None:
+        elif not passed_on:
             self._close(run, error, status, status)
             return
-        failure.runs.append((run, status))
-        failure.parent = self._nearest(run.origin.parent_ids)
+        runs = [of_run for it in passed_on for of_run in it.runs]
+        failure = _Failure(self._nearest(run.origin.parent_ids), [*runs, (run, error, status)])
+        self._failures = [*(it for it in self._failures if it not in passed_on), failure]
         if failure.parent is None:
             self._resolve(failure, "failed")
 
@@ -64,18 +63,18 @@ class FailedRuns:
         for failure in self._failures.copy():
             if starts_in is not None and starts_in == failure.parent:
                 self._resolve(failure, "abandoned")  # another attempt
-            elif event["run_id"] != failure.parent or data.get("error") is failure.error:
-                pass
-            elif name.endswith(("_end", "_error")):
-                self._resolve(failure, "abandoned" if name.endswith("_end") else "failed")
+            elif event["run_id"] == failure.parent and (
+                name.endswith("_end") or is_bubble_up(data.get("error"))
+            ):
+                self._resolve(failure, "abandoned")  # what is around it goes on, or waits
 
     def _nearest(self, run_ids: Sequence[str]) -> str | None:
         return next((id for id in reversed(run_ids) if id in self._runs), None)
 
     def _resolve(self, failure: _Failure, left: Status) -> None:
         self._failures.remove(failure)
-        for run, status in failure.runs:
-            self._close(run, failure.error, status, left)
+        for run, error, status in failure.runs:
+            self._close(run, error, status, left)
 
     def _close(self, run: Run, error: Any, status: Status, left: Status) -> None:
         run_id = run.origin.run_id or ""
