@@ -208,6 +208,16 @@ def test_a_breakpoint(where: Any, api: str) -> None:
     assert facts(second) == Facts(messages=["two"])
 
 
+@pytest.mark.parametrize("api", [OWN, OWN_SYNC, *TELLING])
+@pytest.mark.parametrize("where", [{"interrupt_before": ["b"]}, {"interrupt_after": ["a"]}])
+def test_a_breakpoint_in_a_subgraph(where: Any, api: str) -> None:
+    inner = chain(asks(says("one")), asks(says("two")), **where)
+    first, second = runs(chain(chain(inner), **saved()), api, None)
+    assert facts(first) == paused(None, messages=["one"])
+    assert facts(second).interrupts == []
+    assert "two" in facts(second).messages
+
+
 # --- in a subgraph
 
 

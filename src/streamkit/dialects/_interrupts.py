@@ -10,10 +10,12 @@ from ..values import Origin
 
 
 def show_interrupts(assembly: Assembly, origin: Origin, interrupts: Sequence[object]) -> None:
-    """Show the interrupts under ``__interrupt__``. An empty tuple is a static breakpoint."""
+    """Show the interrupts under ``__interrupt__``. An empty tuple is a static breakpoint.
+
+    It has no id, and the graphs around raise it again (langgraph 0.3 to 1.2): a run has one.
+    """
     if not interrupts:
-        count = len(assembly.seen.interrupt_ids)
-        assembly.interrupt(origin, f"static-{count}", static=True)
+        assembly.interrupt(origin, "static-0", static=True)
     for item in interrupts:
         fields = _fields(item)
         assembly.interrupt(
