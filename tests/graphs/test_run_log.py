@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
-from langchain_core.runnables import RunnableLambda
+from langchain_core.runnables import RunnableLambda, RunnableParallel
 
 from streamkit import (
     BatchItem,
@@ -54,6 +54,14 @@ async def test_a_chain(diff: bool) -> None:
     assert isinstance(events[-1], RunEnd)
     assert events[-1].output == "Hello there"
     assert events[1].timestamp <= events[-1].timestamp
+
+
+@pytest.mark.parametrize("diff", [True, False])
+async def test_the_output_of_parallel_chains_is_whole(diff: bool) -> None:
+    both = RunnableParallel(answer=chain(), asked=lambda given: given["question"])
+    events = await events_of(both.astream_log({"question": "hi"}, diff=diff))
+    assert isinstance(events[-1], RunEnd)
+    assert events[-1].output == {"answer": "Hello there", "asked": "hi"}
 
 
 async def test_a_graph_says_what_events_say() -> None:

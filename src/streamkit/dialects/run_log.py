@@ -22,6 +22,7 @@ from typing import Any, NamedTuple, cast
 from .._core.writes import messages_in
 from .._fields import dict_or_empty
 from ..values import Origin
+from ._sums import Sum, is_addable_dict
 from .astream_events import EventsReader
 
 _CLASSES = frozenset({"RunLogPatch", "RunLog"})
@@ -46,6 +47,7 @@ class RunLogReader(EventsReader):
         super().__init__(**options)
         self._entries: dict[str, _Entry] = {}
         self._read_before = 0
+        self._sum = Sum()
 
     def read(self, raw: object) -> None:
         """Read one patch into the assembly."""
@@ -59,7 +61,10 @@ class RunLogReader(EventsReader):
 
     def before_end(self) -> None:
         """End the root: the log has no entry for that."""
-        if "" in self._entries:
+        root = self._entries.get("")
+        if root:
+            if (total := self._sum.total()) is not None:
+                root.outputs[:] = [total]  # of which `final_output` has only the first chunk
             self._read_as_event("", "end")
 
     def _read_operation(self, path: str, value: Any) -> None:
@@ -67,6 +72,8 @@ class RunLogReader(EventsReader):
         if path == "" or (entry == "/logs" and field not in {"streamed_output", "final_output"}):
             self._start(path, value)
         elif field == "streamed_output":
+            if not entry and is_addable_dict(value):
+                self._sum.add(value)
             self._read_as_event(entry, "stream", chunk=value)
         elif field == "final_output":
             self._entries[entry].outputs[:] = [value]
