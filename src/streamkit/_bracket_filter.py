@@ -75,7 +75,8 @@ class OpenBrackets:
             return True
         if isinstance(event, (ev.ToolStart, ev.ToolDelta)):
             return False
-        if hasattr(event, "message_id") and inner.node == _TOOLS and is_models_own(inner.metadata):
+        known = inner.metadata  # nothing of what a node puts into the state, in `updates`
+        if hasattr(event, "message_id") and inner.node == _TOOLS and known and is_models_own(known):
             return True  # a model's message; not one that the node itself puts into the state
         return any(self._is_beside(inner, tool.origin) for tool in self.tools.values())
 

@@ -16,6 +16,7 @@ from langgraph.types import Command, Send
 from run_sources import SOURCES, read, result
 from small_graphs import LANGGRAPH, agent, asks, call, calling, gives, of, says
 from streamkit import MessageReplaced, ToolEnd, ToolError, ToolStart, normalize
+from streamkit.filters import conversation
 from streamkit.wire import ai_sdk, chat, langgraph_sse, ndjson, openai_responses, sse
 
 SECRET = "4111-1111"  # noqa: S105  (no password)
@@ -288,3 +289,24 @@ def test_the_result_of_a_handoff_is_in_its_command(source: str, how: str, output
         source in {"astream()", "stream()", "callbacks"} or how == "written"
     )
     assert handed_over.confirmed is is_known
+
+
+@tool
+def tells(tool_call_id: Annotated[str, InjectedToolCallId]) -> Command[Any]:
+    """Write to the user, too."""
+    done = ToolMessage("ok", tool_call_id=tool_call_id, name="tells")
+    return Command(update={"messages": [done, AIMessage("By the way.")]})
+
+
+@pytest.mark.parametrize("source", ALL)
+def test_what_a_tool_puts_into_the_state_is_shown(source: str) -> None:
+    asking = {"name": "tells", "args": {}, "id": "c1"}
+    builder = StateGraph(MessagesState)
+    builder.add_node("model", gives(AIMessage("", id="asks", tool_calls=[asking])))
+    builder.add_node("tools", ToolNode([tells]))
+    builder.add_edge(START, "model")
+    builder.add_edge("model", "tools")
+    events = read(source, builder.compile())
+    told = [it.text for it in normalize(events, conversation) if it.type == "text.delta"]
+    assert told == ["By the way."]
+    assert b"By the way." in b"".join(normalize(events).pipe(ai_sdk.encoder()))

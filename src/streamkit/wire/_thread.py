@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from .._core.kinds import kind_of, message_in, spelled_message
 from .._extras import extra
+from .._fields import dict_or_empty
 from .._protocols import leave_unawaited
 from ..errors import UsageError
 from ..events import Event, RunEnd, RunStart, ToolEnd, ToolError
@@ -79,20 +80,11 @@ def thread_messages(thread: object) -> list[Any]:
     >>> thread_messages({"messages": [("human", "Hi")]})
     [HumanMessage(content='Hi', ...)]
     """
-    given: Any = thread
-    match given:
-        case {"messages": found} | {"values": {"messages": found}}:
-            pass
-        case object(values={"messages": found}):
-            pass
-        case dict() | object(values=dict()):
-            found = []
-        case found:
-            pass
+    found = _messages_in(thread)
     if not hasattr(found, "__iter__") or isinstance(found, (str, bytes)) or message_in(found):
-        leave_unawaited(given)
+        leave_unawaited(thread)
         raise UsageError(
-            f"got a {type(given).__name__}, not a thread's messages; "
+            f"got a {type(thread).__name__}, not a thread's messages; "
             "pass the state, (await graph.aget_state(config)), or a list of messages"
         )
     items: list[object] = [*found]
@@ -100,6 +92,15 @@ def thread_messages(thread: object) -> list[Any]:
         import_module("langchain_core.messages")  # which `spelled_message` reads by
     read = (it if kind_of(it) else spelled_message(it) for it in items)
     return [it for it in read if it is not None]
+
+
+def _messages_in(thread: object) -> Any:
+    is_dict = isinstance(thread, dict)
+    values = cast("Any", thread) if is_dict else getattr(thread, "values", None)
+    if not issubclass(type(values), dict):
+        return thread
+    fields = dict_or_empty(values)
+    return fields.get("messages") or dict_or_empty(fields.get("values")).get("messages", [])
 
 
 def events_of_message(message: AnyMessage) -> Iterator[Event]:
