@@ -210,6 +210,7 @@ def _put(builder: Any, node: Any, name: str, last: list[str]) -> str:
 
 @given(STEPS)
 @example([("subgraph", ["tool", "pause"])])
+@example([("subgraph", ["broken tool", "pause"])])
 def test_every_api_tells_the_same(steps: Any) -> None:
     told = {api: story(steps, api) for api in APIS}
     assert told == dict.fromkeys(APIS, told[OWN])
@@ -228,7 +229,8 @@ def story(steps: Any, api: str) -> list[Facts]:
         if result.status == "interrupted":  # what a subgraph wrote is in no outer state yet
             added = [it.message for it in of(events, MessageAdded)]
             heard += map(said, [*result.side_messages, *added])
-            heard += [("tool", it.output, [], it.tool_call_id) for it in result.tools]
+            outputs = ((it, FAILED if it.error else it.output) for it in result.tools)
+            heard += [("tool", output, [], it.tool_call_id) for it, output in outputs]
         told.append(in_any_order(facts(events)))
         given = Command(resume="yes")
     state = [said(it) for it in graph.get_state(THREAD).values["messages"]]
@@ -236,9 +238,14 @@ def story(steps: Any, api: str) -> list[Facts]:
     return told
 
 
+FAILED = "an error"
+"""What a failed tool says: a run of it has the error, and its message a text made of that."""
+
+
 def said(message: Any) -> tuple[Any, ...]:
     calls = [call["id"] for call in getattr(message, "tool_calls", ())]
-    return message.type, message.content, calls, getattr(message, "tool_call_id", None)
+    content = FAILED if getattr(message, "status", None) == "error" else message.content
+    return message.type, content, calls, getattr(message, "tool_call_id", None)
 
 
 def in_any_order(told: Facts) -> Facts:
@@ -248,6 +255,6 @@ def in_any_order(told: Facts) -> Facts:
     """
     cut = "…" if CORE >= (1,) else ""
     texts = [it if isinstance(it, str) else it[0] + cut for it in told.messages]
-    errors = {"ValueError": "an error", "ToolError": "an error"}
+    errors = dict.fromkeys(("ValueError", "ToolError"), FAILED)
     tools = [(id, name, errors.get(output, output)) for id, name, output in told.tools]
     return replace(told, messages=texts, tools=tools).sorted()
