@@ -447,3 +447,29 @@ def test_what_a_graph_is_resumed_with_is_known_where_both_modes_are_streamed(
 ) -> None:
     source = chain(asks(says("Hi"))).stream(Command(resume="yes"), THREAD, stream_mode=modes)
     assert resume_of(source) == known
+
+
+@pytest.mark.parametrize("api", [OWN, OWN_SYNC, EVENTS])
+def test_an_agent_in_a_tool_waits_in_a_call_with_the_id_of_its_own(api: str) -> None:
+    """The run that resumes has seen neither call: both have the id ``c1``."""
+
+    @tool
+    def colour(of: str) -> str:
+        """Ask for a colour."""
+        return f"{of} is {interrupt('Which colour?')}"
+
+    inner = agent(calling(("c1", "colour", '{"of": "sky"}'), then="it is blue"), [colour])
+
+    @tool
+    def research(q: str, config: RunnableConfig) -> str:
+        """Ask an agent."""
+        answer: str = inner.invoke({"messages": [("human", q)]}, config)["messages"][-1].content
+        return answer
+
+    graph = agent(calling(("c1", "research", '{"q": "x"}')), [research], **saved())
+    _, second = runs(graph, api, Command(resume="blue"))
+    assert [(it.name, it.output) for it in of(second, ToolEnd)] == [
+        ("colour", "sky is blue"),
+        ("research", "it is blue"),
+    ]
+    assert [it.name for it in of(second, ToolStart)] == ["research", "colour"]

@@ -87,13 +87,13 @@ class PendingCalls:
         self._register(PendingCall(*facts, size=_OVERHEAD + len(call.text)))
 
     def expect(self, messages: Iterable[object], namespace: _Namespace) -> None:
-        """Register the calls in a node's input that no message of this run has made."""
+        """Register the calls in a node's input that no message of its graph made in this run."""
         calls: dict[str, PendingCall] = {}
         for message in messages:
             fields = fields_of(message)
             for call in fields.get("tool_calls") or ():
-                if not self._calls.get(call["id"]):
-                    id = call["id"]
+                id = call["id"]
+                if all(it.namespace != namespace for it in self._calls.get(id, ())):
                     calls[id] = PendingCall(id, id, call["name"], call["args"], namespace)
             calls.pop(fields.get("tool_call_id") or "", None)
         for call in calls.values():

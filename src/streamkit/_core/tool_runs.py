@@ -24,6 +24,11 @@ from .pending_calls import PendingCall
 from .results import answers_in, own_message, tool_result
 
 
+def _place_of(tool: Bracket) -> Hashable:
+    """Return what two calls have in common that can be mistaken: neither is inside the other."""
+    return tool.fields["name"], tool.origin.namespace, len(tool.origin.parent_ids)
+
+
 class ToolRuns(Brackets):
     """The brackets of tools."""
 
@@ -157,7 +162,8 @@ class ToolRuns(Brackets):
             if bracket.call and bracket.call.given_id == given_id:
                 return
             for other_key, other in self._open.items():
-                if other.call and other.call.given_id == given_id and other is not bracket:
+                is_meant = other.call and other.call.given_id == given_id and other is not bracket
+                if is_meant and _place_of(other) == _place_of(bracket):
                     self._open[key], self._open[other_key] = other, bracket
                     return
 
