@@ -164,8 +164,8 @@ class MessageFold:
                 draft, speaker = self._drafts.pop(id, _Draft()), self._names.pop(id, None)
                 if event.status != "abandoned":
                     return (_ai_message(event, draft.content(), speaker),)
-            case ev.ToolEnd() | ev.ToolError():
-                return (_tool_message(event),)
+            case ev.ToolEnd(status="completed") | ev.ToolError():
+                return (_tool_message(event),)  # one that was left open has no result
             case _:
                 pass
         return ()

@@ -36,6 +36,7 @@ from streamkit import (
     StepStart,
     TextDelta,
     ToolEnd,
+    ToolError,
     Unrecognized,
     normalize,
 )
@@ -217,6 +218,21 @@ def test_a_tool_whose_node_writes_no_message_ends_with_the_state_after_it() -> N
     )
     names = [it.type for it in events]
     assert names.index("tool.end") < names.index("custom")
+
+
+@pytest.mark.parametrize(("names", "at_fault"), [(["see"], ["see"]), (["see", "hear"], [])])
+def test_of_tools_at_once_none_is_known_to_have_broken_the_run(
+    names: list[str], at_fault: list[str]
+) -> None:
+    def source() -> Iterator[Any]:
+        yield from (tool("tool-started", it, input={}, tool_call_id=it) for it in names)
+        raise LookupError("gone")
+
+    events, _ = drained(normalize(source(), strict=True))
+    assert [it.name for it in events if isinstance(it, ToolError)] == at_fault
+    left = [it.name for it in events if isinstance(it, ToolEnd) and it.status == "failed"]
+    assert sorted(left + at_fault) == sorted(names)
+    assert [it.type for it in normalize(events[:-1]).messages()] == ["tool"] * len(at_fault)
 
 
 def test_of_the_cached_tasks_of_a_node_each_ends_once() -> None:

@@ -271,6 +271,12 @@ def test_a_tool_waits(api: str) -> None:
     assert shown.tool_call_id == ("c1" if api == EVENTS and CORE >= (1,) else None)
 
 
+@pytest.mark.parametrize("api", [EVENTS, MODES, OWN, OWN_SYNC])
+def test_a_tool_that_waits_has_no_message(api: str) -> None:
+    events = run(agent(calling(*ONE), [hold], **saved()), api, ASK, THREAD)
+    assert [it.type for it in normalize(events).messages()] == ["ai"]
+
+
 @pytest.mark.parametrize("api", [EVENTS, MODES, ASYNC_MODES, OWN, OWN_SYNC])
 def test_a_tool_goes_on(api: str) -> None:
     """Also where the state comes before its node starts."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
-from langchain_core.runnables import RunnableLambda, RunnableParallel
+from langchain_core.runnables import RunnableGenerator, RunnableLambda, RunnableParallel
 
 from streamkit import (
     BatchItem,
@@ -62,6 +62,16 @@ async def test_the_output_of_parallel_chains_is_whole(diff: bool) -> None:
     events = await events_of(both.astream_log({"question": "hi"}, diff=diff))
     assert isinstance(events[-1], RunEnd)
     assert events[-1].output == {"answer": "Hello there", "asked": "hi"}
+
+
+async def test_the_output_of_a_list_that_grows_is_whole() -> None:
+    async def letters(_: Any) -> Any:
+        yield ["a"]
+        yield ["b"]
+
+    events = await events_of(RunnableGenerator(letters).astream_log("any"))
+    assert isinstance(events[-1], RunEnd)
+    assert events[-1].output == ["a", "b"]
 
 
 async def test_a_graph_says_what_events_say() -> None:

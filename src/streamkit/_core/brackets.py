@@ -160,7 +160,10 @@ class Brackets:
         origins = [it.origin for it in (*self._open.values(), *self.messages)]
         innermost = max(origins, key=lambda it: len(it.parent_ids), default=_NOWHERE)
         around = {innermost.run_id, *innermost.parent_ids}
-        return all(origin.run_id in around for origin in origins)
+        # In v3 (langgraph 1.2) tools have no run ids: of those at once in one graph, any may be it.
+        graphs = [it.origin.namespace for it in self._open.values() if not it.origin.run_id]
+        is_alone = len(set(graphs)) == len(graphs)
+        return is_alone and all(origin.run_id in around for origin in origins)
 
     def unreported(self, error: ErrorInfo | None) -> ErrorInfo | None:
         """Return an error the first time, and None for whatever only passes it on.

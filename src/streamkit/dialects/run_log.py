@@ -72,7 +72,7 @@ class RunLogReader(EventsReader):
         if path == "" or (entry == "/logs" and field not in {"streamed_output", "final_output"}):
             self._start(path, value)
         elif field == "streamed_output":
-            if not entry and is_addable_dict(value):
+            if not entry and (is_addable_dict(value) or value.__class__ is list):
                 self._sum.add(value)
             self._read_as_event(entry, "stream", chunk=value)
         elif field == "final_output":
