@@ -223,6 +223,27 @@ def a_tool_that_asks(steps: Any = (HI, Resume("blue"))) -> Any:
 
 
 @talk
+def an_agent_in_a_tool_asks(steps: Any = (HI, Resume("blue"), MORE)) -> Any:
+    """Its call has the id of the call in which it runs."""
+
+    @tool
+    def colour(of: str) -> str:
+        """Ask for a colour."""
+        return f"{of} is {interrupt('Which colour?')}"
+
+    replies = (asking("PSST I ask.", ("c1", "colour", '{"of": "sky"}')), "PSST Blue.")
+    inner = agent(model(*replies), [colour])
+
+    @tool
+    def research(q: str, config: RunnableConfig) -> str:
+        """Research."""
+        return f"found: {inner.invoke({'messages': [('human', q)]}, config)['messages'][-1].text}"
+
+    replies = (asking("I delegate.", ("c1", "research", '{"q": "x"}')), "Here it is.", "More")
+    return agent(model(*replies), [research], checkpointer=InMemorySaver())
+
+
+@talk
 def a_whole_message_of_a_node(steps: Any = (HI, MORE)) -> Any:
     return saved([gives(AIMessage("I am no model"))])
 

@@ -411,9 +411,14 @@ LIMITS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 """What a client cannot show of a run that goes on, and does after a reload; and which clients."""
 
+AGENTS_IN_TOOLS = {
+    "an_agent_in_a_tool",
+    "an_agent_in_a_tool_asks",
+    "two_agents_in_tools_at_once",
+}
 INSIDE = {
-    "modes": {"sub_agents", "a_deep_agent", "an_agent_in_a_tool", "two_agents_in_tools_at_once"},
-    "v3": {"an_agent_in_a_tool", "two_agents_in_tools_at_once"},
+    "modes": {"sub_agents", "a_deep_agent", *AGENTS_IN_TOOLS},
+    "v3": AGENTS_IN_TOOLS,
 }
 """Talks of agents inside tools where a source does not say for which call an agent runs: the AI SDK
 has the agent's calls as parts of the answer."""

@@ -31,6 +31,7 @@ from streamkit import (
     ToolCall,
     ToolCallEnd,
     ToolCallStart,
+    ToolDelta,
     ToolEnd,
     ToolStart,
     normalize,
@@ -277,6 +278,22 @@ def test_ids_of_earlier_runs_keep_their_meaning() -> None:
     _, _, _, start, end = spoken("call_0", "m")
     assert ids_of([start, end], calls) == ["call_0#2"] * 2
     assert ids_of(spoken("call_0", "m"), calls) == ["call_0#3"] * 5
+
+
+def test_calls_of_one_id_in_earlier_runs_are_told_apart_by_their_names() -> None:
+    """An agent's call inside a tool has the id of the tool's own call, and both are resumed."""
+    calls = CallIds({"c1": "ask", "c1#2": "look"})
+    outer = ToolStart(**AT, tool_call_id="c1", name="ask", input={})
+    inner = ToolStart(**AT, tool_call_id="c1#2", name="look", input={})
+    piece = ToolDelta(**AT, tool_call_id="c1", delta="so far")
+    ended: Any = {**AT, "name": "", "status": "completed"}
+    ends = [ToolEnd(**ended, tool_call_id=id) for id in ("c1#2", "c1")]
+    shown = ids_of([outer, inner, piece, *ends], calls)
+    assert shown == ["c1", "c1#2", "c1", "c1#2", "c1"]
+    again = ToolStart(**AT, tool_call_id="c1", name="look", input={})
+    assert ids_of([again], calls) == ["c1#2"]  # a source that does not have both at once
+    assert ids_of(spoken("c1", "m"), calls) == ["c1#3"] * 5
+    assert ids_of([outer], calls) == ["c1#3"]
 
 
 def test_questions_about_calls_that_are_alike_are_about_each_of_them() -> None:

@@ -5,8 +5,8 @@ The second call of an id goes by ``id#2``. In events, an id means one call at a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar, cast
 
 from msgspec.structs import replace
 
@@ -38,7 +38,8 @@ class Call:
 class CallIds:
     """The calls of one run, by their unique ids.
 
-    ``known`` are ids that clients were given in earlier runs: they keep their meaning.
+    ``known`` are ids that clients were given in earlier runs, perhaps with the names of the calls:
+    they keep their meaning.
 
     >>> calls = CallIds(["call_0"])
     >>> calls.begin("call_0", "look").id, calls.begin("call_1", "look").id
@@ -51,10 +52,12 @@ class CallIds:
         """The newest call of each id as a model gave it."""
         self._written: dict[tuple[str, int], Call] = {}
         self._of_message: dict[str, list[Call]] = {}
+        names: Mapping[str, str] = cast("Any", known) if isinstance(known, Mapping) else {}
         for id in known:
             # A client sends back the ids that it was given: `call_0#2` is the second `call_0` of
             # the chat.
-            self._add(id.partition("#")[0], Call(id)).is_shown = True
+            self._add(_given(id), Call(id, names.get(id, ""))).is_shown = True
+        self._earlier: list[Call] = [*self._calls.values()]
         self._rules = methods_by_class(self)
 
     def begin(self, given_id: str, name: str, *, provider_executed: bool = False) -> Call:
@@ -126,10 +129,20 @@ class CallIds:
         pairs = zip(event.tool_calls, calls, strict=True)
         return replace(event, tool_calls=tuple(replace(it, id=call.id) for it, call in pairs))
 
-    def tool_start(self, event: ev.ToolStart | ev.ToolDelta) -> ev.Event:
+    def tool_start(self, event: ev.ToolStart) -> ev.Event:
+        # An agent's call inside a tool may have the id of the tool's own: a run that resumes both
+        # distinguishes them by their names.
+        current = self.current(event.tool_call_id)
+        if current is None or current in self._earlier:
+            given = _given(event.tool_call_id)
+            alike = (it for it in reversed(self._earlier) if it.name == event.name)
+            same = next((it for it in alike if _given(it.id) == given), current)
+            if same:
+                self._current[event.tool_call_id] = same
         return _with_id(event, self._call_of(event))
 
-    tool_delta = tool_start
+    def tool_delta(self, event: ev.ToolDelta) -> ev.Event:
+        return _with_id(event, self._call_of(event))
 
     def tool_end(self, event: ev.ToolEnd | ev.ToolError) -> ev.Event:
         call = self._call_of(event)
@@ -148,6 +161,11 @@ class CallIds:
         return _with_id(event, self.current(event.tool_call_id))
 
     message_replaced = interrupt
+
+
+def _given(id: str) -> str:
+    """Return the id that a model gave to a call that the client has by this one."""
+    return id.partition("#")[0]
 
 
 def _with_id(event: _E, call: Call | None) -> _E:

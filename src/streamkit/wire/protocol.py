@@ -57,7 +57,8 @@ class BaseEncoder:
 
     Args:
         private: also write what otherwise stays in the process, such as exception texts.
-        known_calls: the ids of calls that the client knows from earlier runs.
+        known_calls: the ids of calls that the client knows from earlier runs; or a dict with their
+            names, which distinguish calls of one id.
     """
 
     flat: ClassVar[bool] = False

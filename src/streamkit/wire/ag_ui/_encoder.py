@@ -16,7 +16,7 @@ from .._plain_json import dump_plain, dump_text
 from .._redact import InnerText
 from ..protocol import BaseEncoder, Frames, error_text, frame, questions_in
 from ._conversation import Conversation
-from ._request import Request
+from ._request import Request, named_calls
 from ._subagents import Steps, Subagents, tag_of
 from ._values import (
     answered_call,
@@ -76,7 +76,7 @@ class Encoder(BaseEncoder):
         is_old = request is not None and request.protocol_version is None
         subagents = subagents and not is_old
         self.inner_text: InnerText = "subgraphs" if subagents else "never"
-        known = request.tool_call_ids if request else ()
+        known = named_calls(request) if request else ()
         super().__init__(private=private, known_calls=known)
         self._request = request
         self._is_old = is_old

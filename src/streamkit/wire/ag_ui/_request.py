@@ -63,8 +63,14 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     @property
     def tool_call_ids(self) -> list[str]:
         """The calls in the client's history."""
-        calls = (call for it in self.messages for call in as_list(it.get("toolCalls")))
-        return [str(dict_or_empty(call).get("id")) for call in calls]
+        return [*named_calls(self)]
+
+
+def named_calls(request: Request) -> dict[str, str]:
+    """Return the names of the calls in the client's history, by their ids."""
+    calls = (call for it in request.messages for call in as_list(it.get("toolCalls")))
+    known = map(dict_or_empty, calls)
+    return {str(it.get("id")): str(dict_or_empty(it.get("function")).get("name")) for it in known}
 
 
 def read_request(body: bytes | str | Mapping[str, Any]) -> Request:

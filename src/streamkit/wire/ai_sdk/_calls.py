@@ -7,7 +7,8 @@ at the one, and write one call over the other.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from ... import events as ev
@@ -34,8 +35,8 @@ class Continuation(NamedTuple):
 
     message_id: str
     """The UI message's id."""
-    calls: tuple[str, ...] = ()
-    """The calls in it, by their ids there."""
+    calls: Mapping[str, str] = MappingProxyType({})
+    """The names of the calls in it, by their ids there."""
     denied: frozenset[str] = frozenset()
     """The calls among them that the user denied."""
     answered: tuple[dict[str, Any], ...] = ()

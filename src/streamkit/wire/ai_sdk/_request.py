@@ -242,7 +242,7 @@ def _continuation_of(message: UIMessage, resume: Mapping[str, Any]) -> Continuat
     tools = tools_in(message.parts)
     return Continuation(
         message_id=message.id,
-        calls=tuple(it.tool_call_id for it in tools),
+        calls={it.tool_call_id: it.name for it in tools},
         denied=frozenset(it.tool_call_id for it in tools if _is_denied(it)),
         answered=tuple(it for it in _asked_in(message) if _read(it).interrupt_id in resume),
     )
