@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from ._core.content import text_in
 from ._core.json_message import JsonMessage
-from ._core.kinds import call_id_of, fields_of, id_of, kind_of
+from ._core.kinds import call_id_of, fields_of, id_of, kind_of, made_call_ids
 from ._core.metadata import text_or_none
 from ._core.writes import ChannelWrite, channel_writes
 from ._fields import dict_or_empty, items_of
@@ -73,8 +73,8 @@ class RunMessages:
         entry = _Entry(message, names, self._count, is_side, is_hidden)
         self._entries.append(entry)
         self._by_id.update(dict.fromkeys(entry.ids, entry))
-        for call in _calls_in(message):
-            self._results.pop(call or "", None)  # an id that the model uses again
+        for call in made_call_ids(message):
+            self._results.pop(call, None)  # an id that the model uses again
         call_id = call_id_of(message)
         if call_id:
             before = self._results.get(call_id)
@@ -213,7 +213,7 @@ def _by_calls(messages: list[Any]) -> list[Any]:
         if is_result:
             members.sort(key=lambda it: ranks.get(call_id_of(it), len(ranks)))
         else:
-            calls = (call for it in members for call in _calls_in(it))
+            calls = (call for it in members for call in made_call_ids(it))
             ranks = {call: rank for rank, call in enumerate(calls)}
         ordered += members
     return ordered
@@ -238,17 +238,11 @@ def _key(message: Any) -> Any:
     return id_of(message) or ("object", id(message))
 
 
-def _calls_in(message: Any) -> tuple[str | None, ...]:
-    """Return the ids of the calls that a message makes."""
-    calls = items_of(fields_of(message).get("tool_calls"))
-    return tuple(text_or_none(dict_or_empty(call).get("id")) for call in calls)
-
-
 def _content_key(message: Any) -> Any:
     """Return what a message is known by that has no id, or another one."""
     fields = fields_of(message)
     kind = "ai" if kind_of(message) in {"ai", "chunk"} else text_or_none(fields.get("type"))
-    return kind, text_in(fields.get("content")), _calls_in(message)
+    return kind, text_in(fields.get("content")), made_call_ids(message)
 
 
 def _own(stored: Any, emitted: Any) -> Any:

@@ -9,7 +9,13 @@ import pytest
 
 pytest.importorskip("langgraph")
 
-from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, RemoveMessage
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    HumanMessage,
+    RemoveMessage,
+    ToolMessage,
+)
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 
@@ -32,6 +38,7 @@ from small_graphs import (
     calling,
     chain,
     finish,
+    gives,
     of,
     run,
     says,
@@ -99,6 +106,51 @@ def test_one_id_for_two_calls_of_a_message(api: str) -> None:
     written = [it.tool_call_id for it in of(events, ToolCallStart)]
     assert written == ["call_0", "call_0#2"]
     assert sorted(it.tool_call_id for it in of(events, ToolStart)) == written
+
+
+@pytest.mark.parametrize("api", SOURCES)
+def test_calls_without_an_id(api: str) -> None:
+    """Some servers leave it empty; each run has the id that its call has in our events."""
+    calls = [("", "weather", city(it)) for it in ("Paris", "Rome")]
+    whole = run(agent(calling(*calls), [weather]), api)
+    options: Any = {"checkpointer": InMemorySaver(), "interrupt_before": ["tools"]}
+    graph = agent(calling(*calls), [weather], **options)
+    paused, resumed = run(graph, api, ASK, THREAD), run(graph, api, None, THREAD)
+    written = sorted(it.tool_call_id for it in of(whole, ToolCallStart))
+    assert sorted(it.tool_call_id for it in of(whole, ToolStart)) == written
+    for events in (whole, resumed):
+        outputs = ["Paris is sunny", "Rome is sunny"]
+        assert sorted(it.output for it in of(events, ToolEnd)) == outputs
+        assert len({it.tool_call_id for it in of(events, ToolStart)} - {""}) == 2
+    assert not of(paused, ToolStart)
+
+
+def test_a_call_without_an_id_in_tools_mode() -> None:
+    """LangGraph 1.2 reports the tool's run in its place."""
+    metadata = {"langgraph_node": "agent"}
+    call = {"id": "", "name": "look", "args": {"at": 1}}
+    chunk = AIMessageChunk("", id="m", tool_calls=[call], chunk_position="last")
+    started = {"event": "tool-started", "tool_name": "look", "input": {"at": 1}}
+    ended = {"event": "tool-finished", "output": "seen"}
+    tools = [("tools", {**it, "tool_call_id": "run-1"}) for it in (started, ended)]
+    events = list(normalize([("messages", (chunk, metadata)), *tools], strict=True))
+    (made,), (start,), (end,) = (of(events, it) for it in (ToolCallStart, ToolStart, ToolEnd))
+    assert made.tool_call_id == start.tool_call_id == end.tool_call_id
+    assert end.output == "seen"
+
+
+def test_a_turn_that_one_update_holds_is_no_history() -> None:
+    """Structured output is one: its call and its result, and later the same id again."""
+
+    def turn(text: str) -> Any:
+        call = {"id": "call_0", "name": "look", "args": {}}
+        return gives(AIMessage(text, tool_calls=[call]), ToolMessage(text, tool_call_id="call_0"))
+
+    graph = chain(turn("one"), turn("two"))
+    items = graph.stream(ASK, stream_mode="updates")
+    events = list(normalize(items, mode="updates", subgraphs=False, strict=True))
+    assert [it.text for it in of(events, MessageEnd)] == ["one", "two"]
+    assert [it.output for it in of(events, ToolEnd)] == ["one", "two"]
 
 
 @pytest.mark.parametrize("api", SOURCES)

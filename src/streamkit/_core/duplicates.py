@@ -99,7 +99,7 @@ class DuplicateContent:
         Where its node is not known, as in a graph's state, it may be of any node of the graph.
         """
         # A node's wrapper of an answer may keep neither the id nor the metadata, but keeps these.
-        calls = tuple(call.get("id") for call in fields.get("tool_calls") or ())
+        calls = tuple(call.get("id") or "" for call in fields.get("tool_calls") or ())
         path = checkpoint_ns(origin.metadata) or "|".join(origin.namespace)
         answers: Mapping[int, str] = self._answers.get(path, {})
         return answers.get(hash((text_in(fields["content"]), calls)))

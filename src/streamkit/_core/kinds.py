@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from .._fields import dict_or_empty, items_of
 from .json_message import JsonMessage, Kind, json_message
 from .metadata import text_or_none
 
@@ -68,6 +69,12 @@ def id_of(message: object) -> str | None:
 def call_id_of(message: object) -> str | None:
     """Return the id of the call that a tool's message answers, read as `id_of` reads ids."""
     return text_or_none(fields_of(message).get("tool_call_id"))
+
+
+def made_call_ids(message: object) -> tuple[str, ...]:
+    """Return the ids of the calls that a whole message makes, empty where a call has none."""
+    calls = items_of(fields_of(message).get("tool_calls"))
+    return tuple(text_or_none(dict_or_empty(call).get("id")) or "" for call in calls)
 
 
 def spelled_message(value: object) -> Any:

@@ -23,7 +23,7 @@ from msgspec import Struct
 
 from .._fields import Fields, json_text, shown, text_of
 from ..values import Origin, ToolCall
-from .kinds import fields_of
+from .kinds import call_id_of, fields_of, id_of
 
 _State: TypeAlias = Literal["pending", "running", "ended", "stored"]
 _Namespace: TypeAlias = tuple[str, ...]
@@ -36,7 +36,7 @@ class PendingCall(Struct, eq=False):
     """A call that a model made, and what became of it."""
 
     given_id: str
-    """The id that the provider gave it."""
+    """The id that the provider gave it, empty where it gave none."""
     id: str
     """The id that our events have for it, which no other call at work has."""
     name: str
@@ -91,11 +91,15 @@ class PendingCalls:
         calls: dict[str, PendingCall] = {}
         for message in messages:
             fields = fields_of(message)
-            for call in fields.get("tool_calls") or ():
-                id = call["id"]
-                if all(it.namespace != namespace for it in self._calls.get(id, ())):
-                    calls[id] = PendingCall(id, id, call["name"], call["args"], namespace)
-            calls.pop(fields.get("tool_call_id") or "", None)
+            for number, call in enumerate(fields.get("tool_calls") or ()):
+                given_id = call["id"] or ""
+                if all(it.namespace != namespace for it in self._calls.get(given_id, ())):
+                    id = given_id or f"{id_of(message)}:{number}"
+                    calls[id] = PendingCall(given_id, id, call["name"], call["args"], namespace)
+            given_id, name = call_id_of(message), fields.get("name")
+            answered = [it for it in calls.values() if it.given_id == given_id]
+            for call in sorted(answered, key=lambda it: it.name != name)[:1]:
+                del calls[call.id]
         for call in calls.values():
             self._register(call)
 
@@ -180,8 +184,8 @@ class PendingCalls:
         return next(same, next(by_state, None))
 
     def is_answered(self, given_id: str | None) -> bool:
-        """Return whether all calls of this id have their results."""
-        calls = self._calls.get(given_id or "", ())
+        """Return whether all calls of this id have their results; an empty one is no id."""
+        calls = self._calls.get(given_id, ()) if given_id else ()
         return bool(calls) and all(it.state in {"ended", "stored"} for it in calls)
 
     def mark_stored(self, call: PendingCall) -> None:

@@ -20,7 +20,7 @@ from msgspec import Struct
 from .._fields import items_of
 from ..values import Origin, Status
 from .duplicates import Content, DuplicateContent
-from .kinds import call_id_of, fields_of, id_of
+from .kinds import call_id_of, fields_of, id_of, made_call_ids
 from .message import Message
 from .origin import checkpoint_ns
 from .pending_calls import PendingCalls
@@ -129,7 +129,7 @@ class SeenRegistry:
             seen.task = checkpoint_ns(message.origin.metadata)
         if status == "abandoned":
             return
-        calls = [(call.done, call.given_id or call.id) for call in message.calls if call.done]
+        calls = [(call.done, call.given_id or "") for call in message.calls if call.done]
         if not is_internal:
             self.duplicates.record_answer(message, tuple(given_id for _, given_id in calls))
         for call, given_id in calls:
@@ -178,14 +178,17 @@ class SeenRegistry:
 
         A subgraph that shares its messages with the graph around it returns the whole of them.
         """
-        known = [number for number, it in enumerate(messages) if self._is_known(it)]
-        if known:
-            # Only by their ids: results of tools that ran at once have none, and may be unseen.
-            history = messages[: known[-1] + 1]
-            self.mark_seen(filter(id_of, history))
-
-    def _is_known(self, message: object) -> bool:
-        return self.calls.is_answered(call_id_of(message)) or id_of(message) in self._messages
+        end = 0
+        unseen: set[str | None] = set()  # the calls of unseen messages, whose ids may repeat
+        for number, message in enumerate(messages, start=1):
+            call_id = call_id_of(message)
+            is_repeated = call_id not in unseen and self.calls.is_answered(call_id)
+            if is_repeated or id_of(message) in self._messages:
+                end = number
+            else:
+                unseen.update(made_call_ids(message))
+        # Only by their ids: results of tools that ran at once have none, and may be unseen.
+        self.mark_seen(filter(id_of, messages[:end]))
 
     # --- states
 

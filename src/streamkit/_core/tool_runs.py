@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from typing import Any, cast
+from uuid import uuid4
 
 from .._fields import required_text
 from ..events import MessageReplaced, ToolDelta, ToolStart
@@ -43,7 +44,7 @@ class ToolRuns(Brackets):
             if self._open[earlier].held and earlier != key:
                 self._end(earlier, "completed")  # its node runs the call again
         call = self.seen.calls.find(name, input, origin.namespace, tool_call_id)
-        id = call.id if call else tool_call_id
+        id = call.id if call else tool_call_id or str(uuid4())
         running, number = self._tool_running(id), 1
         while running not in {None, key}:
             number += 1

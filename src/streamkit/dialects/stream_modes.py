@@ -60,6 +60,7 @@ class ModePayloads:
         self._resume = resume
         self._begun: set[Path] = set()
         self._cached: dict[tuple[Path, str], list[object]] = {}
+        self._tools_by_run: dict[str, Hashable] = {}  # the keys of those whose call has no id
         self._read_by_mode: dict[str, Callable[[Path, Any], None]] = {
             "values": self.values,
             "updates": self._updates,
@@ -223,7 +224,12 @@ class ModePayloads:
             case "tool-started":
                 origin = self._assembly.scopes.origin(namespace)
                 name, given = payload["tool_name"], payload.get("input")
-                self._assembly.start_tool(object(), origin, id, name, given)
+                key, calls = object(), self._assembly.seen.calls
+                call = calls.find(name, given, namespace)
+                if call and not (call.given_id or calls.find(name, given, namespace, id)):
+                    # langgraph (up to 1.2) puts the tool's run in the place of an empty id.
+                    self._tools_by_run[id], id = key, ""
+                self._assembly.start_tool(key, origin, id, name, given)
             case "tool-output-delta":
                 key = self._running_tool(id, namespace, None)
                 self._assembly.tool_delta(key, payload.get("delta"))
@@ -242,6 +248,8 @@ class ModePayloads:
 
     def _running_tool(self, id: str, namespace: Path, output: object) -> Hashable:
         """Return the key of the tool run that an event is about: only a result has its name."""
+        if id in self._tools_by_run:
+            return self._tools_by_run[id]
         keys = self._assembly.running_tools(id, namespace)
         if len(keys) > 1:
             names = {fields.get("name") for fields in answers_in(output)}
