@@ -139,6 +139,14 @@ def test_a_call_without_an_id_in_tools_mode() -> None:
     assert end.output == "seen"
 
 
+def test_the_result_of_a_call_without_an_id_ends_its_message() -> None:
+    asking = AIMessageChunk("", id="m", tool_calls=[{"id": "", "name": "look", "args": {}}])
+    result = ToolMessage("seen", tool_call_id="", name="look")
+    events = list(normalize([(it, {"langgraph_node": "n"}) for it in (asking, result)]))
+    (made,), (end,) = of(events, ToolCallStart), of(events, ToolEnd)
+    assert (end.tool_call_id, end.output) == (made.tool_call_id, "seen")
+
+
 def test_a_turn_that_one_update_holds_is_no_history() -> None:
     """Structured output is one: its call and its result, and later the same id again."""
 
