@@ -142,7 +142,8 @@ def test_a_call_without_an_id_in_tools_mode() -> None:
 def test_the_result_of_a_call_without_an_id_ends_its_message() -> None:
     asking = AIMessageChunk("", id="m", tool_calls=[{"id": "", "name": "look", "args": {}}])
     result = ToolMessage("seen", tool_call_id="", name="look")
-    events = list(normalize([(it, {"langgraph_node": "n"}) for it in (asking, result)]))
+    nodes = [{"langgraph_node": it, "langgraph_step": n} for n, it in enumerate(("model", "tools"))]
+    events = list(normalize(zip((asking, result), nodes)))
     (made,), (end,) = of(events, ToolCallStart), of(events, ToolEnd)
     assert (end.tool_call_id, end.output) == (made.tool_call_id, "seen")
 
