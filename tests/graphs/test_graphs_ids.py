@@ -114,8 +114,11 @@ def test_calls_without_an_id(api: str) -> None:
     calls = [("", "weather", city(it)) for it in ("Paris", "Rome")]
     whole = run(agent(calling(*calls), [weather]), api)
     options: Any = {"checkpointer": InMemorySaver(), "interrupt_before": ["tools"]}
+    graph = agent(calling(("", "weather", city("Oslo")), then=""), [weather])
+    earlier = graph.invoke(ASK)["messages"]
     graph = agent(calling(*calls), [weather], **options)
-    paused, resumed = run(graph, api, ASK, THREAD), run(graph, api, None, THREAD)
+    paused = run(graph, api, {"messages": [*earlier, *ASK["messages"]]}, THREAD)
+    resumed = run(graph, api, None, THREAD)
     written = sorted(it.tool_call_id for it in of(whole, ToolCallStart))
     assert sorted(it.tool_call_id for it in of(whole, ToolStart)) == written
     for events in (whole, resumed):
@@ -139,11 +142,11 @@ def test_a_call_without_an_id_in_tools_mode() -> None:
     assert end.output == "seen"
 
 
-def test_the_result_of_a_call_without_an_id_ends_its_message() -> None:
+def test_the_result_of_a_call_without_an_id_in_messages_mode() -> None:
     asking = AIMessageChunk("", id="m", tool_calls=[{"id": "", "name": "look", "args": {}}])
     result = ToolMessage("seen", tool_call_id="", name="look")
     nodes = [{"langgraph_node": it, "langgraph_step": n} for n, it in enumerate(("model", "tools"))]
-    events = list(normalize(zip((asking, result), nodes)))
+    events = list(normalize(zip((asking, result), nodes, strict=True)))
     (made,), (end,) = of(events, ToolCallStart), of(events, ToolEnd)
     assert (end.tool_call_id, end.output) == (made.tool_call_id, "seen")
 

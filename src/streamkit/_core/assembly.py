@@ -145,8 +145,8 @@ class Assembly(ToolRuns):
         if repeated:
             self.leave_message(repeated)
         tool_call_id = call_id_of(value)
-        for asking in self.messages if tool_call_id is not None else ():
-            if any((call.given_id or "") == tool_call_id for call in asking.calls):
+        for asking in self.messages if tool_call_id else ():
+            if any(call.given_id == tool_call_id for call in asking.calls):
                 self.leave_message(asking)
 
     def _whole_answer(self, fields: Fields, origin: Origin) -> None:

@@ -23,7 +23,7 @@ from msgspec import Struct
 
 from .._fields import Fields, json_text, shown, text_of
 from ..values import Origin, ToolCall
-from .kinds import call_id_of, fields_of, id_of
+from .kinds import fields_of, id_of
 
 _State: TypeAlias = Literal["pending", "running", "ended", "stored"]
 _Namespace: TypeAlias = tuple[str, ...]
@@ -96,7 +96,7 @@ class PendingCalls:
                 if all(it.namespace != namespace for it in self._calls.get(given_id, ())):
                     id = given_id or f"{id_of(message)}:{number}"
                     calls[id] = PendingCall(given_id, id, call["name"], call["args"], namespace)
-            given_id, name = call_id_of(message), fields.get("name")
+            given_id, name = fields.get("tool_call_id"), fields.get("name")
             answered = [it for it in calls.values() if it.given_id == given_id]
             for call in sorted(answered, key=lambda it: it.name != name)[:1]:
                 del calls[call.id]
@@ -185,7 +185,7 @@ class PendingCalls:
 
     def is_answered(self, given_id: str | None) -> bool:
         """Return whether all calls of this id have their results; an empty one is no id."""
-        calls = self._calls.get(given_id, ()) if given_id else ()
+        calls = self._calls.get(given_id, ()) if given_id else ()  # one that is empty says nothing
         return bool(calls) and all(it.state in {"ended", "stored"} for it in calls)
 
     def mark_stored(self, call: PendingCall) -> None:
