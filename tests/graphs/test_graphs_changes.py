@@ -39,7 +39,9 @@ from streamkit import (
     MessageReplaced,
     StateUpdate,
     ToolEnd,
+    normalize,
 )
+from streamkit.testing import check_stream
 
 RUNNING = [it for it in STATES if it not in {"updates", "log"}]
 """Those that say what is removed by the side of others."""
@@ -208,6 +210,30 @@ def test_an_overwritten_channel_keeps_changes_and_drops(source: str) -> None:
     assert [it.message_id for it in of(events, MessageRemoved)] == ["m2"]
     assert [it.message_id for it in of(events, MessageReplaced)] == ["m1"]
     assert rows(result(events).messages) == state(make())
+
+
+@pytest.mark.parametrize(
+    "modes", [["updates", "values"], ["updates", "tasks"], ["messages", "tasks", "updates"]]
+)
+def test_a_message_before_those_that_an_overwrite_keeps_is_new_where_the_state_was_seen(
+    modes: list[str],
+) -> None:
+    """A summary stands in front of what is kept; ``updates`` alone takes it for history."""
+    types = pytest.importorskip("langgraph.types")
+    if not hasattr(types, "Overwrite"):
+        pytest.skip("this LangGraph has no Overwrite")
+
+    def sum_up(state: Any) -> Any:
+        summary = HumanMessage("so far", id="summary")
+        return {"messages": types.Overwrite([summary, state["messages"][-1]])}
+
+    def make() -> Any:
+        return chain(gives(AIMessage("one", id="m1")), sum_up, gives(AIMessage("two", id="m2")))
+
+    events = list(normalize(make().stream(ASK, stream_mode=modes), strict=True))
+    check_stream(events)
+    assert rows(result(events).messages) == state(make())
+    assert [it.message.id for it in of(events, MessageAdded)] == ["summary"]
 
 
 @pytest.mark.parametrize("source", RUNNING)

@@ -32,6 +32,7 @@ from small_graphs import (
     SYNC,
     Facts,
     answer,
+    asks,
     chain,
     facts,
     gives,
@@ -41,7 +42,8 @@ from small_graphs import (
     says,
     transcript,
 )
-from streamkit import MessageRemoved
+from streamkit import MessageRemoved, StepEnd
+from streamkit.testing import check_stream
 
 pytestmark = pytest.mark.filterwarnings(IGNORE_V1)
 
@@ -141,3 +143,15 @@ def test_each_of_two_removals_is_one(api: str) -> None:
     assert gone[0] == "ask"
     assert len(set(gone)) == len(gone) == 2
     assert [it.content for it in transcript(events)] == ["what was said so far"]
+
+
+@pytest.mark.parametrize("modes", ["updates", ["updates", "custom"]], ids=str)
+async def test_nodes_of_one_name_in_a_graph_and_its_subgraph_are_not_confused(modes: Any) -> None:
+    """With ``subgraphs=True`` the root's chunks hold the updates of all graphs."""
+    inner = chain(asks(says("inner a")), asks(says("inner b")))
+    graph = chain(asks(says("outer a")), inner, asks(says("outer c")))
+    source = graph.astream_events(ASK, version="v2", stream_mode=modes, subgraphs=True)
+    events = [event async for event in normalize(source, strict=True)]
+    check_stream(events)
+    assert [it.content for it in transcript(events)] == ["outer a", "inner a", "inner b", "outer c"]
+    assert [it.status for it in of(events, StepEnd) if it.kind == "node"] == ["completed"] * 5

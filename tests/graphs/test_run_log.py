@@ -8,6 +8,7 @@ import pytest
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableGenerator, RunnableLambda, RunnableParallel
+from langchain_core.tools import tool
 
 from streamkit import (
     BatchItem,
@@ -72,6 +73,30 @@ async def test_the_output_of_a_list_that_grows_is_whole() -> None:
     events = await events_of(RunnableGenerator(letters).astream_log("any"))
     assert isinstance(events[-1], RunEnd)
     assert events[-1].output == ["a", "b"]
+
+
+@pytest.mark.parametrize("diff", [True, False])
+async def test_the_output_of_the_root_is_the_sum_of_what_it_streamed(diff: bool) -> None:
+    """The log itself writes that sum piece by piece, as patches deep inside its output."""
+
+    @tool
+    def greet(name: str) -> str:
+        """Greet."""
+        return f"Hello {name}"
+
+    parts = RunnableParallel(output=chain(), words=chain() | RunnableLambda(str.split))
+    only = RunnableParallel(output=chain())
+    question = {"question": "hi"}
+    for runnable, given, output in (
+        (parts, question, {"output": "Hello there", "words": ["Hello", "there"]}),
+        (only, question, {"output": "Hello there"}),
+        (greet, {"name": "you"}, "Hello you"),
+    ):
+        events = await events_of(runnable.astream_log(given, diff=diff))
+        assert events[-1].output == output
+        for ended in events:
+            if isinstance(ended, ToolEnd):
+                assert (ended.status, ended.output) == ("completed", output)
 
 
 async def test_a_graph_says_what_events_say() -> None:

@@ -96,6 +96,16 @@ def test_what_cannot_be_added_replaces_what_was_before() -> None:
     assert normalize(chunks).collect().output == {"a": {"b": 1}}
 
 
+def test_patches_add_up_to_all_of_them() -> None:
+    """As a parser with ``diff=True`` yields them, and LangChain adds lists."""
+    chunks = [[{"op": "add", "path": f"/{name}", "value": 1}] for name in "abc"]
+    assert normalize(list(chunks)).collect().output == [*chunks[0], *chunks[1], *chunks[2]]
+    assert len(chunks[0]) == 1
+    lists = [AddableDict(docs=[1]), AddableDict(docs=[2]), AddableDict(docs="none")]
+    assert normalize(lists[:2]).collect().output == {"docs": [1, 2]}
+    assert normalize(lists).collect().output == {"docs": "none"}
+
+
 def test_of_an_object_that_grows_the_last_state_is_the_output() -> None:
     result = normalize([{"a": 1}, {"a": 1, "b": 2}], dialect="chunks").collect()
     assert result.output == {"a": 1, "b": 2}

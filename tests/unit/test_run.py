@@ -334,6 +334,15 @@ def test_half_a_message_whose_error_was_handled_outside_is_abandoned(other: Any)
     assert (half.status, error) == ("failed" if other else "abandoned", other)
 
 
+def test_what_a_tool_returns_is_its_result_and_no_message_as_well() -> None:
+    """A tool does not stream: it yields what its end has."""
+    events, _ = drained(streamkit.stream(upper, {"text": "hi"}))
+    check_stream(events)
+    assert [event.output for event in events if isinstance(event, ToolEnd)] == ["HI"]
+    assert [event for event in events if isinstance(event, MessageEnd)] == []
+    assert events[-1].output == "HI"
+
+
 async def test_a_tool_that_is_given_the_whole_call_answers_it() -> None:
     call = {"type": "tool_call", "name": "upper", "id": "c", "args": {"text": "hi"}}
     events = [it async for it in normalize(upper.astream_events(call, version="v2"))]

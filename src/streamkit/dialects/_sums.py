@@ -8,10 +8,10 @@ LangChain adds chunk by chunk, which copies all of the text so far each time.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 from .._core.kinds import kind_of
-from .._fields import dict_or_empty
+from .._fields import dict_or_empty, items_of
 from ..merge import MessageAccumulator
 
 
@@ -38,9 +38,11 @@ class Sum:
             total.append(value)
         elif isinstance(total, _Fields) and issubclass(type(value), dict):
             total.add(dict_or_empty(value))
+        elif isinstance(total, _Items) and isinstance(value, list):
+            total.extend(items_of(cast("object", value)))
         elif isinstance(total, MessageAccumulator) and kind_of(value) == "chunk":
             total.feed(value)
-        elif total is None or isinstance(total, (_Text, _Fields, MessageAccumulator)):
+        elif total is None or isinstance(total, (_Text, _Fields, _Items, MessageAccumulator)):
             self._total = _begun(value)
         else:
             try:
@@ -55,6 +57,8 @@ class Sum:
             return "".join(total)
         if isinstance(total, _Fields):
             return {key: value.total() for key, value in total.items()}
+        if isinstance(total, _Items):
+            return list(total)
         if isinstance(total, MessageAccumulator):
             with suppress(Exception):  # what the chunks hold may fit no message
                 return total.result()
@@ -64,6 +68,10 @@ class Sum:
 
 class _Text(list[str]):
     """The pieces of a text."""
+
+
+class _Items(list[Any]):
+    """The items of lists."""
 
 
 class _Fields(dict[Any, Sum]):
@@ -80,6 +88,8 @@ def _begun(value: Any) -> Any:
     """Return what a value grows in."""
     if isinstance(value, str):
         return _Text([value])
+    if type(value) is list:
+        return _Items(items_of(cast("object", value)))
     if is_addable_dict(value):
         fields = _Fields()
         fields.add(value)

@@ -205,6 +205,8 @@ class CallbackReader(RunReader):
     def _read_output(self, chunk: object) -> None:
         """Show a chunk of the root's output; a runnable may also have no run at all."""
         root = self._runs.get(self._root or "")
+        if root is None and self._root_ended and chunk is self.assembly.output:
+            return  # of what does not stream, such as a tool: its end has it already
         if root is None:
             self._bare.read(chunk)
         elif root.kind == "graph":

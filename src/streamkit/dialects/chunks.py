@@ -104,9 +104,9 @@ class ChunksReader(Reader):
     def _read_value(self, value: object) -> None:
         cumulative = is_cumulative(value, self._previous)
         self._previous = value
-        if is_addable_dict(value):
+        if cumulative is False:
             self._sum.add(value)
-        elif cumulative is not False:
+        else:
             self.assembly.output = value
         self.assembly.show(StepDelta, _HERE, step_id=None, value=value, cumulative=cumulative)
 

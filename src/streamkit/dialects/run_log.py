@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, cast
 from .._core.writes import messages_in
 from .._fields import dict_or_empty
 from ..values import Origin
-from ._sums import Sum, is_addable_dict
+from ._sums import Sum
 from .astream_events import EventsReader
 
 _CLASSES = frozenset({"RunLogPatch", "RunLog"})
@@ -60,26 +60,24 @@ class RunLogReader(EventsReader):
             self._read_operation(operation["path"], operation["value"])
 
     def before_end(self) -> None:
-        """End the root: the log has no entry for that."""
-        root = self._entries.get("")
-        if root:
-            if (total := self._sum.total()) is not None:
-                root.outputs[:] = [total]  # of which `final_output` has only the first chunk
-            self._read_as_event("", "end")
+        """End the root: the log has no entry for that, and its output is what it streamed."""
+        if "" in self._entries:
+            self._read_as_event("", "end", output=self._sum.total())
 
     def _read_operation(self, path: str, value: Any) -> None:
         entry, _, field = path.removesuffix("/-").rpartition("/")
         if path == "" or (entry == "/logs" and field not in {"streamed_output", "final_output"}):
             self._start(path, value)
         elif field == "streamed_output":
-            if not entry and (is_addable_dict(value) or value.__class__ is list):
+            if not entry:
                 self._sum.add(value)
             self._read_as_event(entry, "stream", chunk=value)
-        elif field == "final_output":
+        elif field == "final_output" and entry:  # the root's repeats what it streamed, by patches
             self._entries[entry].outputs[:] = [value]
         elif field == "end_time":
             self._at(value)
-            self._read_as_event(entry, "end")
+            kind, _, outputs = self._entries[entry]
+            self._read_as_event(entry, "end", output=_output(kind, outputs))
 
     def _start(self, path: str, value: dict[str, Any]) -> None:
         self._entries[path] = _Entry(_kind(value), value, [])
@@ -87,10 +85,9 @@ class RunLogReader(EventsReader):
         self._read_as_event(path, "start")
 
     def _read_as_event(self, path: str, verb: str, **data: Any) -> None:
-        kind, run, outputs = self._entries[path]
+        kind, run, _ = self._entries[path]
         if verb == "end":
             del self._entries[path]
-            data = {"output": _output(kind, outputs)}
         super().read(
             {
                 "event": f"on_{kind}_{verb}",

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from .._core.kinds import kind_of
 from .._core.message import Message
 from .._core.metadata import name_of, names_in, text_or_none, usage_of
-from .._core.origin import origin_from
+from .._core.origin import checkpoint_ns, origin_from
 from .._core.results import tool_messages_in
 from .._core.writes import messages_in, written_in
 from .._fields import dict_or_empty, required_text
@@ -273,25 +273,36 @@ class RunReader(Reader):
         fields = {"step_id": event["run_id"], "value": chunk, "cumulative": is_cumulative(chunk)}
         self.assembly.show(StepDelta, run.origin, **fields)
 
-    def _graph_chunk(self, run: Run, chunk: object) -> None:
+    def _graph_chunk(self, run: Run, chunk: Any) -> None:
         """Read a root graph's chunk: an update, or ``(mode, payload)`` where modes were requested.
 
-        Node outputs are taken from the nodes themselves, so only three things are unseen
-        here: interrupts, the stream writer's data, and what nodes wrote that do not run.
+        With ``subgraphs=True`` a namespace stands before it. Node outputs are taken from the nodes
+        themselves, so only three things are unseen here: interrupts, the stream writer's data, and
+        what nodes wrote that do not run.
         """
-        mode: object = "updates"
+        mode, graph = "updates", run.origin
         if isinstance(chunk, tuple):
-            *_, mode, chunk = cast("tuple[object, ...]", (None, *chunk))
+            *labels, chunk = cast("Any", chunk)
+            mode = labels[-1]
+            if labels[0] and isinstance(labels[0], tuple):
+                graph = self._graph_at(cast("tuple[str, ...]", labels[0]))
         if mode == "custom":
             self.assembly.show(Custom, run.origin, data=chunk)
         elif "__interrupt__" in (update := dict_or_empty(chunk)):
             paused_at = self._paused_at(run.origin)
             show_interrupts(self.assembly, paused_at, update["__interrupt__"])
         elif is_cached(update):
-            self._cached(run.origin, update)
+            self._cached(graph, update)
         else:
             for node, values in update.items():
-                self._updated(run.origin.run_id or "", node, values)
+                self._updated(graph.run_id or "", node, values)
+
+    def _graph_at(self, namespace: tuple[str, ...]) -> Origin:
+        """Return the origin of a namespace, with the run of its graph unless that has ended."""
+        path = "|".join(namespace)
+        origins = (run.origin for run in self._runs.values() if run.kind == "graph")
+        at_path = (it for it in origins if checkpoint_ns(it.metadata) == path)
+        return replace(next(at_path, Origin()), namespace=namespace)
 
     def _cached(self, graph: Origin, update: dict[str, Any]) -> None:
         around = (*graph.parent_ids, *filter(None, [graph.run_id]))

@@ -135,7 +135,8 @@ class ModePayloads:
                 self._assembly.close_superseded(message)
             if self._resume is not None and not cached:  # no node ran for what was cached
                 self._mark_asking(origin, write)
-            if not self._assembly.is_late:  # else its node's input was all the history there is
+            # A state before it, or its node's input, was all the history there is.
+            if not (self._assembly.is_late or namespace in self._begun):
                 self._assembly.seen.mark_history(write.messages)
         self._assembly.state_update(origin, node, values, cached=cached)
         if cached:
@@ -188,6 +189,7 @@ class ModePayloads:
             call = sent_tool_call_id(payload["input"])
             scopes.open((*namespace, f"{node}:{id}"), tool_call_id=call)
             self._assembly.seen.mark_input(namespace, payload["input"], payload.get("triggers"))
+            self._begun.add(namespace)
             self._assembly.start_step(id, "node", origin, payload["input"])
 
     def _task_end(self, origin: Origin, payload: Mapping[str, Any]) -> None:
