@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from threading import Event
+from time import sleep
 from typing import Any
 
 import pytest
@@ -16,8 +18,12 @@ from langchain_core.messages import (
     RemoveMessage,
     ToolMessage,
 )
+from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.prebuilt import ToolNode
+from langgraph.types import Send
 
 from small_graphs import (
     ALL_MODES,
@@ -178,6 +184,37 @@ def test_one_id_in_every_turn(api: str) -> None:
         "Oslo is sunny",
     ]
     assert {it.tool_call_id for it in of(events, ToolStart)} == {"look:0"}
+
+
+@pytest.mark.parametrize("api", [MODES, TASKS, ALL_MODES, EVENTS, OWN, OWN_SYNC])
+def test_a_result_under_the_id_of_a_call_that_another_agent_is_writing(api: str) -> None:
+    has_begun = Event()
+    begins = [call(0, "c1", "look", '{"at": '), has_begun.set, lambda: sleep(0.05)]
+    inner = chain(asks(says([*begins, call(0, None, None, "3}"), finish("tool_calls")])))
+
+    @tool
+    def look(at: int) -> str:
+        """Look while the other agent writes."""
+        has_begun.wait(5)
+        return f"seen {at}"
+
+    @tool
+    def delegate(to: str, config: RunnableConfig) -> str:
+        """Ask another agent."""
+        return str(inner.invoke({"messages": [HumanMessage(to)]}, config)["messages"][-1].id)
+
+    builder = StateGraph(MessagesState)
+    asked = [("s1", "delegate", '{"to": "bob"}'), ("c1", "look", '{"at": 1}')]
+    builder.add_node("agent", asks(calling(*asked)))
+    builder.add_node("tools", ToolNode([delegate, look]))
+    builder.add_edge(START, "agent")
+    each = lambda state: [Send("tools", [it]) for it in state["messages"][-1].tool_calls]  # noqa: E731
+    builder.add_conditional_edges("agent", each, ["tools"])
+    events = run(builder.compile(), api)
+    ends = of(events, MessageEnd)
+    assert {it.status for it in ends} == {"completed"}
+    assert [it.args for end in ends if end.origin.namespace for it in end.tool_calls] == [{"at": 3}]
+    assert ("look", "seen 1") in {(it.name, it.output) for it in of(events, ToolEnd)}
 
 
 @pytest.mark.parametrize("api", SOURCES)

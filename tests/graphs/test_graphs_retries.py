@@ -233,7 +233,7 @@ def test_half_a_message_is_abandoned_whose_node_waits_or_goes_on(after: Any, api
     graph = chain(chain(ask), checkpointer=InMemorySaver())
     events = run(graph, api, ASK, THREAD)
     assert facts(events).messages[0] == ("half a", "abandoned")
-    assert not any("half" in it.text for it in transcript(events))
+    assert not any("half" in it.content for it in transcript(events))
 
 
 @pytest.mark.parametrize("api", APIS)

@@ -101,7 +101,7 @@ class Assembly(ToolRuns):
         if is_removal(value):
             self._remove(id_of(value), origin)
             return
-        self.close_superseded(value)
+        self.close_superseded(value, origin)
         comparison = seen.compare(value, origin)
         if comparison == "changed" and not self.is_late:
             self.replace_message(value, origin)
@@ -139,14 +139,18 @@ class Assembly(ToolRuns):
             self.seen.expect_ids(write.spelled_without_id)
             self.seen.hold(origin.namespace, write)
 
-    def close_superseded(self, value: object) -> None:
-        """End the open message that a whole one repeats, or that a tool's message answers."""
+    def close_superseded(self, value: object, origin: Origin) -> None:
+        """End the open message that a whole one repeats, or that a tool's message answers.
+
+        A model in another graph may be writing a call with the same id.
+        """
         repeated = self.messages.named(id_of(value))
         if repeated:
             self.leave_message(repeated)
         tool_call_id = call_id_of(value)
         for asking in self.messages if tool_call_id else ():
-            if any(call.given_id == tool_call_id for call in asking.calls):
+            is_here = asking.origin.namespace == origin.namespace
+            if is_here and any(call.given_id == tool_call_id for call in asking.calls):
                 self.leave_message(asking)
 
     def _whole_answer(self, fields: Fields, origin: Origin) -> None:

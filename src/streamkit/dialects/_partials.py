@@ -63,7 +63,7 @@ class PartialMessages(MessagePairs):
             growing = self._growing.get(fields_of(message)["id"])
             if growing:
                 self.read_partial([message])
-                self._assembly.close_superseded(message)
+                self._assembly.close_superseded(message, self._origin)
             else:
                 self.add(message, self._metadata.pop(fields_of(message)["id"], {}))
 

@@ -132,7 +132,7 @@ class ModePayloads:
         origin = self._assembly.scopes.origin(namespace, node=node)
         for write in channel_writes(values):  # each by itself: `push_message` writes beside it
             for message in write.messages:
-                self._assembly.close_superseded(message)
+                self._assembly.close_superseded(message, origin)
             if self._resume is not None and not cached:  # no node ran for what was cached
                 self._mark_asking(origin, write)
             # A state before it, or its node's input, was all the history there is.
