@@ -558,6 +558,18 @@ def test_answers_become_a_command() -> None:
     assert ag_ui.graph_input(request(resume=answers[2:])) is None
 
 
+@pytest.mark.parametrize("answer", [False, 0, "", "yes", {"approved": True}])
+def test_answers_of_older_copilotkit_hooks_become_a_command(answer: Any) -> None:
+    pytest.importorskip("langgraph")
+    command = {"resume": answer, "interruptEvent": {"id": "i1"}}
+    asked = request(messages=HISTORY, forwardedProps={"command": command})
+    assert ag_ui.graph_input(asked).resume == answer
+    command["resume"] = None
+    for props in ({"command": command}, {"command": 1}, [1], None):
+        given = ag_ui.graph_input(request(messages=HISTORY, forwardedProps=props))
+        assert [it.id for it in given["messages"]] == ["u2"]
+
+
 @pytest.mark.parametrize("body", ["", "[]", "{}", b"\xff", {"threadId": 1, "runId": "r"}])
 def test_bad_requests(body: Any) -> None:
     with pytest.raises(BadRequest, match=r"no AG-UI request|no JSON object"):

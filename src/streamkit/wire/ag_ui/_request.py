@@ -100,8 +100,9 @@ def graph_input(request: Request, *, state: object = None, stateful: bool = True
             only the messages since its own last one.
 
     Answers become a ``Command(resume={…})`` by the interrupts' ids. A cancelled interrupt is
-    answered with None, and what continues after a breakpoint is None itself. All else is a dict
-    with the messages. The state that the client sends is left to you: ``request.state``.
+    answered with None, and what continues after a breakpoint is None itself. The answer of
+    CopilotKit's older hooks, ``forwardedProps.command.resume``, is to the only interrupt. All else
+    is a dict with the messages. The state that the client sends is left to you: ``request.state``.
 
     >>> asked = {"id": "h1", "role": "user", "content": "Hi"}
     >>> graph_input(Request(thread_id="t", run_id="r", messages=[asked]))
@@ -110,6 +111,11 @@ def graph_input(request: Request, *, state: object = None, stateful: bool = True
     require_request(request)
     if request.resume:
         return _resumed(request.resume)
+    # `useInterrupt` of CopilotKit 1.60 names no interrupt. Its `resume` may be false, and null is
+    # none.
+    command = dict_or_empty(dict_or_empty(request.forwarded_props).get("command"))
+    if command.get("resume") is not None:
+        return resuming(command["resume"])
     if not stateful:
         return {"messages": to_messages(request.messages)}
     new = to_messages(since_answer(request.messages, lambda it: it.get("role") == "assistant"))
