@@ -55,7 +55,7 @@ class RunMessages:
         self._entries: list[_Entry] = []
         self._by_id: dict[str, _Entry] = {}
         self._results: dict[str, _Entry] = {}  # of tools, by call
-        self._earlier: list[Any] = []  # values that hold messages of before this run
+        self._earlier: list[list[Any]] = []  # messages of before this run
         self._states: list[tuple[bool, Any]] = []  # whether it is a whole state, and its values
         self._count = 0
 
@@ -100,7 +100,8 @@ class RunMessages:
 
     def add_input(self, values: object) -> None:
         """Add what the run was called with: its messages are not the run's own."""
-        self._earlier.append(values)
+        # Their list may be the state's own, which nodes add to where no reducer makes a new one.
+        self._earlier.append(list(_all_messages(values)))
 
     def add_update(self, values: object) -> None:
         """Add what a node of the outermost graph wrote."""
@@ -111,7 +112,7 @@ class RunMessages:
         """Add the whole state of the outermost graph."""
         self._count += 1
         if not self._entries:
-            self._earlier = [*self._earlier[:1], values]
+            self._earlier = [*self._earlier[:1], list(_all_messages(values))]
         self._states = [(True, values)]
 
     def add_output(self, values: object) -> None:
@@ -157,7 +158,7 @@ class RunMessages:
             entry = self._by_id.get(id_of(message) or "")
             if entry:
                 found[number] = entry
-        earlier = {_key(it) for values in self._earlier for it in _all_messages(values)}
+        earlier = {_key(it) for messages in self._earlier for it in messages}
         for key_of in (_content_key, call_id_of):
             taken = set(map(id, found.values()))
             rest: dict[Any, list[_Entry]] = {}

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 from threading import Event as Signal
 from threading import Lock
-from typing import Any
+from typing import Any, TypedDict
 
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler, CallbackManager
@@ -241,6 +241,35 @@ def test_each_call_of_a_batch_is_a_run_and_fails_alone(how: str) -> None:
         it[-1].error.name if isinstance(it[-1], RunError) else it[-1].output for it in runs
     )
     assert ends == ["ONE", "TWO", "ValueError"]
+
+
+def test_what_a_node_adds_to_the_list_it_was_given_is_its_own() -> None:
+    """Also where the events are read after it has: a start has its input as it was then."""
+
+    def node(state: Any) -> Any:
+        state["messages"].append(AIMessage("by hand"))
+        return state
+
+    source = CallbackSource(strict=True)
+    result = chain(node).invoke(ASK, {"callbacks": [source.handler]})
+    events = list(source.events())
+    assert [it.text for it in of(events, MessageEnd)] == ["by hand"]
+    assert normalize(events).collect().messages == result["messages"][1:]
+
+
+def test_what_a_node_adds_to_the_list_of_the_input_is_the_runs() -> None:
+    """Without a reducer, the state's list is the caller's own."""
+
+    class State(TypedDict):
+        messages: list[Any]
+
+    def node(state: State) -> State:
+        state["messages"].append(AIMessage("by hand"))
+        return state
+
+    given: Any = {"messages": [*ASK["messages"]]}
+    result = stream(chain(node, state=State), given).collect()
+    assert ([it.text for it in result.messages], result.text) == (["by hand"], "by hand")
 
 
 @pytest.mark.parametrize("how", ["invoke", "ainvoke"])

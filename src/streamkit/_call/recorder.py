@@ -8,6 +8,7 @@ it was. Only a piece of a model's answer is noted as that and no more, since the
 Laws of this file:
 
 1. A note is made inline, in the thread and at the moment of the callback, and given away at once.
+   It holds what a state's lists hold at that moment.
 2. Nothing of the caller's is changed: no config, no list of callbacks, no manager.
 3. A run below one that was not reported to the handler is a root.
 
@@ -181,7 +182,7 @@ class Recorder(BaseCallbackHandler):
         **about: Any,
     ) -> None:
         """Note a start; a step that reads a stream does not know its input yet."""
-        data: dict[str, Any] = {"input": inputs}
+        data: dict[str, Any] = {"input": _with_own_lists(inputs)}
         if _is_unknown(inputs):
             is_ours = self._input is not _NOT_OURS and not self._above(about.get("parent_run_id"))
             data = {"input": self._input} if is_ours else {}
@@ -189,7 +190,7 @@ class Recorder(BaseCallbackHandler):
 
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **_: Any) -> None:
         """Note an end."""
-        self._end(run_id, "end", {"output": outputs})
+        self._end(run_id, "end", {"output": _with_own_lists(outputs)})
 
     def on_chain_error(self, error: BaseException, *, run_id: UUID, **_: Any) -> None:
         """Note a failure, an interrupt, or that it was cancelled."""
@@ -346,6 +347,16 @@ def _is_unknown(inputs: object) -> bool:
     """Return whether this is LangChain's placeholder for a streamed input, ``{"input": ""}``."""
     given = dict_or_empty(inputs)
     return len(given) == 1 and isinstance(given.get("input"), str) and not given["input"]
+
+
+def _with_own_lists(values: Any) -> Any:
+    """Return a state whose lists stay as they are now: nodes may add to those they are given.
+
+    langgraph-supervisor (0.0.31) adds to the list of messages that an agent's last node was given.
+    """
+    if type(values) is not dict:
+        return values
+    return {name: list(it) if type(it) is list else it for name, it in values.items()}
 
 
 def _message_in(response: LLMResult) -> Any:
