@@ -16,7 +16,8 @@ from langchain_core.messages import (
     ToolMessage,
 )
 from langchain_core.runnables import RunnableConfig
-from langgraph.graph import MessagesState
+from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.types import Command
 
 from small_graphs import (
     ALL_MODES,
@@ -42,7 +43,7 @@ from small_graphs import (
     says,
     transcript,
 )
-from streamkit import MessageRemoved, StepEnd
+from streamkit import CallbackSource, MessageRemoved, StateUpdate, StepEnd
 from streamkit.testing import check_stream
 
 pytestmark = pytest.mark.filterwarnings(IGNORE_V1)
@@ -155,3 +156,39 @@ async def test_nodes_of_one_name_in_a_graph_and_its_subgraph_are_not_confused(mo
     check_stream(events)
     assert [it.content for it in transcript(events)] == ["outer a", "inner a", "inner b", "outer c"]
     assert [it.status for it in of(events, StepEnd) if it.kind == "node"] == ["completed"] * 5
+
+
+def handing_off(depth: int) -> Any:
+    """A node of a subgraph that leaves for a node of the graph around, with words of its own."""
+
+    def leave(_: Any) -> Any:
+        words = AIMessage("over to you", id="m1")
+        return Command(goto="b", graph=Command.PARENT, update={"messages": [words]})
+
+    builder = StateGraph(MessagesState)
+    builder.add_node("a", chain(leave), destinations=("b",))
+    builder.add_node("b", asks(says("thank you")))
+    builder.add_edge(START, "a")
+    graph = builder.compile()
+    return chain(graph, asks(says("the end"))) if depth > 1 else graph
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_what_a_node_writes_to_the_graph_around_when_it_leaves_is_heard_by_a_handler(
+    depth: int,
+) -> None:
+    source = CallbackSource()
+    given = handing_off(depth).invoke(ASK, {"callbacks": [source.handler]})
+    events = list(source.events())
+    check_stream(events)
+    assert [it.content for it in transcript(events)] == [
+        it.content for it in given["messages"] if it.id != "ask"
+    ]
+    assert [it.node for it in of(events, StateUpdate)].count("a") == depth
+
+
+async def test_a_jump_inside_a_subgraph_that_is_shown_late_ends_nothing() -> None:
+    source = handing_off(2).astream_events(ASK, version="v2", subgraphs=True)
+    events = [event async for event in normalize(source, strict=True)]
+    check_stream(events)
+    assert [it.content for it in transcript(events)][-2:] == ["thank you", "the end"]

@@ -109,8 +109,9 @@ class EventsReader(RunReader):
         """End the nodes that left for the one that starts now."""
         while self._jumped:
             run_id, values = self._jumped.popitem()
-            self._leave(run_id)
-            self.assembly.end_step(run_id, values)
+            if run_id in self._runs:  # a subgraph's update may come after the end of all of it
+                self._leave(run_id)
+                self.assembly.end_step(run_id, values)
 
     def _node_end(self, origin: Origin, values: object) -> None:
         self._ended[origin.parent_ids[-1], origin.name or ""] += 1

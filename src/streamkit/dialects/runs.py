@@ -212,17 +212,22 @@ class RunReader(Reader):
         """Return how a run ended that raised, and show the interrupts that it raised."""
         status: Status = "failed" if isinstance(error, Exception) else "cancelled"
         if is_bubble_up(error):
-            status = self._bubbles_up(run.origin, error)
+            status = self._bubbles_up(run, error)
         if run.origin.run_id == self._root:
             self._root_status = status
         return status
 
-    def _bubbles_up(self, origin: Origin, error: BaseException) -> Status:
+    def _bubbles_up(self, run: Run, error: BaseException) -> Status:
+        origin = run.origin
         interrupts: Any = error.args[0] if error.args else None
         if not isinstance(interrupts, (list, tuple)):
             # `ParentCommand`: the run continues in the graph around it, with what this one wrote.
             for message in tool_messages_in(interrupts):
                 self.assembly.whole_message(message, origin)
+            # langgraph's `pregel/_retry.py` (1.2) writes it where its node's namespace is named.
+            named: object = getattr(interrupts, "graph", None)
+            if run.kind == "node" and named in (checkpoint_ns(origin.metadata), origin.node):
+                self._node_end(origin, written_in(interrupts))
             return "completed"
         show_interrupts(self.assembly, origin, cast("list[object]", interrupts))
         return "interrupted"
@@ -282,10 +287,10 @@ class RunReader(Reader):
         """
         mode, graph = "updates", run.origin
         if isinstance(chunk, tuple):
-            *labels, chunk = cast("Any", chunk)
-            mode = labels[-1]
-            if labels[0] and isinstance(labels[0], tuple):
-                graph = self._graph_at(cast("tuple[str, ...]", labels[0]))
+            *labels, mode, chunk = cast("Any", (None, None, *chunk))
+            namespace = labels[-1] or mode
+            if isinstance(namespace, tuple) and namespace:
+                graph = self._graph_at(names_in(cast("tuple[object, ...]", namespace)))
         if mode == "custom":
             self.assembly.show(Custom, run.origin, data=chunk)
         elif "__interrupt__" in (update := dict_or_empty(chunk)):
