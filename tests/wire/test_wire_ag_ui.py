@@ -541,6 +541,16 @@ def test_history_becomes_messages() -> None:
     ]
 
 
+def test_calls_without_a_result_are_left_out() -> None:
+    """Such as one that asked something, where the user then asked something else."""
+    call = {"id": "c9", "type": "function", "function": {"name": "ask", "arguments": "{}"}}
+    alone = {"id": "a3", "role": "assistant", "toolCalls": [call]}
+    spoken = {**alone, "id": "a4", "content": "I ask."}
+    silent = {"id": "a5", "role": "assistant", "content": ""}
+    *_, user, said, empty = ag_ui.to_messages([*HISTORY, alone, spoken, silent])
+    assert (user.id, said, empty) == ("u2", AIMessage("I ask.", id="a4"), AIMessage("", id="a5"))
+
+
 def test_a_graph_that_remembers_gets_what_is_new() -> None:
     asked = request(messages=HISTORY)
     assert [it.id for it in ag_ui.graph_input(asked)["messages"]] == ["u2"]

@@ -334,6 +334,25 @@ def test_files_become_blocks() -> None:
     ]
 
 
+def test_a_result_of_texts_and_files_stays_one() -> None:
+    """A model gets the picture that its tool made, and not the picture's letters."""
+    words, picture = {"type": "text", "text": "this"}, {"type": "image", "url": "https://x.test/a"}
+    local = {**picture, "url": "file:///etc/passwd"}
+    outputs: list[Any] = [
+        [words, picture],
+        [words, local],
+        [],
+        ["a"],
+        [{"type": "text"}],
+        [words, 1],
+    ]
+    asked = request(user(text("Hi")), *(assistant(ran("c", output=it)) for it in outputs))
+    results = [it for it in ai_sdk.to_messages(asked.messages) if it.type == "tool"]
+    first, *others = [it.content for it in results]
+    assert first == [words, picture]
+    assert [json.loads(it) for it in others] == outputs[1:]
+
+
 def test_an_answer_may_be_asked_for_once_more() -> None:
     given = request(user(text("Hi")), trigger="regenerate-message", messageId="a1", other=[1])
     assert (given.chat_id, given.trigger, given.message_id) == (

@@ -17,6 +17,9 @@ from ._plain_json import jsonable, loads
 
 T = TypeVar("T")
 
+FILE_URLS: Final = ("https://", "http://", "data:")
+"""The beginnings of the URLs of files."""
+
 _DATA_URL: Final = re.compile(r"data:[^,]*;base64,(.*)", re.DOTALL)
 
 
@@ -82,7 +85,7 @@ def file_block(url: str, media_type: str, filename: str | None = None) -> dict[s
     >>> file_block("data:application/pdf;base64,aGk=", "application/pdf")
     {'type': 'file', 'mime_type': 'application/pdf', 'base64': 'aGk='}
     """
-    if not url.startswith(("https://", "http://", "data:")):
+    if not url.startswith(FILE_URLS):
         raise BadRequest("a file's url must begin with https:, http: or data:")
     if media_type.startswith("image/"):
         return {"type": "image_url", "image_url": {"url": url}}

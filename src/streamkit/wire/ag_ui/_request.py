@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
@@ -133,16 +133,20 @@ def _resumed(answers: Sequence[Resume]) -> Command[Any] | None:
 def to_messages(messages: Iterable[Record]) -> list[BaseMessage]:
     """Return AG-UI's messages as LangChain's, without activities and reasoning.
 
+    Calls without a result are left out, since no provider takes them.
+
     Raises:
         BadRequest: One of them is none.
 
     >>> to_messages([{"id": "t1", "role": "tool", "toolCallId": "c1", "content": "42"}])
     [ToolMessage(content='42', id='t1', tool_call_id='c1')]
     """
-    return [made for it in messages for made in _message(it)]
+    given = list(messages)
+    answered = [it.get("toolCallId") for it in given if it.get("role") == "tool"]
+    return [made for it in given for made in _message(it, answered)]
 
 
-def _message(message: Record) -> Iterator[BaseMessage]:
+def _message(message: Record, answered: Collection[Any]) -> Iterator[BaseMessage]:
     from langchain_core import messages as lc  # noqa: PLC0415  (half a second to import)
 
     try:
@@ -154,7 +158,11 @@ def _message(message: Record) -> Iterator[BaseMessage]:
             case "system" | "developer":
                 yield lc.SystemMessage(**common)
             case "assistant":
-                yield lc.AIMessage(**common, **call_lists(message.get("toolCalls") or ()))
+                asked = message.get("toolCalls") or ()
+                call_lists(asked)  # a broken one is refused, also where it is left out
+                kept = [it for it in asked if it["id"] in answered]
+                if kept or common["content"] or not asked:
+                    yield lc.AIMessage(**common, **call_lists(kept))
             case "tool":
                 status = "error" if _has_failed(message) else "success"
                 yield lc.ToolMessage(**common, tool_call_id=message["toolCallId"], status=status)

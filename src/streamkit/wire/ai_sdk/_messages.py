@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import msgspec
 
 from ..._fields import dict_or_empty
+from .._blocks import as_list, file_of
 from .._plain_json import dumps
-from .._request_body import content_of_blocks, converted, file_block
+from .._request_body import FILE_URLS, content_of_blocks, converted, file_block
 
 if TYPE_CHECKING:
     from langchain_core.messages import AnyMessage
@@ -79,13 +80,23 @@ class Tool(_Part):
         return self.tool_name or self.type.partition("-")[2]
 
     @property
-    def result(self) -> str | None:
-        """The result for the model, where there is one."""
+    def result(self) -> str | list[Any] | None:
+        """The result for the model, where there is one: a text, or blocks of texts and files."""
         if self.state == "output-available" and not self.preliminary:
+            blocks = as_list(self.output)
+            if blocks and all(map(_is_block, blocks)):
+                return blocks
             return self.output if isinstance(self.output, str) else dumps(self.output).decode()
         if self.state == "output-error":
             return self.error_text or "error"
         return "denied by the user" if self.state == "output-denied" else None
+
+
+def _is_block(value: object) -> bool:
+    fields, file = dict_or_empty(value), file_of(value)
+    if file:
+        return file.url.startswith(FILE_URLS)
+    return fields.get("type") == "text" and isinstance(fields.get("text"), str)
 
 
 def tools_in(parts: Sequence[dict[str, Any]]) -> list[Tool]:
