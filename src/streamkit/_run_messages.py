@@ -56,7 +56,7 @@ class RunMessages:
         self._by_id: dict[str, _Entry] = {}
         self._results: dict[str, _Entry] = {}  # of tools, by call
         self._earlier: list[list[Any]] = []  # messages of before this run
-        self._states: list[tuple[bool, Any]] = []  # whether it is a whole state, and its values
+        self._states: list[tuple[str | None, Any]] = []  # the node that wrote, None for a state
         self._count = 0
 
     # --- what is emitted
@@ -103,17 +103,17 @@ class RunMessages:
         # Their list may be the state's own, which nodes add to where no reducer makes a new one.
         self._earlier.append(list(_all_messages(values)))
 
-    def add_update(self, values: object) -> None:
+    def add_update(self, node: str, values: object) -> None:
         """Add what a node of the outermost graph wrote."""
         self._count += 1
-        self._states.append((False, values))
+        self._states.append((node, values))
 
     def add_state(self, values: object) -> None:
         """Add the whole state of the outermost graph."""
         self._count += 1
         if not self._entries:
             self._earlier = [*self._earlier[:1], list(_all_messages(values))]
-        self._states = [(True, values)]
+        self._states = [(None, values)]
 
     def add_output(self, values: object) -> None:
         """Add what the run returned, which is the state's if a graph returned it."""
@@ -187,31 +187,35 @@ def words_of(message: Any) -> str:
 # --- the state
 
 
-def _messages_of_state(states: Sequence[tuple[bool, Any]]) -> list[Any]:
+def _messages_of_state(states: Sequence[tuple[str | None, Any]]) -> list[Any]:
     """Return what the state's channel of messages holds after all that was written."""
     channels: dict[str, dict[Any, Any]] = {}
-    for is_whole, values in states:
-        if is_whole:
+    nodes: dict[Any, str | None] = {}
+    for node, values in states:
+        if node is None:
             channels.clear()
         for write in channel_writes(values):
             _write(channels.setdefault(write.channel, {}), write)
+            nodes.update((_key(message), node) for message in write.messages)
     if _CHANNEL in channels:
         channels = {_CHANNEL: channels[_CHANNEL]}
     lists = [list(channel.values()) for channel in channels.values()]
-    is_snapshot = bool(states) and states[-1][0]
-    return [it for messages in lists for it in (messages if is_snapshot else _by_calls(messages))]
+    if not states or states[-1][0] is None:
+        return [it for messages in lists for it in messages]
+    return [it for messages in lists for it in _by_calls(messages, nodes)]
 
 
-def _by_calls(messages: list[Any]) -> list[Any]:
-    """Put results that stand side by side into the order of their calls, as the state has them.
+def _by_calls(messages: list[Any], nodes: dict[Any, str | None]) -> list[Any]:
+    """Put results that a node wrote side by side into the order of their calls, as the state has.
 
     Updates come as tasks end; LangGraph writes those of one superstep in the order of the tasks.
+    Another node's, such as the refusals of a middleware, are of another superstep.
     """
     ranks: dict[Any, int] = {}
     ordered: list[Any] = []
-    for is_result, group in groupby(messages, lambda it: bool(call_id_of(it))):
+    for writer, group in groupby(messages, lambda it: call_id_of(it) and (nodes[_key(it)],)):
         members = list(group)
-        if is_result:
+        if writer:
             members.sort(key=lambda it: ranks.get(call_id_of(it), len(ranks)))
         else:
             calls = (call for it in members for call in made_call_ids(it))

@@ -373,8 +373,8 @@ class RunFold:
                 messages.remove(event)
             case ev.RunStart(input=input):
                 messages.add_input(input)
-            case ev.StateUpdate(values=values) if is_outermost:
-                messages.add_update(values)
+            case ev.StateUpdate(node=node, values=values) if is_outermost:
+                messages.add_update(node, values)
             case ev.StateSnapshot(values=values) | ev.Checkpoint(values=values) if is_outermost:
                 messages.add_state(values)
             case ev.RunEnd(output=output):

@@ -296,6 +296,17 @@ def test_results_of_one_superstep_are_in_the_order_of_their_calls() -> None:
     assert [it.id for it in messages] == ["a", "t-c1", "t-c2"]
 
 
+def test_results_of_different_nodes_are_in_the_order_of_their_updates() -> None:
+    """A middleware that answers a call does so before the tools run."""
+    calls: list[Any] = [{"id": id, "name": "t", "args": {}} for id in ("c1", "c2")]
+    asking = AIMessage("", id="a", tool_calls=calls)
+    one, two = (ToolMessage(id, tool_call_id=id, id=f"t-{id}") for id in ("c1", "c2"))
+    written = [("model", [asking]), ("limit.after_model", [two]), ("tools", [one])]
+    updates = [("updates", {node: {"messages": it}}) for node, it in written]
+    messages = normalize(updates).collect().messages
+    assert [it.id for it in messages] == ["a", "t-c2", "t-c1"]
+
+
 def test_a_refusal_is_the_answer_in_words() -> None:
     refused = AIMessageChunk(content=[{"type": "refusal", "refusal": "No.", "index": 0}], id="m")
     stream = normalize([refused])

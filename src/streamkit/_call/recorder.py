@@ -356,7 +356,8 @@ def _with_own_lists(values: Any) -> Any:
     """
     if type(values) is not dict:
         return values
-    return {name: list(it) if type(it) is list else it for name, it in values.items()}
+    state: dict[Any, Any] = values
+    return {name: list(it) if type(it) is list else it for name, it in state.items()}
 
 
 def _message_in(response: LLMResult) -> Any:
