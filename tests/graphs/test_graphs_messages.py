@@ -16,18 +16,22 @@ from langchain_core.messages import (
     SystemMessage,
     ToolMessage,
 )
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import RunnableConfig, RunnableLambda
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command
 
 from small_graphs import (
     ALL_APIS,
+    ALL_MODES,
     APIS,
     ASYNC,
     CORE,
     EVENTS,
     IGNORE_V1,
     LANGGRAPH,
+    MODES,
+    OWN,
+    OWN_SYNC,
     SYNC,
     Facts,
     answer,
@@ -89,6 +93,21 @@ def test_a_copy_made_around_a_subgraph_is_not_shown_again(api: str) -> None:
         return {"messages": [AIMessage(said.content, name="researcher")]}
 
     assert facts(run(chain(wraps), api)) == Facts(messages=["the words"])
+
+
+@pytest.mark.parametrize("api", [*ALL_APIS, MODES, ALL_MODES, OWN, OWN_SYNC])
+@pytest.mark.parametrize("depth", [0, 1])
+def test_copies_that_nodes_make_at_once_are_not_shown_again(depth: int, api: str) -> None:
+    def copies(text: str) -> Any:
+        model = says(text)
+        return RunnableLambda(
+            lambda state, config: {"messages": [AIMessage(model.invoke("hi", config).content)]}
+        )
+
+    graph = parallel(*map(copies, ("one", "two", "three")))
+    events = run(chain(graph) if depth else graph, api)
+    if not (depth and api in MESSAGES):  # which has no subgraphs here
+        assert sorted(facts(events).messages) == ["one", "three", "two"]
 
 
 @pytest.mark.parametrize("api", ALL_APIS)

@@ -124,13 +124,14 @@ class DuplicateContent:
         return False
 
     def end_task(self, origin: Origin) -> None:
-        """Forget what a node task wrote: its output has been seen."""
+        """Forget what a node task wrote, if it is known: its output has been seen."""
         task = checkpoint_ns(origin.metadata)
-        self._answers.pop(task, None)
-        self._nameless.pop(task, None)
+        if task:
+            self._answers.pop(task, None)
+            self._nameless.pop(task, None)
 
     def end_superstep(self, namespace: tuple[str, ...]) -> None:
-        """Forget what a graph's nodes wrote: the state after them has been seen."""
+        """Forget what a graph's nodes wrote: the updates of all, or the state, have been seen."""
         self._answers.pop("|".join(namespace), None)
 
 

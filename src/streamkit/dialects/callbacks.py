@@ -31,9 +31,9 @@ from .._core.json_message import JsonMessage
 from .._core.kinds import call_id_of, fields_of, id_of, kind_of
 from .._core.writes import channel_writes, messages_in
 from ..events import Custom, Event, StepDelta
-from ..values import Origin, Status
+from ..values import Origin, Status, StepKind
 from ._reader import Reader
-from ._run_record import RunKind
+from ._run_record import Run, RunKind
 from .chunks import ChunksReader, is_cumulative
 from .messages import MessagePairs
 from .runs import RunReader
@@ -103,6 +103,7 @@ class CallbackReader(RunReader):
         self._is_model = model
         self._modes = ModePayloads(self.assembly, MessagePairs(self.assembly).read)
         self._unidentified: list[tuple[Path, object]] = []
+        self._supersteps: dict[Path, int | None] = {}
         self._bare = ChunksReader(assembly=self.assembly, **options)
 
     def delta_of(self, raw: Any) -> Event | None:
@@ -185,6 +186,13 @@ class CallbackReader(RunReader):
             self._modes.read(mode, namespace, payload)
         finally:
             self.assembly.is_late = False
+
+    def _open_step(self, run: Run, kind: StepKind, given: object) -> None:
+        origin = run.origin
+        if kind == "node" and self._supersteps.get(origin.namespace) != origin.step:
+            self._supersteps[origin.namespace] = origin.step
+            self.assembly.seen.duplicates.end_superstep(origin.namespace)
+        super()._open_step(run, kind, given)
 
     def _node_end(self, origin: Origin, values: object) -> None:
         """Show a node's messages; a graph's ``updates`` hold more exactly what it wrote."""

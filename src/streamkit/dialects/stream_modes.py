@@ -127,6 +127,8 @@ class ModePayloads:
                 show_interrupts(self._assembly, self._assembly.scopes.origin(namespace), values)
             else:
                 self._update(namespace, node, values, cached=cached)
+        if not self._assembly.is_late:
+            self._assembly.seen.duplicates.end_superstep(namespace)
 
     def _update(self, namespace: Path, node: str, values: object, *, cached: bool) -> None:
         origin = self._assembly.scopes.origin(namespace, node=node)
