@@ -54,7 +54,7 @@ def to_html(
             models.
 
     Raises:
-        UsageError: ``events`` is the name of a file.
+        UsageError: ``events`` is the name of a file, or no iterable.
 
     >>> from streamkit import normalize
     >>> page = to_html(normalize(["Hel", "lo"]))
@@ -64,6 +64,11 @@ def to_html(
     if isinstance(events, (str, os.PathLike)):
         raise UsageError(
             f"got the name of a file, {events!r}; write to_html(replay({str(events)!r}))"
+        )
+    if not hasattr(events, "__iter__"):
+        raise UsageError(
+            f"got a {type(events).__name__}, not events; write to_html(stream(graph, inputs)), or "
+            "collect those of an async stream first: [it async for it in astream(graph, inputs)]"
         )
     picture, measured = _Picture(prices, private=private), Metrics(prices)
     for event in events:

@@ -24,6 +24,7 @@ from streamkit import (
     StreamkitError,
     TextDelta,
     ToolEnd,
+    UnknownSource,
     UsageError,
     astream,
     astream_batch,
@@ -492,6 +493,17 @@ def test_a_limit_of_coalesce_is_a_number(name: str, limit: Any) -> None:
 def test_the_name_of_a_file_is_no_run(path: Any) -> None:
     with refused(r"write to_html\(replay\('run\.jsonl'\)\)"):
         to_html(path)
+
+
+@pytest.mark.parametrize("given", [None, build_graph(), astream(model(), "Hi")])
+def test_what_has_no_events_has_no_page(given: Any) -> None:
+    with refused(r"not events; write to_html\(stream\(graph, inputs\)\)"):
+        to_html(given)
+
+
+def test_encoded_events_are_decoded_first() -> None:
+    with pytest.raises(UnknownSource, match=r"sse\.Decoder\(\)\.feed\(data\)"):
+        list(normalize([b"data: {}\n\n"]))
 
 
 @pytest.mark.parametrize("inputs", ["hello", {"messages": []}])

@@ -80,6 +80,10 @@ def detect(raw: object) -> str:
     found = _proved_by(raw) or name_that_detects(raw)
     if found:
         return found
+    if type(raw) is bytes:
+        raise UnknownSource(
+            "bytes are no items; decode our own first: streamkit.wire.sse.Decoder().feed(data)", raw
+        )
     raise UnknownSource(
         f"cannot tell what stream this {type(raw).__name__} item is from: {shown(raw, 120)}; "
         f"say mode='updates' (or 'values', 'custom', ...) if it is a graph's single stream mode, "
