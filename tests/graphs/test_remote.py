@@ -36,6 +36,7 @@ from streamkit import (
     MalformedItem,
     MessageAdded,
     MessageEnd,
+    MessageRemoved,
     ReasoningEnd,
     RunError,
     RunFailed,
@@ -188,6 +189,63 @@ def test_a_message_as_json_is_read_like_the_message(message: Any) -> None:
 )
 def test_what_is_no_message_as_json(value: Any) -> None:
     assert json_message(value) is None
+
+
+def of_javascript(content: str, **fields: Any) -> Any:
+    """A chunk as a server in JavaScript writes it: of the type of the whole message."""
+    lists: dict[str, Any] = {
+        name: [] for name in ("tool_calls", "invalid_tool_calls", "tool_call_chunks")
+    }
+    plain: dict[str, Any] = {"additional_kwargs": {}, "response_metadata": {}}
+    return {"type": "ai", "id": "m1", "content": content, **plain, **lists, **fields}
+
+
+@pytest.mark.parametrize("is_stored", [False, True])
+def test_chunks_of_langchain_js_are_pieces_of_one_message(is_stored: bool) -> None:
+    piece = {"index": 0, "type": "tool_call_chunk"}
+    chunks = [
+        of_javascript("Let me "),
+        of_javascript("see."),
+        of_javascript("", tool_call_chunks=[{**piece, "id": "c", "name": "add", "args": '{"a"'}]),
+        of_javascript("", tool_call_chunks=[{**piece, "args": ": 1}"}]),
+    ]
+    if is_stored:
+        chunks = [{"type": "ai", "data": {**it, "type": None}} for it in chunks]
+    answer = {**of_javascript("Let me see."), "tool_calls": [call("add", "c")]}
+    del answer["tool_call_chunks"]
+    parts = [StreamPart("messages", [it, {"langgraph_node": "n"}]) for it in chunks]
+    events = events_of([*parts, StreamPart("values", {"messages": [answer]})])
+    (end,) = of(events, MessageEnd)
+    assert (end.text, [(it.name, it.args) for it in end.tool_calls]) == (
+        "Let me see.",
+        [("add", {"a": 1})],
+    )
+    assert [it.text for it in of(events, TextDelta)] == ["Let me ", "see."]
+
+
+def call(name: str, id: str) -> dict[str, Any]:
+    return {"name": name, "id": id, "args": {"a": 1}, "type": "tool_call"}
+
+
+def test_a_message_that_langchain_js_serialized_has_the_type_of_its_class() -> None:
+    def serialized(name: str, **fields: Any) -> dict[str, Any]:
+        place = ["langchain_core", "messages", name]
+        return {"lc": 1, "type": "constructor", "id": place, "kwargs": {"content": "", **fields}}
+
+    written = [
+        serialized("AIMessage", content="no", id="m1"),
+        serialized("HumanMessage", content="hi", id="h"),
+    ]
+    types = [json_message(it) for it in (*written, serialized("AIMessageChunk"))]
+    assert [it and it.type for it in types] == ["ai", "human", "AIMessageChunk"]
+    stored = json_message({"type": "human", "data": {"content": "hi"}})
+    assert stored is not None
+    assert stored.type == "human"
+    removal = {"messages": [serialized("RemoveMessage", id="m1")]}
+    updates = [{"n": {"messages": written}}, {"n": removal}]
+    events = events_of([StreamPart("updates", it) for it in updates])
+    assert [it.message.type for it in of(events, MessageAdded)] == ["human"]
+    assert [it.message_id for it in of(events, MessageRemoved)] == ["m1"]
 
 
 def test_a_message_added_is_the_json_that_came_and_can_be_read_like_a_message() -> None:

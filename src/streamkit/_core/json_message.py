@@ -128,5 +128,19 @@ def json_message(value: object) -> JsonMessage | None:
         case _:
             return None
     cls = _CLASSES.get(name) if isinstance(name, str) else None
-    is_message = cls and all(isinstance(fields.get(it), _TEXT) for it in _NAMES)
-    return cls(raw, fields) if cls and is_message else None
+    if cls is None or not all(isinstance(fields.get(it), _TEXT) for it in _NAMES):
+        return None
+    if cls is JsonAnswer and "tool_call_chunks" in fields:  # a chunk of LangChain.js says "ai"
+        cls = JsonChunk
+    if not fields.get("type"):  # LangChain.js leaves it out of what it stores and serializes
+        fields = {**fields, "type": _type_of_class(name)}
+    return cls(raw, fields)
+
+
+def _type_of_class(name: str) -> str:
+    """Return the type of a message's class, such as "human", or the type itself."""
+    return (
+        name
+        if name == "AIMessageChunk"
+        else name.removesuffix("Chunk").removesuffix("Message").lower()
+    )
