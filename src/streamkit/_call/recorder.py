@@ -34,7 +34,7 @@ from langchain_core.tracers._streaming import (
 )
 
 from .._core.origin import is_node
-from .._fields import dict_or_empty, shown
+from .._fields import dict_or_empty, items_of, shown
 from ..dialects.callbacks import Note, Piece, Yielded
 from ..errors import UsageError
 from ..events import (
@@ -349,15 +349,15 @@ def _is_unknown(inputs: object) -> bool:
     return len(given) == 1 and isinstance(given.get("input"), str) and not given["input"]
 
 
-def _with_own_lists(values: Any) -> Any:
+def _with_own_lists(values: object) -> object:
     """Return a state whose lists stay as they are now: nodes may add to those they are given.
 
     langgraph-supervisor (0.0.31) adds to the list of messages that an agent's last node was given.
     """
     if type(values) is not dict:
         return values
-    state: dict[Any, Any] = values
-    return {name: list(it) if type(it) is list else it for name, it in state.items()}
+    state = dict_or_empty(values)
+    return {name: items_of(it) if type(it) is list else it for name, it in state.items()}
 
 
 def _message_in(response: LLMResult) -> Any:
