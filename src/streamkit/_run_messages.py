@@ -11,9 +11,9 @@ Laws of this file:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
@@ -151,7 +151,8 @@ class RunMessages:
         """Return which entry each message of the state is, by its number there.
 
         By its id first. A node may have put a message into the state under another id: then what
-        is looked for is the latest with that content, or a tool's latest result for that call.
+        is looked for is the latest with that content, or a tool's latest result for that call, or
+        of that tool where its call has no id.
         """
         found: dict[int, _Entry] = {}
         for number, message in enumerate(state):
@@ -159,7 +160,7 @@ class RunMessages:
             if entry:
                 found[number] = entry
         earlier = {_key(it) for messages in self._earlier for it in messages}
-        for key_of in (_content_key, call_id_of):
+        for key_of, key_in_state in _KEYS:
             taken = set(map(id, found.values()))
             rest: dict[Any, list[_Entry]] = {}
             for entry in self._entries:
@@ -168,7 +169,7 @@ class RunMessages:
             for number in range(len(state) - 1, -1, -1):
                 if number in found or _key(state[number]) in earlier:
                     continue
-                key = key_of(state[number])
+                key = key_in_state(state[number])
                 if key is not None and rest.get(key):
                     found[number] = rest[key].pop()
         return found
@@ -190,33 +191,38 @@ def words_of(message: Any) -> str:
 def _messages_of_state(states: Sequence[tuple[str | None, Any]]) -> list[Any]:
     """Return what the state's channel of messages holds after all that was written."""
     channels: dict[str, dict[Any, Any]] = {}
-    nodes: dict[Any, str | None] = {}
+    writers: _Writers = {}
     for node, values in states:
         if node is None:
             channels.clear()
         for write in channel_writes(values):
             _write(channels.setdefault(write.channel, {}), write)
-            nodes.update((_key(message), node) for message in write.messages)
+            first = next(filter(None, map(call_id_of, write.messages)), None)
+            writers.update((_key(message), (node, first)) for message in write.messages)
     if _CHANNEL in channels:
         channels = {_CHANNEL: channels[_CHANNEL]}
     lists = [list(channel.values()) for channel in channels.values()]
     if not states or states[-1][0] is None:
         return [it for messages in lists for it in messages]
-    return [it for messages in lists for it in _by_calls(messages, nodes)]
+    return [it for messages in lists for it in _by_calls(messages, writers)]
 
 
-def _by_calls(messages: list[Any], nodes: dict[Any, str | None]) -> list[Any]:
-    """Put results that a node wrote side by side into the order of their calls, as the state has.
+_Writers: TypeAlias = dict[Any, tuple[str | None, str | None]]
+"""Of each message by its key: the node that wrote it, and the first call that its update answers."""
+
+
+def _by_calls(messages: list[Any], writers: _Writers) -> list[Any]:
+    """Put updates of a node that answer calls into the order of these, as the state has them.
 
     Updates come as tasks end; LangGraph writes those of one superstep in the order of the tasks.
     Another node's, such as the refusals of a middleware, are of another superstep.
     """
     ranks: dict[Any, int] = {}
     ordered: list[Any] = []
-    for writer, group in groupby(messages, lambda it: call_id_of(it) and (nodes[_key(it)],)):
+    for writer, group in groupby(messages, lambda it: call_id_of(it) and writers[_key(it)][:1]):
         members = list(group)
         if writer:
-            members.sort(key=lambda it: ranks.get(call_id_of(it), len(ranks)))
+            members.sort(key=lambda it: ranks.get(writers[_key(it)][1], len(ranks)))
         else:
             calls = (call for it in members for call in made_call_ids(it))
             ranks = {call: rank for rank, call in enumerate(calls)}
@@ -248,6 +254,23 @@ def _content_key(message: Any) -> Any:
     fields = fields_of(message)
     kind = "ai" if kind_of(message) in {"ai", "chunk"} else text_or_none(fields.get("type"))
     return kind, text_in(fields.get("content")), made_call_ids(message)
+
+
+def _tool_name(message: Any) -> str | None:
+    return text_or_none(fields_of(message).get("name")) if kind_of(message) == "tool" else None
+
+
+def _name_without_call(message: Any) -> str | None:
+    """Return the name of the tool whose call has no id in the state: events have one of ours."""
+    return None if call_id_of(message) else _tool_name(message)
+
+
+_KEYS: tuple[tuple[Callable[[Any], Any], Callable[[Any], Any]], ...] = (
+    (_content_key, _content_key),
+    (call_id_of, call_id_of),
+    (_tool_name, _name_without_call),
+)
+"""What a message that was emitted is known by, and what one of the state is."""
 
 
 def _own(stored: Any, emitted: Any) -> Any:

@@ -134,6 +134,23 @@ def test_calls_without_an_id(api: str) -> None:
     assert not of(paused, ToolStart)
 
 
+@pytest.mark.parametrize("api", [EVENTS, ALL_MODES, OWN, OWN_SYNC])
+def test_calls_without_an_id_of_which_one_fails(api: str) -> None:
+    @tool
+    def look(city: str) -> str:
+        """Look."""
+        if city == "Oslo":
+            raise ValueError(city)
+        return f"{city} is there"
+
+    calls = [("", "look", city(it)) for it in ("Oslo", "Rome")]
+    graph = agent(calling(*calls), [look], checkpointer=InMemorySaver())
+    result = normalize(run(graph, api, ASK, THREAD)).collect()
+    assert result.messages == graph.get_state(THREAD).values["messages"][1:]
+    statuses = {it.input["city"]: it.status for it in result.tools if it.input}
+    assert statuses == {"Oslo": "failed", "Rome": "completed"}
+
+
 def test_a_call_without_an_id_in_tools_mode() -> None:
     """LangGraph 1.2 reports the tool's run in its place."""
     metadata = {"langgraph_node": "agent"}

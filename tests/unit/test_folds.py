@@ -298,13 +298,13 @@ def test_results_of_one_superstep_are_in_the_order_of_their_calls() -> None:
 
 def test_results_of_different_nodes_are_in_the_order_of_their_updates() -> None:
     """A middleware that answers a call does so before the tools run."""
-    calls: list[Any] = [{"id": id, "name": "t", "args": {}} for id in ("c1", "c2")]
-    asking = AIMessage("", id="a", tool_calls=calls)
-    one, two = (ToolMessage(id, tool_call_id=id, id=f"t-{id}") for id in ("c1", "c2"))
-    written = [("model", [asking]), ("limit.after_model", [two]), ("tools", [one])]
+    ids = ["c1", "c2", "c3"]
+    asking = AIMessage("", id="a", tool_calls=[{"id": id, "name": "t", "args": {}} for id in ids])
+    one, two, three = (ToolMessage(id, tool_call_id=id, id=f"t-{id}") for id in ids)
+    written = [("model", [asking]), ("limit.after_model", [three, two]), ("tools", [one])]
     updates = [("updates", {node: {"messages": it}}) for node, it in written]
     messages = normalize(updates).collect().messages
-    assert [it.id for it in messages] == ["a", "t-c2", "t-c1"]
+    assert [it.id for it in messages] == ["a", "t-c3", "t-c2", "t-c1"]
 
 
 def test_a_refusal_is_the_answer_in_words() -> None:

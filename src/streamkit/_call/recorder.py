@@ -354,10 +354,11 @@ def _with_own_lists(values: object) -> object:
 
     langgraph-supervisor (0.0.31) adds to the list of messages that an agent's last node was given.
     """
-    if type(values) is not dict:
+    cls: Any = type(values)
+    if cls is not dict:
         return values
     state = dict_or_empty(values)
-    return {name: items_of(it) if type(it) is list else it for name, it in state.items()}
+    return {name: items_of(it) if issubclass(type(it), list) else it for name, it in state.items()}
 
 
 def _message_in(response: LLMResult) -> Any:

@@ -47,7 +47,7 @@ class PendingCall(Struct, eq=False):
     size: int = _OVERHEAD
     """The characters that it keeps in memory, about."""
     output: Any = None
-    """The output of its tool, until the node has stored it."""
+    """The output of its tool, once it returned and until the node has stored it."""
     spellings: frozenset[int] = frozenset()
     """Hashes of all that a message with this result may hold."""
     is_confirmed: bool = True
@@ -179,7 +179,7 @@ class PendingCalls:
         calls = [it for it in self._calls.get(given_id, ()) if it.state != "stored"]
         calls = [it for it in calls if it.namespace == namespace] or calls
         calls = [it for it in calls if name and it.name == name] or calls
-        same = (it for it in calls if it.state == "ended" and it.output == content)
+        same = (it for it in calls if it.state != "pending" and it.output == content)
         by_state = (it for state in _ANSWER_ORDER for it in calls if it.state == state)
         return next(same, next(by_state, None))
 

@@ -40,10 +40,12 @@ class ToolRuns(Brackets):
 
         It is ``tool_call_id``, unless another call at work has that.
         """
-        for earlier in self.running_tools(tool_call_id, origin.namespace):
-            if self._open[earlier].held and earlier != key:
-                self._end(earlier, "completed")  # its node runs the call again
         call = self.seen.calls.find(name, input, origin.namespace, tool_call_id)
+        if call is None or call.state != "pending":
+            for earlier in self.running_tools(tool_call_id, origin.namespace):
+                if self._open[earlier].held and earlier != key:
+                    self._end(earlier, "completed")  # its node runs the call again
+            call = self.seen.calls.find(name, input, origin.namespace, tool_call_id)
         id = call.id if call else tool_call_id or str(uuid4())
         running, number = self._tool_running(id), 1
         while running not in {None, key}:
@@ -87,6 +89,8 @@ class ToolRuns(Brackets):
         result = tool_result(message) if message else {"output": output}
         if hold:
             self._open[key].held = HeldResult(self.now, status, result)
+            if call:
+                call.output = result.get("output")
         else:
             self._end(key, status, **result)
 
