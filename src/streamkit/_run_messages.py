@@ -208,7 +208,7 @@ def _messages_of_state(states: Sequence[tuple[str | None, Any]]) -> list[Any]:
 
 
 _Writers: TypeAlias = dict[Any, tuple[str | None, str | None]]
-"""Of each message by its key: the node that wrote it, and the first call that its update answers."""
+"""By a message's key: the node that wrote it, and the first call that its update answers."""
 
 
 def _by_calls(messages: list[Any], writers: _Writers) -> list[Any]:
