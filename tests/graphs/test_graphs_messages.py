@@ -95,6 +95,17 @@ def test_a_copy_made_around_a_subgraph_is_not_shown_again(api: str) -> None:
     assert facts(run(chain(wraps), api)) == Facts(messages=["the words"])
 
 
+@pytest.mark.parametrize("api", [EVENTS, MODES, ALL_MODES, OWN, OWN_SYNC])
+def test_a_copy_is_known_after_its_subgraph_has_ended(api: str) -> None:
+    inner = chain(asks(says("one")), asks(says("two")))
+
+    def wrap(state: Any, config: RunnableConfig) -> Any:
+        last = inner.invoke(state, config)["messages"][-1]
+        return {"messages": [AIMessage(last.content, name="agent")]}
+
+    assert facts(run(chain(wrap), api)) == Facts(messages=["one", "two"])
+
+
 @pytest.mark.parametrize("api", [*ALL_APIS, MODES, ALL_MODES, OWN, OWN_SYNC])
 @pytest.mark.parametrize("depth", [0, 1])
 def test_copies_that_nodes_make_at_once_are_not_shown_again(depth: int, api: str) -> None:

@@ -7,7 +7,7 @@ that had no id when a subgraph's node returned it has one in the state around.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, NamedTuple, cast
 
 from .._fields import Fields, dict_or_empty, json_text
@@ -80,8 +80,9 @@ class DuplicateContent:
     """The part of a run's memory that recognizes messages by their content."""
 
     def __init__(self) -> None:
-        # By task, and by every task around it; "" is the run. Hashes of contents, and the ids.
+        # By task, and by every task and graph around it. Hashes of contents, and the ids.
         self._answers: defaultdict[str, dict[int, str]] = defaultdict(dict)
+        self._in_graphs: defaultdict[str, dict[int, str]] = defaultdict(dict)
         # By outermost task: the tasks inside it, with the fields of what they returned.
         self._nameless: defaultdict[str, list[tuple[str, Fields]]] = defaultdict(list)
 
@@ -90,8 +91,11 @@ class DuplicateContent:
         metadata = message.origin.metadata
         task, text = checkpoint_ns(metadata), "".join(message.texts)
         if "ls_model_type" in metadata and (text or tool_call_ids):
+            content = hash((text, tool_call_ids))
+            self._in_graphs[""][content] = message.message_id
             for path in _around(task):
-                self._answers[path][hash((text, tool_call_ids))] = message.message_id
+                self._answers[path][content] = message.message_id
+                self._in_graphs[path.rpartition("|")[0]][content] = message.message_id
 
     def copied_from(self, fields: Fields, origin: Origin) -> str | None:
         """Return the id of the answer that a whole message repeats, of a model in its node.
@@ -100,9 +104,10 @@ class DuplicateContent:
         """
         # A node's wrapper of an answer may keep neither the id nor the metadata, but keeps these.
         calls = tuple(call.get("id") or "" for call in fields.get("tool_calls") or ())
-        path = checkpoint_ns(origin.metadata) or "|".join(origin.namespace)
-        answers: Mapping[int, str] = self._answers.get(path, {})
-        return answers.get(hash((text_in(fields["content"]), calls)))
+        task = checkpoint_ns(origin.metadata)
+        graph = "|".join(origin.namespace)
+        answers = self._answers.get(task) if task else self._in_graphs.get(graph)
+        return (answers or {}).get(hash((text_in(fields["content"]), calls)))
 
     def record_nameless(self, message: object, origin: Origin) -> None:
         """Record a message that a subgraph's node returned without an id: it gets one later."""
@@ -132,12 +137,11 @@ class DuplicateContent:
 
     def end_superstep(self, namespace: tuple[str, ...]) -> None:
         """Forget what a graph's nodes wrote: the updates of all, or the state, have been seen."""
-        self._answers.pop("|".join(namespace), None)
+        self._in_graphs.pop("|".join(namespace), None)
 
 
 def _around(task: str) -> Iterable[str]:
-    """Return a task's path and those around it, down to the run's, which is empty."""
+    """Return a task's path and those around it."""
     while task:
         yield task
         task = task.rpartition("|")[0]
-    yield ""

@@ -209,6 +209,7 @@ class CallbackReader(RunReader):
             }
             messages = [it for it in write.messages if id(it) not in left_out]
             self.assembly.write(origin, [write._replace(messages=messages, spelled=())])
+        self.assembly.seen.duplicates.end_task(origin)
 
     def _read_output(self, chunk: object) -> None:
         """Show a chunk of the root's output; a runnable may also have no run at all."""
