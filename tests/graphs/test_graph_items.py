@@ -373,3 +373,13 @@ def test_updates_of_a_dict_class_of_langgraphs_own_are_read() -> None:
     events = list(normalize(items, strict=True))
     updates = [it for it in events if isinstance(it, StateUpdate)]
     assert [(it.node, it.values) for it in updates] == [("ask", {"topic": "cats"})]
+
+
+def test_pairs_of_a_graph_on_a_server_inside_a_graph_here_are_lists() -> None:
+    """A ``RemoteGraph`` as a node hands on what its server sent."""
+    chunk: dict[str, Any] = {"type": "AIMessageChunk", "id": "m1", "additional_kwargs": {}}
+    pairs = [[{**chunk, "content": it}, {"langgraph_node": "agent"}] for it in ("Hel", "lo")]
+    items = [(("far:1",), "messages", pair) for pair in pairs]
+    events = list(normalize(items, strict=True))
+    check_stream(events)
+    assert [it.text for it in events if isinstance(it, TextDelta)] == ["Hel", "lo"]

@@ -12,7 +12,7 @@ begins the next superstep, when a tool answers it, when its node ends, or with t
 
 from __future__ import annotations
 
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, cast
 
 from .._core.assembly import Assembly
 from .._core.kinds import kind_of, kind_of_class, message_in
@@ -64,7 +64,9 @@ class MessagePairs:
         self._origin: Origin = Origin()
 
     def read(self, raw: object) -> None:
-        """Read one pair into the assembly."""
+        """Read one pair into the assembly; one that came as JSON is a list."""
+        if isinstance(raw, list):  # of a server, also in a graph here that has a RemoteGraph in it
+            raw = tuple(cast("list[object]", raw))
         if not is_message_pair(raw):
             raise MalformedItem(f"expected (message, metadata), got {shown(raw, 200)}", raw)
         self.add(raw[0], raw[1])

@@ -171,9 +171,7 @@ class RemoteReader(Reader):
 
     def _unless_events(self, part: _Part) -> None:
         if self._events is None:
-            # As JSON a `(message, metadata)` pair is a list.
-            data = tuple(part.data) if part.event == "messages" else part.data
-            self._modes.read(part.event, part.namespace, data)
+            self._mode(part)
 
     def _values(self, part: _Part) -> None:
         self._modes.values(part.namespace, part.data, part.interrupts)
