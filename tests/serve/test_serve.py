@@ -192,7 +192,7 @@ async def test_any_format_and_its_options_will_do():
         assert (answer.status_code, answer.headers["x-run"]) == (201, "7")
         assert answer.text.startswith("id: 5\n")
         assert (await client.get("/?chat")).text.startswith('{"type":"token","content":"Hi",')
-    with pytest.raises(TypeError):
+    with pytest.raises(UsageError, match=r"first_id.*its options are private"):
         EventResponse(Source("Hi").stream(), ndjson, first_id=5)
     with pytest.raises(UsageError, match="not a stream"):
         EventResponse("Hi")

@@ -587,6 +587,7 @@ def test_messages_of_a_thread_in_any_form(wire: Any) -> None:
     for thread in (snapshot, snapshot.values, iter(known), sent, sent["values"]):
         assert wire.ui_messages(thread) == shown
     assert wire.ui_messages({"topic": "weather"}) == []
+    assert wire.ui_messages({"messages": [7, *known]}) == shown
     for wrong in (question, "Hi", 3, None):
         with refused(r"not a thread's messages; pass the state"):
             wire.ui_messages(wrong)

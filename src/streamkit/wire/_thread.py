@@ -7,10 +7,8 @@ thread knows, stands where it stood, and what is behind it there is what the cli
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from .._core.kinds import kind_of, message_in, spelled_message
 from .._extras import extra
 from .._fields import dict_or_empty
 from .._protocols import leave_unawaited
@@ -81,17 +79,26 @@ def thread_messages(thread: object) -> list[Any]:
     [HumanMessage(content='Hi', ...)]
     """
     found = _messages_in(thread)
-    if not hasattr(found, "__iter__") or isinstance(found, (str, bytes)) or message_in(found):
+    if not hasattr(found, "__iter__") or isinstance(found, (str, bytes)) or _is_message(found):
         leave_unawaited(thread)
         raise UsageError(
             f"got a {type(thread).__name__}, not a thread's messages; "
             "pass the state, (await graph.aget_state(config)), or a list of messages"
         )
-    items: list[object] = [*found]
-    if not all(map(kind_of, items)):
-        import_module("langchain_core.messages")  # which `spelled_message` reads by
-    read = (it if kind_of(it) else spelled_message(it) for it in items)
-    return [it for it in read if it is not None]
+    return [message for it in found for message in ([it] if _is_message(it) else _spelled(it))]
+
+
+def _is_message(value: object) -> bool:
+    return hasattr(value, "type") and hasattr(value, "id")
+
+
+def _spelled(value: object) -> list[Any]:
+    from langchain_core.messages import convert_to_messages  # noqa: PLC0415  (as above)
+
+    try:
+        return convert_to_messages([cast("Any", value)])
+    except Exception:  # noqa: BLE001  (it raises several, and an application keeps anything)
+        return []
 
 
 def _messages_in(thread: object) -> Any:
