@@ -270,7 +270,7 @@ _KEYS: tuple[tuple[Callable[[Any], Any], Callable[[Any], Any]], ...] = (
     (call_id_of, call_id_of),
     (_tool_name, _name_without_call),
 )
-"""What a message that was emitted is known by, and what one of the state is."""
+"""The facts by which an emitted message, and one of the state, are compared."""
 
 
 def _own(stored: Any, emitted: Any) -> Any:
