@@ -81,10 +81,15 @@ def rows(messages: list[Any], *, without: Any = ()) -> list[tuple[Any, ...]]:
     known = {it.id for it in without}
     kinds = {"AIMessageChunk": "ai"}
     return [
-        (kinds.get(it.type, it.type), str(it.text), it.name)
+        (kinds.get(it.type, it.type), _text(it), it.name)
         for it in messages
         if it.id is None or it.id not in known
     ]
+
+
+def _text(message: Any) -> str:
+    text = message.text  # a method before langchain-core 1.0, and a str that can be called since
+    return str(text) if isinstance(text, str) else str(text())
 
 
 def state(graph: Any, input: Any = ASK) -> list[tuple[Any, ...]]:
