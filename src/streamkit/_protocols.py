@@ -75,7 +75,7 @@ def _remedy(stage: object) -> str:
             return f"to keep these events, pass streamkit.filters.only({stage.__name__})"
         case ModuleType(encoder=_, __name__=name):
             return f"pass its encoder: {name.rpartition('.')[2]}.encoder()"
-        case object(feed=_):
+        case _ if hasattr(stage, "feed"):
             return f"make one for each run: mapping.per_run(lambda: {_name(stage)}(...).feed)"
         case _:
             return "pass a callable from one item to any number of items"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from itertools import product
+from itertools import count, product
 from typing import Any
 
 import pytest
@@ -229,6 +229,25 @@ async def test_an_error_that_looks_like_the_end_does_not_end_a_stream_silently(
     with pytest.raises(RuntimeError, match=f"a stage or a reader raised {stop.__name__}"):
         await drain(normalize(Async(source) if is_async else Sync(source), broken))
     assert source.closed_in == (asyncio.current_task() if is_async else "here")
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize("error", [LookupError, StopIteration, StopAsyncIteration])
+async def test_a_clock_that_raises_ends_the_stream_with_its_error(
+    error: type[Exception], is_async: bool
+) -> None:
+    for good in range(4):  # of so many calls
+        calls = count()
+
+        def clock(good: int = good, calls: Iterator[int] = calls) -> float:
+            if next(calls) == good:
+                raise error
+            return 0.0
+
+        source = Source("a", "b")
+        stream = normalize(Async(source) if is_async else Sync(source), clock=clock)
+        with pytest.raises(RuntimeError if "Stop" in error.__name__ else error):
+            await asyncio.wait_for(drain(stream), 5)
 
 
 async def test_an_async_stage_that_raises_stop_async_iteration_does_not_end_a_stream() -> None:

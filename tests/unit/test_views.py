@@ -449,7 +449,7 @@ def clock_of(*times: float) -> Any:
 
 
 def test_coalescing_by_time() -> None:
-    clock = clock_of(0.0, 0.02, 0.06, 0.07, 0.2, 0.3)
+    clock = clock_of(0.0, 0.02, 0.06, 0.07, 0.2, 0.3, 0.3)
     stream = normalize(["a", "b", "c", "d", "e"], coalesce(seconds=0.05), clock=clock)
     assert list(stream.text()) == ["abc", "de"]
 

@@ -83,21 +83,19 @@ class Stream(Generic[T_co]):
     def _end(self) -> None:
         """The source has no more items."""
         self._ended = self._done = True
-        broken = self._hand_out(self._pipeline.close())
+        broken = self._close_pipeline()
         self._error = self._error or broken
-        self._ready.append(END)
 
     def _fail(self, error: BaseException) -> None:
         """The source, a reader or a stage raised, or the caller left."""
         if not self._done:
             self._done = True
             error = raisable(error)
-            broken = self._hand_out(self._pipeline.close(error))
+            broken = self._close_pipeline(error)
             if not isinstance(error, Exception):
                 self._error = broken
             elif self._on_error == "raise":
                 self._error = error
-            self._ready.append(END)
 
     def _fail_or_end(self, error: BaseException) -> None:
         """Pulling or a stage raised, or the run is over though its source still waits."""
@@ -112,6 +110,15 @@ class Stream(Generic[T_co]):
 
     def _stops(self, *, is_async: bool = False) -> list[Stop]:
         return stops(self._iterator, self._source, is_async=is_async, ended=self._ended)
+
+    def _close_pipeline(self, error: BaseException | None = None) -> Exception | None:
+        """Make the closing events ready, and the end; return what was raised on the way."""
+        try:
+            return self._hand_out(self._pipeline.close(error))
+        except Exception as broken:  # noqa: BLE001  (a clock or an adapter may raise anything)
+            return raisable(broken)
+        finally:
+            self._ready.append(END)
 
     def _hand_out(self, outputs: Iterable[T_co]) -> Exception | None:
         """Make outputs ready, and return what a stage raised on the way."""
