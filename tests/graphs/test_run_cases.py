@@ -269,7 +269,7 @@ def test_what_a_node_adds_to_the_list_of_the_input_is_the_runs() -> None:
 
     given: Any = {"messages": [*ASK["messages"]]}
     result = stream(chain(node, state=State), given).collect()
-    assert ([it.text for it in result.messages], result.text) == (["by hand"], "by hand")
+    assert ([it.content for it in result.messages], result.text) == (["by hand"], "by hand")
 
 
 @pytest.mark.parametrize("how", ["invoke", "ainvoke"])
