@@ -16,7 +16,9 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
+from streamkit._cli.demo import APIS
 from streamkit.demo import RESUME, Call, Reply, ScriptedChatModel, build_graph, demo_input
+from streamkit.demo.run import Play
 
 PLAN = (
     "On Monday take the 9:05 train and walk the porticoes in the sun. "
@@ -229,6 +231,20 @@ class TestTheRun:
             return transcript(await graph.ainvoke(Command(resume=RESUME), thread(name)))
 
         assert await asyncio.gather(run("mine"), run("yours")) == [TRANSCRIPT, TRANSCRIPT]
+
+    def test_tasks_that_langchain_leaves_at_their_end_are_no_errors(self, caplog):
+        class Listener(list):
+            feed = request = list.append
+
+            def answer(self, value, unseen):
+                loop = asyncio.get_running_loop()
+                loop.call_exception_handler({"message": "left", "exception": StopAsyncIteration()})
+                loop.call_exception_handler({"message": "broken", "exception": OSError()})
+
+        play = Play(build_graph(pace=0), APIS["events"].start, Listener())
+        play.perform()
+        assert not play.failed
+        assert [it.getMessage() for it in caplog.records if it.name == "asyncio"] == ["broken"]
 
     def test_another_model_may_speak(self):
         laconic = ScriptedChatModel(script=[Reply("Stay at home.")])

@@ -33,6 +33,15 @@ Act: TypeAlias = AsyncEventStream[Event] | EventStream[Event]
 _CONFIG: RunnableConfig = {"configurable": {"thread_id": "demo"}}
 
 
+def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Report what went wrong in a task, unless it is only the end of what nobody reads any more.
+
+    A ``RunnableParallel`` that is left leaves such tasks behind (langchain-core 1.8).
+    """
+    if not isinstance(context.get("exception"), StopAsyncIteration):
+        loop.default_exception_handler(context)
+
+
 class Audience(Protocol):
     """The receiver of the demo's events."""
 
@@ -77,6 +86,7 @@ class Play:
             self._perform_sync(act)
 
     async def _perform_async(self, act: Act | None) -> None:
+        asyncio.get_running_loop().set_exception_handler(_report)
         while isinstance(act, AsyncEventStream):
             try:
                 async with act:
