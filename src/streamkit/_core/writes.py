@@ -109,7 +109,13 @@ def _channels(state: object) -> Fields:
     return {name: getattr(state, name, None) for name in names} or dict_or_empty(state)
 
 
+_SCALARS = frozenset({bool, int, float, str, type(None)})
+"""The types of which most values of a large state are, and no messages but in their own channel."""
+
+
 def _channel(name: str, value: object) -> ChannelWrite:
+    if type(value) in _SCALARS and name != MESSAGES:
+        return ChannelWrite(name, [], [], False, ())
     is_whole = False
     if _is_langgraph(value, "Overwrite"):
         value, is_whole = cast("Any", value).value, True
