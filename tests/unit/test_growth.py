@@ -239,7 +239,7 @@ CALLS = {
     "labelled, text": 3,
     "chunks, text": 3,
     "messages, text, filtered": 5,
-    "messages, text, dropped": 7,
+    "messages, text, dropped": 6,
     "v3, text": 6,
     "events, arguments": 4,
     "events, blocks": 5,

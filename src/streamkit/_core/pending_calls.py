@@ -185,7 +185,7 @@ class PendingCalls:
 
     def is_answered(self, given_id: str | None) -> bool:
         """Return whether all calls of this id have their results; an empty one is no id."""
-        calls = self._calls.get(given_id, ()) if given_id else ()  # one that is empty says nothing
+        calls = self._calls.get(given_id, ()) if given_id else ()
         return bool(calls) and all(it.state in {"ended", "stored"} for it in calls)
 
     def mark_stored(self, call: PendingCall) -> None:

@@ -114,28 +114,20 @@ class Stream(Generic[T_co]):
     def _close_pipeline(self, error: BaseException | None = None) -> Exception | None:
         """Make the closing events ready, and the end; return what was raised on the way."""
         try:
-            return self._hand_out(self._pipeline.close(error))
-        except Exception as broken:  # noqa: BLE001  (a clock or an adapter may raise anything)
+            self._take_outputs(self._pipeline.close(error))
+        except Exception as broken:  # noqa: BLE001  (raised again, after the closing events)
             return raisable(broken)
         finally:
             self._ready.append(END)
-
-    def _hand_out(self, outputs: Iterable[T_co]) -> Exception | None:
-        """Make outputs ready, and return what a stage raised on the way."""
-        recorded = self._pipeline.recorded
-        try:
-            for output in outputs:
-                if output.__class__ in recorded:
-                    self._pipeline.recording.add(output)
-                self._ready.append(output)
-        except Exception as error:  # noqa: BLE001  (raised again, after the closing events)
-            return raisable(error)
         return None
 
     def _take_outputs(self, outputs: Iterable[T_co]) -> None:
-        broken = self._hand_out(outputs)
-        if broken:
-            raise broken
+        """Make outputs ready, up to what is raised on the way."""
+        recorded = self._pipeline.recorded
+        for output in outputs:
+            if output.__class__ in recorded:
+                self._pipeline.recording.add(output)
+            self._ready.append(output)
 
     def _add_error(self, error: Exception) -> None:
         """Closing the source raised: that counts where nothing else went wrong."""
