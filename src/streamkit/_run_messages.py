@@ -21,7 +21,7 @@ from ._core.content import text_in
 from ._core.json_message import JsonMessage
 from ._core.kinds import call_id_of, fields_of, id_of, kind_of, made_call_ids
 from ._core.metadata import text_or_none
-from ._core.writes import ChannelWrite, channel_writes
+from ._core.writes import ChannelWrite, channel_writes, channels_in
 from ._fields import dict_or_empty, items_of
 from .events import MessageRemoved, MessageReplaced
 
@@ -117,8 +117,8 @@ class RunMessages:
 
     def add_output(self, values: object) -> None:
         """Add what the run returned, which is the state's if a graph returned it."""
-        channels = {write.channel for _, state in self._states for write in channel_writes(state)}
-        if channels & {write.channel for write in channel_writes(values)}:
+        channels = channels_in(values)
+        if not all(channels.isdisjoint(channels_in(state)) for _, state in self._states):
             self.add_state(values)
 
     # --- the conversation

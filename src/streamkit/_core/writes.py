@@ -74,7 +74,7 @@ def messages_in(values: object) -> list[Any]:
 
 
 def channel_writes(values: object) -> list[ChannelWrite]:
-    """Return what a node's output, or a state, holds for each channel of messages.
+    """Return what a node's output, or a state, holds for each channel that may have messages.
 
     What raises when it is read, as a state's own property may, writes nothing.
     """
@@ -85,9 +85,24 @@ def channel_writes(values: object) -> list[ChannelWrite]:
             return list(_list_writes(items_of(values)))
         if message_in(values):
             return [_write("", [values])]
-        return [_channel(name, value) for name, value in _channels(values).items()]
+        return [
+            _channel(name, value)
+            for name, value in _channels(values).items()
+            if type(value) not in _SCALARS or name == MESSAGES
+        ]
     except Exception:  # noqa: BLE001  (a foreign object may raise anything)
         return []
+
+
+def channels_in(values: object) -> set[str]:
+    """Return the names of the channels that a node's output, or a state, has values for."""
+    try:
+        values = written_in(values)
+        if _is_sequence(values) or message_in(values):
+            return {write.channel for write in channel_writes(values)}
+        return set(_channels(values))
+    except Exception:  # noqa: BLE001
+        return set()
 
 
 def _list_writes(items: Iterable[object]) -> Iterator[ChannelWrite]:
@@ -110,12 +125,10 @@ def _channels(state: object) -> Fields:
 
 
 _SCALARS = frozenset({bool, int, float, str, type(None)})
-"""The types of which most values of a large state are, and no messages but in their own channel."""
+"""The types of most values of a large state: they are no messages but in the channel of these."""
 
 
 def _channel(name: str, value: object) -> ChannelWrite:
-    if type(value) in _SCALARS and name != MESSAGES:
-        return ChannelWrite(name, [], [], False, ())
     is_whole = False
     if _is_langgraph(value, "Overwrite"):
         value, is_whole = cast("Any", value).value, True

@@ -218,7 +218,7 @@ class _Walk:
         if value is None or cls is bool:
             return value
         if cls is int:
-            return self._integer(value)
+            return value if value.bit_length() <= _WORD else self._large_integer(value)
         if cls is float:
             # JSON has no NaN and no infinity: `JSON.parse` of browsers fails on Python's spelling
             # of them.
@@ -249,15 +249,14 @@ class _Walk:
         self._budget -= len(text)
         return text if text.isascii() else _valid(text)
 
-    def _integer(self, number: int) -> Any:
+    def _large_integer(self, number: int) -> Any:
         bits = number.bit_length()
         if bits > _SURE_BITS:
             try:
                 _encode(number)
             except ValueError:
                 return cut(f"an integer of {bits} bits")
-        if bits > _WORD:  # more than its digits: writing them takes the square of their time
-            self._budget -= bits
+        self._budget -= bits  # more than its digits: writing them takes the square of their time
         return number
 
     def _other(self, value: object, depth: int) -> Any:
