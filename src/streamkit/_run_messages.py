@@ -152,7 +152,8 @@ class RunMessages:
 
         By its id first. A node may have put a message into the state under another id: then what
         is looked for is the latest with that content, or a tool's latest result for that call, or
-        of that tool where its call has no id.
+        of that tool where its call has no id, or the latest message that made the first of its
+        calls: langgraph-supervisor (0.0.31) makes a message of each of a model's parallel handoffs.
         """
         found: dict[int, _Entry] = {}
         for number, message in enumerate(state):
@@ -160,17 +161,17 @@ class RunMessages:
             if entry:
                 found[number] = entry
         earlier = {_key(it) for messages in self._earlier for it in messages}
-        for key_of, key_in_state in _KEYS:
+        for keys_of, keys_in_state in _KEYS:
             taken = set(map(id, found.values()))
             rest: dict[Any, list[_Entry]] = {}
             for entry in self._entries:
-                if id(entry) not in taken:
-                    rest.setdefault(key_of(entry.message), []).append(entry)
+                for key in keys_of(entry.message) if id(entry) not in taken else ():
+                    rest.setdefault(key, []).append(entry)
             for number in range(len(state) - 1, -1, -1):
                 if number in found or _key(state[number]) in earlier:
                     continue
-                key = key_in_state(state[number])
-                if key is not None and rest.get(key):
+                key = next(iter(keys_in_state(state[number])), None)
+                if rest.get(key):
                     found[number] = rest[key].pop()
         return found
 
@@ -249,26 +250,39 @@ def _key(message: Any) -> Any:
     return id_of(message) or ("object", id(message))
 
 
-def _content_key(message: Any) -> Any:
-    """Return what a message is known by that has no id, or another one."""
+_Keys: TypeAlias = Sequence[Any]
+"""What a message may be known by that has no id, or another one."""
+
+
+def _contents(message: Any) -> _Keys:
     fields = fields_of(message)
     kind = "ai" if kind_of(message) in {"ai", "chunk"} else text_or_none(fields.get("type"))
-    return kind, text_in(fields.get("content")), made_call_ids(message)
+    return [(kind, text_in(fields.get("content")), call_id_of(message) or made_call_ids(message))]
 
 
-def _tool_name(message: Any) -> str | None:
-    return text_or_none(fields_of(message).get("name")) if kind_of(message) == "tool" else None
+def _answered_calls(message: Any) -> _Keys:
+    return [*filter(None, [call_id_of(message)])]
 
 
-def _name_without_call(message: Any) -> str | None:
+def _tool_names(message: Any) -> _Keys:
+    name = text_or_none(fields_of(message).get("name")) if kind_of(message) == "tool" else None
+    return [name] if name else []
+
+
+def _names_without_call(message: Any) -> _Keys:
     """Return the name of the tool whose call has no id in the state: events have one of ours."""
-    return None if call_id_of(message) else _tool_name(message)
+    return [] if call_id_of(message) else _tool_names(message)
 
 
-_KEYS: tuple[tuple[Callable[[Any], Any], Callable[[Any], Any]], ...] = (
-    (_content_key, _content_key),
-    (call_id_of, call_id_of),
-    (_tool_name, _name_without_call),
+def _made_calls(message: Any) -> _Keys:
+    return [*filter(None, made_call_ids(message))]
+
+
+_KEYS: tuple[tuple[Callable[[Any], _Keys], Callable[[Any], _Keys]], ...] = (
+    (_contents, _contents),
+    (_answered_calls, _answered_calls),
+    (_tool_names, _names_without_call),
+    (_made_calls, _made_calls),
 )
 """The facts by which an emitted message, and one of the state, are compared."""
 

@@ -7,13 +7,13 @@ import pytest
 
 pytest.importorskip("langgraph")
 
-from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 from langchain_core.tools import InjectedToolCallId, tool
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import InjectedState, ToolNode
 from langgraph.types import Command, Send
 
-from run_sources import SOURCES, read, result
+from run_sources import SOURCES, STATES, read, result, rows, state
 from small_graphs import LANGGRAPH, agent, asks, call, calling, gives, of, says
 from streamkit import MessageReplaced, ToolEnd, ToolError, ToolStart, normalize
 from streamkit.filters import conversation
@@ -289,6 +289,47 @@ def test_the_result_of_a_handoff_is_in_its_command(source: str, how: str, output
         source in {"astream()", "stream()", "callbacks"} or how == "written"
     )
     assert handed_over.confirmed is is_known
+
+
+def dividing() -> Any:
+    """A supervisor that hands one of its model's two calls to a subgraph, as a message of its own.
+
+    So langgraph-supervisor does with handoffs that a model makes at once.
+    """
+
+    @tool
+    def hand_over(
+        state: Annotated[Any, InjectedState], tool_call_id: Annotated[str, InjectedToolCallId]
+    ) -> Command[Any]:
+        """Hand over."""
+        *before, asked = state["messages"]
+        own = [it for it in asked.tool_calls if it["id"] == tool_call_id]
+        divided = AIMessage(asked.content, tool_calls=own, id=f"only {tool_call_id}")
+        done = ToolMessage("handed over", tool_call_id=tool_call_id, name="hand_over", id="done")
+        history = {"messages": [*before, divided, done]}
+        return Command(graph=Command.PARENT, goto=[Send("helper", history)])
+
+    both = [AIMessageChunk("Both. "), call(0, "c1", "card", '{"name": "Ann"}'), call(1, "h1", "hand_over", "{}")]
+    builder = StateGraph(MessagesState)
+    builder.add_node("boss", agent(says(both), [card, hand_over]), destinations=("helper",))
+    builder.add_node("helper", agent(says("It is done."), []))
+    builder.add_edge(START, "boss")
+    return builder.compile()
+
+
+@pytest.mark.parametrize("source", [it for it in STATES if it != "updates"])  # all is new to them
+def test_what_a_handoff_sends_is_history_to_the_subgraph_and_new_to_the_graph_around(
+    source: str,
+) -> None:
+    graph = dividing()
+    events = read(source, graph)
+    messages = result(events).messages
+    assert rows(messages) == state(graph)
+    assert [it["id"] for it in messages[0].tool_calls] == ["h1"]
+    assert [it.id for it in messages[:2]] == ["only h1", "done"]
+    shown = "".join(it.text for it in normalize(events, conversation) if it.type == "text.delta")
+    assert shown == "Both. It is done."  # as `messages` mode, which leaves out what was sent
+    assert [it.tool_call_id for it in of(events, ToolEnd)].count("h1") == 1
 
 
 @tool

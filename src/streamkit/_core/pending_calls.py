@@ -188,6 +188,11 @@ class PendingCalls:
         calls = self._calls.get(given_id, ()) if given_id else ()
         return bool(calls) and all(it.state in {"ended", "stored"} for it in calls)
 
+    def is_pending(self, given_id: str | None) -> bool:
+        """Return whether no tool has taken any call of this id; an empty one is no id."""
+        calls = self._calls.get(given_id, ()) if given_id else ()
+        return bool(calls) and all(it.state == "pending" for it in calls)
+
     def mark_stored(self, call: PendingCall) -> None:
         """Register that the node has stored the result, and so will not run the tool again."""
         call.state, call.args, call.output = "stored", None, None

@@ -157,9 +157,16 @@ class SeenRegistry:
         return known
 
     def mark_seen(self, messages: Iterable[object]) -> None:
-        """Record messages that are not shown: a node's input, or the history it returns."""
-        for message in messages:
-            name = id_of(message)
+        """Record messages that are not shown: a node's input, or the history it returns.
+
+        The last answer to a call that is pending is neither: a handoff makes one and sends it on.
+        """
+        answered: set[str | None] = set()
+        for message in reversed([*messages]):
+            name, call_id = id_of(message), call_id_of(message)
+            if call_id not in answered and self.calls.is_pending(call_id):
+                answered.add(call_id)
+                continue
             if not name:
                 self._nameless[id(message)] = message
             elif name not in self._messages:
