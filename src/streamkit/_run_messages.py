@@ -251,7 +251,7 @@ def _key(message: Any) -> Any:
 
 
 _Keys: TypeAlias = Sequence[Any]
-"""What a message may be known by that has no id, or another one."""
+"""The facts by which a message is known that has no id, or another one."""
 
 
 def _contents(message: Any) -> _Keys:

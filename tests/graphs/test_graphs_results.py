@@ -309,7 +309,11 @@ def dividing() -> Any:
         history = {"messages": [*before, divided, done]}
         return Command(graph=Command.PARENT, goto=[Send("helper", history)])
 
-    both = [AIMessageChunk("Both. "), call(0, "c1", "card", '{"name": "Ann"}'), call(1, "h1", "hand_over", "{}")]
+    both = [
+        AIMessageChunk("Both. "),
+        call(0, "c1", "card", '{"name": "Ann"}'),
+        call(1, "h1", "hand_over", "{}"),
+    ]
     builder = StateGraph(MessagesState)
     builder.add_node("boss", agent(says(both), [card, hand_over]), destinations=("helper",))
     builder.add_node("helper", agent(says("It is done."), []))
