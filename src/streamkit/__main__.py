@@ -23,7 +23,9 @@ import os
 import sys
 import warnings
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from io import TextIOWrapper
+from pathlib import Path
 from typing import NoReturn
 
 from typing_extensions import override
@@ -47,9 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Traceback (most recent call last):
     SystemExit: 2
     """
-    arguments = _parser().parse_args(argv)
     try:
-        with _silence():
+        with _silence(), _printable_output():
+            arguments = _parser().parse_args(argv)
             return int(arguments.command(arguments))
     except UsageError as error:
         print(f"streamkit: {error}", file=sys.stderr)
@@ -60,9 +62,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Python would flush what is left of the output when it exits, and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return 141
+    except OSError as error:  # what cannot be read is a `UsageError`
+        _discard_output()
+        print(f"streamkit: cannot write the output: {error.strerror or error}", file=sys.stderr)
+        return 2
+
+
+def _discard_output() -> None:
+    # Python would flush what is left of the output when it exits, and complain.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def _printable_output() -> Generator[None]:
+    """Escape what the output's encoding lacks, such as a code page of Windows, and flush it."""
+    with ExitStack() as stack:
+        if sys.stdout is None:  # it was closed before the program began
+            nowhere = stack.enter_context(Path(os.devnull).open("w"))
+            stack.enter_context(redirect_stdout(nowhere))
+        if isinstance(sys.stdout, TextIOWrapper):
+            stack.callback(sys.stdout.reconfigure, errors=sys.stdout.errors)
+            sys.stdout.reconfigure(errors="backslashreplace")
+        stack.callback(sys.stdout.flush)
+        yield
 
 
 @contextmanager

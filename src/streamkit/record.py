@@ -16,24 +16,21 @@ A recording keeps prompts, inputs and exception texts unless ``private=False``.
 from __future__ import annotations
 
 import asyncio
-import gzip
 import json
-import os
 import time
-import zlib
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Iterator
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
-from typing import IO, Any, TypeAlias, TypeVar, cast, overload
-
-from typing_extensions import override
+from typing import Any, TypeVar, cast, overload
 
 from . import _raw_json
 from ._drive import AsyncEventStream, EventStream, normalize
 from ._drive._source import require_stream, stops
 from ._drive._stream import OnError
+from ._files import PathLike, open_to_read, open_to_write, reader_of, whole_lines
 from ._protocols import Stage
-from .errors import MalformedItem, UsageError
+from .errors import MalformedItem, RunFailed, UsageError
 from .events import Event, RunEnd, RunError
 from .folds import Result
 from .html import run_html
@@ -46,10 +43,6 @@ __all__ = ["Recording", "areplay", "record", "record_raw", "replay", "replay_raw
 
 T = TypeVar("T")
 
-PathLike: TypeAlias = "str | os.PathLike[str]"
-
-_CHUNK = 1 << 16  # bytes read at a time
-_BATCH = 1 << 16  # bytes of a batch that is written at once
 _RAW_VERSION = 1
 
 
@@ -69,6 +62,7 @@ def record(path: PathLike, *, private: bool = True, flush: bool = True) -> PerRu
 
     Raises:
         OSError: The file cannot be written: when the stage is put behind a stream, or later.
+        UsageError: The file is being replayed: it would be emptied.
 
     >>> import tempfile
     >>> from streamkit import normalize
@@ -82,7 +76,7 @@ def record(path: PathLike, *, private: bool = True, flush: bool = True) -> PerRu
 
 
 def _recorder(path: PathLike, *, private: bool, flush: bool) -> Stage[Event, Event]:
-    file = _open_to_write(path, flush=flush)
+    file = open_to_write(path, flush=flush)
     # A recording keeps internal models, which a replay needs for the same tokens and the same tree.
     encode = Writer(private=private, internal=True, after=b"\n").feed
     write = file.write
@@ -119,7 +113,9 @@ def replay(
         MalformedItem: While reading: a line is no event; the message has its number.
     """
     _require(path, speed)
-    return normalize(timed(read_events(path), speed), dialect="own", on_error=on_error)
+    return normalize(
+        timed(reader_of(path, _events_in(path)), speed), dialect="own", on_error=on_error
+    )
 
 
 def areplay(
@@ -127,7 +123,9 @@ def areplay(
 ) -> AsyncEventStream[Event]:
     """Return the stream that was recorded as an async one: see `replay`."""
     _require(path, speed)
-    return normalize(_async_timed(read_events(path), speed), dialect="own", on_error=on_error)
+    return normalize(
+        _async_timed(reader_of(path, _events_in(path)), speed), dialect="own", on_error=on_error
+    )
 
 
 class Recording:
@@ -148,11 +146,15 @@ class Recording:
 
     def __iter__(self) -> Iterator[Event]:
         """Return the events of the run, closed where the file was cut; never raise its error."""
-        return replay(self.path, on_error="event")
+        with suppress(RunFailed):  # not what makes the file unreadable
+            yield from replay(self.path)
 
     def result(self) -> Result:
         """Return the whole run."""
-        return replay(self.path, on_error="event").collect()
+        events = replay(self.path)
+        with suppress(RunFailed):
+            return events.collect()
+        return events.result
 
     def metrics(self, prices: Prices | None = None) -> RunMetrics:
         """Return what the run took and cost."""
@@ -166,8 +168,7 @@ class Recording:
         return run_html(self)
 
 
-def read_events(path: PathLike) -> Iterator[Event]:
-    """Return the events of a file."""
+def _events_in(path: PathLike) -> Generator[Event]:
     with open_to_read(path) as file:
         for number, line in whole_lines(file):
             yield event_in(number, line)
@@ -262,7 +263,7 @@ def record_raw(source: Any, path: PathLike, *, flush: bool = True) -> Any:
         flush: whether each line is written at once.
 
     Raises:
-        UsageError: ``source`` is no stream.
+        UsageError: ``source`` is no stream, or the file is being replayed.
         OSError: The file cannot be written.
     """
     require_stream(source)
@@ -276,7 +277,7 @@ class _RawWriter:
     """A file of raw items, one a line."""
 
     def __init__(self, path: PathLike, *, flush: bool) -> None:
-        self._file = _open_to_write(path, flush=flush)
+        self._file = open_to_write(path, flush=flush)
         self._began = time.monotonic()
         self._write({"streamkit_raw": _RAW_VERSION, "versions": _versions()})
 
@@ -368,10 +369,10 @@ def replay_raw(path: PathLike, *, speed: float | None = None) -> Iterator[Any]:
     ['Hi']
     """
     _require(path, speed)
-    return _raw_items_in(path, speed)
+    return reader_of(path, _raw_items_in(path, speed))
 
 
-def _raw_items_in(path: PathLike, speed: float | None) -> Iterator[Any]:
+def _raw_items_in(path: PathLike, speed: float | None) -> Generator[Any]:
     with open_to_read(path) as file:
         lines = whole_lines(file)
         if not is_raw_header(next(lines, (0, b""))[1]):
@@ -383,6 +384,8 @@ def raw_items(lines: Iterable[tuple[int, bytes]], speed: float | None = None) ->
     """Return the raw items of numbered lines, and raise what their source raised."""
     pause = _pauses(speed, 0.0)
     for number, line in lines:
+        if is_raw_header(line):
+            raise MalformedItem(f"line {number}: another raw recording; split the file here", line)
         try:
             read = json.loads(line)
             at, item = read["at"], _raw_json.from_json(read.get("raised", read.get("item")))
@@ -408,72 +411,3 @@ def _versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
-
-
-# --- files
-
-
-def _is_gzip(path: PathLike) -> bool:
-    return os.fspath(path).endswith(".gz")
-
-
-def _open_to_write(path: PathLike, *, flush: bool) -> Any:
-    if _is_gzip(path):
-        return (_FlushedGzip if flush else gzip.GzipFile)(path, "wb", compresslevel=6)
-    return Path(path).open("wb", buffering=0 if flush else _BATCH)
-
-
-class _FlushedGzip(gzip.GzipFile):
-    """A compressed file that holds all that was written, at any time."""
-
-    @override
-    def write(self, data: Any) -> int:
-        written = super().write(data)
-        # Without it, zlib keeps the lines of a short run to itself until the file is closed.
-        self.flush()
-        return written
-
-
-def open_to_read(path: PathLike) -> IO[bytes]:
-    """Return the file, decompressed where its suffix says so."""
-    if _is_gzip(path):
-        return cast("IO[bytes]", gzip.open(path, "rb"))
-    return Path(path).open("rb")
-
-
-def whole_lines(file: IO[bytes], *, pause: float | None = None) -> Iterator[tuple[int, bytes]]:
-    """Return the lines that are not blank, with their numbers; a last line that was cut is none.
-
-    With ``pause``, the file may grow: it is read again after so many seconds, without an end.
-    """
-    number, rest = 0, b""
-    while True:
-        chunk = _read(file)
-        if not chunk:
-            if pause is None:
-                break
-            time.sleep(pause)
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            number += 1
-            if line.strip():
-                yield number, line
-    if rest.strip() and _is_whole(rest):
-        yield number + 1, rest
-
-
-def _read(file: Any) -> bytes:
-    try:
-        # `read` of a pipe would wait for all of the bytes, and not for those that are there.
-        chunk: bytes = file.read1(_CHUNK)
-    except (EOFError, zlib.error):  # a compressed file that was cut
-        return b""
-    return chunk
-
-
-def _is_whole(line: bytes) -> bool:
-    try:
-        json.loads(line)
-    except ValueError:
-        return False
-    return True

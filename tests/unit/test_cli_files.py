@@ -1,10 +1,12 @@
 """The commands that read a recorded run, as a person or a script runs them."""
 
+import gzip
 import io
 import json
 import os
 import subprocess
 import sys
+from codecs import BOM_UTF8
 from contextlib import redirect_stderr, redirect_stdout
 from importlib import metadata
 from itertools import count
@@ -213,6 +215,103 @@ class TestConvert:
         assert code == 2
         assert "cannot write" in err
 
+    @pytest.mark.parametrize("command", ["convert --to sse", "html"])
+    def test_a_recording_is_not_written_over_while_it_is_read(self, path, command):
+        before = path.read_bytes()
+        same = path.parent / "." / path.name
+        code, _, err = run(*command.split(), path, "-o", same)
+        assert code == 2
+        assert err == f"streamkit: {same} is the recording itself; name another file to write\n"
+        assert path.read_bytes() == before
+
+
+class TestInput:
+    """A command reads what a user has, whatever its name is."""
+
+    @pytest.mark.parametrize("name", ["run.jsonl", "run.jsonl.gz"])
+    @pytest.mark.parametrize("change", [gzip.compress, lambda it: it, lambda it: BOM_UTF8 + it])
+    def test_may_be_compressed_or_marked_under_any_name(self, path, tmp_path, name, change):
+        given = tmp_path / "given"
+        given.mkdir()
+        (given / name).write_bytes(change(path.read_bytes()))
+        assert run("check", given / name) == run("check", path)
+        assert run("check", "-", given=change(path.read_bytes())) == run("check", path)
+
+    def test_may_begin_with_a_mark_in_each_of_its_forms(self, path, tmp_path):
+        sent = b"".join(normalize(a_run()).pipe(sse.encoder(private=True)))
+        assert run("check", "-", given=BOM_UTF8 + sent) == run("check", path)
+        list(normalize(record_raw(iter(["Hel", "lo"]), tmp_path / "raw.jsonl")))
+        raw = (tmp_path / "raw.jsonl").read_bytes()
+        assert run("check", "-", given=BOM_UTF8 + raw) == run("check", "-", given=raw)
+
+    def test_that_is_damaged_is_a_sentence(self, path, tmp_path):
+        (tmp_path / "run.gz").write_bytes(gzip.compress(path.read_bytes()) + b"more")
+        code, _, err = run("check", tmp_path / "run.gz")
+        assert (code, err.splitlines()) == (
+            2,
+            [f"streamkit: cannot read {tmp_path / 'run.gz'}: Not a gzipped file (b'mo')"],
+        )
+
+    def test_that_was_closed_is_a_sentence(self, monkeypatch, capsys):
+        monkeypatch.setattr(sys, "stdin", None)
+        assert main(["check", "-"]) == 2
+        assert capsys.readouterr().err == "streamkit: there is no standard input; name a file\n"
+
+    @pytest.mark.parametrize("command", ["check", "stats", "convert --to lines"])
+    def test_raw_recordings_in_a_row_are_refused(self, tmp_path, command):
+        list(record_raw(iter(["Hel", "lo"]), tmp_path / "raw.jsonl"))
+        code, _, err = run(*command.split(), "-", given=(tmp_path / "raw.jsonl").read_bytes() * 2)
+        assert (code, err) == (
+            1,
+            "streamkit: line 4: another raw recording; split the file here\n",
+        )
+
+    def test_a_failed_run_in_a_raw_recording_is_shown(self, tmp_path):
+        def failing():
+            yield "Hel"
+            raise OSError("gone")
+
+        with pytest.raises(OSError, match="gone"):
+            list(record_raw(failing(), tmp_path / "raw.jsonl"))
+        code, out, err = run("stats", tmp_path / "raw.jsonl")
+        assert (code, out.split()[:2], err) == (0, ["status", "failed"], "")
+
+
+class TestOutput:
+    """Whatever the output is, a command ends with a code and a sentence."""
+
+    @pytest.mark.parametrize("command", ["view", "replay --speed 0", "stats", "convert --to sse"])
+    def test_a_closed_pipe_is_no_error(self, path, command, monkeypatch):
+        reading, writing = os.pipe()
+        os.close(reading)
+        with os.fdopen(writing, "w") as out, redirect_stdout(out):
+            assert main([*command.split(), str(path)]) == 141
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+    def test_a_full_disk_is_a_sentence(self, path, capsys):
+        with Path("/dev/full").open("w") as out, redirect_stdout(out):
+            assert main(["stats", str(path)]) == 2
+        assert capsys.readouterr().err.startswith("streamkit: cannot write the output: No space")
+
+    @pytest.mark.parametrize("command", ["view", "replay --speed 0", "stats", "convert --to sse"])
+    def test_may_be_closed(self, path, command, monkeypatch):
+        monkeypatch.setattr(sys, "stdout", None)
+        assert main([*command.split(), str(path)]) == 0
+
+    @pytest.mark.parametrize("command", ["view", "replay --speed 0 --lines", "stats"])
+    def test_escapes_what_its_encoding_lacks(self, path, command):
+        path.write_bytes(path.read_bytes().replace(b"research", "調べる→".encode()))
+        out = io.TextIOWrapper(io.BytesIO(), "cp1252")
+        with redirect_stdout(out):
+            assert main([*command.split(), str(path)]) == 0
+        assert (
+            out.errors,
+            b"?" in out.buffer.getvalue() or b"\\u8abf" in out.buffer.getvalue(),
+        ) == (
+            "strict",
+            True,
+        )
+
 
 class TestCheck:
     def test_a_sound_run_passes(self, path):
@@ -236,7 +335,7 @@ class TestCheck:
         path.write_bytes(b"".join([*lines[:3], b"{]\n", *lines[3:]]))
         code, _, err = run("check", path)
         assert code == 1
-        assert err.startswith(f"{path}:4: line 4: no JSON")
+        assert err.startswith("streamkit: line 4: no JSON")
 
     def test_a_run_without_its_end_fails(self, path):
         path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
@@ -251,11 +350,11 @@ class TestCheck:
         assert run("check", path)[0] == 1
         assert run("check", path, "--filtered")[0] == 0
 
-    def test_an_empty_file_has_no_runs(self, tmp_path):
+    def test_an_empty_file_is_no_sound_run(self, tmp_path):
         path = tmp_path / "run.jsonl"
         path.touch()
-        assert run("check", path) == (0, "0 events in 0 runs keep the grammar\n", "")
-        assert run("stats", path) == (0, "", "")
+        assert run("check", path) == (1, "", f"streamkit: {path} has no events\n")
+        assert run("stats", path) == (0, "", f"streamkit: {path} has no events\n")
 
 
 class TestStats:
@@ -282,7 +381,10 @@ class TestStats:
         data = json.loads(run("stats", path, "--json")[1])
         assert (data["seconds"], data["cost"], len(data["calls"])) == (10.0, None, 2)
 
-    @pytest.mark.parametrize("price", ["big=1", "big", "=1,2", "big=1,2,3", "big=one,two"])
+    @pytest.mark.parametrize(
+        "price",
+        ["big=1", "big", "=1,2", "big=1,2,3", "big=one,two", "big=nan,1", "big=1,-2", "big=inf,0"],
+    )
     def test_a_price_is_a_model_and_two_numbers(self, path, price, capsys):
         with pytest.raises(SystemExit, match="2"):
             main(["stats", str(path), "--price", price])

@@ -22,7 +22,7 @@ from pydantic import BaseModel
 
 from streamkit import MalformedItem, Origin, RunFailed, UsageError, normalize, presets
 from streamkit._raw_json import Unrecorded, from_json, to_json
-from streamkit.record import areplay, record, record_raw, replay, replay_raw
+from streamkit.record import Recording, areplay, record, record_raw, replay, replay_raw
 from streamkit.testing import check_stream
 from streamkit.transcript import transcript
 from streamkit.wire import ag_ui, ai_sdk, ndjson, sse
@@ -231,6 +231,70 @@ class TestCutFiles:
 
 async def through(source, path):
     return [event async for event in normalize(record_raw(source, path))]
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "run.jsonl"
+    list(normalize(["Hel", "lo"], record(path)))
+    return path
+
+
+class TestFilesInUse:
+    """A file is not emptied while it is replayed: a user may write over what he redacts."""
+
+    @pytest.mark.parametrize("read", [replay, areplay])
+    def test_are_not_written_over(self, path, read):
+        before, stream = path.read_bytes(), read(path)
+        with pytest.raises(UsageError, match="is being replayed, and would be emptied"):
+            stream.pipe(record(path))
+        with pytest.raises(UsageError, match="record to another file"):
+            record_raw(iter(["Hi"]), path)
+        assert path.read_bytes() == before
+
+    def test_are_not_if_they_are_raw(self, tmp_path):
+        list(record_raw(iter(["Hel", "lo"]), tmp_path / "raw.jsonl"))
+        before, items = (tmp_path / "raw.jsonl").read_bytes(), replay_raw(tmp_path / "raw.jsonl")
+        with pytest.raises(UsageError, match="close the replay first"):
+            normalize(items).pipe(record(tmp_path / "raw.jsonl"))
+        assert (tmp_path / "raw.jsonl").read_bytes() == before
+
+    def test_are_free_once_they_are_read_closed_or_dropped(self, path):
+        read, closed, dropped = replay(path), replay(path), replay(path)
+        next(dropped)
+        del dropped
+        closed.close()
+        assert read.collect().text == "Hello"
+        list(normalize(["Hi"], record(path)))
+        assert replay(path).collect().text == "Hi"
+
+
+class TestUnreadableRecordings:
+    """What is no event is no failure of the run."""
+
+    @pytest.mark.parametrize(
+        "read", [list, Recording.result, Recording.metrics, Recording._repr_html_]
+    )
+    def test_raise_where_the_error_of_a_run_does_not(self, path, read):
+        path.write_bytes(path.read_bytes()[:-2] + b"]\n")
+        with pytest.raises(MalformedItem, match="no JSON"):
+            read(Recording(path))
+
+    def test_a_dict_without_a_type_is_named(self, path):
+        path.write_text('{"a": 1}\n')
+        with pytest.raises(MalformedItem, match="a dict with a type, got one without"):
+            list(replay(path))
+
+    def test_a_failed_run_is_a_result(self, path):
+        def failing():
+            yield "Hel"
+            raise OSError("gone")
+
+        with pytest.raises(OSError, match="gone"):
+            list(normalize(failing(), record(path)))
+        recording = Recording(path)
+        assert (recording.result().status, recording.result().text) == ("failed", "Hel")
+        assert (recording.metrics().status, [*recording][-1].type) == ("failed", "run.error")
 
 
 class TestRawRecordings:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from importlib import import_module
 from inspect import cleandoc
 from itertools import chain
+from math import isfinite
 from pathlib import Path
 from textwrap import indent
 from typing import Any
@@ -18,13 +19,13 @@ import msgspec
 
 from .._extras import require
 from .._printable import escape
-from ..errors import MalformedItem, UsageError
+from ..errors import UsageError
 from ..events import Event, RunStart
 from ..html import to_html
 from ..metrics import Metrics, Prices, RunMetrics, Spending, Timing
 from ..record import timed
 from ..transcript import Transcript
-from .reading import add_file, events_of, numbered_events
+from .reading import add_file, events_of, name_of, numbered_events
 
 Encode = Callable[[Event], Iterable[bytes]]
 
@@ -148,7 +149,7 @@ def _convert(arguments: argparse.Namespace) -> int:
     if arguments.to in _WIRES:  # imported here, as only this command needs one
         wire = import_module(f"streamkit.wire.{_WIRES[arguments.to]}")
         encoder = wire.encoder(private=arguments.private).stage
-    _write(_encoded(events_of(arguments), encoder), arguments.output)
+    _write(_encoded(events_of(arguments), encoder), arguments)
     return 0
 
 
@@ -165,7 +166,8 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="FILE", help="by default the standard output")
 
 
-def _write(chunks: Iterable[bytes], path: str | None) -> None:
+def _write(chunks: Iterable[bytes], arguments: argparse.Namespace) -> None:
+    path = arguments.output
     if path is None:
         for chunk in chunks:
             sys.stdout.buffer.write(chunk)
@@ -173,6 +175,9 @@ def _write(chunks: Iterable[bytes], path: str | None) -> None:
             # a run's end.
             sys.stdout.buffer.flush()
         return
+    with suppress(OSError):
+        if Path(path).samefile(arguments.file):
+            raise UsageError(f"{path} is the recording itself; name another file to write")
     waiting = iter(chunks)
     first = next(waiting, b"")  # a source that cannot be read leaves the file as it is
     try:
@@ -212,9 +217,11 @@ def _check(arguments: argparse.Namespace) -> int:
             events += 1
         if checker:
             checker.close()
-    except (AssertionError, MalformedItem) as error:
-        where = f"{arguments.file}:{number + isinstance(error, MalformedItem)}"
-        print(f"{where}: {escape(str(error))}", file=sys.stderr)
+    except AssertionError as error:
+        print(f"{arguments.file}:{number}: {escape(str(error))}", file=sys.stderr)
+        return 1
+    if not events:
+        print(f"streamkit: {name_of(arguments.file)} has no events", file=sys.stderr)
         return 1
     print(f"{events} events in {runs} run{'s' * (runs != 1)} keep the grammar")
     return 0
@@ -238,8 +245,9 @@ def _price(text: str) -> tuple[str, tuple[float, float]]:
     model, _, price = text.rpartition("=")
     given, _, answered = price.partition(",")
     with suppress(ValueError):
-        if model:
-            return model, (float(given), float(answered))
+        prices = float(given), float(answered)
+        if model and all(isfinite(it) and it >= 0 for it in prices):
+            return model, prices
     raise argparse.ArgumentTypeError(
         "write a model and its two prices per million tokens, read and written, "
         f"such as gpt-5-mini=0.25,2.00, not {text!r}"
@@ -359,7 +367,7 @@ def _html(arguments: argparse.Namespace) -> int:
         prices=_prices(arguments),
         private=arguments.private,
     )
-    _write([page.encode()], arguments.output)
+    _write([page.encode()], arguments)
     return 0
 
 

@@ -20,17 +20,19 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from threading import Event as ThreadEvent
 from threading import Lock, Thread
 from time import monotonic
-from typing import Any, Final, NamedTuple, Self, TextIO
+from typing import Any, Final, NamedTuple, NoReturn, Self, TextIO
 
-from rich.console import Console, Group
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.live import Live
+from rich.segment import Segment
 from rich.text import Text
+from typing_extensions import override
 
 _GAP: Final = "\n"  # no label: the first row after a gap has its label again
 _NOBODY: Final = "-"  # or the row would seem to belong to the label above it
@@ -104,8 +106,7 @@ class Screen:
     def __init__(self, out: TextIO, *, color: bool | None = None, live: bool | None = None) -> None:
         self.busy: dict[str, Paragraph] = {}
         self._console = console_on(out, color=color, live=live)
-        self._encoding = out.encoding or "utf-8"
-        self._has_marks = self._encodable(_MARKS) == _MARKS
+        self._has_marks = encodable(_MARKS, self._console.encoding) == _MARKS
         self._queue: list[Paragraph] = []
         self._colors: dict[str, str] = {_NOBODY: "dim"}
         self._label = _GAP
@@ -209,7 +210,7 @@ class Screen:
             label = _NOBODY
         shown = Text()
         if label:
-            shown.append(self._encodable(label), self._color_of(label))
+            shown.append(label, self._color_of(label))
         margin = self._margin()
         if shown.cell_len >= margin:
             first = [shown]
@@ -223,9 +224,9 @@ class Screen:
         mark = look.mark if self._has_marks else look.plain_mark
         body = Text()
         if paragraph.head:
-            body.append(self._encodable(paragraph.head), look.mark_style)
+            body.append(paragraph.head, look.mark_style)
             body.append("  " if paragraph.text else "")
-        body.append(self._encodable(paragraph.text), look.style)
+        body.append(paragraph.text, look.style)
         rows = self._wrapped(body, (paragraph.label is not None) * self._margin() + len(mark) + 1)
         if not mark:
             return rows
@@ -248,9 +249,6 @@ class Screen:
     def _margin(self) -> int:
         return 2 if self._region and self._console.width < _NARROW else _GUTTER
 
-    def _encodable(self, text: str) -> str:
-        return text.encode(self._encoding, "replace").decode(self._encoding)
-
 
 def console_on(out: TextIO, *, color: bool | None, live: bool | None) -> Console:
     """Return the console that writes to ``out``: all text is as it is, without markup."""
@@ -258,7 +256,28 @@ def console_on(out: TextIO, *, color: bool | None, live: bool | None) -> Console
     options: dict[str, Any] = {"force_terminal": True} if live else {}
     if color is not None:
         options |= {"color_system": "standard" if color else None, "no_color": not color}
-    return Console(file=out, highlight=False, markup=False, emoji=False, **options)
+    return _Console(file=out, highlight=False, markup=False, emoji=False, **options)
+
+
+class _Console(Console):
+    """A console that writes texts of others to any output, and never ends the process."""
+
+    @override
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment._replace(text=encodable(segment.text, self.encoding))
+
+    @override
+    def on_broken_pipe(self) -> NoReturn:
+        # rich 15 exits here, with 1, and closes the standard output, whatever the file is.
+        raise  # noqa: PLE0704  (it is called where the error is handled)
+
+
+def encodable(text: str, encoding: str) -> str:
+    """Return ``text`` with a mark in place of each character that ``encoding`` lacks."""
+    return text.encode(encoding, "replace").decode(encoding)
 
 
 class Region:

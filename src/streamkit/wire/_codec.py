@@ -108,7 +108,8 @@ class Reader(Generic[Own]):
         """
         given = cast("Any", data)
         if not isinstance(data, dict) or not isinstance(given.get("type"), str):
-            raise MalformedItem(f"expected a dict with a type, got a {type(given).__name__}", given)
+            got = f"a {type(given).__name__}" if not isinstance(data, dict) else "one without"
+            raise MalformedItem(f"expected a dict with a type, got {got}", given)
         tag: str = given["type"]
         read = self._own.get(tag)
         return _own(given, tag, read) if read else _event(given, tag)
