@@ -281,12 +281,6 @@ def _billed(event: Json) -> Json:
     return event
 
 
-def _without_grounding(chunk: Json) -> Json:
-    for candidate in chunk.get("candidates", ()):
-        candidate.pop("groundingMetadata", None)
-    return chunk
-
-
 def _anthropic_v1(event: Json) -> Json:
     block = event.get("content_block") or {}
     if block.get("name") == "code_execution":
@@ -355,12 +349,6 @@ DEFECTS = {
     ),
     "billed units": Defect(
         (COHERE,), _billed, "what is billed is told, not what was read and written"
-    ),
-    "grounding is metadata": Defect(
-        (GOOGLE,),
-        _without_grounding,
-        "citations are left in response_metadata, unless v1 blocks are asked for",
-        v1=False,
     ),
     "v1 names, Anthropic": Defect(
         (ANTHROPIC,), _anthropic_v1, "LangChain's name for code execution", v1=True

@@ -50,6 +50,7 @@ BLOCKS: list[Any] = [
     {"type": "reasoning", "reasoning": "then", "extras": {"signature": "sig"}, "index": 3},
     {"type": "reasoning_content", "reasoning_content": {"text": "and", "signature": "sig"}},
     {"type": "text", "text": "See", "citations": [{"url": "u"}], "index": 4},
+    {"type": "text", "text": "that", "reference": {"reference_ids": [1]}, "index": 4},
     {"type": "text", "text": "this", "extras": {"signature": "sig"}, "index": "lc_txt_5"},
     "text",
     {"type": "image", "url": "u", "index": 5},
@@ -65,12 +66,19 @@ ADDITIONAL: dict[str, Any] = {
     "reasoning_content": "Hm",
     "refusal": "No.",
     "executed_tools": [{"type": "search", "index": 0, "arguments": "{}"}],
+    "tool_outputs": [{"type": "web_search_call", "id": "s4", "action": {"query": "q"}}],
+    "audio": {"id": "a1", "data": "aGk=", "transcript": "Hi"},
+    "search_results": [{"title": "T", "url": "u"}],
 }
 METADATA: dict[str, Any] = {
     "finish_reason": "stop",
     "model_name": "m",
     "incomplete_details": {"reason": "max_tokens"},
     "status": "completed",
+    "grounding_metadata": {
+        "grounding_chunks": [{"web": {"uri": "u", "title": "T"}}],
+        "grounding_supports": [{"segment": {"text": "Hel"}, "grounding_chunk_indices": [0]}],
+    },
 }
 
 

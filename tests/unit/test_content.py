@@ -8,11 +8,14 @@ import pytest
 from langchain_core.messages import AIMessageChunk
 
 from streamkit import (
+    Citation,
     Content,
     Event,
     MalformedItem,
     MessageEnd,
     ReasoningEnd,
+    TextEnd,
+    TextStart,
     ToolCallEnd,
     ToolCallStart,
     Unrecognized,
@@ -146,3 +149,99 @@ def test_what_is_no_dict_among_dicts_is_shown_and_the_others_are_read() -> None:
     lost = one(events, Unrecognized)
     assert (lost.raw, lost.reason) == ({"executed_tools": 7}, "executed_tools is no list of dicts")
     assert one(events, ToolCallEnd).name == "search"
+
+
+# --- what providers put beside the content
+
+WAV = {"type": "audio", "base64": "UklGRg==", "mime_type": "audio/wav"}
+SPOKEN = {"id": "a1", "data": "aGk=", "transcript": "Hi"}
+
+
+@pytest.mark.parametrize(
+    ("audio", "block"),
+    [
+        pytest.param(b"RIFF", WAV, id="Gemini"),
+        pytest.param("UklGRg==", WAV, id="Gemini, as JSON has it"),
+        pytest.param(SPOKEN, {"type": "audio", **SPOKEN}, id="OpenAI"),
+    ],
+)
+def test_what_a_model_speaks_is_content(audio: object, block: object) -> None:
+    assert one(events_of(additional_kwargs={"audio": audio}), Content).block == block
+
+
+def test_audio_that_a_block_holds_is_read_once() -> None:
+    block = {"type": "audio", "base64": "UklGRg==", "mime_type": "audio/wav"}
+    events = events_of(block, additional_kwargs={"audio": b"RIFF"})
+    assert one(events, Content).block == block
+
+
+def test_audio_of_another_type_is_shown() -> None:
+    events = events_of(additional_kwargs={"audio": 7})
+    assert one(events, Unrecognized).raw == {"audio": 7}
+    assert not [event for event in events if isinstance(event, Content)]
+
+
+def test_openais_own_tools_are_read_beside_the_content_of_version_0() -> None:
+    tool = {"type": "web_search_call", "id": "w1", "action": {"query": "cats"}}
+    events = events_of(additional_kwargs={"tool_outputs": [tool]})
+    end = one(events, ToolCallEnd)
+    assert (end.name, end.args, end.provider_executed) == ("web_search", {"query": "cats"}, True)
+    assert one(events, Content).block == tool
+
+
+SOURCE = {"title": "Cats", "url": "https://a.test"}
+
+
+@pytest.mark.parametrize(
+    ("additional", "citation"),
+    [
+        ({"citations": ["https://a.test"]}, {"type": "citation", "url": "https://a.test"}),
+        ({"citations": ["https://a.test"], "search_results": [SOURCE]}, SOURCE),
+        ({"citations": [{"start": 0, "end": 3}]}, {"start": 0, "end": 3}),
+    ],
+)
+def test_sources_beside_the_content_are_citations(additional: Any, citation: Any) -> None:
+    event = one(events_of("Cats purr.", additional_kwargs=additional), Citation)
+    assert (event.citation, event.block_id) == (citation, 0)
+
+
+def test_a_text_of_mistral_that_has_sources_is_cited() -> None:
+    text = {"type": "text", "text": "Cats purr.", "reference": {"reference_ids": [1]}, "index": 0}
+    event = one(events_of(text), Citation)
+    assert event.citation == {"type": "reference", "reference_ids": [1]}
+
+
+GROUNDING = {
+    "grounding_chunks": [{"web": {"uri": "https://a.test", "title": "Cats"}, "maps": None}],
+    "grounding_supports": [
+        {"segment": {"end_index": 4, "text": "Cats"}, "grounding_chunk_indices": [0, 7, "x"]}
+    ],
+}
+
+
+def test_what_gemini_grounds_an_answer_on_is_cited() -> None:
+    events = events_of("Cats purr.", response_metadata={"grounding_metadata": GROUNDING})
+    cited = [event.citation for event in events if isinstance(event, Citation)]
+    text = {"type": "citation", "end_index": 4, "cited_text": "Cats"}
+    # The second and third sources are not there; what they support is.
+    assert cited == [{**text, "url": "https://a.test", "title": "Cats"}, text, text]
+
+
+def test_grounding_is_read_once_where_blocks_of_version_1_repeat_it() -> None:
+    text = {"type": "text", "text": "Cats purr.", "annotations": [{"type": "citation"}]}
+    metadata = {"grounding_metadata": GROUNDING, "output_version": "v1"}
+    assert one(events_of(text, response_metadata=metadata), Citation).citation == {
+        "type": "citation"
+    }
+
+
+def test_a_citation_without_a_place_is_of_the_last_text() -> None:
+    text = {"type": "text", "text": "Cats purr.", "index": 0}
+    thought = {"type": "thinking", "thinking": "Done.", "index": 1}
+    events = events_of(text, thought, additional_kwargs={"citations": ["https://a.test"]})
+    assert one(events, Citation).block_id == one(events, TextEnd).block_id
+
+
+def test_a_citation_without_any_text_begins_one() -> None:
+    events = events_of(additional_kwargs={"citations": ["https://a.test"]})
+    assert one(events, Citation).block_id == one(events, TextStart).block_id

@@ -6,7 +6,7 @@ Laws of this file:
 
 1. Where one fact stands in two places it is read once: client tool calls only from
    ``tool_call_chunks`` (or ``tool_calls`` of a whole message), the provider's own tools only from
-   ``content``, and reasoning from wherever the provider puts it.
+   ``content``, and reasoning, audio and citations from wherever the provider puts them.
 2. Every value is checked before the sink gets it, because pydantic accepts anything inside blocks
    and metadata, and JSON from a server is not checked at all. Text is plain `str`, whatever class
    came. A value of another type is reported as unrecognized, and the rest is read.
@@ -14,7 +14,8 @@ Laws of this file:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from base64 import b64encode
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol, cast
 
 from .._fields import Fields, dict_or_empty, items_of, json_text
@@ -83,7 +84,7 @@ def read_chunk(fields: Fields, sink: Sink) -> None:
     if fields["tool_call_chunks"]:
         for call in _dicts(fields, "tool_call_chunks", sink):
             _read_call(call, call.get("index"), call.get("args"), sink)
-    if fields["usage_metadata"] or fields["response_metadata"]:
+    if fields["usage_metadata"] or fields["response_metadata"] or fields["additional_kwargs"]:
         _read_metadata(fields, sink)
 
 
@@ -107,14 +108,19 @@ def _read_metadata(fields: Fields, sink: Sink) -> None:
     if usage:
         sink.usage(usage)
     metadata = _dict(fields, "response_metadata", sink)
+    for citation in _citations(fields):
+        sink.citation(citation)
     if metadata:
         sink.response(metadata)
 
 
+# --- what providers put beside the content
+
+
 def _read_additional(fields: Fields, sink: Sink) -> None:
-    additional = _dict(fields, "additional_kwargs", sink)
+    additional, content = _dict(fields, "additional_kwargs", sink), fields["content"]
     reasoning = additional.get("reasoning_content") or additional.get("reasoning")
-    if _has_reasoning(fields["content"]):
+    if _has_block(content, "reasoning"):
         pass  # content blocks of version 1 repeat it
     elif isinstance(reasoning, dict):
         _reasoning(cast("Fields", reasoning), sink)
@@ -122,15 +128,66 @@ def _read_additional(fields: Fields, sink: Sink) -> None:
         sink.reasoning(plain_text(reasoning, "reasoning_content", sink))
     if additional.get("refusal"):
         sink.refusal(plain_text(additional["refusal"], "refusal", sink))
-    version = dict_or_empty(fields["response_metadata"]).get("output_version")
-    if not (isinstance(version, str) and version == "v1"):
+    if additional.get("audio") and not _has_block(content, "audio"):
+        _audio(additional, sink)
+    if not _is_version_1(fields):
         for tool in _dicts(additional, "executed_tools", sink):
             _executed_tool(tool, sink)
+        # langchain-openai with `output_version="v0"`, its only one before 1.0.
+        for block in _dicts(additional, "tool_outputs", sink):
+            read_block(block, sink)
 
 
-def _has_reasoning(content: object) -> bool:
-    blocks = cast("list[object]", content) if isinstance(content, list) else []
-    return any(_type_of(block) == "reasoning" for block in blocks)
+def _audio(additional: Fields, sink: Sink) -> None:
+    """Read what a model speaks: langchain-openai and langchain-google-genai keep it there."""
+    audio = additional["audio"]
+    if isinstance(audio, bytes):  # Gemini's, as a WAV file; JSON has it as text
+        audio = b64encode(audio).decode()
+    if isinstance(audio, str):
+        sink.content({"type": "audio", "base64": audio, "mime_type": "audio/wav"})
+    elif block := _dict(additional, "audio", sink):
+        sink.content({"type": "audio", **block})
+
+
+def _citations(fields: Fields) -> Iterator[object]:
+    """Yield the citations that are in no block."""
+    additional = dict_or_empty(fields["additional_kwargs"])
+    # Perplexity has a list of sources, and their URLs once more; xAI has URLs, Cohere objects.
+    sources = items_of(additional.get("search_results")) or items_of(additional.get("citations"))
+    for source in sources:
+        yield {"type": "citation", "url": source} if isinstance(source, str) else source
+    if not _is_version_1(fields):  # which has them as annotations of the text
+        metadata = dict_or_empty(fields["response_metadata"])
+        yield from _grounding(dict_or_empty(metadata.get("grounding_metadata")))
+
+
+def _grounding(grounding: Fields) -> Iterator[Fields]:
+    """Yield Gemini's citations as langchain-core (1.0 and later) spells them in version 1."""
+    sources = dict(enumerate(items_of(grounding.get("grounding_chunks"))))
+    for support in map(dict_or_empty, items_of(grounding.get("grounding_supports"))):
+        segment = dict_or_empty(support.get("segment"))
+        for number in items_of(support.get("grounding_chunk_indices")):
+            source = sources.get(number) if isinstance(number, int) else None
+            place = next(filter(None, map(dict_or_empty, dict_or_empty(source).values())), {})
+            citation = {
+                "url": place.get("uri"),
+                "title": place.get("title"),
+                "start_index": segment.get("start_index"),
+                "end_index": segment.get("end_index"),
+                "cited_text": segment.get("text"),
+            }
+            known = {name: it for name, it in citation.items() if it is not None}
+            yield {"type": "citation", **known}
+
+
+def _has_block(content: object, kind: str) -> bool:
+    return any(_type_of(block) == kind for block in items_of(content))
+
+
+def _is_version_1(fields: Fields) -> bool:
+    """Return whether the content has everything, in langchain-core's own blocks."""
+    version = dict_or_empty(fields["response_metadata"]).get("output_version")
+    return isinstance(version, str) and version == "v1"
 
 
 # --- content: a str, or a list of strs and blocks
@@ -234,6 +291,8 @@ def _text(block: Fields, sink: Sink) -> None:
     citations = block.get("annotations") or block.get("citations")
     for citation in cast("list[object]", citations) if isinstance(citations, list) else []:
         sink.citation(citation, index=index)
+    if "reference" in block:  # langchain-mistralai makes a text of each piece that has sources
+        sink.citation({"type": "reference", **_dict(block, "reference", sink)}, index=index)
     if "extras" in block:
         _add_signature(block, sink)
 

@@ -67,6 +67,7 @@ class Message:
         self._is_models_own = is_models_own(metadata)
         self._blocks = 0
         self._text: TextBlock | None = None
+        self._last_text: int | None = None  # the number of the last text that has ended
         self._refusals: list[str] = []
         self._chunk_id: object = _NO_CHUNK  # of the last chunk that was read field by field
         self._marks_last_chunk = False
@@ -236,6 +237,9 @@ class Message:
     ) -> None:
         """Emit an annotation on the text so far, or on a block that may have ended."""
         if block_id is None:
+            is_open = self._text is not None and self._text.kind == "text"
+            block_id = None if is_open or index is not None else self._last_text
+        if block_id is None:
             block_id = self._text_at(index, "text").block_id
         self.emit(Citation, block_id=block_id, citation=citation)
 
@@ -325,6 +329,7 @@ class Message:
         text = block.end()
         if block.kind == "text":
             self.texts.append(text)
+            self._last_text = block.block_id
         elif block.kind == "refusal":
             self._refusals.append(text)
 

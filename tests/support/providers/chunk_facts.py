@@ -28,6 +28,8 @@ def read_chunks(chunks: Iterable[AIMessageChunk], *, adds_up: bool = False) -> E
             _read(facts, part)
         for call in chunk.tool_call_chunks:
             facts.call(call["index"], call["id"], call["name"], call["args"])
+        if chunk.response_metadata.get("output_version") != "v1":
+            _grounding(facts, chunk.response_metadata.get("grounding_metadata") or {})
         if chunk.usage_metadata:
             _count(facts, chunk.usage_metadata, adds_up=adds_up)
         facts.finish = _finish(chunk.response_metadata) or facts.finish
@@ -52,6 +54,15 @@ def _parts(chunk: AIMessageChunk) -> list[Any]:
     for tool in kwargs.get("executed_tools") or ():  # Groq
         beside += [{"type": "server_tool_call", "name": tool["type"]}] if "type" in tool else []
     return [*beside, *([content] if isinstance(content, str) else content)]
+
+
+def _grounding(facts: Facts, grounding: dict[str, Any]) -> None:
+    """Google's citations, which are beside the text unless v1 blocks are asked for."""
+    for support in grounding.get("grounding_supports") or ():
+        for number in support["grounding_chunk_indices"]:
+            (source,) = filter(None, grounding["grounding_chunks"][number].values())
+            place = {"url": source.get("uri"), "title": source.get("title")}
+            facts.cite({**place, "cited_text": support["segment"]["text"]})
 
 
 def _read(facts: Facts, part: str | dict[str, Any]) -> None:
