@@ -59,9 +59,7 @@ def _of_type(value: object, limit: int, depth: int) -> Iterator[str]:
         case bytes() | bytearray():
             yield f"<{len(value)} bytes>"
         case Mapping():
-            fields = cast("Mapping[object, object]", value).items()
-            named = ((f"{_json(str(key))}: ", item) for key, item in fields)
-            yield from _joined("{", named, "}", limit, depth)
+            yield from _mapping(value, limit, depth)
         case list() | tuple():
             items = cast("Iterable[object]", value)
             yield from _joined("[", (("", item) for item in items), "]", limit, depth)
@@ -73,6 +71,24 @@ def _of_type(value: object, limit: int, depth: int) -> Iterator[str]:
             yield json.dumps(value)
         case _:
             yield from _object(value, limit, depth)
+
+
+def _mapping(fields: Mapping[Any, Any], limit: int, depth: int) -> Iterator[str]:
+    """Render a mapping; the wire's form of an object as that object: a replay reads as its run."""
+    match fields:
+        case {"type": str(kind), "data": {"content": content, **more}} if len(fields) == 2:  # noqa: PLR2004
+            yield from _message(kind, content, more.get("tool_calls"), limit, depth)
+        case {"$object": str(name)}:
+            yield f"<{name.rpartition('.')[2]}>"
+        case {"$error": {"name": str(name), **more}}:
+            yield f"{name}({_json(str(more.get('message', ''))[: limit + 1])})"
+        case {"$command": Mapping() as given}:
+            yield from _record("Command", given.items(), limit, depth)
+        case {"$interrupt": {"id": id, "value": asked}}:
+            yield from _record("Interrupt", (("value", asked), ("id", id)), limit, depth)
+        case _:
+            named = ((f"{_json(str(key))}: ", item) for key, item in fields.items())
+            yield from _joined("{", named, "}", limit, depth)
 
 
 def _joined(
@@ -93,24 +109,32 @@ def _object(value: Any, limit: int, depth: int) -> Iterator[str]:
     if isinstance(value, BaseException):
         yield f"{name}({_json(str(value)[: limit + 1])})"
     elif isinstance(getattr(value, "type", None), str) and hasattr(value, "content"):
-        yield from _message(value, limit, depth)
+        calls = getattr(value, "tool_calls", None)
+        yield from _message(value.type, value.content, calls, limit, depth)
     elif hasattr(value, "page_content"):
         yield from _joined(f"{name}(", [("", value.page_content)], ")", limit, depth)
     elif dataclasses.is_dataclass(value):
-        # Of LangGraph's `Command` and `Interrupt`, say, most fields are empty.
         fields = ((it.name, getattr(value, it.name, None)) for it in dataclasses.fields(value))
-        filled = ((f"{field}=", item) for field, item in fields if not _is_empty(item))
-        yield from _joined(f"{name}(", filled, ")", limit, depth)
+        yield from _record(name, fields, limit, depth)
     else:
         yield f"<{name}>"
 
 
-def _message(message: Any, limit: int, depth: int) -> Iterator[str]:
+def _record(
+    name: str, fields: Iterable[tuple[str, object]], limit: int, depth: int
+) -> Iterator[str]:
+    """Render an object by its fields."""
+    # Of LangGraph's `Command` and `Interrupt`, say, most fields are empty.
+    filled = ((f"{field}=", item) for field, item in fields if not _is_empty(item))
+    yield from _joined(f"{name}(", filled, ")", limit, depth)
+
+
+def _message(type: str, content: object, calls: Any, limit: int, depth: int) -> Iterator[str]:
     """Render a LangChain message as its type, its content and the tools it calls."""
     # `AIMessageChunk` is the type of a chunk of an `ai` message.
-    kind = message.type.removesuffix("MessageChunk").lower()
-    yield from _joined(f"{kind}(", [("", message.content)], "", limit, depth)
-    for call in getattr(message, "tool_calls", None) or ():
+    kind = type.removesuffix("MessageChunk").lower()
+    yield from _joined(f"{kind}(", [("", content)], "", limit, depth)
+    for call in calls or ():
         yield f", {call['name']}"
     yield ")"
 

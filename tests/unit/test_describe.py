@@ -1,5 +1,6 @@
 """Lines for transcripts: every event has one, it is one, and it is the same in every run."""
 
+import json
 import uuid
 from typing import get_args
 
@@ -14,6 +15,7 @@ from streamkit import normalize
 from streamkit._brief import brief, quote, tokens
 from streamkit.transcript import Transcript, describe, transcript
 from streamkit.values import ErrorInfo, Origin, Usage
+from streamkit.wire import jsonable
 
 RUN = "019a2f0c-1111-7222-8333-444455556666"
 OTHER_RUN = "019a2f0c-9999-7222-8333-444455556666"
@@ -226,6 +228,26 @@ class TestBrief:
         assert (
             brief(types.Command(resume={"approved": True})) == 'Command(resume={"approved": true})'
         )
+
+    def test_shows_what_comes_from_a_recording_as_it_was_in_the_process(self):
+        types = pytest.importorskip("langgraph.types")
+        call = {"name": "f", "args": {}, "id": "c", "type": "tool_call"}
+        for value in (
+            AIMessage("Hi", tool_calls=[call]),
+            AIMessageChunk([{"type": "text", "text": "Hi"}]),
+            {"messages": [HumanMessage("Hi"), ToolMessage("sunny", tool_call_id="c")]},
+            types.Command(resume={"approved": True}),
+            types.Command(update={"messages": [HumanMessage("Hi")]}, goto="n"),
+            ValueError("no"),
+            object(),
+        ):
+            assert brief(jsonable(value, private=True)) == brief(value)
+        asked = jsonable(types.Interrupt(value="Sure?", id="i"))
+        assert brief(asked).startswith('Interrupt(value="Sure?", id="i"')
+
+    def test_shows_what_only_looks_like_that_as_it_is(self):
+        for data in ({"type": "ai", "data": {}}, {"$error": 1}, {"$command": None}, {"$cut": "x"}):
+            assert brief(data) == json.dumps(data)
 
     def test_shows_no_memory_address(self):
         assert (

@@ -96,6 +96,20 @@ def on_a_terminal(events, width=80, height=24):
     return shown
 
 
+@pytest.mark.parametrize("height", [1, 2, 3])
+def test_a_terminal_of_few_rows_shows_everything_once(height, monkeypatch):
+    """A pane of a terminal multiplexer may have one row."""
+    monkeypatch.setenv("LINES", str(height))
+    events = [*text("a", "one ", end=False), *text("b", "two"), *text("c", "three")]
+    tty = Tty(40, height)
+    with TerminalView(tty, color=False, live=True) as view:
+        for event in events:
+            view.feed(event)
+            view.refresh()
+    rows = [row for row in tty.shown() if row]
+    assert sorted(word for row in rows for word in row.split()) == [*"abc", "one", "three", "two"]
+
+
 def by_speaker(rows):
     """What each of the two said, without its spaces."""
     said = {"a": "", "b": ""}

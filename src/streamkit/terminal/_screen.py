@@ -180,12 +180,12 @@ class Screen:
 
     def _is_crowded(self) -> bool:
         waiting = [it for it in self._queue[1:] if it.done]
-        limit = min(_WAITING, self._console.height - 2) if self._region else _WAITING
-        return len(waiting) + sum(it.text.count("\n") for it in waiting) >= limit
+        limit = min(_WAITING, rows_of(self._console) - 1) if self._region else _WAITING
+        return len(waiting) + sum(it.text.count("\n") for it in waiting) >= max(1, limit)
 
     def _open_rows(self) -> Group:
         rows, _ = self._rows([*self._queue, *self.busy.values()], self._label)
-        return Group(*rows[1 - self._console.height :])
+        return Group(*rows[-rows_of(self._console) :])
 
     # --- what a row looks like
 
@@ -273,6 +273,11 @@ class _Console(Console):
     def on_broken_pipe(self) -> NoReturn:
         # rich 15 exits here, with 1, and closes the standard output, whatever the file is.
         raise  # noqa: PLE0704  (it is called where the error is handled)
+
+
+def rows_of(console: Console) -> int:
+    """Return how many rows a region may have: `Live` cannot erase what has left the top."""
+    return max(1, console.height - 1)
 
 
 def encodable(text: str, encoding: str) -> str:

@@ -24,7 +24,7 @@ from .._printable import clean
 from .._spans import Span, SpanFold
 from ..events import Event, RunEnd, RunError, TextDelta
 from ._paragraphs import text_of
-from ._screen import View, console_on, region_on
+from ._screen import View, console_on, region_on, rows_of
 
 _NAMES = 44  # columns of the names and kinds
 _PREVIEW = 200  # characters of a text that is shown
@@ -138,8 +138,7 @@ class TreeView(View):
             self._console.print(Group(*lines), soft_wrap=True)
 
     def _last_rows(self) -> Group:
-        # rich's `Live` cannot erase rows that have left the top of the terminal.
-        rows = [*self._flat()][1 - self._console.height :]
+        rows = [*self._flat()][-rows_of(self._console) :]
         width = self._console.width - 1
         lines = [self._line(*row) for row in rows]
         for line in lines:
