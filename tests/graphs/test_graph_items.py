@@ -383,3 +383,12 @@ def test_pairs_of_a_graph_on_a_server_inside_a_graph_here_are_lists() -> None:
     events = list(normalize(items, strict=True))
     check_stream(events)
     assert [it.text for it in events if isinstance(it, TextDelta)] == ["Hel", "lo"]
+
+
+def test_a_failed_tool_that_answers_in_blocks_has_their_text_as_its_error() -> None:
+    """So do the tools of an MCP server (langchain-mcp-adapters 0.3)."""
+    said: Any = [{"type": "text", "text": "Error: no "}, {"type": "text", "text": "such town"}]
+    message = ToolMessage(said, tool_call_id="c1", status="error")
+    items = [("updates", {"tools": {"messages": [message]}})]
+    (end,) = [it for it in normalize(items, strict=True) if isinstance(it, ToolError)]
+    assert end.error.message == "Error: no such town"

@@ -4,6 +4,7 @@ import asyncio
 import copy
 import pickle
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -20,7 +21,9 @@ from langchain_core.messages import (
     message_chunk_to_message,
 )
 from langchain_core.messages.base import message_to_dict
+from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.pregel.remote import RemoteException, RemoteGraph
 from langgraph_sdk import get_client, get_sync_client
 
@@ -50,6 +53,7 @@ from streamkit import (
     ToolEnd,
     UnknownSource,
     Unrecognized,
+    astream,
     normalize,
 )
 from streamkit._core.json_message import JsonMessage, json_message
@@ -107,6 +111,16 @@ def test_an_error_item_ends_the_run_and_is_raised(name: str) -> None:
     assert (error.error.name, error.error.message) == ("ValueError", "boom")
     assert error.usage.total_tokens == 7
     assert facts(events).messages == ["So far, so good."]
+
+
+@pytest.mark.parametrize(
+    "content", ["Hello.", [{"type": "text", "text": "Hello."}, {"type": "image", "url": "a.png"}]]
+)
+def test_a_message_that_stays_json_has_its_text(content: Any) -> None:
+    said = {"type": "human", "id": "m1", "content": content, "additional_kwargs": {}}
+    (added,) = of(events_of([StreamPart("updates", {"node": {"messages": [said]}})]), MessageAdded)
+    assert added.message == said
+    assert added.message.text == "Hello."
 
 
 def test_an_error_of_the_server_ends_the_run_at_its_own_time() -> None:
@@ -597,6 +611,52 @@ async def far(url: str, how: Any, named: Any) -> list[Event]:
         graph = RemoteGraph("trip", client=client)
         source = normalize(graph.astream(QUESTION, new_thread(), **how), strict=True, **named)
         return [event async for event in source]
+
+
+class FarRuns:
+    """The runs of a server without a network: each has two states, and an update between them."""
+
+    async def stream(self, *_: Any, stream_mode: Any, **__: Any) -> Any:
+        ask = {"type": "human", "id": "ask", "content": "Hi", "additional_kwargs": {}}
+        answer = {"type": "ai", "id": "m1", "content": "Hello.", "additional_kwargs": {}}
+        sent = [
+            StreamPart("values", {"messages": [ask]}),
+            StreamPart("updates", {"agent": {"messages": [answer]}}),
+            StreamPart("values", {"messages": [ask, answer]}),
+        ]
+        for part in sent:
+            if part.event in stream_mode:
+                yield part
+
+
+@pytest.mark.parametrize("around", ["graph", "subgraph", "chain"])
+async def test_a_remote_graph_as_a_node_keeps_its_result(around: str) -> None:
+    """LangGraph would stream it, take its updates for its result, and keep nothing of them."""
+    far = RemoteGraph("far", client=SimpleNamespace(runs=FarRuns()))  # type: ignore[arg-type]
+    graph: Any = StateGraph(MessagesState).add_node("far", far).add_edge(START, "far").compile()
+    if around == "subgraph":
+        graph = StateGraph(MessagesState).add_node("in", graph).add_edge(START, "in").compile()
+    elif around == "chain":
+        graph = RunnableLambda(lambda it: it) | graph
+    inputs: Any = {"messages": [HumanMessage("Hi", id="ask")]}
+    result = await astream(graph, inputs).collect()
+    assert [it.content for it in result.output["messages"]] == ["Hi", "Hello."]
+    assert result.output == await graph.ainvoke(inputs)
+
+
+@pytest.mark.parametrize("is_task", [True, False])
+def test_a_run_that_its_server_cancelled_is_incomplete(is_task: bool) -> None:
+    """langgraph-api 0.16 ends the stream, and says nothing."""
+    chunk = {"type": "AIMessageChunk", "id": "m1", "content": "Half", "additional_kwargs": {}}
+    about = {
+        "langgraph_node": "agent",
+        "langgraph_checkpoint_ns": "agent:1",
+        "ls_model_type": "chat",
+    }
+    task = {"id": "1", "name": "agent", "input": {}, "triggers": [], "interrupts": []}
+    message = StreamPart("messages", [{**chunk, "chunk_position": None}, about])
+    events = events_of([StreamPart("tasks", task) if is_task else message])
+    assert events[-1].status == "incomplete"
 
 
 @live

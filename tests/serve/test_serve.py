@@ -590,3 +590,12 @@ async def test_three_hundred_async_streams_run_at_once_behind_gzip(wire):
         events = wire.Decoder().feed(body)
         check_stream(events)
         assert "".join(it.text for it in events if isinstance(it, TextDelta)) == "first last"
+
+
+async def test_a_response_is_sent_once():
+    """The second time its stream has been read, and the client would get an empty one."""
+    response = EventResponse(["Hi"])
+    async with served(app(lambda _: response)) as client:
+        assert (await client.get("/")).text
+        again = await client.get("/")
+    assert again.status_code == 500

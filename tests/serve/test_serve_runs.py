@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -289,3 +290,31 @@ async def test_a_run_is_started_from_an_endpoint_that_is_no_coroutine():
 def test_a_run_needs_an_event_loop():
     with pytest.raises(UsageError, match="runs need an event loop"):
         Runs().start(normalize(["Hi"]))
+
+
+@pytest.mark.parametrize("wrong", [UUID(int=7), 7, b"7"])
+async def test_an_id_that_is_no_text_is_refused(wrong: Any):
+    """FastAPI reads what it is declared as; a UUID, say, would be the id of no run."""
+    runs = Runs()
+    for call in (
+        lambda: runs.response(wrong),
+        lambda: runs.response("r", wrong),
+        lambda: runs.resume(name=wrong),
+        lambda: runs.start(["Hi"], name=wrong),
+        lambda: runs.start(["Hi"], owner=wrong),
+        lambda: runs.start(["Hi"], id=wrong),
+    ):
+        with pytest.raises(UsageError, match="must be a str, not a"):
+            call()
+    for ask in (runs.stop, runs.current):
+        with pytest.raises(UsageError, match="must be a str, not a"):
+            await ask(wrong)
+
+
+async def test_an_empty_id_is_the_id_of_no_run():
+    runs = Runs()
+    await runs.start(normalize(["Hi"]), name="None")
+    scope: Any = {"type": "http", "method": "GET", "headers": []}
+    with pytest.raises(BadRequest, match="no such run"):
+        await runs.response("")(scope, asyncio.Event().wait, asyncio.Event().wait)  # type: ignore[arg-type]
+    await runs.aclose()

@@ -15,7 +15,7 @@ pytest.importorskip("starlette", reason="starlette is not installed")
 
 from loopback_server import other_tasks, until
 from streamkit import BadRequest, RunEnd, TextDelta, UsageError
-from streamkit.serve import Memory, Part, Redis, RunInfo, Runs, Store
+from streamkit.serve import Memory, NameTaken, Part, Redis, RunInfo, Runs, Store
 from streamkit.testing import check_stream
 from streamkit.wire import ag_ui, ai_sdk, sse
 
@@ -451,6 +451,21 @@ async def test_only_who_is_allowed_reads_or_stops_a_run(stores):
                 await runs.stop(id)
         assert set(asked) == {(id, "ann's chat")}
         assert not words.is_closed
+
+
+@pytest.mark.parametrize("is_over", [True, False])
+async def test_an_id_is_for_one_run(stores, is_over):
+    async with workers(stores) as (a, b):
+        words = Words("Hi", *([None] if is_over else []))
+        await a.start(words.stream(), id="r1")
+        client = Client(a.response("r1"))
+        await client.until("run.end" if is_over else "Hi")
+        with pytest.raises(NameTaken, match="a run had that id before: r1") as refused:
+            await b.start(Words("Ho", None).stream(), id="r1")
+        assert (refused.value.status, refused.value.id) == (409, "r1")
+        words.say(None)
+        assert text_of(await client.read()) == "Hi"
+        assert text_of(await Client(b.response("r1")).read()) == "Hi"
 
 
 async def test_ids_cannot_be_guessed(stores):

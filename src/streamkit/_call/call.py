@@ -124,6 +124,9 @@ class _Call:
         _require_local_runnable(runnable)
         self._runnable = runnable
         self._wanted = wanted_by(stages)
+        self._has_remote_step = is_async and _has_remote_step(runnable)
+        if self._has_remote_step:
+            self._wanted -= {StepDelta}
         self._clock = clock
         self._is_graph = _is_graph(runnable)
         self._is_model = _is_model(runnable)
@@ -148,7 +151,9 @@ class _Call:
 
         noted: Any = (self.queue.post, self._wanted, self._clock, input)
         if not self._is_graph:
-            given = with_handlers(config, [recorder_for(*noted)])
+            alone = [recorder_for(*noted)]
+            handlers = graph_handlers(*noted)[1] if self._has_remote_step else alone
+            given = with_handlers(config, handlers)
             return lambda: start(input, given, **options)
         from .stream_writer import NamingWriter, with_stream_writer  # noqa: PLC0415  (as above)
 
@@ -217,6 +222,20 @@ def _require_local_runnable(runnable: object) -> None:
         elif callable(runnable):
             remedy = "pass RunnableLambda(function), or normalize(function(...)) if it streams"
         raise UsageError(f"got a {kind}, which is nothing to run; {remedy}")
+
+
+def _has_remote_step(runnable: Any) -> bool:
+    """Return whether a step or a node is a RemoteGraph, which must be invoked and not streamed.
+
+    An async graph with a streaming handler (langgraph 1.2) takes the sum of what each node streams
+    for its result. A RemoteGraph streams the updates of its nodes, and none of them has a key of
+    the state.
+    """
+    steps: Any = getattr(runnable, "steps", None)
+    inside = [*(steps if isinstance(steps, list) else ()), getattr(runnable, "bound", None)]
+    if _is_graph(runnable):
+        inside += [node.bound for node in runnable.nodes.values()]
+    return any(type(it).__name__ == "RemoteGraph" or _has_remote_step(it) for it in inside if it)
 
 
 def _is_graph(runnable: object) -> bool:

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal, TypeAlias, cast
 
+from .content import text_in
+
 Kind: TypeAlias = Literal["chunk", "ai", "tool", "generation", "other"]
 """An AIMessageChunk, a whole AIMessage, a ToolMessage, a GenerationChunk, any other message."""
 
@@ -31,6 +33,11 @@ class JsonMessage(dict[str, Any]):
         self.__dict__.update(_DEFAULTS, **given)
         if "chunk_position" in fields:  # also where it is null: then the last chunk will have one
             self.__dict__["chunk_position"] = fields["chunk_position"]
+
+    @property
+    def text(self) -> str:
+        """The text of its content, as LangChain's messages have it; of a completion its own."""
+        return self.__dict__["text"] or text_in(self.__dict__["content"])
 
 
 class JsonChunk(JsonMessage):

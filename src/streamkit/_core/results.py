@@ -6,6 +6,7 @@ from typing import Any
 
 from .._fields import Fields
 from ..values import ErrorInfo
+from .content import text_in
 from .kinds import fields_of, kind_of
 from .writes import messages_in, sent_in
 
@@ -38,7 +39,8 @@ def tool_result(message: Fields) -> dict[str, Any]:
     """Return the result that a ToolMessage holds, as fields of the event that ends its tool."""
     # langgraph's ToolNode writes only the text of an exception into its message.
     if message.get("status") == "error":
-        return {"error": ErrorInfo(name="ToolError", message=str(message["content"]))}
+        content = message["content"]  # a text, or blocks, as of tools of an MCP server
+        return {"error": ErrorInfo(name="ToolError", message=text_in(content) or str(content))}
     return {"output": message["content"], "artifact": message.get("artifact")}
 
 

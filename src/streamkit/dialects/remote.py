@@ -132,8 +132,15 @@ class RemoteReader(Reader):
         self._table.get(part.event, self._mode)(part)
 
     def final_status(self) -> Status:
-        """Return how the run ended; only ``events`` show that it was cut off."""
-        return self._events.final_status() if self._events else super().final_status()
+        """Return how the run ended: incomplete, if a message or a task is cut off."""
+        if self._events:
+            return self._events.final_status()
+        status = super().final_status()
+        # Of a run that was cancelled, langgraph-api 0.16 ends the stream without any part.
+        is_cut = self.assembly.has_open_brackets or any(
+            it.marks_its_end and not it.is_complete for it in self.assembly.messages
+        )
+        return "incomplete" if is_cut and status == "completed" else status
 
     def fail(self, error: BaseException) -> Sequence[Event]:
         """Return the closing events; an error of the server keeps its name and text."""

@@ -295,9 +295,13 @@ class StreamBody:
         self._pump = Pump(events, wire, self._add, self._wait_for_space, **options)
         self._pieces: deque[bytes] = deque()
         self._is_over = False
+        self._has_begun = False
         self._more, self._space = Signal(), Signal()
 
     async def __aenter__(self) -> Self:
+        if self._has_begun:
+            raise UsageError("a response was sent before; make a new one for each request")
+        self._has_begun = True
         self._task = asyncio.ensure_future(self._pump.run())
         self._task.add_done_callback(lambda _: self.leave())
         return self

@@ -21,6 +21,8 @@ Gap: TypeAlias = Callable[[int], bytes]
 _OF_AN_END = re.compile(r"[1-9]\d*-\d+", re.ASCII)
 """The id of a frame that ended a run whose owner is dead: see `Replay.cut_off`."""
 
+ID_USED = "a run had that id before"
+
 RETRY_EVERY = 0.25
 """Seconds between two attempts to reach a store that is unavailable."""
 
@@ -38,10 +40,10 @@ FLUSH = 2.0
 
 
 class NameTaken(BadRequest):
-    """A run of that name is going on: status 409, and its id."""
+    """A run of that name is going on, or one had that id before: status 409, and its id."""
 
-    def __init__(self, id: str) -> None:
-        super().__init__(f"a run of that name is going on: {id}", 409)
+    def __init__(self, id: str, reason: str = "a run of that name is going on") -> None:
+        super().__init__(f"{reason}: {id}", 409)
         self.id: str = id
 
 
@@ -188,6 +190,10 @@ class LocalRun:
         end = monotonic() + NAME_FREE
         while True:
             try:
+                # Two runs under one id would be one stream for a client that comes back.
+                if await self._store.find(self.info.id):
+                    self._know(NameTaken(self.info.id, ID_USED))
+                    return False
                 holder = await self._store.lease(self.info, self._cancel)
             except Exception:  # noqa: BLE001
                 log.exception("the store of a run cannot be reached")

@@ -34,7 +34,7 @@ from ..wire import sse
 from ..wire.replay import Replay
 from ..wire.resume import Resume
 from ._bodies import Events, Pump, Wire, headers_of
-from ._local import Gap, LocalRun, NameTaken, Reader, StoreAway
+from ._local import ID_USED, Gap, LocalRun, NameTaken, Reader, StoreAway
 from ._responses import HEARTBEAT_EVERY, BodyResponse, Document, document_of
 from .stores import Found, RunInfo, Store
 from .stores.memory import Memory
@@ -151,10 +151,12 @@ class Runs:
 
         Raises:
             BadRequest: a run of that name is going on (409, its id is in ``error.id``), here or
-                when the id is awaited; there are too many runs (429), or the store cannot be
-                reached (503).
-            UsageError: ``events`` is no stream; or there is no event loop to run it in.
+                when the id is awaited; so where a run had that id before, as long as it is kept.
+                There are too many runs (429), or the store cannot be reached (503).
+            UsageError: ``events`` is no stream; an id, a name or an owner is no text; or there is
+                no event loop to run it in.
         """
+        _require_text(id=id, name=name, owner=owner)
         info = RunInfo(id=id or uuid4().hex, format=self.format, name=name, owner=owner)
         patience = self._linger if linger == _AS_ALL_RUNS else linger
         start = partial(self._start, info, events, patience, {**self._options, **options})
@@ -177,7 +179,7 @@ class Runs:
             stream: False sends one JSON document at the end instead: see `EventResponse`.
 
         Raises:
-            UsageError: the format has no `document`.
+            UsageError: the format has no `document`; an id is no text.
             BadRequest: when it is sent: there is no such run (404), or it has no such frame (400),
                 or the next ones are no longer kept and the format has no ``gap`` (410), or
                 the store cannot be reached (503).
@@ -210,6 +212,7 @@ class Runs:
         Raises:
             BadRequest: the store cannot be reached (503).
         """
+        _require_text(name=name)
         id = await self.named(name)
         with _reaching_the_store():
             found = await self._store.find(id) if id else None
@@ -227,6 +230,7 @@ class Runs:
         Raises:
             BadRequest: there is no such run (404), or the store cannot be reached (503).
         """
+        _require_text(id=id)
         if not await self._find(id, request):
             raise _no_such_run()
         run = self._runs.get(id)
@@ -303,7 +307,7 @@ class Runs:
         if len(own) >= self._max_runs:
             raise BadRequest("too many runs at once; try again later", 429)
         if info.id in self._runs:
-            raise NameTaken(info.id)
+            raise NameTaken(info.id, ID_USED)
         for run in own:
             if info.name is not None and run.info.name == info.name:
                 raise NameTaken(run.info.id)
@@ -350,6 +354,13 @@ def _reaching_the_store() -> Generator[None]:
         raise StoreAway from error
 
 
+def _require_text(**given: object) -> None:
+    """Refuse an id that is no text: one that FastAPI has read as a UUID would never be found."""
+    for name, it in given.items():
+        if not isinstance(it, str | None):
+            raise UsageError(f"{name} must be a str, not a {type(it).__name__}: {it!r:.80}")
+
+
 def _no_such_run() -> BadRequest:
     return BadRequest("no such run, or it is over and forgotten", 404)
 
@@ -371,6 +382,7 @@ class RunResponse(BodyResponse):
     ) -> None:
         if (id is None) == (name is None):
             raise UsageError("pass a run's id, or name=")
+        _require_text(id=id, name=name, last_event_id=last_event_id)
         super().__init__(wire, heartbeat, document)
         self._runs = runs
         self._id, self._name = id, name
@@ -380,7 +392,7 @@ class RunResponse(BodyResponse):
     @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
-        id = self._id or await self._runs.named(str(self._name))
+        id = await self._runs.named(self._name) if self._name is not None else self._id
         if id is None:
             await _NOTHING(scope, receive, send)
             return
