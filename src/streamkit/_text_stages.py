@@ -242,9 +242,14 @@ class HeldText:
             if (value := getattr(event, name, None)) is not None
             and (cleaned := self._clean(value)) is not value
         }
-        if changes and not self._has_reported:
-            yield self._report(event)
-        yield replace(event, **changes) if changes else event
+        if not changes:
+            yield event
+            return
+        report = () if self._has_reported else (self._report(event),)
+        rewritten = replace(event, **changes)
+        # Nothing comes before the start of a run, and nothing after its end.
+        is_start = isinstance(event, ev.RunStart)
+        yield from (rewritten, *report) if is_start else (*report, rewritten)
 
     def _reports(self, event: Any) -> Iterator[ev.Event]:
         """Return the one event that says that something of a message was withheld."""

@@ -105,7 +105,8 @@ class _Tracing:
         self._feed = self._fold.feed
         self._waiting = self._fold.waiting
         self.passes = self._fold.passes  # (asked of deltas where only filters are before)
-        # The caller may be in a span of its own, which is then around the run.
+        # The caller may be in a span of its own, which is then around the run: where he makes the
+        # stream, or else where he reads it.
         self._around = context.get_current()
         self._open: dict[int, tuple[Span, trace.Span]] = {}
         self._last = 0.0
@@ -155,12 +156,16 @@ class _Tracing:
             span,
             self._tracer.start_span(
                 _title(span),
-                trace.set_span_in_context(outer) if outer else self._around,
+                trace.set_span_in_context(outer) if outer else self._surroundings(),
                 kind=kind,
                 attributes={name: it for name, it in _first_attributes(span) if it},
                 start_time=int(span.started * 1e9),
             ),
         )
+
+    def _surroundings(self) -> context.Context:
+        around = trace.get_current_span(self._around).get_span_context()
+        return self._around if around.is_valid else context.get_current()
 
     def _name_agent(self, run: Span, span: Span) -> None:
         """Make the run an agent's, once the first span of the root graph has the agent's name."""

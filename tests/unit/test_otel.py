@@ -198,6 +198,13 @@ class TestSpans:
         assert [it.strip() for it in traces.tree()][:2] == ["request", "invoke_workflow run"]
         assert traces.tree()[1].startswith("  ")
 
+    def test_hang_below_the_span_of_the_reader_where_there_was_none_before(self, traces):
+        events = normalize(["Hi"]).pipe(spans(traces.tracer))
+        with traces.tracer.start_as_current_span("job"):
+            list(events)
+        assert [it.strip() for it in traces.tree()][:2] == ["job", "invoke_workflow run"]
+        assert traces.tree()[1].startswith("  ")
+
     def test_inner_steps_are_spans_on_demand(self, traces):
         step = {"origin": inside("p"), "step_id": "p", "kind": "prompt"}
         events = [

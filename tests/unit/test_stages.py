@@ -38,8 +38,21 @@ from streamkit.filters import (
     within,
 )
 from streamkit.mapping import per_run, typed_payloads
-from streamkit.presets import chat, debug, final, lifecycle, state, tokens, tools, ui
-from streamkit.stages import coalesce
+from streamkit.metrics import totals
+from streamkit.presets import (
+    answer,
+    chat,
+    debug,
+    final,
+    lifecycle,
+    optimistic_answer,
+    sources,
+    state,
+    tokens,
+    tools,
+    ui,
+)
+from streamkit.stages import coalesce, guard, redact, sequential, think_tags
 from streamkit.testing import check_stream
 
 SOURCES = st.one_of(
@@ -89,6 +102,16 @@ STAGES = st.one_of(
     st.sampled_from(
         [
             coalesce(),
+            sequential,
+            think_tags("a", "b"),
+            redact("[aeiou]{2}", hold=4),
+            redact(".", hold=1),
+            guard(lambda text: "c" not in text, hold=2),
+            guard(lambda text: "x" not in text, hold=None),
+            totals(),
+            answer,
+            optimistic_answer,
+            sources,
             map_events(same),
             map_events(broken).or_pass(),
             typed_payloads({"node0": dict, None: str}),

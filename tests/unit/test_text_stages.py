@@ -23,6 +23,7 @@ from streamkit import (
     MessageStart,
     Origin,
     ReasoningEnd,
+    RunEnd,
     RunStart,
     TextDelta,
     TextEnd,
@@ -180,6 +181,17 @@ def test_values_are_redacted_too_and_others_pass_as_they_are() -> None:
     assert customs[0].data == {"call #": ["#", 3]}
     assert customs[1].data is other
     assert "555-1234" not in repr([it.data for it in customs]) + written.text
+
+
+def test_what_is_withheld_of_the_input_is_reported_behind_the_start_of_the_run() -> None:
+    start = RunStart(origin=Origin(), timestamp=0.0, input={"question": "my number is 555-1234"})
+    end = RunEnd(origin=Origin(), timestamp=1.0, status="completed", output="555-1234")
+    events = list(normalize(iter([start, end]), redact(r"\d{3}-\d{4}")))
+    check_stream(events)
+    assert [it.type for it in events] == ["run.start", "custom", "run.end"]
+    assert "555" not in str(events)
+    events = list(normalize(iter([RunStart(origin=Origin(), timestamp=0.0), end]), redact("5")))
+    assert [it.type for it in events] == ["run.start", "custom", "run.end"]
 
 
 def test_a_long_text_is_looked_at_only_at_its_end() -> None:
