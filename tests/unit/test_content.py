@@ -115,6 +115,21 @@ def test_a_name_of_another_class_of_text_is_plain() -> None:
     assert (name, type(name)) == ("look", str)
 
 
+def test_a_call_of_anthropics_connector_is_one_that_the_provider_executes() -> None:
+    call = {"type": "mcp_tool_use", "id": "m1", "name": "look", "server_name": "s", "input": {}}
+    piece = {"type": "input_json_delta", "partial_json": '{"at": 1}', "index": 0}
+    end = one(events_of({**call, "index": 0}, piece), ToolCallEnd)
+    assert (end.name, end.args, end.provider_executed) == ("look", {"at": 1}, True)
+
+
+def test_a_call_of_openais_custom_tools_is_read_once() -> None:
+    block = {"type": "custom_tool_call", "id": "i1", "call_id": "c1", "name": "run", "input": "ls"}
+    args = {"name": "run", "id": "c1", "args": '{"__arg1": "ls"}', "index": 0}
+    events = events_of(block, tool_call_chunks=[args])
+    assert one(events, ToolCallEnd).args == {"__arg1": "ls"}
+    assert not [event for event in events if isinstance(event, Content)]
+
+
 def test_reasoning_in_blocks_of_one_kind_is_not_redacted() -> None:
     def thought(text: str) -> AIMessageChunk:
         block = {"type": "thinking", "thinking": text, "index": 0}

@@ -9,7 +9,13 @@ from typing import Any, Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
 
 from random_events import EVENTS
 from random_streams import SOURCES
@@ -576,6 +582,32 @@ def test_stored_messages_are_shown_as_a_live_run_shows_them() -> None:
 
 
 PICTURE = {"type": "image", "base64": "aGk=", "mime_type": "image/png"}
+
+
+@pytest.mark.parametrize(
+    ("block", "media_type"),
+    [
+        ({"type": "image_url", "image_url": {"url": "data:image/webp;base64,aGk="}}, "image/webp"),
+        ({"type": "image_url", "image_url": {"url": "data:,hi"}}, "image/*"),
+        ({"type": "audio", "id": "a1", "data": "aGk=", "transcript": "Hi"}, "audio/*"),
+    ],
+)
+def test_a_file_has_the_media_type_of_its_url(block: Any, media_type: str) -> None:
+    file = Content(**AT, message_id="m1", block_id=0, block=block)
+    (sent,) = (it for it in chunks_of([RunStart(**AT), file]) if it["type"] == "file")
+    assert sent["mediaType"] == media_type
+
+
+@pytest.mark.parametrize(("form", "media_type"), [({}, "png"), ({"output_format": "webp"}, "webp")])
+def test_an_image_of_openais_own_tool_is_a_result_and_a_file(form: Any, media_type: str) -> None:
+    made = {"type": "image_generation_call", "id": "ig1", "result": "aGk=", **form}
+    chunk = AIMessageChunk(content=[{**made, "revised_prompt": "a cat"}], id="m1")
+    sent = chunks_of(list(normalize([chunk])))
+    (output,) = (it for it in sent if it["type"] == "tool-output-available")
+    (file,) = (it for it in sent if it["type"] == "file")
+    assert (output["toolCallId"], output["output"]["result"]) == ("ig1", "aGk=")
+    url = f"data:image/{media_type};base64,aGk="
+    assert (file["url"], file["mediaType"]) == (url, f"image/{media_type}")
 
 
 def test_partial_outputs_are_written_and_not_kept_by_the_client() -> None:

@@ -90,8 +90,10 @@ def test_a_message_holds_its_citations_and_a_refusal() -> None:
     refused = Content(**{**part, "block_id": 1}, block=block)
     image = {"type": "image", "base64": "aGk=", "mime_type": "image/png"}
     picture = Content(**{**part, "block_id": 2}, block=image)
+    made = {"type": "image_generation_call", "id": "ig1", "result": "bW9yZQ=="}
+    own = Content(**{**part, "block_id": 4}, block=made)
     other = Content(**{**part, "block_id": 3}, block={"type": "thing"})
-    events = [start, first, delta, *cited, rest[0], refused, picture, other, rest[1]]
+    events = [start, first, delta, *cited, rest[0], refused, picture, other, own, rest[1]]
 
     choice = document(openai_chunks, *events)
     assert (choice["index"], choice["finish_reason"], choice["logprobs"]) == (0, "stop", None)
@@ -100,10 +102,11 @@ def test_a_message_holds_its_citations_and_a_refusal() -> None:
     url = {"url": "https://x.test", "title": "X"}
     assert said["annotations"] == [{"type": "url_citation", "url_citation": url}]
 
-    text, refusal, drawn = output(*events)
+    text, refusal, drawn, made = output(*events)
     assert text["content"][0]["annotations"] == [{"type": "url_citation", **CITED}]
     assert refusal["content"] == [{"type": "refusal", "refusal": "No."}]
     assert (drawn["type"], drawn["result"]) == ("image_generation_call", "aGk=")
+    assert (made["type"], made["result"]) == ("image_generation_call", "bW9yZQ==")
 
 
 @pytest.mark.parametrize("wire", [openai_chunks, openai_responses])

@@ -56,7 +56,9 @@ class Content(NamedTuple):
         return self.text == other.text and (not is_known or self.calls == other.calls)
 
 
-_CALLS = frozenset({"tool_use", "tool_call", "function_call", "input_json_delta"})
+_CALLS = frozenset(
+    {"tool_use", "tool_call", "function_call", "custom_tool_call", "input_json_delta"}
+)
 
 
 def _blocks(content: object) -> list[str]:

@@ -10,6 +10,7 @@ from .._fields import dict_or_empty
 _MEDIA = {
     "image": "image/*",
     "image_url": "image/*",
+    "image_generation_call": "image/png",
     "audio": "audio/*",
     "video": "video/*",
     "file": "application/octet-stream",
@@ -49,10 +50,19 @@ def file_of(block: object) -> File | None:
     kind = fields.get("type")
     if not isinstance(kind, str) or kind not in _MEDIA:
         return None
-    media_type = _text(fields, "mime_type", "media_type") or _MEDIA[kind]
-    data = _text(fields, "base64", "data")
-    url = _text(fields, "url", "image_url") or (data and f"data:{media_type};base64,{data}")
+    data, url = _text(fields, "base64", "data", "result"), _text(fields, "url", "image_url")
+    media_type = _text(fields, "mime_type", "media_type") or _media_type_in(url)
+    if media_type is None:
+        form = _text(fields, "output_format")  # of OpenAI's own tool, which gives a `result`
+        media_type = f"image/{form}" if form else _MEDIA[kind]
+    url = url or (data and f"data:{media_type};base64,{data}")
     return File(url, media_type) if url else None
+
+
+def _media_type_in(url: str | None) -> str | None:
+    """Return the media type that a ``data:`` URL names, as Gemini's images have it."""
+    scheme, _, rest = (url or "").partition(":")
+    return rest.partition(",")[0].partition(";")[0] or None if scheme == "data" else None
 
 
 def source_of(citation: object) -> Source:

@@ -262,9 +262,9 @@ class Encoder(CallEncoder):
         file = file_of(event.block)
         if result:
             yield result
-        elif file:
+        if file:  # an image of the provider's own tool is the result of a call, too
             yield chunk("file", url=file.url, mediaType=file.media_type)
-        else:
+        if not (result or file):
             # The protocol has no chunk for other blocks; a `data-` part is kept in the message as
             # it is.
             yield data("content", event.block)
