@@ -5,7 +5,8 @@ Laws of this file:
 1. Where events have the state (updates, snapshots, the output), the conversation is the state's
    messages in the state's order, without the inputs and without those of earlier runs.
 2. A message that the state does not hold is beside the conversation, once its node has ended.
-3. Where no event has the state, the conversation is what was emitted, less what was removed.
+3. Where no event has messages of the state, the conversation is what was emitted, less what was
+   removed. A pause ends this: then a state without messages is known to have none.
 4. To add costs the same however many messages there are. The state is put together when asked for.
 """
 
@@ -58,6 +59,7 @@ class RunMessages:
         self._earlier: list[list[Any]] = []  # messages of before this run
         self._states: list[tuple[str | None, Any]] = []  # the node that wrote, None for a state
         self._count = 0
+        self._is_paused = False
 
     # --- what is emitted
 
@@ -121,12 +123,16 @@ class RunMessages:
         if not all(channels.isdisjoint(channels_in(state)) for _, state in self._states):
             self.add_state(values)
 
+    def add_pause(self) -> None:
+        """Add that a node waits: what shows a pause also shows what nodes write before it."""
+        self._is_paused = True
+
     # --- the conversation
 
     def conversation(self, *, is_over: bool) -> Conversation:
         """Return the messages as far as they are known; ``is_over`` if all nodes have ended."""
         state = _messages_of_state(self._states)
-        if not state:
+        if not (state or self._is_paused):
             kept = [it for it in self._entries if not (it.is_side or it.is_gone)]
             return Conversation([it.message for it in kept], self._side(set(map(id, kept))))
         found = self._found_in(state)

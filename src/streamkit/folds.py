@@ -355,7 +355,7 @@ class RunFold:
         ids = (event.message_id, event.stored_id) if isinstance(event, ev.MessageEnd) else ()
         self._messages.add(message, *ids, is_side=is_side, is_hidden=tool is not None)
 
-    def _follow(self, event: ev.Event) -> None:
+    def _follow(self, event: ev.Event) -> None:  # noqa: C901  (one branch an event)
         """Record the changes of messages, and of the state that holds them."""
         messages = self._messages
         is_outermost = not event.origin.namespace and event.origin.tool_call_id is None
@@ -377,6 +377,8 @@ class RunFold:
                 messages.add_update(node, values)
             case ev.StateSnapshot(values=values) | ev.Checkpoint(values=values) if is_outermost:
                 messages.add_state(values)
+            case ev.Interrupt():
+                messages.add_pause()
             case ev.RunEnd(output=output):
                 messages.add_output(output)
             case _:

@@ -41,6 +41,7 @@ from small_graphs import (
     facts,
     of,
     parallel,
+    result_of,
     run,
     says,
 )
@@ -134,7 +135,7 @@ def test_a_node_waits_twice(api: str) -> None:
     assert len(ids) == (2 if LANGGRAPH >= (1, 2) else 1)  # older ones name the task, not the pause
 
 
-@pytest.mark.parametrize("api", TELLING)
+@pytest.mark.parametrize("api", [*TELLING, OWN, ALL_MODES])
 def test_a_model_speaks_before_its_node_waits(api: str) -> None:
     def wait(state: Any, config: RunnableConfig) -> Any:
         said = says(answer("before it", 1, 1)).invoke("hi", config)
@@ -142,8 +143,14 @@ def test_a_model_speaks_before_its_node_waits(api: str) -> None:
 
     first, second = runs(chain(wait, **saved()), api, Command(resume="after it"))
     assert facts(first) == paused("go on?", messages=["before it"], usage=(1, 1))
-    # The node runs again from its beginning.
+    # The node runs again from its beginning: what it said at first is in no state.
     assert facts(second) == Facts(messages=["before it", "after it"], usage=(1, 1))
+    results = [result_of(events) for events in (first, second)]
+    assert [[it.content for it in result.messages] for result in results] == [
+        [],
+        ["before it", "after it"],
+    ]
+    assert [it.content for it in results[0].side_messages] == ["before it"]
 
 
 @pytest.mark.parametrize("api", TELLING)

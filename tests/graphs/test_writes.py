@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage
 
-from streamkit._core.writes import ChannelWrite, channel_writes, messages_in
+from streamkit._core.writes import ChannelWrite, channel_writes, channels_in, messages_in
 
 ONE, TWO = HumanMessage("one", id="1"), AIMessage("two", id="2")
 
@@ -28,7 +28,7 @@ SHAPES: dict[str, tuple[Any, list[ChannelWrite]]] = {
     "a message in a channel": ({"answer": TWO}, [write("answer", TWO)]),
     "channels": ({"a": [ONE], "b": [TWO]}, [write("a", ONE), write("b", TWO)]),
     "a list of updates": ([{"a": [ONE]}, {"a": [TWO]}], [write("a", ONE), write("a", TWO)]),
-    "a dataclass": (State([ONE]), [write("messages", ONE), write("count")]),
+    "a dataclass": (State([ONE]), [write("messages", ONE)]),
     "a removal": (
         {"m": [RemoveMessage(id="1"), TWO]},
         [write("m", TWO, removed=["1"])],
@@ -65,6 +65,13 @@ def test_a_state_whose_fields_raise_writes_nothing() -> None:
             raise RuntimeError("no")
 
     assert channel_writes(Broken()) == []
+    assert channels_in(Broken()) == set()
+
+
+def test_the_channels_of_a_state_are_all_that_it_names() -> None:
+    assert channels_in(State([ONE])) == {"messages", "count"}
+    assert channels_in({"messages": "one", "count": 1}) == {"messages", "count"}
+    assert channels_in([ONE]) == {""}
 
 
 @pytest.mark.parametrize("shape", SHAPES)
