@@ -232,7 +232,8 @@ class Completes(LLM):
     def _stream(self, *_: Any, run_manager: Any = None, **__: Any) -> Any:
         for text in ("Hi", "!"):
             chunk = GenerationChunk(text=text)
-            run_manager.on_llm_new_token(text, chunk=chunk)
+            if run_manager:
+                run_manager.on_llm_new_token(text, chunk=chunk)
             yield chunk
 
 
@@ -241,6 +242,13 @@ def test_a_completion_model() -> None:
     assert "".join(streamkit.stream(words, "hi").text()) == "Hi!"
     chain = ChatPromptTemplate.from_template("{it}") | words
     assert "".join(streamkit.stream(chain, {"it": "hi"}).text()) == "Hi!"
+
+
+async def test_the_output_of_a_completion_model_is_the_text_that_invoke_returns() -> None:
+    words = Completes()
+    events = normalize(words.astream_events("hi", version="v2"))
+    for stream in (streamkit.astream(words, "hi"), events):
+        assert (await stream.collect()).output == words.invoke("hi") == "Hi!"
 
 
 def test_a_retriever_that_raises() -> None:
@@ -422,6 +430,22 @@ def test_the_handler_is_a_source_by_itself() -> None:
     model().invoke("hi", {"callbacks": [source.handler]})
     events = list(source.events())
     assert facts(events)[0] == ["Hello there"]
+
+
+@pytest.mark.parametrize("inside", [False, True])
+async def test_the_handler_hears_the_attempts_of_a_fallback(inside: bool) -> None:
+    source = CallbackSource()
+    first = ScriptedChatModel(script=[Reply("Half", error=OSError())])
+    both: Any = first.with_fallbacks([model()])
+    if inside:
+        both = RunnableLambda(lambda _: first.with_fallbacks([model()]).invoke("hi"))
+    both.invoke("hi", {"callbacks": [source.handler]})
+    await both.ainvoke("hi", {"callbacks": [source.handler]})
+    for run in source.runs():
+        events = list(run)
+        check_stream(events)
+        ends = [event.status for event in events if isinstance(event, MessageEnd)]
+        assert (ends, facts(events)[0]) == (["abandoned", "completed"], ["Half", "Hello there"])
 
 
 def graph_that_says(words: int) -> Any:

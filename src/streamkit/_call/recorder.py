@@ -28,7 +28,11 @@ from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
 from langchain_core.messages import AIMessageChunk
-from langchain_core.runnables.config import RunnableConfig, ensure_config
+from langchain_core.runnables.config import (
+    RunnableConfig,
+    ensure_config,
+    var_child_runnable_config,
+)
 from langchain_core.tracers._streaming import (
     _StreamingCallbackHandler,  # pyright: ignore[reportPrivateUsage]  # as LangGraph does
 )
@@ -131,6 +135,9 @@ class Recorder(BaseCallbackHandler):
         self._note(run, "start", data)
 
     def _above(self, parent_run_id: UUID | None) -> _Run | None:
+        # `RunnableWithFallbacks.invoke` (langchain-core up to 1.8) passes its own config on, so its
+        # attempts have no parent but in the context.
+        parent_run_id = parent_run_id or _parent_in_context()
         return self._runs.get(parent_run_id.int) if parent_run_id else None
 
     def _note(self, run: _Run, verb: str, data: dict[str, Any]) -> None:
@@ -359,6 +366,12 @@ def _with_own_lists(values: object) -> object:
         return values
     state = dict_or_empty(values)
     return {name: items_of(it) if issubclass(type(it), list) else it for name, it in state.items()}
+
+
+def _parent_in_context() -> UUID | None:
+    """Return the run inside which LangChain runs this code, if there is one."""
+    config = var_child_runnable_config.get()
+    return getattr(config.get("callbacks"), "parent_run_id", None) if config else None
 
 
 def _message_in(response: LLMResult) -> Any:

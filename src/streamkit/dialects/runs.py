@@ -360,6 +360,8 @@ class RunReader(Reader):
             usage = usage_of(getattr(output, "usage", None))
             self.assembly.count(usage, text_or_none(getattr(output, "model", None)))
         self._step_end(event)  # and with it the message
+        if isinstance(answer, Completion) and event["run_id"] == self._root:
+            self.assembly.output = answer.text  # what the model's own `invoke` returns
 
     # --- tools
 
