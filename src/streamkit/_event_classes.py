@@ -7,6 +7,7 @@ from typing import Any, TypeGuard, TypeVar, get_args
 
 from msgspec import Struct
 
+from .errors import UsageError
 from .events import Event, EventBase
 
 E = TypeVar("E", bound=Struct)
@@ -20,12 +21,21 @@ EVENT_CLASSES: frozenset[type[Event]] = frozenset(EVENTS)
 _METHODS = {cls: cls.type.replace(".", "_") for cls in EVENTS}
 
 
-def methods_by_class(target: object) -> dict[type[Event], Callable[[Any], Any]]:
-    """Return the methods of an object that are named like an event's type, with ``_`` for the dot.
+class MethodsByClass(dict[type, Any]):
+    """The methods of an object that are named like an event's type, with ``_`` for the dot.
 
-    So what an object does with an event is in one place, and a table cannot forget it.
+    So what an object does with an event is in one place, and a table cannot forget it. Where there
+    is none, it is ``other``. A class made of one of ours has the method of that one.
     """
-    return {cls: getattr(target, name) for cls, name in _METHODS.items() if hasattr(target, name)}
+
+    def __init__(self, target: object, other: Callable[[Any], Any] | None = None) -> None:
+        super().__init__((cls, getattr(target, name, other)) for cls, name in _METHODS.items())
+        self._other = other
+
+    def __missing__(self, cls: type) -> Any:
+        base = next((it for it in cls.__mro__ if it in EVENT_CLASSES), None)
+        method = self[cls] = self[base] if base else self._other
+        return method
 
 
 _IDS: dict[str, tuple[str, ...]] = {
@@ -84,3 +94,13 @@ def is_event(item: object) -> TypeGuard[Event]:
     One base is asked about, and not 35 classes: that would take microseconds.
     """
     return isinstance(item, EventBase)
+
+
+def require_event(item: object, call: str) -> None:
+    """Raise an error that names the right call, for an item that is no event.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not is_event(item):
+        raise UsageError(f"got a {type(item).__name__}, not an event of ours; write {call}")

@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from . import events as ev
-from ._event_classes import methods_by_class
+from ._event_classes import MethodsByClass
 from .values import ErrorInfo, Origin, ToolCall, Usage
 
 SpanKind: TypeAlias = Literal[
@@ -121,11 +121,11 @@ class SpanFold:
         self._messages: dict[str, Span] = {}
         self._tools: dict[str, Span] = {}
         self._retrievals: dict[str, Span] = {}
-        self._readers = methods_by_class(self)
+        self._readers = MethodsByClass(self)
 
     def feed(self, event: ev.Event) -> Span | None:
         """Read one more event; return the span that it starts or ends, if it does."""
-        read = self._readers.get(type(event))
+        read = self._readers[type(event)]
         return read(event) if read else None
 
     def passes(self, delta: ev.Event) -> bool:

@@ -21,6 +21,7 @@ from typing import Any, TypeAlias, cast
 
 import msgspec
 
+from ._event_classes import require_event
 from ._fields import dict_or_empty
 from ._notebook import MAX_ROWS, folded, name_cell, short_name
 from ._printable import clean
@@ -72,6 +73,7 @@ def to_html(
         )
     picture, measured = _Picture(prices, private=private), Metrics(prices)
     for event in events:
+        require_event(event, "to_html(normalize(stream))")
         measured.feed(event)
         picture.feed(event)
     page, css, script, policy = _assets()

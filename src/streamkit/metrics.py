@@ -12,6 +12,7 @@ a stream mode reports a tool only when it has ended, and asks no model that a re
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from math import inf
 from typing import Any, TypeAlias, cast
 
 import msgspec
@@ -123,7 +124,7 @@ class ModelCall(msgspec.Struct, kw_only=True):
 
 
 class RunMetrics(msgspec.Struct, kw_only=True):
-    """The times, tokens and costs of a run."""
+    """The times, tokens and costs of a run, or the sums of several, one after the other."""
 
     status: str = "running"
     """How it ended."""
@@ -186,6 +187,7 @@ class Metrics:
         self._running = 0
         self._idle_since = 0.0
         self._answered: set[str] = set()
+        self._before: Usage | None = None  # the tokens of the runs before
 
     def __call__(self, event: Event) -> Iterable[Event]:
         """Read one more event and pass it on."""
@@ -208,7 +210,8 @@ class Metrics:
 
     def _start(self, span: Span) -> None:
         if span.kind == "run":
-            self._idle_since = span.started
+            self._idle_since, self._before = span.started, self._result.usage
+            self._answered.clear()  # ids of calls repeat in later runs
         elif span.kind in _WORK:
             if not self._running:
                 self._result.between += max(0.0, span.started - self._idle_since)
@@ -239,9 +242,11 @@ class Metrics:
                 result.interrupts += 1
             case "run":
                 result.between += max(0.0, ended - self._idle_since)
-                result.status, result.seconds = span.status, span.seconds
+                result.status = span.status
+                result.seconds += span.seconds
                 # The run's own sum also has calls whose message a filter left out.
-                result.usage = span.usage or result.usage
+                if span.usage:
+                    result.usage = self._before + span.usage if self._before else span.usage
             case _:
                 pass
 
@@ -293,7 +298,9 @@ def _require_prices(prices: object) -> None:
     )
     for price in by_name.values():
         match price:
-            case Price() | (int() | float(), int() | float()):
+            case Price(input=given, output=answered) | (given, answered) if _are_prices(
+                given, answered
+            ):
                 continue
             case _:
                 raise UsageError(
@@ -302,12 +309,17 @@ def _require_prices(prices: object) -> None:
                 )
 
 
+def _are_prices(*numbers: object) -> bool:
+    return all(isinstance(it, (int, float)) and 0 <= it < inf for it in numbers)
+
+
 def cost_of(prices: Prices | None, model: str, usage: Usage) -> float | None:
     """Return the cost of a model's tokens, or None where no price is known."""
     if prices is None:
         return None
     if callable(prices):
-        return prices(model, usage)
+        cost = prices(model, usage)
+        return cost if cost is not None and -inf < cost < inf else None
     # OpenAI's answers have a dated name, such as `gpt-4o-mini-2024-07-18`, whatever was asked for.
     price = prices.get(model)
     if price is None:

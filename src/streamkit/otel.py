@@ -12,7 +12,8 @@ Laws of this file:
 
 1. Every span that starts also ends: with the run, or with the stage where the reader left.
 2. Prompts, texts, arguments, results and exception texts are recorded only with ``content=True``.
-3. The parent of a run is the span that is current where the stream starts.
+3. The parent of a run is the span that is current where the stream is made, or else where it is
+   read.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import Any, cast
 
 from ._extras import extra
 from ._spans import DELTAS, Span, SpanFold, SpanKind
+from .errors import UsageError
 from .events import Event, RunEnd, RunError
 from .mapping import PerRun, per_run
 from .wire import jsonable
@@ -75,10 +77,18 @@ def spans(
         content: whether to record prompts, texts, arguments, results and exception texts.
         steps: whether prompts, parsers and other inner steps are spans, too.
 
+    Raises:
+        UsageError: ``tracer`` is none.
+
     >>> from streamkit import normalize
     >>> normalize(["Hel", "lo"]).pipe(spans()).collect().text
     'Hello'
     """
+    if tracer is not None and not isinstance(cast("Any", tracer), trace.Tracer):
+        raise UsageError(
+            f"got a {type(tracer).__name__}, not a tracer; "
+            "write spans(provider.get_tracer(__name__))"
+        )
     version = metadata.version("langchain-streamkit")
     # A backend knows the source of a span by the name and version of its instrumentation.
     used = tracer or trace.get_tracer("streamkit", version)

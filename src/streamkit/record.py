@@ -196,7 +196,7 @@ def event_in(number: int, line: bytes) -> Event:
 def _require(path: PathLike, speed: float | None) -> None:
     """Raise an error of the path or speed at the call, and not at the first item."""
     Path(path).stat()
-    if speed is not None and not speed > 0:
+    if speed is not None and not (isinstance(cast("Any", speed), (int, float)) and speed > 0):
         raise UsageError(f"speed must be positive, or None for as fast as possible, not {speed!r}")
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from . import events as ev
-from ._event_classes import bracket_of, is_event
+from ._event_classes import bracket_of, require_event
 from ._fields import shown
 from ._scripted_model import Call, Reply, ScriptedChatModel
 from .errors import UsageError
@@ -58,11 +58,7 @@ def check_stream(events: Iterable[ev.Event], *, filtered: bool = False) -> None:
         )
     checker = GrammarChecker(filtered=filtered)
     for event in events:
-        if not is_event(event):
-            raise UsageError(
-                f"got a {type(event).__name__}, not an event of ours; "
-                f"write check_stream(normalize(stream))"
-            )
+        require_event(event, "check_stream(normalize(stream))")
         checker(event)
     checker.close()
 

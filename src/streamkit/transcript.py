@@ -24,7 +24,7 @@ from typing import Any, TypeAlias
 
 from . import events as ev
 from ._brief import brief, path, quote, tokens
-from ._event_classes import methods_by_class
+from ._event_classes import MethodsByClass, require_event
 from ._fields import dict_or_empty, text_of
 from ._printable import escape
 from .values import ErrorInfo, Origin
@@ -75,7 +75,7 @@ class Transcript:
     """
 
     def __init__(self) -> None:
-        self._parts_of = methods_by_class(_Parts())
+        self._parts_of = MethodsByClass(_Parts())
 
     def __call__(self, event: ev.Event) -> Iterable[str]:
         """Return the line of ``event``."""
@@ -83,7 +83,8 @@ class Transcript:
 
     def line(self, event: ev.Event) -> str:
         """Return the line of ``event``."""
-        parts_of = self._parts_of.get(type(event))
+        require_event(event, "transcript(normalize(stream))")
+        parts_of = self._parts_of[type(event)]
         parts = parts_of(event) if parts_of else ()
         return escape(" ".join(filter(None, (event.type, *parts))))
 

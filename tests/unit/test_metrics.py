@@ -5,9 +5,10 @@ from itertools import count
 import pytest
 from langchain_core.messages import AIMessageChunk
 
-from streamkit import Origin, Usage, normalize
+from streamkit import Origin, Usage, UsageError, normalize
 from streamkit import events as ev
 from streamkit._spans import SpanFold
+from streamkit.html import to_html
 from streamkit.metrics import Metrics, Price, totals
 from streamkit.testing import check_stream
 from streamkit.values import ErrorInfo
@@ -104,6 +105,32 @@ def test_costs():
 def test_prices_may_be_a_function():
     result = measured(a_run(), lambda model, usage: 1.0 if model == "big" else None)
     assert (result.cost, result.unpriced) == (1.0, {"small"})
+
+
+def test_several_runs_one_after_the_other_add_up():
+    """The same ids in a later run are no retries."""
+    once, both = Metrics({"big": (1.0, 10.0)}), Metrics({"big": (1.0, 10.0)})
+    for event in a_run():
+        once.feed(event)
+    for event in [*a_run(), *a_run()]:
+        both.feed(event)
+    one, two = once.result(), both.result()
+    assert (two.usage, two.seconds, two.cost) == (
+        one.usage + one.usage,
+        2 * one.seconds,
+        2 * one.cost,
+    )
+    assert (two.retries, len(two.calls)) == (one.retries, 2 * len(one.calls))
+    assert (two.between, two.first_token) == (2 * one.between, one.first_token)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -1])
+def test_a_price_is_a_finite_number_from_0_on(number):
+    for prices in ({"big": (number, 1.0)}, {"big": Price(1.0, number)}):
+        with pytest.raises(UsageError, match="is no price; write a model and its two prices"):
+            Metrics(prices)
+    if number != -1:
+        assert "NaN" not in to_html(a_run(), prices=lambda _model, _usage: number)
 
 
 def test_without_prices_there_is_no_cost():

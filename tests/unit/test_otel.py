@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 from test_metrics import ROOT, a_run, inside, model_call
 
-from streamkit import astream, normalize, otel
+from streamkit import UsageError, astream, normalize, otel
 from streamkit import events as ev
 from streamkit.demo import Call, Reply, ScriptedChatModel
 from streamkit.otel import spans
@@ -204,6 +204,12 @@ class TestSpans:
             list(events)
         assert [it.strip() for it in traces.tree()][:2] == ["job", "invoke_workflow run"]
         assert traces.tree()[1].startswith("  ")
+
+    def test_are_not_made_by_a_provider(self, traces):
+        with pytest.raises(
+            UsageError, match=r"got a TracerProvider, .* write spans\(provider.get_tr"
+        ):
+            spans(traces.provider)
 
     def test_inner_steps_are_spans_on_demand(self, traces):
         step = {"origin": inside("p"), "step_id": "p", "kind": "prompt"}

@@ -179,7 +179,7 @@ class TestRecordings:
         list(replay(path, speed=None))
         assert slept == []
 
-    @pytest.mark.parametrize("speed", [0, -1, float("nan")])
+    @pytest.mark.parametrize("speed", [0, -1, float("nan"), "2"])
     def test_have_no_other_speed(self, run, speed):
         with pytest.raises(UsageError, match="speed must be positive"):
             replay(run[0], speed=speed)

@@ -14,9 +14,9 @@ pytest.importorskip("pyte", reason="pyte is not installed")
 
 import pyte
 
-from streamkit import Origin, Usage, normalize
+from streamkit import Origin, Usage, UsageError, normalize
 from streamkit import events as ev
-from streamkit.terminal import TerminalView
+from streamkit.terminal import TerminalView, TreeView
 from streamkit.transcript import describe
 from streamkit.values import ErrorInfo
 
@@ -94,6 +94,33 @@ def on_a_terminal(events, width=80, height=24):
     shown = tty.shown()
     view._screen.stop()
     return shown
+
+
+class Loud(ev.TextDelta, frozen=True, kw_only=True):
+    """An application's class, made of one of ours."""
+
+    volume: int = 11
+
+
+def test_an_event_of_a_class_made_of_ours_is_shown_as_that_one():
+    loud = make(Loud, message_id="m", block_id=0, text="Hello")
+    start, end = make(ev.MessageStart, message_id="m"), make(ev.RunStart)
+    assert in_a_pipe([loud])[0].split() == ["agent", "Hello"]
+    assert describe(loud) == 'text.delta m1/0 "Hello"'
+    out = io.StringIO()
+    with TreeView(out) as view:
+        for event in (end, start, loud):
+            view.feed(event)
+    assert out.getvalue().split()[-1] == "Hello"
+
+
+@pytest.mark.parametrize("item", ["text", {"agent": {}}, ("updates", {})])
+@pytest.mark.parametrize(
+    "feed", [TerminalView(io.StringIO()).feed, TreeView(io.StringIO()).feed, describe]
+)
+def test_what_is_no_event_is_refused(feed, item):
+    with pytest.raises(UsageError, match=r"not an event of ours; write .*normalize\(stream\)"):
+        feed(item)
 
 
 @pytest.mark.parametrize("height", [1, 2, 3])

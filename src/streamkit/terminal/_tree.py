@@ -20,6 +20,7 @@ from rich.console import Group
 from rich.text import Text
 from typing_extensions import override
 
+from .._event_classes import require_event
 from .._printable import clean
 from .._spans import Span, SpanFold
 from ..events import Event, RunEnd, RunError, TextDelta
@@ -81,11 +82,12 @@ class TreeView(View):
 
     def feed(self, event: Event) -> None:
         """Show one more event."""
+        require_event(event, "for event in normalize(stream): view.feed(event)")
         self._now = event.timestamp
         span = self._spans.feed(event)
         if span is not None:
             self._read(span)
-        elif type(event) is TextDelta:
+        elif isinstance(event, TextDelta):
             text = self._texts.get(event.message_id, "") + event.text
             self._texts[event.message_id] = text[-_PREVIEW:]
         if isinstance(event, (RunEnd, RunError)):

@@ -24,7 +24,7 @@ from typing_extensions import override
 
 from .. import events as ev
 from .._brief import brief
-from .._event_classes import methods_by_class
+from .._event_classes import MethodsByClass, require_event
 from .._printable import clean
 from ..values import Usage
 from ._paragraphs import BUSY, CALL, NOTE, THOUGHT, TROUBLE, Paragraphs, one_line, payload, speaker
@@ -57,11 +57,12 @@ class TerminalView(View):
     ) -> None:
         self._screen = Screen(sys.stdout if out is None else out, color=color, live=live)
         self._paragraphs = _Growing(self._screen)
-        self._paragraph_of = methods_by_class(self._paragraphs)
+        self._paragraph_of = MethodsByClass(self._paragraphs)
 
     def feed(self, event: ev.Event) -> None:
         """Show one more event."""
-        show = self._paragraph_of.get(type(event))
+        require_event(event, "for event in normalize(stream): view.feed(event)")
+        show = self._paragraph_of[type(event)]
         paragraph: Paragraph | None = show(event) if show else None
         if paragraph:
             paragraph.label = paragraph.label or speaker(event.origin)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 from msgspec.structs import replace
 
 from .. import events as ev
-from .._event_classes import methods_by_class
+from .._event_classes import MethodsByClass
 from ._approvals import Question
 
 _E = TypeVar("_E", bound=ev.Event)
@@ -58,7 +58,7 @@ class CallIds:
             # the chat.
             self._add(_given(id), Call(id, names.get(id, ""))).is_shown = True
         self._earlier: list[Call] = [*self._calls.values()]
-        self._rules = methods_by_class(self)
+        self._rules = MethodsByClass(self)
 
     def begin(self, given_id: str, name: str, *, provider_executed: bool = False) -> Call:
         """Return a new call."""
@@ -101,7 +101,7 @@ class CallIds:
 
     def renamed(self, event: ev.Event) -> ev.Event:
         """Return an event of the run with the unique id of its call."""
-        rename = self._rules.get(event.__class__)
+        rename = self._rules[event.__class__]
         renamed: ev.Event = rename(event) if rename else event
         return renamed
 

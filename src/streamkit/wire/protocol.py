@@ -26,7 +26,7 @@ from collections.abc import Callable, Collection, Iterable
 from time import time
 from typing import Any, ClassVar, Final, TypeAlias
 
-from .._event_classes import EVENT_CLASSES, is_event, methods_by_class
+from .._event_classes import MethodsByClass, is_event
 from ..events import Content, Event, ReasoningDelta, RunEnd, RunError, TextDelta
 from ..values import ErrorInfo, Origin
 from ._approvals import Approval, Question, questions_in, resume_value
@@ -86,8 +86,7 @@ class BaseEncoder:
             calls=self.calls if self.renames_calls else None,
             inner_text=self.inner_text,
         )
-        others = dict.fromkeys(EVENT_CLASSES, self.other)
-        self._rules: dict[type, Callable[[Any], Frames]] = others | methods_by_class(self)
+        self._rules: dict[type, Callable[[Any], Frames]] = MethodsByClass(self, self.other)
 
     # --- to override
 
@@ -158,12 +157,7 @@ class BaseEncoder:
         if isinstance(admitted, Content) and not self.refusals:
             events = refusal_as_text(admitted)
         for event in events:
-            yield from self.inside(event) if is_inside else self._rule_of(event)(event)
-
-    def _rule_of(self, event: Event) -> Callable[[Any], Frames]:
-        """Return what writes an event, whose class may be made of one of ours."""
-        rule = self._rules.get(event.__class__)
-        return rule or next(it for cls, it in self._rules.items() if isinstance(event, cls))
+            yield from self.inside(event) if is_inside else self._rules[event.__class__](event)
 
 
 def error_text(error: ErrorInfo) -> str:

@@ -163,7 +163,7 @@ class CallEncoder(BaseEncoder):
         It has the last `PARTS` texts, so that the bytes grow with the number of texts alone.
         """
         if isinstance(event, _OF_CALLS):
-            yield from self._rule_of(event)(event)
+            yield from self._rules[event.__class__](event)
         elif isinstance(event, (ev.TextEnd, ev.ReasoningEnd)) and event.text:
             call = self.calls.current(event.origin.tool_call_id)  # None where the source has none
             if call and call.id in self._running:

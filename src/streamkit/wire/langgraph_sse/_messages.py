@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from ... import events as ev
-from ..._event_classes import methods_by_class
+from ..._event_classes import MethodsByClass
 from ..._fields import JsonObject, dict_or_empty
 from ...values import Origin, Usage
 from .._plain_json import dump_plain, dump_text
@@ -46,7 +46,7 @@ class Chunks:
         self._head = dump_plain(self._fields)[:-1]
         self._is_text = True
         self._not_ours: set[int] = set()
-        self._rules: dict[type, Callable[[Any], bytes]] = methods_by_class(self)
+        self._rules: dict[type, Callable[[Any], bytes]] = MethodsByClass(self)
 
     def feed(self, event: Any) -> bytes:
         """Return the chunk that an event is worth; nothing where it is worth none."""
