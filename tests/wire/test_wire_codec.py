@@ -231,9 +231,9 @@ def test_an_unknown_type_is_unrecognized():
     [
         (None, "got a NoneType"),
         ([], "got a list"),
-        ({}, "got a dict"),
-        ({"type": 1}, "got a dict"),
-        ({"type": None}, "got a dict"),
+        ({}, "got one without"),
+        ({"type": 1}, "got one without"),
+        ({"type": None}, "got one without"),
         ({"type": "text.delta"}, r"no text\.delta event .* missing required field"),
         ({"type": "custom", "timestamp": "now"}, r"Expected `float`"),
         ({"type": "custom", "origin": []}, r"Expected `object`"),
