@@ -140,6 +140,21 @@ def test_tasks_say_which_node_failed() -> None:
     assert ends[1].error.name == "ValueError"
 
 
+@pytest.mark.parametrize("name", ["asking-events", "asking-modes", "trip-events"])
+def test_a_run_that_is_joined_late_is_read_from_there(name: str) -> None:
+    """``client.runs.join_stream`` sends what comes from now on, and no start of what is open."""
+    run = recorded.runs(name)[0]
+    whole = events_of(run)
+    texts = [it.text for it in of(whole, MessageEnd)]
+    for at in range(0, len(run) - 1, len(run) // 20):
+        events = events_of(run[at:])
+        assert not of(events, Unrecognized)
+        assert events[-1].status == whole[-1].status
+        for end in of(events, MessageEnd):
+            assert any(text.endswith(end.text) for text in texts)
+        assert len(of(events, Interrupt)) == len(of(whole, Interrupt))
+
+
 @pytest.mark.parametrize("name", ["asking-modes", "asking-events"])
 def test_a_tool_that_asks_is_no_error(name: str) -> None:
     first, second = recorded.runs(name)

@@ -232,7 +232,8 @@ def _has_remote_step(runnable: Any) -> bool:
     the state.
     """
     steps: Any = getattr(runnable, "steps", None)
-    inside = [*(steps if isinstance(steps, list) else ()), getattr(runnable, "bound", None)]
+    inside: list[Any] = list(steps) if isinstance(steps, list) else []  # pyright: ignore[reportUnknownArgumentType]
+    inside.append(getattr(runnable, "bound", None))
     if _is_graph(runnable):
         inside += [node.bound for node in runnable.nodes.values()]
     return any(type(it).__name__ == "RemoteGraph" or _has_remote_step(it) for it in inside if it)

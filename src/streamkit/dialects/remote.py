@@ -39,6 +39,7 @@ from ..events import Event
 from ..values import ErrorInfo, Origin, Status
 from ._partials import PartialMessages
 from ._reader import Reader
+from ._run_record import Run
 from .astream_events import EventsReader
 from .stream_modes import MODES, ModePayloads
 
@@ -82,6 +83,10 @@ def _part_in(raw: Any) -> _Part:
 class _ServerEvents(EventsReader):
     """The reader of the ``events`` parts: the events of ``astream_events`` version 2, as JSON."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._is_late = False
+
     def read(self, raw: object) -> None:
         """Read one event into the assembly."""
         event = cast("dict[str, Any]", raw)
@@ -91,8 +96,21 @@ class _ServerEvents(EventsReader):
     def read_updates(self, namespace: Path, payload: object) -> None:
         """Read the chunks of the graph itself, which langgraph-api leaves out of the events."""
         root = self._runs.get(self._root or "")
+        if self._is_late and not root:
+            root = Run(Origin(run_id=self._root), "graph")
         if root:
             self._graph_chunk(root, (namespace, "updates", payload))
+
+    def _begin(self, event: dict[str, Any]) -> None:
+        # `client.runs.join_stream` begins in the middle of a run.
+        self._is_late = not event["event"].endswith("_start") or bool(event.get("parent_ids"))
+        super()._begin(event)
+
+    def _known(self, event: dict[str, Any], *kinds: str) -> Run:
+        if self._is_late and event["run_id"] not in self._runs:
+            what = event["event"].rpartition("_")[0]  # the rest of an event is as its start was
+            self._run_start({**event, "event": f"{what}_start"})
+        return super()._known(event, *kinds)
 
 
 class RemoteReader(Reader):
