@@ -5,6 +5,7 @@ Laws of this file:
 1. What is compressed is known by its first bytes, so a file's name and a pipe do not matter.
 2. A last line that was cut is none. Each other line has its number.
 3. A file that is being read is not written: what was not read yet would be lost.
+4. A file has one writer, the newest: lines of two runs at once would be cut by each other.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from inspect import GEN_CLOSED, getgeneratorstate
 from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any, TypeAlias, TypeVar, cast
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from typing_extensions import override
 
@@ -38,6 +39,9 @@ _GZIP = b"\x1f\x8b"
 _READERS: WeakKeyDictionary[Generator[Any], Path] = WeakKeyDictionary()
 """The files that this process reads, or is about to read."""
 
+_WRITERS: WeakValueDictionary[str, Any] = WeakValueDictionary()
+"""The files that this process writes, by their paths."""
+
 
 def reader_of(path: PathLike, items: Generator[T]) -> Generator[T]:
     """Return ``items``, for as long as which the file is not written anew."""
@@ -46,7 +50,7 @@ def reader_of(path: PathLike, items: Generator[T]) -> Generator[T]:
 
 
 def open_to_write(path: PathLike, *, flush: bool) -> Any:
-    """Return the file, emptied; a suffix ``.gz`` compresses it.
+    """Return the file, emptied; a suffix ``.gz`` compresses it. An earlier writer's is closed.
 
     Raises:
         UsageError: Somebody reads it.
@@ -59,6 +63,14 @@ def open_to_write(path: PathLike, *, flush: bool) -> Any:
                     f"{path} is being replayed, and would be emptied; record to another file, or "
                     "close the replay first"
                 )
+    name = os.path.realpath(path)
+    if earlier := _WRITERS.get(name):
+        earlier.close()
+    file = _WRITERS[name] = _opened(path, flush=flush)
+    return file
+
+
+def _opened(path: PathLike, *, flush: bool) -> Any:
     if _is_gzip(path):
         return (_FlushedGzip if flush else gzip.GzipFile)(path, "wb", compresslevel=6)
     return Path(path).open("wb", buffering=0 if flush else _BATCH)

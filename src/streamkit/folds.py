@@ -223,6 +223,8 @@ def _server_call_block(event: ev.ToolCallEnd) -> dict[str, Any]:
 
 
 def _reasoning_block(event: ev.ReasoningEnd) -> dict[str, Any]:
+    if event.redacted:  # Anthropic's form: the API takes it back as it is, and no other
+        return {"type": "redacted_thinking", "data": event.signature or ""}
     block: dict[str, Any] = {"type": "reasoning", "reasoning": event.text}
     if event.signature:  # langchain-core has provider-specific fields under `extras`
         block["extras"] = {"signature": event.signature}

@@ -53,7 +53,8 @@ def record(path: PathLike, *, private: bool = True, flush: bool = True) -> PerRu
     """Return a stage that writes every event to a file and passes it on.
 
     Args:
-        path: the file, which is written anew for each run; ``.gz`` at its end compresses it.
+        path: the file, which is written anew for each run; ``.gz`` at its end compresses it. Of
+            runs at the same time it holds the one that came last.
         private: whether to keep what a wire leaves out by default: prompts, inputs, exception
             texts and metadata. Set it to False before you hand the file on. What internal models
             wrote is kept in any case.
@@ -83,7 +84,8 @@ def _recorder(path: PathLike, *, private: bool, flush: bool) -> Stage[Event, Eve
 
     def stage(event: Event) -> Iterable[Event]:
         for line in encode(event):
-            write(line)
+            if not file.closed:  # by a later run, which writes it anew
+                write(line)
         if event.__class__ in _ENDS:
             file.close()
         return (event,)

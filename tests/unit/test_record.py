@@ -191,6 +191,14 @@ class TestRecordings:
             replay(tmp_path / "missing.jsonl")
 
 
+def test_redacted_reasoning_is_replayed_in_the_form_that_its_provider_reads(tmp_path):
+    redacted = {"type": "redacted_thinking", "data": "secret"}
+    chunk = AIMessageChunk([redacted, {"type": "text", "text": "Hi"}])
+    list(normalize([chunk], record(tmp_path / "run.jsonl")))
+    [message] = replay(tmp_path / "run.jsonl").collect().messages
+    assert message.content == [redacted, {"type": "text", "text": "Hi"}]
+
+
 class TestCutFiles:
     def test_are_readable_up_to_their_last_whole_line(self, run, tmp_path):
         data, path = run[0].read_bytes(), tmp_path / "cut.jsonl"
@@ -267,6 +275,20 @@ class TestFilesInUse:
         assert read.collect().text == "Hello"
         list(normalize(["Hi"], record(path)))
         assert replay(path).collect().text == "Hi"
+
+    @pytest.mark.parametrize("name", ["run.jsonl", "run.jsonl.gz"])
+    @pytest.mark.parametrize("flush", [True, False])
+    def test_hold_the_run_that_came_last_of_several_at_once(self, tmp_path, name, flush):
+        stage = record(tmp_path / name, flush=flush)
+        first, second = normalize(["one"], stage), normalize(["two"], stage)
+        both = [(next(first), next(second)) for _ in range(5)]
+        assert (len(both), first.collect().text, second.collect().text) == (5, "one", "two")
+        assert replay(tmp_path / name).collect().text == "two"
+
+    def test_of_raw_items_hold_the_last_one_too(self, tmp_path):
+        first, second = (record_raw(iter([it, it]), tmp_path / "raw.jsonl") for it in ("a", "b"))
+        assert list(zip(first, second, strict=True)) == [("a", "b"), ("a", "b")]
+        assert list(replay_raw(tmp_path / "raw.jsonl")) == ["b", "b"]
 
 
 class TestUnreadableRecordings:
