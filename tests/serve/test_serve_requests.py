@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -16,7 +17,7 @@ pytest.importorskip("fastapi", reason="fastapi is not installed")
 from fastapi import FastAPI, Request
 
 from loopback_server import served
-from streamkit import BadRequest
+from streamkit import BadRequest, UsageError
 from streamkit.serve import bad_request, read_body, read_json
 
 
@@ -120,6 +121,41 @@ async def test_a_misfit_is_told_where_and_nothing_else(kind, body, error):
         422,
         {"error": f"the body does not fit: {error}"},
     )
+
+
+@dataclass
+class Around:
+    model: Model
+    more: Around | None = None
+
+
+def request_of(data: Any) -> Request:
+    async def receive() -> Any:
+        return {"type": "http.request", "body": json.dumps(data).encode()}
+
+    headers = [(b"content-type", b"application/json")]
+    return Request({"type": "http", "method": "POST", "headers": headers}, receive)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "read"),
+    [
+        (list[Model], [{"text": "Hi"}], [Model(text="Hi")]),
+        (Model | list[Model], {"text": "Hi"}, Model(text="Hi")),
+        (Around, {"model": {"text": "Hi"}}, Around(Model(text="Hi"))),
+        (list[Plain], [{"text": "Hi"}], [Plain("Hi")]),
+    ],
+)
+async def test_types_that_are_made_of_others_are_read(kind: Any, data: Any, read: Any):
+    assert await read_json(request_of(data), kind) == read
+    with pytest.raises(BadRequest, match="does not fit") as refused:
+        await read_json(request_of(7), kind)
+    assert refused.value.status == 422
+
+
+async def test_what_is_no_type_of_data_is_no_error_of_the_client():
+    with pytest.raises(UsageError, match="cannot read payloads as"):
+        await read_json(request_of({}), object)
 
 
 async def test_a_body_without_end_is_not_read_to_its_end():

@@ -64,21 +64,24 @@ async def read_json(request: Request, kind: Any, *, max_bytes: int = MAX_BODY) -
 
     Args:
         request: Starlette's, or FastAPI's.
-        kind: a dataclass, a TypedDict, a msgspec struct or a pydantic model. Limits on what is in
-            it are its own, such as ``Annotated[str, msgspec.Meta(max_length=4000)]``.
+        kind: a dataclass, a TypedDict, a msgspec struct or a pydantic model, or a list or a union
+            of them. Limits on what is in it are its own, such as
+            ``Annotated[str, msgspec.Meta(max_length=4000)]``.
         max_bytes: how many bytes the body may have.
 
     Raises:
         BadRequest: the body has more (413), is not declared as JSON (415), is no JSON (400), or
             does not fit (422).
+        UsageError: ``kind`` is no type of data.
     """
+    read = json_reader_of(kind)
     body = await read_body(request, max_bytes=max_bytes)
     try:
         data = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest("the body is no JSON") from error
     try:
-        return json_reader_of(kind)(data)
+        return read(data)
     except Exception as error:  # (validators may raise anything)
         raise BadRequest(f"the body does not fit: {_reason(error)}", 422) from error
 
