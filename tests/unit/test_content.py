@@ -213,6 +213,7 @@ SOURCE = {"title": "Cats", "url": "https://a.test"}
         ({"citations": ["https://a.test"]}, {"type": "citation", "url": "https://a.test"}),
         ({"citations": ["https://a.test"], "search_results": [SOURCE]}, SOURCE),
         ({"citations": [{"start": 0, "end": 3}]}, {"start": 0, "end": 3}),
+        ({"citations": [{"block_id": 0, "citation": SOURCE}]}, SOURCE),
     ],
 )
 def test_sources_beside_the_content_are_citations(additional: Any, citation: Any) -> None:

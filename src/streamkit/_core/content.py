@@ -152,10 +152,13 @@ def _audio(additional: Fields, sink: Sink) -> None:
 def _citations(fields: Fields) -> Iterator[object]:
     """Yield the citations that are in no block."""
     additional = dict_or_empty(fields["additional_kwargs"])
-    # Perplexity has a list of sources, and their URLs once more; xAI has URLs, Cohere objects.
+    # Perplexity has a list of sources, and their URLs once more; xAI has URLs, Cohere objects, and
+    # our own LangGraph SSE has each with its block.
     sources = items_of(additional.get("search_results")) or items_of(additional.get("citations"))
     for source in sources:
-        yield {"type": "citation", "url": source} if isinstance(source, str) else source
+        is_url = isinstance(source, str)
+        whole = {"type": "citation", "url": source} if is_url else source
+        yield dict_or_empty(whole).get("citation", whole)
     if not _is_version_1(fields):  # which has them as annotations of the text
         metadata = dict_or_empty(fields["response_metadata"])
         yield from _grounding(dict_or_empty(metadata.get("grounding_metadata")))
