@@ -73,7 +73,7 @@ class Record:
                 fields.setdefault(key, None)
             elif known is None:
                 fields[key] = value
-            elif value != known or key not in rules:
+            elif key not in rules or value != known:  # arrays raise when compared
                 fields[key] = rules.get(key, self.grown)(known, value)
 
     @classmethod
@@ -127,7 +127,7 @@ def _settled(known: Any, piece: Any) -> Any:
     """One scalar out of two: counts add up unless they agree, an empty string adds nothing."""
     if type(known) is int and type(piece) is int:
         return known if known == piece else known + piece
-    return known if piece == "" else piece
+    return known if isinstance(piece, str) and not piece else piece
 
 
 class Items:

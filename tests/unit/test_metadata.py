@@ -209,3 +209,23 @@ def test_the_provider_of_a_message_is_in_its_metadata() -> None:
     pair = (AIMessageChunk("Hi", id="m"), {"ls_provider": "acme", "langgraph_node": "n"})
     (start,) = [it for it in normalize([pair]) if isinstance(it, MessageStart)]
     assert start.provider == "acme"
+
+
+def test_what_comes_piece_by_piece_grows_as_merge_grows_it() -> None:
+    def said(token: str, **more: Any) -> AIMessageChunk:
+        metadata = {"logprobs": {"content": [{"token": token, "logprob": -1.0}]}, **more}
+        return AIMessageChunk(content=token, id="m", response_metadata=metadata)
+
+    chunks = [said("a", model_name="m"), said("b", model_name="m"), said("c", finish_reason="stop")]
+    kept = [chunk.model_copy(deep=True) for chunk in chunks]
+    (end,) = (event for event in normalize(chunks) if isinstance(event, MessageEnd))
+    assert [it["token"] for it in end.response_metadata["logprobs"]["content"]] == ["a", "b", "c"]
+    assert end.response_metadata == merge_chunks(chunks).response_metadata
+    assert chunks == kept
+
+
+def test_a_report_in_parts_says_why_an_answer_is_incomplete() -> None:
+    parts = [{"incomplete_details": {"index": 0}}, {"incomplete_details": {"reason": "max_tokens"}}]
+    chunks = [AIMessageChunk(content="a", id="m", response_metadata=it) for it in parts]
+    (end,) = (event for event in normalize(chunks) if isinstance(event, MessageEnd))
+    assert end.raw_finish_reason == "max_tokens"

@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 
 from .._fields import Fields, dict_or_empty
+from .._growing import Facts, built
 from ..values import FinishReason, Usage
 
 
@@ -174,13 +175,12 @@ def finish_reason(metadata: Mapping[str, Any]) -> tuple[FinishReason | None, str
 class Reports:
     """The reports of a provider about a message beside its content."""
 
-    __slots__ = ("finish_reason", "latest", "metadata", "model", "raw_finish_reason", "usage")
+    __slots__ = ("_facts", "finish_reason", "latest", "model", "raw_finish_reason", "usage")
 
     def __init__(self, model: str | None) -> None:
         self.model: str | None = model
         self.usage: UsageReports = UsageReports()
-        self.metadata: dict[str, Any] = {}
-        """All reports in one: of differing values the last one holds."""
+        self._facts = Facts()
         self.latest: Fields = {}
         self.finish_reason: FinishReason | None = None
         self.raw_finish_reason: str | None = None
@@ -193,7 +193,16 @@ class Reports:
         except Exception:  # noqa: BLE001, S110  (arrays raise when compared)
             pass
         self.latest = metadata
-        self.metadata.update(metadata)
+        self._facts.add(metadata)
         model = metadata.get("model_name") or metadata.get("model")
         self.model = text_or_none(model) or self.model
-        self.finish_reason, self.raw_finish_reason = finish_reason(self.metadata)
+        known = self._facts.fields
+        details = built(known.get("incomplete_details"))
+        self.finish_reason, self.raw_finish_reason = finish_reason(
+            {**known, "incomplete_details": details}
+        )
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """All reports in one: lists and dicts grow, of other values the last one holds."""
+        return self._facts.built()
