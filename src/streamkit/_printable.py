@@ -7,8 +7,9 @@ invisible tag characters into any text, names and ids included. None of them rea
 from __future__ import annotations
 
 import re
+from unicodedata import category, east_asian_width
 
-__all__ = ["clean", "escape"]
+__all__ = ["clean", "columns", "escape"]
 
 _UNPRINTABLE = re.compile(
     "["
@@ -46,6 +47,19 @@ def escape(text: str) -> str:
     get\u001b[2J\u202eweather
     """
     return text if text.isprintable() else _UNPRINTABLE.sub(_escape, text)
+
+
+def columns(text: str) -> int:
+    """Return how many columns of a terminal a text takes.
+
+    >>> columns("abc"), columns("天気"), columns("e\u0301")
+    (3, 4, 1)
+    """
+    visible = (it for it in text if category(it) not in _WITHOUT_WIDTH)
+    return sum(2 if east_asian_width(it) in "WF" else 1 for it in visible)
+
+
+_WITHOUT_WIDTH = frozenset({"Mn", "Me", "Cf"})
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -30,7 +30,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from pydantic import PrivateAttr, field_validator
+from pydantic import ConfigDict, PrivateAttr, field_validator
 from typing_extensions import override
 
 from .errors import UsageError
@@ -95,6 +95,14 @@ def turn(messages: Sequence[BaseMessage]) -> int:
     return spoken
 
 
+def _require_reply(reply: object) -> None:
+    if not isinstance(reply, (str, Reply)):
+        raise UsageError(
+            f"a reply is a str or a Reply, not a {type(reply).__name__}; "
+            'write Reply("text", tool_calls=(Call("tool", {"x": 1}, "call_1"),))'
+        )
+
+
 class ScriptedChatModel(BaseChatModel):
     """A test double for any chat model: it follows ``script``, sync and async, streamed or not.
 
@@ -104,10 +112,10 @@ class ScriptedChatModel(BaseChatModel):
     beginning, and a turn that is tried again gets the same reply. A turn past its end raises
     `ValueError`.
 
-    >>> model = ScriptedChatModel(script=["Good morning!"])
+    >>> model = ScriptedChatModel(["Good morning!"])
     >>> [chunk.content for chunk in model.stream("Hello") if chunk.content]
     ['Good', ' morning!']
-    >>> model = ScriptedChatModel(script=["Good morning!"], cut=6)
+    >>> model = ScriptedChatModel(["Good morning!"], cut=6)
     >>> [chunk.content for chunk in model.stream("Hello") if chunk.content]
     ['Good m', 'orning', '!']
     """
@@ -121,7 +129,13 @@ class ScriptedChatModel(BaseChatModel):
     cut: Cut | None = None
     """How texts and arguments are cut; by default at words, and arguments every 9 characters."""
 
+    model_config = ConfigDict(extra="forbid")  # a misspelt option would be ignored
+
     _requests: list[list[BaseMessage]] = PrivateAttr(default_factory=list[list[BaseMessage]])
+
+    def __init__(self, script: Script, **options: Any) -> None:
+        options["script"] = script
+        super().__init__(**options)
 
     @field_validator("script", mode="before")
     @classmethod
@@ -130,6 +144,9 @@ class ScriptedChatModel(BaseChatModel):
             raise UsageError("a script is a list of replies; write script=[…]")
         if isinstance(script, Iterator):
             raise UsageError("an iterator is read by a function; write script=lambda _: next(it)")
+        if isinstance(script, Sequence):
+            for reply in cast("Sequence[object]", script):
+                _require_reply(reply)
         return script
 
     @property
@@ -173,6 +190,7 @@ class ScriptedChatModel(BaseChatModel):
                 reply = self.script(messages)
             except StopIteration:  # Python would raise "generator raised StopIteration"
                 raise ValueError("the script's iterator has no more replies; add a reply") from None
+            _require_reply(reply)
         else:
             asked = turn(messages)
             if asked >= len(self.script):

@@ -377,6 +377,22 @@ class TestStats:
         assert "research 1 0 4.000 s 4.000 s" in rows
         assert "c1 1 100 4 5.8e-05" in rows
 
+    def test_have_columns_whatever_the_names_are(self, path):
+        wide, long = "調べる研究者", "transfer_to_the_assistant_for_research"
+        text = (
+            path.read_text("utf-8").replace('"research"', f'"{long}"').replace('"big"', f'"{wide}"')
+        )
+        path.write_text(text, "utf-8")
+        rows = run("stats", path)[1].splitlines()
+        [tools] = [row for row in rows if row.startswith("tool ")]
+        [tool] = [row for row in rows if row.startswith(long)]
+        assert len(tools) == len(tool)
+        [models] = [row for row in rows if row.startswith("model  ")]
+        [model] = [row for row in rows if row.startswith(wide)]
+        assert len(model) + len(wide) == len(models)
+        path.write_text(text.replace(long, "x" * 100), "utf-8")
+        assert f"{'x' * 60}…  " in run("stats", path)[1]
+
     def test_are_json_on_demand(self, path):
         data = json.loads(run("stats", path, "--json")[1])
         assert (data["seconds"], data["cost"], len(data["calls"])) == (10.0, None, 2)

@@ -141,8 +141,17 @@ async def test_an_iterator_has_a_reply_for_each_request():
         ("Hi", "write script=[…]"),
         (Reply("Hi"), "write script=[…]"),
         (iter(["Hi"]), "write script=lambda _: next(it)"),
+        ([AIMessage("Hi")], 'not a AIMessage; write Reply("text", tool_calls=(Call('),
+        (lambda _: AIMessage("Hi"), 'not a AIMessage; write Reply("text", tool_calls=(Call('),
+        (lambda _: None, "a reply is a str or a Reply, not a NoneType"),
     ],
 )
 def test_another_script_is_refused_with_what_to_write(script, remedy):
     with pytest.raises(UsageError, match=re.escape(remedy)):
-        ScriptedChatModel(script=script)
+        ScriptedChatModel(script=script).invoke("Hi")
+
+
+def test_the_script_may_stand_first_and_other_options_are_refused():
+    assert ScriptedChatModel(["Hi"], model="small").invoke("x").content == "Hi"
+    with pytest.raises(ValueError, match="speed"):
+        ScriptedChatModel(["Hi"], speed=2)

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from .._extras import require
-from .._printable import escape
+from .._printable import columns, escape
 from ..errors import UsageError
 from ..events import Event, RunStart
 from ..html import to_html
@@ -318,14 +318,23 @@ def _table(metrics: RunMetrics, *, has_prices: bool) -> Iterator[str]:
     yield ""
 
 
+_NAMES = 28  # columns of the names of a table, and more for longer ones
+_NAME = 60  # characters of a name that are shown
+
+
 def _rows(
-    name: str, columns: tuple[str, ...], rows: Mapping[str, Any], cells: Callable[[Any], list[str]]
+    title: str,
+    headings: tuple[str, ...],
+    rows: Mapping[str, Any],
+    cells: Callable[[Any], list[str]],
 ) -> Iterator[str]:
-    if rows:
-        yield ""
-        yield f"{name:<28}" + "".join(f"{column:>10}" for column in columns)
-    for key, row in rows.items():
-        yield f"{escape(key)[:28]:<28}" + "".join(f"{cell:>10}" for cell in cells(row))
+    if not rows:
+        return
+    names = [one if len(one := escape(key)) <= _NAME else f"{one[:_NAME]}…" for key in rows]
+    width = max(_NAMES, *map(columns, names))
+    yield ""
+    for name, row in [(title, headings), *zip(names, map(cells, rows.values()), strict=True)]:
+        yield name + " " * (width - columns(name)) + "".join(f"{cell:>10}" for cell in row)
 
 
 def _spending(it: Spending) -> list[str]:
