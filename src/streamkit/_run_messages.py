@@ -171,7 +171,8 @@ class RunMessages:
             taken = set(map(id, found.values()))
             rest: dict[Any, list[_Entry]] = {}
             for entry in self._entries:
-                for key in keys_of(entry.message) if id(entry) not in taken else ():
+                is_free = id(entry) not in taken and not entry.is_gone
+                for key in keys_of(entry.message) if is_free else ():
                     rest.setdefault(key, []).append(entry)
             for number in range(len(state) - 1, -1, -1):
                 if number in found or _key(state[number]) in earlier:

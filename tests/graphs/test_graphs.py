@@ -22,6 +22,9 @@ from small_graphs import (
     EVENTS_1,
     IGNORE_V1,
     LANGGRAPH,
+    MODES,
+    OWN,
+    OWN_SYNC,
     SYNC,
     THREAD,
     Facts,
@@ -31,6 +34,7 @@ from small_graphs import (
     facts,
     of,
     parallel,
+    result_of,
     run,
     says,
     source,
@@ -264,13 +268,23 @@ def test_a_jump_to_the_parent_graph(api: str) -> None:
     assert facts(run(jumper(jump), api)) == Facts(messages=messages)
 
 
-OWN = Command(graph=Command.PARENT, goto="b", update={"messages": [AIMessage("bye", id="x")]})
+LEFT = Command(graph=Command.PARENT, goto="b", update={"messages": [AIMessage("bye", id="x")]})
 
 
 def test_what_a_jump_writes_is_shown() -> None:
-    events = run(jumper(lambda _: OWN), EVENTS)
+    events = run(jumper(lambda _: LEFT), EVENTS)
     assert facts(events) == Facts(messages=["bye", "landed"])
     assert [it.node for it in of(events, StateUpdate)] == ["a", "b"]
+
+
+@pytest.mark.parametrize("api", [EVENTS, MODES, OWN, OWN_SYNC])
+def test_what_a_jump_inside_a_subgraph_writes_is_shown(api: str) -> None:
+    """Of the graphs inside, events have no chunks: the next node's input shows what was written."""
+    events = run(chain(jumper(lambda _: LEFT)), api)
+    assert facts(events) == Facts(messages=["bye", "landed"])
+    assert [it.content for it in result_of(events).messages] == ["bye", "landed"]
+    if api == EVENTS:
+        assert of(before(events, "b"), StepEnd)[-1].origin.name == "a"
 
 
 def test_a_node_that_jumped_ends_before_its_successor_starts() -> None:

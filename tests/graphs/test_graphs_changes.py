@@ -21,6 +21,7 @@ from run_sources import SOURCES, STATES, read, result, rows, state
 from small_graphs import (
     ASK,
     CORE,
+    EVENTS_1,
     LANGGRAPH,
     MODES,
     OWN,
@@ -37,6 +38,7 @@ from streamkit import (
     MessageEnd,
     MessageRemoved,
     MessageReplaced,
+    MessageStart,
     StateUpdate,
     ToolEnd,
     normalize,
@@ -136,6 +138,30 @@ def test_an_edited_result_names_its_call_where_two_have_the_same_id(source: str)
     )
     assert ids["look"] != ids["read"]
     assert (change.message_id, change.tool_call_id) == ("read", ids["read"])
+
+
+WITHOUT_ID = {
+    "an object": lambda _: {"messages": [AIMessage("first")]},
+    "a pair": lambda _: {"messages": [("ai", "first")]},
+    "an object, in a subgraph": chain(lambda _: {"messages": [AIMessage("first")]}),
+    "a pair, in a subgraph": chain(lambda _: {"messages": [("ai", "first")]}),
+}
+
+
+@pytest.mark.parametrize("change", [same_id("edited"), lambda it: RemoveMessage(id=it[-1].id)])
+@pytest.mark.parametrize("shape", WITHOUT_ID)
+@pytest.mark.parametrize("source", [it for it in INFORMED if it != EVENTS_1])  # which has copies
+def test_a_change_names_the_id_that_a_message_without_one_was_shown_with(
+    source: str, shape: str, change: Any
+) -> None:
+    """The state gives it an id of its own later."""
+    graph = chain(WITHOUT_ID[shape], writes(change))
+    events = read(source, graph)
+    (start,) = of(events, MessageStart)
+    (changed,) = of(events, MessageReplaced, MessageRemoved)
+    assert changed.message_id == start.message_id
+    expected = ["edited"] if isinstance(changed, MessageReplaced) else []
+    assert [it.content for it in result(events).messages] == expected
 
 
 @pytest.mark.parametrize("source", INFORMED)

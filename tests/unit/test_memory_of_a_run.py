@@ -61,13 +61,13 @@ def test_of_calls_with_one_id_the_place_and_the_name_decide(
 def test_a_message_without_an_id_is_known_until_its_task_ends() -> None:
     inner, outer = (Origin(metadata={"langgraph_checkpoint_ns": it}) for it in ("a:1|b:2", "a:1"))
     nameless, named = HumanMessage("words"), HumanMessage("words", id="m1")
-    for ends, known in ((False, True), (True, False)):
+    for ends, shown_id in ((False, "ours"), (True, None)):
         seen = DuplicateContent()
-        seen.record_nameless(nameless, inner)
+        seen.record_nameless(nameless, inner, "ours")
         if ends:
             seen.end_task(outer)
-        assert seen.had_no_id(named, outer) is known
-        assert not seen.had_no_id(named, outer), "each is recognized once"
+        assert seen.had_no_id(named, outer) == shown_id
+        assert seen.had_no_id(named, outer) is None, "each is recognized once"
 
 
 class Late(Reader):

@@ -110,15 +110,15 @@ class Assembly(ToolRuns):
         is_answer = kind in {"ai", "chunk"}
         copied = seen.duplicates.copied_from(fields, origin) if is_answer else None
         seen.record_whole(value, copied)
-        seen.duplicates.record_nameless(value, origin)
         if kind == "tool":
             self._tool_message(value, origin)
         elif is_answer and not copied:
             is_paid = cached or id_of(value) in seen.internal_ids
-            self._whole_answer({**fields, "usage_metadata": None} if is_paid else fields, origin)
-            seen.record_whole(value)
+            fields = {**fields, "usage_metadata": None} if is_paid else fields
+            seen.record_whole(value, self._whole_answer(fields, origin))
         elif not is_answer:
             self.show(MessageAdded, origin, message=value)
+        seen.duplicates.record_nameless(value, origin, seen.id_of_nameless(value))
 
     def _remove(self, id: str | None, origin: Origin) -> None:
         """Show the removal of a message that stands by itself, in no write to a channel."""
@@ -153,12 +153,14 @@ class Assembly(ToolRuns):
             if is_here and any(call.given_id == tool_call_id for call in asking.calls):
                 self.leave_message(asking)
 
-    def _whole_answer(self, fields: Fields, origin: Origin) -> None:
+    def _whole_answer(self, fields: Fields, origin: Origin) -> str:
+        """Show an answer that came whole, and return the id that it has in our events."""
         message = self.start_message("whole", origin, fields.get("id"), name=fields.get("name"))
         try:
             message.add_whole(fields)
         finally:
             self.end_message("whole")
+        return message.message_id
 
     # --- retrievals
 

@@ -85,8 +85,8 @@ class DuplicateContent:
         # By task, and by every task and graph around it. Hashes of contents, and the ids.
         self._answers: defaultdict[str, dict[int, str]] = defaultdict(dict)
         self._in_graphs: defaultdict[str, dict[int, str]] = defaultdict(dict)
-        # By outermost task: the tasks inside it, with the fields of what they returned.
-        self._nameless: defaultdict[str, list[tuple[str, Fields]]] = defaultdict(list)
+        # By outermost task: the tasks inside it, the fields of what they returned, and our ids.
+        self._nameless: defaultdict[str, list[tuple[str, Fields, str]]] = defaultdict(list)
 
     def record_answer(self, message: Message, tool_call_ids: tuple[str, ...]) -> None:
         """Record what a node's model wrote."""
@@ -111,24 +111,27 @@ class DuplicateContent:
         answers = self._answers.get(task) if task else self._in_graphs.get(graph)
         return (answers or {}).get(hash((text_in(fields["content"]), calls)))
 
-    def record_nameless(self, message: object, origin: Origin) -> None:
+    def record_nameless(self, message: object, origin: Origin, shown_id: str) -> None:
         """Record a message that a subgraph's node returned without an id: it gets one later."""
         outer, bar, _ = (task := checkpoint_ns(origin.metadata)).partition("|")
         if bar and not id_of(message):
-            self._nameless[outer].append((task, dict(fields_of(message))))
+            self._nameless[outer].append((task, dict(fields_of(message)), shown_id))
 
-    def had_no_id(self, message: object, origin: Origin) -> bool:
-        """Return whether a message was shown before it had its id. Each is recognized once."""
+    def had_no_id(self, message: object, origin: Origin) -> str | None:
+        """Return the id of a message that was shown before it had its own; each is found once.
+
+        It is empty for what our events have no id for.
+        """
         task = checkpoint_ns(origin.metadata)
         nameless = self._nameless.get(task.partition("|")[0])
         if not nameless or not id_of(message):
-            return False
+            return None
         before: dict[str, Any] = {**fields_of(message), "id": None}
-        for number, (inner, shown) in enumerate(nameless):
+        for number, (inner, shown, shown_id) in enumerate(nameless):
             if inner.startswith(f"{task}|") and shown == before:
                 del nameless[number]
-                return True
-        return False
+                return shown_id
+        return None
 
     def end_task(self, origin: Origin) -> None:
         """Forget what a node task wrote, if it is known: its output has been seen."""

@@ -10,7 +10,7 @@ alone, for every source.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Any, Literal, TypeAlias
 from weakref import WeakValueDictionary
@@ -59,8 +59,9 @@ class SeenRegistry:
         # Those that had no id when they were seen: LangGraph gives them one in place, later. One
         # that nobody else holds cannot come again.
         self._nameless: WeakValueDictionary[int, Any] = WeakValueDictionary()
+        self._ids_of_nameless: dict[int, str] = {}  # that our events have for them
         # Those that were spelled as dicts, pairs or texts, by content: the state makes new ones.
-        self._expected: Counter[Hashable] = Counter()
+        self._expected: defaultdict[Hashable, list[str]] = defaultdict(list)
         # Interrupts by value, too: before langgraph 1.2 those of one task have the same id.
         self._waiting: list[tuple[str, Any, str]] = []
         self._checkpoint_ids: set[str] = set()
@@ -90,11 +91,14 @@ class SeenRegistry:
 
     def compare(self, message: object, origin: Origin) -> Literal["unseen", "same", "changed"]:
         """Return whether a message that came whole was shown, and with this content."""
-        if id(message) in self._nameless or self.duplicates.had_no_id(message, origin):
+        if id(message) in self._nameless:
             self.mark_seen([message])
             return "same"
-        seen = self.known(id_of(message))
-        if seen is None and self._has_new_id(message):
+        seen, shown_id = self.known(id_of(message)), self.duplicates.had_no_id(message, origin)
+        if seen is None and shown_id is None and id_of(message):
+            shown_id = self._expected_id(message)
+        if shown_id is not None:
+            self._identify(message, shown_id)
             return "same"
         if seen is None or seen.is_removed:
             return "unseen"
@@ -107,16 +111,23 @@ class SeenRegistry:
     def expect_ids(self, messages: Iterable[object]) -> None:
         """Record messages that ``add_messages`` has made: the state's own have the same content."""
         for message in messages:
-            self._expected[_content_key(message)] += 1
+            self._expected[_content_key(message)].append(self.id_of_nameless(message))
 
-    def _has_new_id(self, message: object) -> bool:
-        """Return whether a message was shown before it had the id; each is recognized once."""
-        content = _content_key(message)
-        if not id_of(message) or not self._expected[content]:
-            return False
-        self._expected[content] -= 1
-        self.mark_seen([message])
-        return True
+    def _expected_id(self, message: object) -> str | None:
+        """Return the id of a message that was shown before it had its own; each is found once."""
+        ids = self._expected.get(_content_key(message)) if self._expected else None
+        return ids.pop(0) if ids else None
+
+    def id_of_nameless(self, message: object) -> str:
+        """Return the id that our events have for a message without one, or an empty text."""
+        return self._ids_of_nameless[id(message)] if id(message) in self._nameless else ""
+
+    def _identify(self, message: object, shown_id: str | None) -> None:
+        """Record the id of a message that was shown without it, maybe under one of ours."""
+        name = id_of(message)
+        if name and name not in self._messages:
+            new = SeenMessage(name, Content.of(fields_of(message)), call_id_of(message))
+            self._messages[name] = self.known(shown_id) or new
 
     def record_message(self, message: Message, status: Status) -> None:
         """Record a message that ended, and the calls it made, unless it was abandoned."""
@@ -136,13 +147,14 @@ class SeenRegistry:
             if not call.provider_executed:
                 self.calls.add(call, given_id, message.origin)
 
-    def record_whole(self, message: object, copied_from: str | None = None) -> None:
-        """Record a message that came whole, under the id of what it is a copy of, if it is one."""
+    def record_whole(self, message: object, shown_id: str | None = None) -> None:
+        """Record a message that came whole, and the id that our events have for it, if another."""
         name = id_of(message)
         if not name:
             self._nameless[id(message)] = message
-        elif copied_from in self._messages:
-            self._messages[name] = self._messages[copied_from]
+            self._ids_of_nameless[id(message)] = shown_id or ""
+        elif shown_id != name and shown_id in self._messages:
+            self._messages[name] = self._messages[shown_id]
         else:
             seen = self._register([name], name, Content.of(fields_of(message)))
             seen.tool_call_id = seen.tool_call_id or call_id_of(message)
@@ -167,11 +179,10 @@ class SeenRegistry:
             if call_id not in answered and self.calls.is_pending(call_id):
                 answered.add(call_id)
                 continue
-            if not name:
-                self._nameless[id(message)] = message
-            elif name not in self._messages:
-                content = Content.of(fields_of(message))
-                self._messages[name] = SeenMessage(name, content, call_id_of(message))
+            if not name and id(message) not in self._nameless:
+                self.record_whole(message)
+            elif name and name not in self._messages:
+                self._identify(message, self.id_of_nameless(message) or self._expected_id(message))
 
     def mark_input(self, namespace: _Path, given: object, triggers: object) -> None:
         """Record the messages that a node is given: its graph's state, or what a ``Send`` holds."""

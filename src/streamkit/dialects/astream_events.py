@@ -24,7 +24,7 @@ from collections import Counter
 from typing import Any, TypeGuard, cast
 
 from .._core.kinds import id_of, kind_of
-from .._core.writes import messages_in
+from .._core.writes import channel_writes, messages_in
 from ..values import Origin
 from ._run_record import Run, takes_place_of
 from .runs import RunReader
@@ -63,10 +63,12 @@ class EventsReader(RunReader):
 
     def _open(self, run: Run, event: dict[str, Any], given: object) -> None:
         run.input = given
-        if event.get("parent_ids"):  # version 1 shows the end of every attempt by itself
-            self._abandon_predecessor(run)
         if run.kind == "node":
             self._end_jumps()
+        if event.get("parent_ids"):  # version 1 shows the end of every attempt by itself
+            self._abandon_predecessor(run)
+            if run.kind == "node":
+                self._end_earlier(run, given)
         super()._open(run, event, given)
 
     def _input_of(self, event: dict[str, Any]) -> object:
@@ -112,6 +114,21 @@ class EventsReader(RunReader):
             if run_id in self._runs:  # a subgraph's update may come after the end of all of it
                 self._leave(run_id)
                 self.assembly.end_step(run_id, values)
+
+    def _end_earlier(self, new: Run, given: object) -> None:
+        """End the nodes of earlier supersteps that left for this one, inside a subgraph.
+
+        A superstep ends before the next begins. Only the outermost graph's chunks have what such a
+        node wrote; a subgraph's next node is given it with the state.
+        """
+        graph, step = new.origin.parent_ids[-1:], new.origin.step or 0
+        for run_id, run in list(self._runs.items()):
+            origin = run.origin
+            is_beside = run.kind == "node" and origin.parent_ids[-1:] == graph
+            if is_beside and (origin.step or 0) < step:
+                self.assembly.write(origin, channel_writes(given))
+                self._leave(run_id)
+                self.assembly.end_step(run_id, None)
 
     def _node_end(self, origin: Origin, values: object) -> None:
         self._ended[origin.parent_ids[-1], origin.name or ""] += 1
