@@ -204,9 +204,9 @@ def _messages_of_state(states: Sequence[tuple[str | None, Any]]) -> list[Any]:
         if node is None:
             channels.clear()
         for write in channel_writes(values):
-            _write(channels.setdefault(write.channel, {}), write)
             first = next(filter(None, map(call_id_of, write.messages)), None)
-            writers.update((_key(message), (node, first)) for message in write.messages)
+            added = _write(channels.setdefault(write.channel, {}), write)
+            writers.update((key, (node, first)) for key in added)
     if _CHANNEL in channels:
         channels = {_CHANNEL: channels[_CHANNEL]}
     lists = [list(channel.values()) for channel in channels.values()]
@@ -216,7 +216,7 @@ def _messages_of_state(states: Sequence[tuple[str | None, Any]]) -> list[Any]:
 
 
 _Writers: TypeAlias = dict[Any, tuple[str | None, str | None]]
-"""By a message's key: the node that wrote it, and the first call that its update answers."""
+"""By a message's key: the node that added it, and the first call that its update answers."""
 
 
 def _by_calls(messages: list[Any], writers: _Writers) -> list[Any]:
@@ -225,27 +225,37 @@ def _by_calls(messages: list[Any], writers: _Writers) -> list[Any]:
     Updates come as tasks end; LangGraph writes those of one superstep in the order of the tasks.
     Another node's, such as the refusals of a middleware, are of another superstep.
     """
+
+    def answering_node(message: Any) -> str | None:
+        node, first = writers[_key(message)]
+        return node if first else None
+
     ranks: dict[Any, int] = {}
     ordered: list[Any] = []
-    for writer, group in groupby(messages, lambda it: call_id_of(it) and writers[_key(it)][:1]):
+    for node, group in groupby(messages, answering_node):
         members = list(group)
-        if writer:
+        if node:
             members.sort(key=lambda it: ranks.get(writers[_key(it)][1], len(ranks)))
-        else:
-            calls = (call for it in members for call in made_call_ids(it))
+        calls = [call for it in members for call in made_call_ids(it)]
+        if calls or not node:
             ranks = {call: rank for rank, call in enumerate(calls)}
         ordered += members
     return ordered
 
 
-def _write(channel: dict[Any, Any], write: ChannelWrite) -> None:
-    """Write as ``add_messages`` does: a message with a known id takes that one's place."""
+def _write(channel: dict[Any, Any], write: ChannelWrite) -> list[Any]:
+    """Write as ``add_messages`` does, and return the keys that it adds.
+
+    A message with a known id takes that one's place.
+    """
     if write.is_whole:
         channel.clear()
     for id in write.removed:
         channel.pop(id, None)
+    added = [key for key in map(_key, write.messages) if key not in channel]
     for message in write.messages:
         channel[_key(message)] = message
+    return added
 
 
 def _all_messages(values: object) -> Iterator[Any]:

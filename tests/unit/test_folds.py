@@ -296,6 +296,27 @@ def test_results_of_one_superstep_are_in_the_order_of_their_calls() -> None:
     assert [it.id for it in messages] == ["a", "t-c1", "t-c2"]
 
 
+def test_a_message_beside_a_result_stays_with_it() -> None:
+    """A tool's Command may hold both; and a node that writes all of them again moves none."""
+    calls: list[Any] = [{"id": id, "name": "t", "args": {}} for id in ("c1", "c2")]
+    asking = AIMessage("", id="a", tool_calls=calls)
+    first, second = (
+        [ToolMessage(id, tool_call_id=id, id=f"t-{id}"), AIMessage(f"on {id}", id=f"n-{id}")]
+        for id in ("c1", "c2")
+    )
+    masked = [it.model_copy(update={"content": "***"}) for it in first]
+    written = [
+        ("agent", [asking]),
+        ("tools", second),
+        ("tools", first),
+        ("mask", [asking, *masked, *second]),
+    ]
+    updates = [("updates", {node: {"messages": it}}) for node, it in written]
+    messages = normalize(updates).collect().messages
+    assert [it.id for it in messages] == ["a", "t-c1", "n-c1", "t-c2", "n-c2"]
+    assert [it.content for it in messages[1:3]] == ["***", "***"]
+
+
 def test_results_of_different_nodes_are_in_the_order_of_their_updates() -> None:
     """A middleware that answers a call does so before the tools run."""
     ids = ["c1", "c2", "c3"]
