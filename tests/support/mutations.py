@@ -64,6 +64,7 @@ BLOCKS: list[Any] = [
 ]
 ADDITIONAL: dict[str, Any] = {
     "reasoning_content": "Hm",
+    "reasoning_details": [{"type": "reasoning.text", "text": "Hm", "signature": "sig"}],
     "refusal": "No.",
     "executed_tools": [{"type": "search", "index": 0, "arguments": "{}"}],
     "tool_outputs": [{"type": "web_search_call", "id": "s4", "action": {"query": "q"}}],

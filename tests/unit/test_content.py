@@ -168,6 +168,27 @@ def test_what_is_no_dict_among_dicts_is_shown_and_the_others_are_read() -> None:
 
 # --- what providers put beside the content
 
+
+@pytest.mark.parametrize(
+    ("detail", "end"),
+    [
+        ({"type": "reasoning.text", "text": "hm", "signature": "S"}, ("hm", "S", False)),
+        ({"type": "reasoning.encrypted", "data": "X"}, ("hm", "X", True)),
+        ({"type": "reasoning.text", "text": "hm"}, ("hm", None, False)),
+    ],
+)
+def test_signatures_of_openrouter_are_those_of_the_reasoning(detail: Any, end: Any) -> None:
+    more = {"reasoning_content": "hm", "reasoning_details": [detail]}
+    event = one(events_of(additional_kwargs=more), ReasoningEnd)
+    assert (event.text, event.signature, event.redacted) == end
+
+
+def test_encrypted_reasoning_of_openrouter_may_have_no_words() -> None:
+    detail = {"type": "reasoning.encrypted", "data": "X"}
+    event = one(events_of(additional_kwargs={"reasoning_details": [detail]}), ReasoningEnd)
+    assert (event.text, event.signature, event.redacted) == ("", "X", True)
+
+
 WAV = {"type": "audio", "base64": "UklGRg==", "mime_type": "audio/wav"}
 SPOKEN = {"id": "a1", "data": "aGk=", "transcript": "Hi"}
 

@@ -124,8 +124,10 @@ def _read_additional(fields: Fields, sink: Sink) -> None:
         pass  # content blocks of version 1 repeat it
     elif isinstance(reasoning, dict):
         _reasoning(cast("Fields", reasoning), sink)
-    elif reasoning:
+    else:
         sink.reasoning(plain_text(reasoning, "reasoning_content", sink))
+        for detail in _dicts(additional, "reasoning_details", sink):
+            _reasoning_detail(detail, sink)
     if additional.get("refusal"):
         sink.refusal(plain_text(additional["refusal"], "refusal", sink))
     if additional.get("audio") and not _has_block(content, "audio"):
@@ -136,6 +138,13 @@ def _read_additional(fields: Fields, sink: Sink) -> None:
         # langchain-openai with `output_version="v0"`, its only one before 1.0.
         for block in _dicts(additional, "tool_outputs", sink):
             read_block(block, sink)
+
+
+def _reasoning_detail(detail: Fields, sink: Sink) -> None:
+    """Read a signature of OpenRouter's: its text is in ``reasoning_content``, if there is any."""
+    name = next((it for it in ("signature", "data") if detail.get(it)), "signature")
+    signature = plain_text(detail.get(name), name, sink) or None
+    sink.reasoning("", signature=signature, redacted=name == "data")
 
 
 def _audio(additional: Fields, sink: Sink) -> None:
