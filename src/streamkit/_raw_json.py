@@ -87,10 +87,12 @@ def _form(value: object, depth: int) -> Any:  # noqa: C901, PLR0911  (one form a
     if getattr(instance.__class__, "is_lc_serializable", bool)():
         serialized = instance.to_json()
         return {**serialized, "kwargs": _dict(serialized["kwargs"], depth)}
-    fields = _fields(instance)
+    fields, module, name = _fields(instance), type(value).__module__, type(value).__qualname__
+    if isinstance(value, Mapping) and name not in _OTHERS.get(module, ()):
+        # A dict again, as a reader takes it: langgraph 0.3 has classes of its own for updates.
+        return _dict(fields or {}, depth)
     if fields is not None:
-        name = f"{type(value).__module__}.{type(value).__qualname__}"
-        return {"$object": name, "fields": _dict(fields, depth)}
+        return {"$object": f"{module}.{name}", "fields": _dict(fields, depth)}
     if isinstance(value, tuple):
         return {"$tuple": [_written(it, depth) for it in cast("tuple[object, ...]", value)]}
     if isinstance(value, (int, float)):  # an enum, a bool of numpy

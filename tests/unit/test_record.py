@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import json
 import warnings
-from collections import UserDict
+from collections import OrderedDict, UserDict
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
@@ -537,7 +537,10 @@ class TestRawJson:
         again = from_json(json.loads(json.dumps(to_json([{1, 2}, Status.DONE, Point(3)]))))
         assert again[:2] == [{1, 2}, 1]
         assert again[2].x == 3
-        assert from_json(to_json(UserDict({"a b": 1}))) == {"a b": 1}
+        assert from_json(to_json(UserDict({"a": 1, "b b": OrderedDict(c=2)}))) == {
+            "a": 1,
+            "b b": {"c": 2},
+        }
 
     def test_tuples_of_langgraph_come_back(self):
         task = pytest.importorskip("langgraph.types").PregelTask("1", "agent", ("a", 0))
