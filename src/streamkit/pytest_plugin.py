@@ -41,8 +41,11 @@ class StreamRecorder:
 
     def __call__(self, event: Event) -> Iterable[Event]:
         """Keep the event and pass it on."""
-        from .wire import ndjson  # noqa: PLC0415  (not for tests that record nothing)
+        # Not for tests that record nothing.
+        from ._event_classes import require_event  # noqa: PLC0415
+        from .wire import ndjson  # noqa: PLC0415
 
+        require_event(event, "stream.pipe(stream_recorder).text()")
         self.events.append(event)
         self._file.write(ndjson.encode(event, private=True))
         return (event,)
