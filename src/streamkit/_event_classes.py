@@ -33,6 +33,7 @@ class MethodsByClass(dict[type, Any]):
         self._other = other
 
     def __missing__(self, cls: type) -> Any:
+        refuse_text(cls)
         base = next((it for it in cls.__mro__ if it in EVENT_CLASSES), None)
         method = self[cls] = self[base] if base else self._other
         return method
@@ -94,6 +95,19 @@ def is_event(item: object) -> TypeGuard[Event]:
     One base is asked about, and not 35 classes: that would take microseconds.
     """
     return isinstance(item, EventBase)
+
+
+def refuse_text(cls: type) -> None:
+    """Raise an error for texts, of `text()`, say: a stage over events would let them pass.
+
+    Raises:
+        UsageError: it is the class of a text.
+    """
+    if issubclass(cls, str):
+        raise UsageError(
+            "a stage over events got a text; put it before text() and map(): "
+            "normalize(source, stage).text()"
+        )
 
 
 def require_event(item: object, call: str) -> None:

@@ -18,7 +18,7 @@ from typing import Any, Protocol, cast
 from msgspec.structs import replace
 
 from . import events as ev
-from ._event_classes import derived
+from ._event_classes import derived, refuse_text, require_event
 from ._protocols import leave_unawaited
 from .errors import UsageError
 from .values import ErrorInfo
@@ -234,8 +234,10 @@ class HeldText:
 
     def _other(self, event: ev.Event) -> Iterator[ev.Event]:
         if self._clean is None:
+            refuse_text(event.__class__)
             yield event
             return
+        require_event(event, "normalize(source, redact(...)).map(function)")
         changes = {
             name: cleaned
             for name in _VALUES
@@ -326,6 +328,7 @@ class ThinkTags:
         if message_id is None or not (
             hasattr(event, "block_id") or isinstance(event, ev.MessageEnd)
         ):
+            refuse_text(event.__class__)
             return (event,)
         if message_id not in self._messages:
             self._messages[message_id] = _Blocks(self._tags)

@@ -395,10 +395,10 @@ class _Totals:
         self._started: float | None = None
 
     def __call__(self, event: Event) -> Iterable[Event]:
-        if self._started is None:
-            self._started = event.timestamp
         before = self._ended()
         self._metrics.feed(event)
+        if self._started is None:
+            self._started = getattr(event, "timestamp", None)
         if isinstance(event, (RunEnd, RunError)):
             return (self._total(event), event)
         return (event, self._total(event)) if self._ended() != before else (event,)

@@ -3,7 +3,8 @@
 import pytest
 
 from inner_pytest import run_pytest
-from streamkit import normalize
+from streamkit import UsageError, normalize
+from streamkit.pytest_plugin import StreamRecorder
 from streamkit.record import replay
 from streamkit.transcript import transcript
 
@@ -61,6 +62,13 @@ def test_a_failing_test_shows_its_stream_and_the_recording(session):
     )
     [hint] = [line for line in outcome.outlines if line.startswith("streamkit view ")]
     assert replay(hint.split()[-1]).collect().text == "Hello"
+
+
+def test_a_recorder_behind_a_text_is_refused(tmp_path):
+    recorder = StreamRecorder(tmp_path / "stream.jsonl")
+    with pytest.raises(UsageError, match=r"not an event of ours; write stream.pipe\(stream_rec"):
+        list(normalize(["Hi"]).text().pipe(recorder))
+    recorder.close()
 
 
 def test_a_failing_test_without_a_stream_shows_none(pytester):

@@ -34,8 +34,9 @@ from streamkit import (
     normalize,
 )
 from streamkit._text_stages import Redacted
+from streamkit.metrics import Metrics, totals
 from streamkit.presets import answer, optimistic_answer
-from streamkit.stages import guard, redact, think_tags, typed
+from streamkit.stages import coalesce, guard, redact, sequential, think_tags, typed
 from streamkit.testing import check_stream
 
 
@@ -192,6 +193,33 @@ def test_what_is_withheld_of_the_input_is_reported_behind_the_start_of_the_run()
     assert "555" not in str(events)
     events = list(normalize(iter([RunStart(origin=Origin(), timestamp=0.0), end]), redact("5")))
     assert [it.type for it in events] == ["run.start", "custom", "run.end"]
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        coalesce(),
+        sequential,
+        think_tags(),
+        redact("555"),
+        guard(lambda text: False),
+        typed(dict),
+        totals(),
+        Metrics(),
+    ],
+    ids=repr,
+)
+def test_a_stage_behind_the_text_is_refused(stage: Any) -> None:
+    """It would let pass what it is there to change: a number that `redact` looks for, say."""
+    with pytest.raises(UsageError, match=r"not an event of ours|a stage over events got a text"):
+        list(normalize(["Call 555"]).text().pipe(stage))
+
+
+def test_objects_of_an_application_pass_a_guard_and_not_a_redaction() -> None:
+    item: Any = (1, 2)
+    assert list(guard(bool).stage()(item)) == [item]
+    with pytest.raises(UsageError, match="got a tuple, not an event of ours; write normalize"):
+        list(redact("1").stage()(item))
 
 
 def test_a_long_text_is_looked_at_only_at_its_end() -> None:
