@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import json
 import pickle
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -34,6 +35,7 @@ from reference_agent import INPUT
 from server_recordings import StreamPart
 from small_graphs import CORE, LANGGRAPH, facts, of
 from streamkit import (
+    Custom,
     Event,
     Interrupt,
     MalformedItem,
@@ -89,6 +91,35 @@ def test_a_part_of_the_sdk_is_what_any_sse_client_decodes(name: str) -> None:
     plain = [part._asdict() for part in run]
     read = [events_of(it, clock=lambda: 0.0) for it in (run, plain)]
     assert read[0] == read[1]
+
+
+class ServerSentEvent:
+    """As httpx-sse has it, among others: the data is the text that was sent."""
+
+    def __init__(self, event: str, data: Any) -> None:
+        self.event, self.data = event, json.dumps(data)
+        self.id, self.retry = "1", None
+
+
+@pytest.mark.parametrize("is_object", [True, False])
+@pytest.mark.parametrize("name", ["trip-messages", "trip-modes", "trip-events"])
+def test_data_that_no_client_has_decoded_is_decoded(name: str, is_object: bool) -> None:
+    run = recorded.runs(name)[0]
+    sent: list[Any] = [ServerSentEvent(part.event, part.data) for part in run]
+    if not is_object:
+        sent = [{"event": it.event, "data": it.data, "id": it.id} for it in sent]
+    assert events_of(sent, clock=lambda: 0.0) == events_of(run, clock=lambda: 0.0)
+
+
+def test_a_text_that_an_application_wrote_stays_a_text() -> None:
+    """The SDK decodes what the server sends."""
+    for text in ('{"a": 1}', "[", "plain"):
+        sent = [StreamPart("metadata", {"run_id": "r"}), StreamPart("custom", text)]
+        (custom,) = of(events_of(sent), Custom)
+        assert custom.data == text
+    sent = [{"event": "metadata", "data": '{"run_id": "r"}'}, {"event": "custom", "data": '"["'}]
+    (custom,) = of(events_of(sent), Custom)
+    assert custom.data == "["
 
 
 def test_calls_of_growing_messages_are_told_when_they_are_certain() -> None:

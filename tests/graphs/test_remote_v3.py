@@ -6,6 +6,7 @@ and what was written, updated and returned is told as it was sent.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -77,6 +78,18 @@ def words(content: Any) -> str:
 @TALKS
 def test_nothing_is_unrecognized(name: str) -> None:
     assert [it.reason for it in of(read(name), Unrecognized)] == []
+
+
+@pytest.mark.parametrize("channels", [{"values", "lifecycle"}, {"messages", "lifecycle", "values"}])
+@pytest.mark.parametrize("is_text", [True, False])
+def test_what_an_sse_client_has_decoded_is_unwrapped(channels: set[str], is_text: bool) -> None:
+    run = [it for it in recorded.threads("v3-town")[0][1:] if it["method"] in channels]
+    assert run[0]["method"] == "values"  # which is also a name of the earlier versions
+    sent = [
+        {"event": it["method"], "data": json.dumps(it) if is_text else it, "id": str(it["seq"])}
+        for it in run
+    ]
+    assert list(normalize(sent, clock=lambda: 0.0)) == list(normalize(run, clock=lambda: 0.0))
 
 
 @pytest.mark.parametrize("name", ["v3-trip", "v3-next-trip"])

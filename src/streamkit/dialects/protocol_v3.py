@@ -34,6 +34,7 @@ from ..events import Custom, Event
 from ..values import Origin, Status
 from ._protocol import ProtocolMessages, is_protocol_event
 from ._reader import Reader
+from ._sse_events import from_json, sse_event_in
 from .stream_modes import MODES, ModePayloads, error_of
 
 _ENVELOPE = frozenset({"type", "method", "params"})
@@ -49,7 +50,15 @@ Path = tuple[str, ...]
 
 def is_v3(raw: object) -> bool:
     """Return whether ``raw`` is a protocol event, in its envelope or bare."""
-    return _is_enveloped(raw) or is_protocol_event(raw)
+    return _is_enveloped(_unwrapped(raw)) or is_protocol_event(raw)
+
+
+def _unwrapped(raw: object) -> object:
+    """Return the envelope that stands in the data of an event which an SSE client decoded."""
+    event = sse_event_in(raw)
+    if event is None:
+        return raw
+    return from_json(event.data) if isinstance(event.data, str) else event.data
 
 
 def _is_enveloped(raw: object) -> TypeGuard[dict[str, Any]]:
@@ -90,7 +99,9 @@ class V3Reader(Reader):
     def read(self, raw: object) -> None:
         """Read one protocol event into the assembly."""
         item: Any = raw
-        if isinstance(raw, dict) and "params" in item and item["type"] == "event":
+        if not (isinstance(raw, dict) and "params" in item):
+            item = _unwrapped(raw)
+        if isinstance(item, dict) and "params" in item and item["type"] == "event":
             method, params = item["method"], item["params"]
             milliseconds = params.get("timestamp")
             if milliseconds:  # the time of the event itself, on its server

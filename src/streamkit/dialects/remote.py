@@ -40,6 +40,7 @@ from ..values import ErrorInfo, Origin, Status
 from ._partials import PartialMessages
 from ._reader import Reader
 from ._run_record import Run
+from ._sse_events import from_json, sse_event_in
 from .astream_events import EventsReader
 from .stream_modes import MODES, ModePayloads
 
@@ -49,7 +50,6 @@ Path = tuple[str, ...]
 _OWN = ("metadata", "error", "end", "feedback", "events")
 _GROWING = ("messages/metadata", "messages/partial", "messages/complete")
 _EVENTS = frozenset({*MODES, *_OWN, *_GROWING})
-_SSE_KEYS = frozenset({"event", "data", "id", "retry"})
 
 
 class _Part(NamedTuple):
@@ -61,11 +61,10 @@ class _Part(NamedTuple):
 
 def is_remote(raw: object) -> bool:
     """Return whether ``raw`` is a part that the SDK makes, or the same from another SSE client."""
-    part = dict_or_empty(raw)
-    is_sse = part.keys() >= {"event", "data"} and part.keys() <= _SSE_KEYS
+    part, event = dict_or_empty(raw), sse_event_in(raw)
     is_v2 = part.keys() >= {"type", "ns", "data"} and isinstance(part["ns"], list)
-    if is_sse or is_v2:
-        name: object = part["event" if is_sse else "type"]
+    if event or is_v2:
+        name: object = event.name if event else part["type"]
         return isinstance(name, str) and name.partition("|")[0] in _EVENTS
     return getattr(raw, "_fields", ())[:2] == ("event", "data")
 
@@ -122,6 +121,7 @@ class RemoteReader(Reader):
         self._messages = PartialMessages(self.assembly)
         self._modes = ModePayloads(self.assembly, self._messages.read)
         self._events: _ServerEvents | None = None
+        self._is_text = False
         self._table: dict[str, Callable[[_Part], None]] = {
             "metadata": self._metadata,
             "error": self._error,
@@ -143,6 +143,8 @@ class RemoteReader(Reader):
         part = _part_in(raw)
         if part.event not in _EVENTS:
             raise MalformedItem(f"no part of a server's stream is named {part.event!r}", raw)
+        if isinstance(part.data, str):
+            part = self._decoded(part)
         if part.event != "metadata":
             self.assembly.start_run()
         if self._events and part.event in _GROWING:
@@ -168,6 +170,13 @@ class RemoteReader(Reader):
         info = ErrorInfo(name=error.name, message=error.message, exception=error)
         self.assembly.end_run("failed", info)
         return self.assembly.take()
+
+    def _decoded(self, part: _Part) -> _Part:
+        """Return a part whose data is the text that was sent, where no client has decoded it."""
+        data = from_json(part.data)
+        # The SDK decodes it: its only texts are an application's own.
+        self._is_text |= part.event != "custom" and isinstance(data, (dict, list))
+        return part._replace(data=data) if self._is_text else part
 
     # --- the server's own
 
