@@ -50,7 +50,8 @@ RegisteredDialect = NewType("RegisteredDialect", str)
 """The name of a dialect that `register` added."""
 
 # In the order in which they are asked: a dict of `langgraph_sdk` has the keys of a graph's own part
-# as well, and an SSE event of version 3 those of an earlier one. Nothing proves the last two: one is our own, the other a mode of a graph.
+# as well, and an SSE event of version 3 those of an earlier one. Nothing proves the last two: one
+# is our own, the other a mode of a graph.
 _DIALECTS: dict[str, tuple[Callable[..., Adapter], Callable[[object], bool] | None]] = {
     "own": (OwnReader, is_own),
     "events": (EventsReader, is_event),

@@ -1,4 +1,4 @@
-"""Events of a server's stream as any SSE client decodes them: a name, and data that may be text.
+r"""Events of a server's stream as any SSE client decodes them: a name, and data that may be text.
 
 {"event": "values", "data": "{\"messages\": []}", "id": "1"}               # of a client by hand
 ServerSentEvent(event="values", data="{\"messages\": []}", id="1", retry=None)       # httpx-sse

@@ -98,10 +98,8 @@ class V3Reader(Reader):
 
     def read(self, raw: object) -> None:
         """Read one protocol event into the assembly."""
-        item: Any = raw
-        if not (isinstance(raw, dict) and "params" in item):
-            item = _unwrapped(raw)
-        if isinstance(item, dict) and "params" in item and item["type"] == "event":
+        item = dict_or_empty(_unwrapped(raw))
+        if "params" in item and item["type"] == "event":
             method, params = item["method"], item["params"]
             milliseconds = params.get("timestamp")
             if milliseconds:  # the time of the event itself, on its server
@@ -110,12 +108,12 @@ class V3Reader(Reader):
             if "event_id" in item and method in _WRAPPED:
                 method, params = _WRAPPED[method](params)
             self._read_method(method, params)
-        elif "event" in dict_or_empty(item):
+        elif "event" in item:
             self.assembly.start_run()
             self._must_say_end = True
             self._messages.read(item)
         else:
-            raise MalformedItem(f"expected a protocol event, got {shown(item, 200)}", item)
+            raise MalformedItem(f"expected a protocol event, got {shown(raw, 200)}", raw)
 
     def final_status(self) -> Status:
         """Return how the run ended: incomplete, if something is open when the source ends."""
