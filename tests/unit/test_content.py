@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessageChunk
+from langchain_core.messages import AIMessage, AIMessageChunk
 
 from streamkit import (
     Citation,
@@ -122,6 +122,17 @@ def test_a_call_of_anthropics_connector_is_one_that_the_provider_executes() -> N
     assert (end.name, end.args, end.provider_executed) == ("look", {"at": 1}, True)
 
 
+@pytest.mark.parametrize("kind", ["server_tool_use", "mcp_tool_use"])
+def test_arguments_that_were_streamed_are_in_the_state(kind: str) -> None:
+    call = {"type": kind, "id": "s1", "name": "look", "input": {}, "partial_json": '{"at": 1}'}
+    found = {"type": "web_search_tool_result", "tool_use_id": "s1", "content": []}
+    stored = AIMessage([{**call, "index": 0}, {**found, "index": 1}], id="m1")
+    events = list(normalize([stored]))
+    assert one(events, ToolCallEnd).args == {"at": 1}
+    kinds = [type(event) for event in events]
+    assert kinds.index(ToolCallEnd) < kinds.index(Content)
+
+
 def test_a_call_of_openais_custom_tools_is_read_once() -> None:
     block = {"type": "custom_tool_call", "id": "i1", "call_id": "c1", "name": "run", "input": "ls"}
     args = {"name": "run", "id": "c1", "args": '{"__arg1": "ls"}', "index": 0}
@@ -181,6 +192,13 @@ def test_signatures_of_openrouter_are_those_of_the_reasoning(detail: Any, end: A
     more = {"reasoning_content": "hm", "reasoning_details": [detail]}
     event = one(events_of(additional_kwargs=more), ReasoningEnd)
     assert (event.text, event.signature, event.redacted) == end
+
+
+def test_signatures_of_openrouter_are_beside_blocks_of_version_1() -> None:
+    more = {"reasoning_content": "hm", "reasoning_details": [{"signature": "S"}]}
+    thought = {"type": "reasoning", "reasoning": "hm", "index": 0}
+    event = one(events_of(thought, additional_kwargs=more), ReasoningEnd)
+    assert (event.text, event.signature) == ("hm", "S")
 
 
 def test_encrypted_reasoning_of_openrouter_may_have_no_words() -> None:
@@ -270,6 +288,12 @@ def test_grounding_is_read_once_where_blocks_of_version_1_repeat_it() -> None:
     assert one(events_of(text, response_metadata=metadata), Citation).citation == {
         "type": "citation"
     }
+
+
+def test_grounding_is_read_where_a_chunk_of_version_1_has_no_text() -> None:
+    metadata = {"grounding_metadata": GROUNDING, "output_version": "v1"}
+    events = events_of(response_metadata=metadata)
+    assert len([event for event in events if isinstance(event, Citation)]) == 3
 
 
 def test_a_citation_without_a_place_is_of_the_last_text() -> None:

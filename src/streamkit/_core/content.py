@@ -126,8 +126,8 @@ def _read_additional(fields: Fields, sink: Sink) -> None:
         _reasoning(cast("Fields", reasoning), sink)
     else:
         sink.reasoning(plain_text(reasoning, "reasoning_content", sink))
-        for detail in _dicts(additional, "reasoning_details", sink):
-            _reasoning_detail(detail, sink)
+    for detail in _dicts(additional, "reasoning_details", sink):
+        _reasoning_detail(detail, sink)
     if additional.get("refusal"):
         sink.refusal(plain_text(additional["refusal"], "refusal", sink))
     if additional.get("audio") and not _has_block(content, "audio"):
@@ -168,7 +168,8 @@ def _citations(fields: Fields) -> Iterator[object]:
         is_url = isinstance(source, str)
         whole = {"type": "citation", "url": source} if is_url else source
         yield dict_or_empty(whole).get("citation", whole)
-    if not _is_version_1(fields):  # which has them as annotations of the text
+    # Version 1 has them as annotations of the text, if the same chunk has any.
+    if not (_is_version_1(fields) and _has_block(fields["content"], "text")):
         metadata = dict_or_empty(fields["response_metadata"])
         yield from _grounding(dict_or_empty(metadata.get("grounding_metadata")))
 
@@ -388,7 +389,8 @@ def _read_elsewhere(_block: Fields, _sink: Sink) -> None:
 
 
 def _server_call(block: Fields, sink: Sink) -> None:
-    args: Any = block.get("args") or block.get("input")
+    # A streamed call of Anthropic's keeps `partial_json` in the state, and an empty `input`.
+    args: Any = block.get("args") or block.get("input") or block.get("partial_json")
     if not args:  # a block that is whole has no arguments, of any other they are to come
         args = "{}" if block.get("type") == "server_tool_call" else ""
     text = args if isinstance(args, str) else json_text(args)
