@@ -109,7 +109,8 @@ def decompressed(file: BufferedReader, *, is_gzip: bool = False) -> IO[bytes]:
 def whole_lines(file: IO[bytes], *, pause: float | None = None) -> Iterator[tuple[int, bytes]]:
     """Return the lines that are not blank, with their numbers; a last line that was cut is none.
 
-    With ``pause``, the file may grow: it is read again after so many seconds, without an end.
+    With ``pause``, the file may grow: it is read again after so many seconds, without an end. It
+    may also be written anew, and is then read from its beginning.
     """
     number, rest = 0, b""
     while True:
@@ -118,6 +119,9 @@ def whole_lines(file: IO[bytes], *, pause: float | None = None) -> Iterator[tupl
             if pause is None:
                 break
             time.sleep(pause)
+            if _was_emptied(file):
+                file.seek(0)
+                number, rest = 0, b""
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
             number += 1
@@ -126,6 +130,12 @@ def whole_lines(file: IO[bytes], *, pause: float | None = None) -> Iterator[tupl
                 yield number, line.removeprefix(BOM_UTF8) if number == 1 else line
     if rest.strip() and _is_whole(rest):
         yield number + 1, rest
+
+
+def _was_emptied(file: IO[bytes]) -> bool:
+    with suppress(OSError):  # a pipe has no position
+        return os.fstat(file.fileno()).st_size < os.lseek(file.fileno(), 0, os.SEEK_CUR)
+    return False
 
 
 def _read(file: Any) -> bytes:

@@ -105,6 +105,40 @@ class TestView:
             out, _ = process.communicate(timeout=60)
         assert out.decode() == run("view", path)[1]
 
+    @pytest.mark.parametrize("name", ["run.jsonl", "run.jsonl.gz"])
+    def test_follows_a_file_that_is_written_anew(self, path, tmp_path, monkeypatch, name):
+        """The program that records was stopped, and is started again."""
+        growing, whole = tmp_path / "growing" / name, path.read_bytes()
+        growing.parent.mkdir()
+        write = gzip.open if name.endswith(".gz") else open
+        with write(growing, "wb") as file:
+            file.write(b"".join(whole.splitlines(keepends=True)[:9]))
+        written = iter([b"", gzip.compress(whole) if name.endswith(".gz") else whole])
+
+        def started_again(_seconds):
+            growing.write_bytes(next(written))
+
+        monkeypatch.setattr("streamkit._files.time.sleep", started_again)
+        code, out, err = run("view", "--follow", growing)
+        assert (code, err) == (
+            0,
+            f"streamkit: incomplete: {growing} ends before the run does\n",
+        )
+        assert out.endswith(run("view", path)[1])
+
+    @pytest.mark.skipif(os.name == "nt", reason="a pipe with a name")
+    def test_follows_a_pipe(self, path, tmp_path):
+        os.mkfifo(tmp_path / "pipe")
+        with started("view", "--follow", tmp_path / "pipe") as process:
+            with (tmp_path / "pipe").open("wb") as file:
+                file.write(path.read_bytes()[:99])
+                file.flush()
+                with pytest.raises(subprocess.TimeoutExpired):
+                    process.wait(0.3)
+                file.write(path.read_bytes()[99:])
+            out, _ = process.communicate(timeout=60)
+        assert out.decode() == run("view", path)[1]
+
     def test_follows_a_file_no_further_than_to_the_end_of_its_run(self, path):
         assert run("view", "--follow", path) == run("view", path)
 
