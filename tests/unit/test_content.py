@@ -251,7 +251,8 @@ SOURCE = {"title": "Cats", "url": "https://a.test"}
     [
         ({"citations": ["https://a.test"]}, {"type": "citation", "url": "https://a.test"}),
         ({"citations": ["https://a.test"], "search_results": [SOURCE]}, SOURCE),
-        ({"citations": [{"start": 0, "end": 3}]}, {"start": 0, "end": 3}),
+        ({"search_results": [SOURCE, {"document_ids": ["d1"]}]}, SOURCE),
+        ({"citations": [{"start": 0}], "search_results": [SOURCE]}, {"start": 0}),
         ({"citations": [{"block_id": 0, "citation": SOURCE}]}, SOURCE),
     ],
 )

@@ -163,7 +163,9 @@ def _citations(fields: Fields) -> Iterator[object]:
     additional = dict_or_empty(fields["additional_kwargs"])
     # Perplexity has a list of sources, and their URLs once more; xAI has URLs, Cohere objects, and
     # our own LangGraph SSE has each with its block.
-    sources = items_of(additional.get("search_results")) or items_of(additional.get("citations"))
+    cited = items_of(additional.get("citations"))
+    found = [it for it in items_of(additional.get("search_results")) if "url" in dict_or_empty(it)]
+    sources = found if found and all(isinstance(it, str) for it in cited) else cited
     for source in sources:
         is_url = isinstance(source, str)
         whole = {"type": "citation", "url": source} if is_url else source
