@@ -422,6 +422,21 @@ class TestOutput:
         view.__exit__(BrokenPipeError, BrokenPipeError(), None)
         assert out.getvalue() == ""
 
+    @pytest.mark.parametrize("view", [TerminalView, TreeView])
+    def test_shows_all_of_a_run_that_raises_an_error_of_the_system(self, view):
+        """`TimeoutError` and `ConnectionError` are errors of the system, as a full disk is."""
+        tty = Tty()
+
+        def failing():
+            yield "Hello"
+            raise TimeoutError("the model")
+
+        with pytest.raises(TimeoutError), view(tty, color=False, live=True) as shown:
+            for event in normalize(failing()):
+                shown.feed(event)
+        assert "Hello" in "\n".join(tty.shown())
+        assert "TimeoutError" in "\n".join(tty.shown())
+
     def test_a_burst_is_not_drawn_event_by_event(self):
         """A terminal keeps up: 5,000 events cost about as many drawings as one second has."""
         tty = Tty()

@@ -61,7 +61,8 @@ class View(ABC):
         return self
 
     def __exit__(self, _type: object, exc: object, _traceback: object) -> None:
-        if isinstance(exc, OSError):  # nobody reads a closed pipe
+        # Nobody reads a closed pipe. A run may raise any other `OSError`, such as `TimeoutError`.
+        if isinstance(exc, BrokenPipeError):
             self._stop()
         else:
             self.close()
