@@ -23,6 +23,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from typing import Any, cast
 
+from ._core.metadata import text_or_none
 from ._extras import extra
 from ._spans import DELTAS, Span, SpanFold, SpanKind
 from .errors import UsageError
@@ -277,7 +278,7 @@ def _title(span: Span) -> str:
 def _request_model(span: Span) -> str | None:
     # LangChain's own parameters for LangSmith name the model that is asked; the answer may name
     # another.
-    return cast("str | None", span.origin.metadata.get("ls_model_name")) or span.model
+    return text_or_none(span.origin.metadata.get("ls_model_name")) or span.model
 
 
 def _first_attributes(span: Span) -> Iterator[tuple[str, Any]]:
@@ -295,7 +296,7 @@ def _first_attributes(span: Span) -> Iterator[tuple[str, Any]]:
     elif span.kind == "run":
         yield "gen_ai.workflow.name", span.name
     elif span.kind == "model":
-        provider = span.provider or origin.metadata.get("ls_provider")
+        provider = span.provider or text_or_none(origin.metadata.get("ls_provider"))
         yield "gen_ai.provider.name", _PROVIDERS.get(provider or "", provider)
         yield "gen_ai.request.model", _request_model(span)
         yield "gen_ai.agent.name", span.agent

@@ -205,6 +205,14 @@ class TestSpans:
         assert [it.strip() for it in traces.tree()][:2] == ["job", "invoke_workflow run"]
         assert traces.tree()[1].startswith("  ")
 
+    @pytest.mark.parametrize("odd", [["openai"], {"name": "x"}, 5, object()])
+    def test_of_models_whose_metadata_is_no_text_have_none_of_it(self, traces, odd):
+        origin = replace(inside("m"), metadata={"ls_provider": odd, "ls_model_name": odd})
+        traced(model_call(origin, 1.0, model="big", usage=None), traces)
+        attributes = traces.named("chat big").attributes
+        assert attributes["gen_ai.request.model"] == "big"
+        assert "gen_ai.provider.name" not in attributes
+
     def test_are_not_made_by_a_provider(self, traces):
         with pytest.raises(
             UsageError, match=r"got a TracerProvider, .* write spans\(provider.get_tr"
