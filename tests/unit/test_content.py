@@ -307,3 +307,30 @@ def test_a_citation_without_a_place_is_of_the_last_text() -> None:
 def test_a_citation_without_any_text_begins_one() -> None:
     events = events_of(additional_kwargs={"citations": ["https://a.test"]})
     assert one(events, Citation).block_id == one(events, TextStart).block_id
+
+
+# --- summaries of reasoning
+
+
+def summary(*parts: tuple[int, str], **more: Any) -> dict[str, Any]:
+    texts = [{"type": "summary_text", "text": text, "index": index} for index, text in parts]
+    return {"type": "reasoning", "summary": texts, "index": 0, **more}
+
+
+@pytest.mark.parametrize("numbered", [True, False])
+def test_each_part_of_a_summary_is_a_paragraph(numbered: bool) -> None:
+    streamed = [summary((0, "Pl")), summary((0, "an")), summary((1, "Check"), id="r1")]
+    whole = summary((0, "Plan"), (1, "Check"), id="r1")
+    if not numbered:
+        for part in whole["summary"]:
+            del part["index"]
+    sealed = {"type": "reasoning", "encrypted_content": "X", "index": 0}
+    for blocks in ([*streamed, sealed], [{**whole, "encrypted_content": "X"}]):
+        ends = [it for it in events_of(*blocks) if isinstance(it, ReasoningEnd)]
+        assert [(it.text, it.signature) for it in ends] == [("Plan", None), ("Check", "X")]
+
+
+def test_a_signature_of_other_reasoning_is_a_block_of_its_own() -> None:
+    other = {"type": "reasoning", "encrypted_content": "X", "index": 1}
+    ends = [it for it in events_of(summary((0, "Plan")), other) if isinstance(it, ReasoningEnd)]
+    assert [(it.text, it.signature) for it in ends] == [("Plan", None), ("", "X")]

@@ -331,8 +331,14 @@ def _redacted_thinking(block: Fields, sink: Sink) -> None:
 
 def _reasoning(block: Fields, sink: Sink) -> None:
     name = next((it for it in ("reasoning", "summary", "content") if block.get(it)), "reasoning")
-    text, signature = _joined(block.get(name), name, sink), signature_of(block, sink)
-    sink.reasoning(text, _index(block.get("index")), signature=signature)
+    value, index = block.get(name), _index(block.get("index"))
+    if name == "summary" and isinstance(value, list):  # a paragraph each, as in version 1
+        for number, part in enumerate(cast("list[object]", value)):
+            place = (index, _index(dict_or_empty(part).get("index", number)))
+            sink.reasoning(_joined([part], name, sink), place)
+        value = None
+    text, signature = _joined(value, name, sink), signature_of(block, sink)
+    sink.reasoning(text, index, signature=signature)
 
 
 def signature_of(block: Fields, sink: Sink) -> str | None:

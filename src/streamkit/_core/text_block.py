@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ..events import (
     Content,
@@ -50,7 +50,10 @@ class TextBlock:
 
     def takes(self, index: object, signature: str | None = None) -> bool:
         """Return whether a piece with this index and signature belongs to this block."""
-        has_moved = index is not None and self.index is not None and index != self.index
+        own: Any = self.index
+        if signature is not None and own.__class__ is tuple:
+            own = own[0]  # the last part of a summary, of which the signature is, too
+        has_moved = index is not None and own is not None and index != own
         return not has_moved and (signature is None or self.signature in {None, signature})
 
     def start(self) -> None:
