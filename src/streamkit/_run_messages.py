@@ -46,7 +46,13 @@ class _Entry(Struct, eq=False):
     at_state: int
     is_side: bool
     is_hidden: bool
-    is_gone: bool = False
+    is_removed: bool = False
+    is_retried: bool = False
+    """Whether it is a tool's result, and the tool was tried again."""
+
+    @property
+    def is_gone(self) -> bool:
+        return self.is_removed or self.is_retried
 
 
 class RunMessages:
@@ -80,8 +86,8 @@ class RunMessages:
         call_id = call_id_of(message)
         if call_id:
             before = self._results.get(call_id)
-            if before:  # its tool was tried again
-                before.is_gone = True
+            if before:
+                before.is_retried = True
             self._results[call_id] = entry
 
     def replace(self, event: MessageReplaced, message: Any) -> None:
@@ -96,7 +102,7 @@ class RunMessages:
         """Take a message out of the conversation."""
         entry = self._by_id.get(event.message_id) or self._results.get(event.tool_call_id or "")
         if entry:
-            entry.is_gone = True
+            entry.is_removed = True
 
     # --- what events have of the state
 
@@ -171,7 +177,7 @@ class RunMessages:
             taken = set(map(id, found.values()))
             rest: dict[Any, list[_Entry]] = {}
             for entry in self._entries:
-                is_free = id(entry) not in taken and not entry.is_gone
+                is_free = id(entry) not in taken and not entry.is_removed
                 for key in keys_of(entry.message) if is_free else ():
                     rest.setdefault(key, []).append(entry)
             for number in range(len(state) - 1, -1, -1):
@@ -281,6 +287,12 @@ def _answered_calls(message: Any) -> _Keys:
     return [*filter(None, [call_id_of(message)])]
 
 
+def _results(message: Any) -> _Keys:
+    """Return the words of a tool's result: of equal call ids in one message ours differ."""
+    content = text_in(fields_of(message).get("content"))
+    return [(name, content) for name in _tool_names(message)]
+
+
 def _tool_names(message: Any) -> _Keys:
     name = text_or_none(fields_of(message).get("name")) if kind_of(message) == "tool" else None
     return [name] if name else []
@@ -298,6 +310,7 @@ def _made_calls(message: Any) -> _Keys:
 _KEYS: tuple[tuple[Callable[[Any], _Keys], Callable[[Any], _Keys]], ...] = (
     (_contents, _contents),
     (_answered_calls, _answered_calls),
+    (_results, _results),
     (_tool_names, _names_without_call),
     (_made_calls, _made_calls),
 )

@@ -46,6 +46,7 @@ from small_graphs import (
     finish,
     gives,
     of,
+    result_of,
     run,
     says,
     usage,
@@ -112,6 +113,8 @@ def test_one_id_for_two_calls_of_a_message(api: str) -> None:
     written = [it.tool_call_id for it in of(events, ToolCallStart)]
     assert written == ["call_0", "call_0#2"]
     assert sorted(it.tool_call_id for it in of(events, ToolStart)) == written
+    results = [it.content for it in result_of(events).messages if it.type == "tool"]
+    assert sorted(results) == ["Paris is sunny", "Rome is dry"]
 
 
 @pytest.mark.parametrize("api", SOURCES)
