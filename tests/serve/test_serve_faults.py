@@ -225,6 +225,10 @@ async def test_a_client_that_fell_behind_comes_again_where_the_format_has_no_gap
 # --- an owner that dies, and a Redis that does
 
 
+async def _unreachable(*_: Any) -> bool:
+    raise ConnectionError
+
+
 async def test_a_run_whose_owner_dies_is_ended_for_its_readers(redis_server):  # noqa: F811
     store = {"prefix": uuid4().hex, "lease": 0.3}
     runs, other = (Runs(store=Redis(redis_server.url, **store)) for _ in range(2))
@@ -234,8 +238,8 @@ async def test_a_run_whose_owner_dies_is_ended_for_its_readers(redis_server):  #
     mine = runs._runs[id]
     unstored = [frame for frame in mine.replay.after(0).frames if b'"lo"' in frame]
     assert unstored
-    mine._reading.cancel()
-    mine._task.cancel()  # nothing more is appended: as if the process were killed
+    runs._store.append = _unreachable  # nothing more is stored: as if the process were killed
+    mine._task.cancel()
     events = await client.read()
     check_stream(events)
     assert (text_of(events), events[-1].status) == ("Hello", "incomplete")

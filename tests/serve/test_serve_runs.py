@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from test_serve_stores import Words
+from test_serve_stores import Client, Words
 
 from loopback_server import other_tasks, served, until
 from streamkit import BadRequest, Custom, Event, RunEnd, TextDelta, UsageError, normalize
@@ -318,3 +318,28 @@ async def test_an_empty_id_is_the_id_of_no_run():
     with pytest.raises(BadRequest, match="no such run"):
         await runs.response("")(scope, asyncio.Event().wait, asyncio.Event().wait)  # type: ignore[arg-type]
     await runs.aclose()
+
+
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_a_run_ends_with_its_event_loop(is_alone: bool):
+    """A test suite has a client, and so a loop, in each test; an application may cancel a task."""
+    runs, words = Runs(), Words("Hi")
+
+    async def start() -> str:
+        id = await runs.start(words.stream(), name="chat")
+        if is_alone:
+            task = runs._runs[id]._task
+            await until(words.words.empty)
+            task.cancel()
+            await asyncio.wait({task})
+        return id
+
+    async def read() -> tuple[str, Any]:
+        id = await runs.start(Words("Ho", None).stream(), name="chat")
+        return id, await Client(runs.response(first)).read()
+
+    first = asyncio.run(start())
+    second, events = asyncio.run(read())
+    assert first != second
+    assert events[-1].status == "cancelled"
+    check_stream(events)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Coroutine, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Any, Self, TypeAlias
 
@@ -181,9 +181,28 @@ class LocalRun:
             self._changed.set()
             self._wake()
             await copying
+        except asyncio.CancelledError:
+            await self._end_with_loop(self._reading)
+            raise
         finally:
             copying.cancel()
             self._forget(self)
+
+    async def _end_with_loop(self, reading: asyncio.Task[None]) -> None:
+        """Store the end of a run whose loop ends and cancels all tasks, if that works at once.
+
+        A store in this process may be used in another loop, as by the next test of a test suite:
+        there the run would never end.
+        """
+        if self.is_over:
+            return
+        if not reading.cancelling():
+            reading.cancel()
+        await asyncio.wait({reading})
+        self.is_over = True
+        with suppress(Exception):
+            async with asyncio.timeout(FLUSH):
+                await self._store.append(self.info.id, self.replay.whole(is_over=True))
 
     async def _has_lease(self) -> bool:
         """Take the lease; a run that has just ended may have the name for a moment longer."""
