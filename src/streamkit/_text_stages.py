@@ -18,7 +18,7 @@ from typing import Any, Protocol, cast
 from msgspec.structs import replace
 
 from . import events as ev
-from ._event_classes import derived, refuse_text, require_event
+from ._event_classes import derived, is_event, refuse_text, require_event
 from ._protocols import leave_unawaited
 from .errors import UsageError
 from .values import ErrorInfo
@@ -147,7 +147,8 @@ class HeldText:
     Args:
         make: makes a block's rewriter.
         name: what withholds, for the event that says so.
-        clean: what becomes of values that are no text of a block; None if they pass.
+        clean: what becomes of values that are no text of a block; by default they pass, except that
+            a whole text that was withheld becomes what passed of it.
     """
 
     def __init__(
@@ -161,6 +162,7 @@ class HeldText:
         self._calls: dict[str, list[tuple[str, Any]]] = {}
         self._reported: set[str] = set()
         self._has_reported = False
+        self._passed: dict[str, str] = {}  # of texts that were withheld, what passed
 
     def __call__(self, event: ev.Event) -> Iterable[ev.Event]:
         match event:
@@ -171,6 +173,7 @@ class HeldText:
                     yield replace(event, text=out)
             case ev.TextEnd() | ev.ReasoningEnd():
                 text = yield from self._block_end(event)
+                self._note(event.text, text)
                 if isinstance(event, ev.TextEnd):
                     self._texts.setdefault(event.message_id, []).append(text)
                 yield replace(event, text=text)
@@ -220,6 +223,7 @@ class HeldText:
             del self._blocks[key]
         # A stage in front may have dropped the ends of blocks: then the whole is rewritten here.
         text = self._whole(event.text) if texts is None else "".join(texts)
+        self._note(event.text, text)
         if self._clean and len(calls) != len(event.tool_calls):
             calls = [(self._whole(it.text), self._clean(it.args)) for it in event.tool_calls]
         if calls:
@@ -232,17 +236,26 @@ class HeldText:
         rewriter = self._make()
         return rewriter.feed(text) + rewriter.end()
 
+    def _note(self, whole: str, passed: str) -> None:
+        """Note what passed of a text: the state that holds the message comes later."""
+        if self._clean is None and whole != passed:
+            self._passed[whole] = passed
+
     def _other(self, event: ev.Event) -> Iterator[ev.Event]:
-        if self._clean is None:
+        clean = self._clean
+        if clean is None:
             refuse_text(event.__class__)
-            yield event
-            return
-        require_event(event, "normalize(source, redact(...)).map(function)")
+            if not self._passed or not is_event(event):
+                yield event
+                return
+            clean = _cleaner(lambda text: self._passed.get(text, text))
+        else:
+            require_event(event, "normalize(source, redact(...)).map(function)")
         changes = {
             name: cleaned
             for name in _VALUES
             if (value := getattr(event, name, None)) is not None
-            and (cleaned := self._clean(value)) is not value
+            and (cleaned := clean(value)) is not value
         }
         if not changes:
             yield event
@@ -282,6 +295,10 @@ def cleaner(patterns: Sequence[re.Pattern[str]], replacement: str) -> Callable[[
             text = pattern.sub(lambda it: replacement if it.group() else "", text)
         return text
 
+    return _cleaner(clean_text)
+
+
+def _cleaner(clean_text: Callable[[str], str]) -> Callable[[Any], Any]:
     def clean(value: Any) -> Any:
         if isinstance(value, str):
             cleaned = clean_text(value)

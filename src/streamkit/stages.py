@@ -242,7 +242,8 @@ def guard(check: Callable[[str], bool], *, hold: int | None = 64) -> PerRun[Even
 
     ``check`` is called with the newest text of a block as it is written, at least the last ``hold``
     characters. Once it returns False or raises, nothing more of that block passes, and a `Custom`
-    event of the name ``withheld`` says so. Text and reasoning are checked, and nothing else.
+    event of the name ``withheld`` says so. Text and reasoning of messages are checked, and nothing
+    else; where a later value, such as a state, has the whole text, it has what passed of it.
 
     Args:
         check: whether the text may pass.

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from langchain_core.messages import AIMessageChunk
+from langchain_core.messages import AIMessage, AIMessageChunk
 from pydantic import BaseModel
 
 from streamkit import (
@@ -38,6 +38,7 @@ from streamkit.metrics import Metrics, totals
 from streamkit.presets import answer, optimistic_answer
 from streamkit.stages import coalesce, guard, redact, sequential, think_tags, typed
 from streamkit.testing import check_stream
+from streamkit.wire._codec import to_dict
 
 
 def cut(text: str, cuts: list[int]) -> list[str]:
@@ -265,6 +266,25 @@ def test_nothing_refused_passes_the_guard(words: list[str], cuts: list[int], hol
     assert (shown == text) is not is_refused
     assert [it.name for it in events if isinstance(it, Custom)] == ["withheld"] * is_refused
     assert [it.text for it in events if isinstance(it, MessageEnd)] == [shown]
+
+
+@pytest.mark.parametrize("hold", [4, None])
+def test_what_a_guard_refuses_is_in_no_later_state(hold: int | None) -> None:
+    message = AIMessage("Well, damn it.", id="1")
+    items: list[Any] = [
+        ("messages", (AIMessageChunk("Well, da", id="1"), {"langgraph_node": "n"})),
+        ("messages", (AIMessageChunk("mn it.", id="1"), {"langgraph_node": "n"})),
+        ("updates", {"n": {"messages": [message], "title": "Well", "count": 1}}),
+        ("values", {"messages": [message], "answer": "Well, damn it."}),
+    ]
+    check = guard(lambda text: "damn" not in text, hold=hold)
+    events = list(normalize(items, check))
+    check_stream(events)
+    assert "damn" not in str([to_dict(it) for it in events])
+    result = normalize(items, check).collect()
+    assert result.text == ("" if hold is None else "Well")
+    assert result.output["answer"] == result.text
+    assert [it.name for it in result.custom] == ["withheld"]
 
 
 def test_a_guard_may_hold_whole_blocks() -> None:
