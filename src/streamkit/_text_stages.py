@@ -157,7 +157,7 @@ class HeldText:
         self._make = make
         self._name = name
         self._clean = clean
-        self._blocks: dict[tuple[str, int], tuple[Rewriter, list[str]]] = {}
+        self._blocks: dict[tuple[str, Any], tuple[Rewriter, list[str]]] = {}
         self._texts: dict[str, list[str]] = {}
         self._calls: dict[str, list[tuple[str, Any]]] = {}
         self._reported: set[str] = set()
@@ -178,10 +178,7 @@ class HeldText:
                     self._texts.setdefault(event.message_id, []).append(text)
                 yield replace(event, text=text)
             case ev.ToolCallDelta() if self._clean:
-                out = self._fed(event, event.args)
-                yield from self._reports(event)
-                if out:
-                    yield replace(event, args=out)
+                yield from self._piece(event, "args")
             case ev.ToolCallEnd() if self._clean:
                 text = yield from self._block_end(event)
                 args = self._clean(event.args)
@@ -190,11 +187,22 @@ class HeldText:
             case ev.MessageEnd():
                 self._reported.discard(event.message_id)
                 yield self._message_end(event)
+            case ev.StepDelta(value=str()) if not event.cumulative:
+                yield from self._piece(event, "value")
+            case ev.StepEnd() | ev.RunEnd() | ev.RunError():
+                yield from self._step_end(event)
+                yield from self._other(event)
             case _:
                 yield from self._other(event)
 
+    def _piece(self, event: Any, name: str) -> Iterator[ev.Event]:
+        out = self._fed(event, getattr(event, name))
+        yield from self._reports(event)
+        if out:
+            yield replace(event, **{name: out})
+
     def _fed(self, event: Any, text: str) -> str:
-        key = (event.message_id, event.block_id)
+        key = _key(event)
         if key not in self._blocks:
             self._blocks[key] = (self._make(), [])
         rewriter, pieces = self._blocks[key]
@@ -204,7 +212,7 @@ class HeldText:
 
     def _block_end(self, event: Any) -> Generator[ev.Event, None, str]:
         """Yield the rest of a block's text that may pass; return all that passed."""
-        key = (event.message_id, event.block_id)
+        key = _key(event)
         if key not in self._blocks:
             return ""
         rewriter, pieces = self._blocks[key]
@@ -215,6 +223,17 @@ class HeldText:
             cls, name = next(it for end, it in _DELTAS.items() if isinstance(event, end))
             yield derived(cls, event, **{name: rest})
         return "".join((*pieces, rest))
+
+    def _step_end(self, event: Any) -> Iterator[ev.Event]:
+        """Yield the rest of the pieces that a parser or a chain yields."""
+        key = _key(event)
+        if key in self._blocks:
+            rest = self._blocks[key][0].end()
+            yield from self._reports(event)
+            del self._blocks[key]
+            if rest:
+                step = {"step_id": key[1], "value": rest, "cumulative": False}
+                yield derived(ev.StepDelta, event, **step)
 
     def _message_end(self, event: ev.MessageEnd) -> ev.Event:
         texts = self._texts.pop(event.message_id, None)
@@ -268,15 +287,24 @@ class HeldText:
 
     def _reports(self, event: Any) -> Iterator[ev.Event]:
         """Return the one event that says that something of a message was withheld."""
-        block = self._blocks.get((event.message_id, event.block_id))
-        if block and block[0].withheld and event.message_id not in self._reported:
-            self._reported.add(event.message_id)
+        key = _key(event)
+        reported = key[0] or f"step {key[1]}"
+        block = self._blocks.get(key)
+        if block and block[0].withheld and reported not in self._reported:
+            self._reported.add(reported)
             yield self._report(event)
 
     def _report(self, event: ev.Event) -> ev.Event:
         self._has_reported = True
         data = {"by": self._name, "message_id": getattr(event, "message_id", None)}
         return derived(ev.Custom, event, name="withheld", data=data)
+
+
+def _key(event: Any) -> tuple[str, Any]:
+    """Return the key of a text that comes in pieces: a block's, or a step's without a message."""
+    if hasattr(event, "block_id"):
+        return event.message_id, event.block_id
+    return "", getattr(event, "step_id", None)
 
 
 _VALUES = (

@@ -206,9 +206,10 @@ def redact(
 ) -> PerRun[Event, Event]:
     r"""Return a stage that replaces whatever matches, also where it is split across deltas.
 
-    Text, reasoning and arguments of calls are redacted as they are written, and every value in
-    other events: results, state, custom data. A value that has a match becomes JSON data. The first
-    match of a message, or else of a run, is reported by a `Custom` event of the name ``withheld``.
+    Text, reasoning, arguments of calls and the pieces of text that steps yield are redacted as they
+    are written, and every value in other events: results, state, custom data. A value that has a
+    match becomes JSON data. The first match of a message, or else of a run, is reported by a
+    `Custom` event of the name ``withheld``.
 
     Args:
         patterns: regular expressions.
@@ -242,8 +243,9 @@ def guard(check: Callable[[str], bool], *, hold: int | None = 64) -> PerRun[Even
 
     ``check`` is called with the newest text of a block as it is written, at least the last ``hold``
     characters. Once it returns False or raises, nothing more of that block passes, and a `Custom`
-    event of the name ``withheld`` says so. Text and reasoning of messages are checked, and nothing
-    else; where a later value, such as a state, has the whole text, it has what passed of it.
+    event of the name ``withheld`` says so. Text and reasoning of messages and the pieces of text
+    that steps yield are checked, and nothing else; where a later value, such as a state, has the
+    whole text, it has what passed of it.
 
     Args:
         check: whether the text may pass.

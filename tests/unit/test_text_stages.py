@@ -11,6 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.runnables import RunnableLambda, RunnablePassthrough
+from msgspec.structs import replace
 from pydantic import BaseModel
 
 from streamkit import (
@@ -25,6 +28,7 @@ from streamkit import (
     ReasoningEnd,
     RunEnd,
     RunStart,
+    StepDelta,
     TextDelta,
     TextEnd,
     ToolCallDelta,
@@ -32,12 +36,13 @@ from streamkit import (
     ToolCallStart,
     UsageError,
     normalize,
+    stream,
 )
 from streamkit._text_stages import Redacted
 from streamkit.metrics import Metrics, totals
 from streamkit.presets import answer, optimistic_answer
 from streamkit.stages import coalesce, guard, redact, sequential, think_tags, typed
-from streamkit.testing import check_stream
+from streamkit.testing import ScriptedChatModel, check_stream
 from streamkit.wire._codec import to_dict
 
 
@@ -285,6 +290,35 @@ def test_what_a_guard_refuses_is_in_no_later_state(hold: int | None) -> None:
     assert result.text == ("" if hold is None else "Well")
     assert result.output["answer"] == result.text
     assert [it.name for it in result.custom] == ["withheld"]
+
+
+@pytest.mark.parametrize("cut", [1, 3, 100])
+@pytest.mark.parametrize("last", [RunnableLambda(lambda it: it), RunnablePassthrough()])
+def test_what_a_parser_yields_is_redacted_across_its_pieces(cut: int, last: Any) -> None:
+    """The pieces of a chain hold the text of its model a second time."""
+    chain = ScriptedChatModel(["Call 555-1234 now."], cut=cut) | StrOutputParser() | last
+    said = normalize(chain.stream("Hi"), redact(r"\d{3}-\d{4}", hold=8))
+    assert "".join(said.text()) == "Call [redacted] now."
+    for stage in (redact(r"\d{3}-\d{4}", hold=8), guard(lambda it: "55" not in it, hold=3)):
+        events = list(stream(chain, "Hi", None, stage))
+        check_stream(events)
+        steps = [it for it in events if isinstance(it, StepDelta)]
+        for step in {it.step_id for it in steps}:
+            pieces = "".join(it.value for it in steps if it.step_id == step)
+            assert pieces == "Call [redacted] now." or "Call ".startswith(pieces)
+        assert "55-1" not in str([to_dict(it) for it in events])
+
+
+def test_pieces_of_no_step_end_with_the_run() -> None:
+    delta = StepDelta(
+        origin=Origin(), timestamp=0.0, step_id=None, value="555-12", cumulative=False
+    )
+    start = RunStart(origin=Origin(), timestamp=0.0)
+    end = RunEnd(origin=Origin(), timestamp=1.0, status="completed", output="555-1234")
+    more = replace(delta, value="34.")
+    events = list(normalize(iter([start, delta, more, end]), redact(r"\d{3}-\d{4}", hold=9)))
+    assert [it.type for it in events] == ["run.start", "custom", "step.delta", "run.end"]
+    assert [it.value for it in events if isinstance(it, StepDelta)] == ["[redacted]."]
 
 
 def test_a_guard_may_hold_whole_blocks() -> None:
