@@ -133,6 +133,16 @@ async def test_a_run_that_is_over_does_not_wait_for_its_store_for_ever(monkeypat
     await runs.aclose()
 
 
+async def test_a_process_that_ends_leaves_a_run_that_is_over_and_not_stored(monkeypatch):
+    monkeypatch.setattr(_local, "FLUSH", 0.05)
+    runs = Runs()
+    monkeypatch.setattr(runs._store, "append", _unreachable)
+    id = await runs.start(Words("Hi", None).stream())
+    await until(lambda: runs._runs[id].is_over)
+    await runs.aclose()
+    assert not runs._runs
+
+
 async def test_a_client_of_a_run_that_cannot_be_followed_comes_again(caplog, monkeypatch):
     def broken(self: Memory, id: str) -> Any:
         raise OSError("no route to the store")
