@@ -15,7 +15,7 @@ from langgraph.types import Command, Send
 
 from run_sources import SOURCES, STATES, read, result, rows, state
 from small_graphs import LANGGRAPH, agent, asks, call, calling, gives, of, says
-from streamkit import MessageReplaced, ToolEnd, ToolError, ToolStart, normalize
+from streamkit import MessageAdded, MessageReplaced, ToolEnd, ToolError, ToolStart, normalize
 from streamkit.filters import conversation
 from streamkit.wire import ai_sdk, chat, langgraph_sse, ndjson, openai_responses, sse
 
@@ -334,6 +334,38 @@ def test_what_a_handoff_sends_is_history_to_the_subgraph_and_new_to_the_graph_ar
     shown = "".join(it.text for it in normalize(events, conversation) if it.type == "text.delta")
     assert shown == "Both. It is done."  # as `messages` mode, which leaves out what was sent
     assert [it.tool_call_id for it in of(events, ToolEnd)].count("h1") == 1
+
+
+def assigning(task: Any) -> Any:
+    """A supervisor that sends a subgraph nothing but a task of its own, in the user's name."""
+
+    @tool
+    def assign() -> Command[Any]:
+        """Assign."""
+        return Command(graph=Command.PARENT, goto=[Send("helper", {"messages": [task]})])
+
+    builder = StateGraph(MessagesState)
+    asking = [AIMessageChunk("On it. "), call(0, "a1", "assign", "{}")]
+    builder.add_node("boss", agent(says(asking), [assign]), destinations=("helper",))
+    builder.add_node("helper", agent(says("It is done."), []))
+    builder.add_edge(START, "boss")
+    return builder.compile()
+
+
+KNOWING = [it for it in STATES if it not in {"modes", "updates", "log"}]
+"""Those that know what the state held before a node wrote."""
+
+
+@pytest.mark.parametrize("task", [HumanMessage("Look.", id="t1"), {"role": "user", "content": "!"}])
+@pytest.mark.parametrize("source", KNOWING)
+def test_a_task_that_is_sent_to_a_subgraph_is_new_to_the_graph_around(
+    source: str, task: Any
+) -> None:
+    graph = assigning(task)
+    events = read(source, graph)
+    assert rows(result(events).messages) == state(graph)
+    (added,) = of(events, MessageAdded)
+    assert added.origin.namespace == ()
 
 
 @tool

@@ -20,7 +20,7 @@ from msgspec import Struct
 from .._fields import items_of
 from ..values import Origin, Status
 from .duplicates import Content, DuplicateContent
-from .kinds import call_id_of, fields_of, id_of, made_call_ids
+from .kinds import call_id_of, fields_of, id_of, kind_of, made_call_ids
 from .message import Message
 from .origin import checkpoint_ns
 from .pending_calls import PendingCalls
@@ -44,6 +44,8 @@ class SeenMessage(Struct, eq=False):
     is_removed: bool = False
     task: str | None = None
     """The node task that wrote it: empty if unknown, None if the application had it already."""
+    sent_from: _Path | None = None
+    """The graph that sent it to a node without holding it: there it is new, once it is written."""
 
 
 class SeenRegistry:
@@ -91,6 +93,10 @@ class SeenRegistry:
 
     def compare(self, message: object, origin: Origin) -> Literal["unseen", "same", "changed"]:
         """Return whether a message that came whole was shown, and with this content."""
+        sent = self.known(id_of(message))
+        # The words of a model are those of a message that was shown, as in `messages` mode.
+        if sent and sent.sent_from == origin.namespace and kind_of(message) == "other":
+            return "unseen"
         if id(message) in self._nameless:
             self.mark_seen([message])
             return "same"
@@ -163,12 +169,12 @@ class SeenRegistry:
         known = self._messages.get(shown_id)
         if known is None:
             known = SeenMessage(shown_id, content)
-        known.content, known.is_removed, known.task = content, False, ""
+        known.content, known.is_removed, known.task, known.sent_from = content, False, "", None
         for name in (shown_id, *ids):
             self._messages[name] = known
         return known
 
-    def mark_seen(self, messages: Iterable[object]) -> None:
+    def mark_seen(self, messages: Iterable[object], sent_from: _Path | None = None) -> None:
         """Record messages that are not shown: a node's input, or the history it returns.
 
         The last answer to a call that is pending is neither: a handoff makes one and sends it on.
@@ -182,13 +188,17 @@ class SeenRegistry:
             if not name and id(message) not in self._nameless:
                 self.record_whole(message)
             elif name and name not in self._messages:
-                self._identify(message, self.id_of_nameless(message) or self._expected_id(message))
+                shown_id = self.id_of_nameless(message) or self._expected_id(message)
+                self._identify(message, shown_id)
+                if not shown_id:
+                    self._messages[name].sent_from = sent_from
 
     def mark_input(self, namespace: _Path, given: object, triggers: object) -> None:
         """Record the messages that a node is given: its graph's state, or what a ``Send`` holds."""
+        is_sent = _SENT in items_of(triggers)
         for write in channel_writes(given):
-            self.mark_seen(write.messages)
-            if _SENT not in items_of(triggers):
+            self.mark_seen(write.messages, namespace if is_sent else graph_around(namespace))
+            if not is_sent:
                 self.hold(namespace, write)
 
     def mark_history(self, messages: Sequence[object]) -> None:
@@ -254,6 +264,11 @@ class SeenRegistry:
         if checkpoint_id:
             self._checkpoint_ids.add(checkpoint_id)
         return is_repeated
+
+
+def graph_around(namespace: _Path) -> _Path | None:
+    """Return the namespace of the graph around a subgraph, None where there is none."""
+    return namespace[:-1] if namespace else None
 
 
 def _content_key(message: object) -> Hashable:

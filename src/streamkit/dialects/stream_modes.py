@@ -18,6 +18,7 @@ from .._core.json_message import JsonMessage
 from .._core.kinds import call_id_of, fields_of, id_of
 from .._core.metadata import names_in
 from .._core.results import answers_in, error_info
+from .._core.seen import graph_around
 from .._core.writes import ChannelWrite, channel_writes
 from .._fields import dict_or_empty, required_text, shown
 from ..errors import MalformedItem
@@ -106,7 +107,7 @@ class ModePayloads:
         if origin.namespace not in self._begun:
             self._begun.add(origin.namespace)
             for write in writes:
-                seen.mark_seen(write.messages)
+                seen.mark_seen(write.messages, graph_around(origin.namespace))
         if is_paused:  # langgraph (1.0 to 1.2) leaves out what other tasks of the step wrote
             return
         self._assembly.write(origin, writes)
