@@ -164,7 +164,7 @@ class HeldText:
         self._has_reported = False
         self._passed: dict[str, str] = {}  # of texts that were withheld, what passed
 
-    def __call__(self, event: ev.Event) -> Iterable[ev.Event]:
+    def __call__(self, event: ev.Event) -> Iterable[ev.Event]:  # noqa: C901  (a case an event)
         match event:
             case ev.TextDelta() | ev.ReasoningDelta():
                 out = self._fed(event, event.text)
@@ -189,7 +189,9 @@ class HeldText:
                 yield self._message_end(event)
             case ev.StepDelta(value=str()) if not event.cumulative:
                 yield from self._piece(event, "value")
-            case ev.StepEnd() | ev.RunEnd() | ev.RunError():
+            case ev.ToolDelta(delta=str()) if self._clean:
+                yield from self._piece(event, "delta")
+            case ev.StepEnd() | ev.ToolEnd() | ev.ToolError() | ev.RunEnd() | ev.RunError():
                 yield from self._step_end(event)
                 yield from self._other(event)
             case _:
@@ -225,13 +227,15 @@ class HeldText:
         return "".join((*pieces, rest))
 
     def _step_end(self, event: Any) -> Iterator[ev.Event]:
-        """Yield the rest of the pieces that a parser or a chain yields."""
+        """Yield the rest of the pieces that a parser, a chain or a tool yields."""
         key = _key(event)
         if key in self._blocks:
             rest = self._blocks[key][0].end()
             yield from self._reports(event)
             del self._blocks[key]
-            if rest:
+            if rest and hasattr(event, "tool_call_id"):
+                yield derived(ev.ToolDelta, event, delta=rest)
+            elif rest:
                 step = {"step_id": key[1], "value": rest, "cumulative": False}
                 yield derived(ev.StepDelta, event, **step)
 
@@ -301,10 +305,10 @@ class HeldText:
 
 
 def _key(event: Any) -> tuple[str, Any]:
-    """Return the key of a text that comes in pieces: a block's, or a step's without a message."""
+    """Return the key of a text in pieces: a block's, or a step's or tool's without a message."""
     if hasattr(event, "block_id"):
         return event.message_id, event.block_id
-    return "", getattr(event, "step_id", None)
+    return "", getattr(event, "step_id", getattr(event, "tool_call_id", None))
 
 
 _VALUES = (

@@ -206,10 +206,10 @@ def redact(
 ) -> PerRun[Event, Event]:
     r"""Return a stage that replaces whatever matches, also where it is split across deltas.
 
-    Text, reasoning, arguments of calls and the pieces of text that steps yield are redacted as they
-    are written, and every value in other events: results, state, custom data. A value that has a
-    match becomes JSON data. The first match of a message, or else of a run, is reported by a
-    `Custom` event of the name ``withheld``.
+    Text, reasoning, arguments of calls and the pieces of text that steps and tools yield are
+    redacted as they are written, and every value in other events: results, state, custom data. A
+    value that has a match becomes JSON data. The first match of a message, or else of a run, is
+    reported by a `Custom` event of the name ``withheld``.
 
     Args:
         patterns: regular expressions.

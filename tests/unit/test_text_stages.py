@@ -34,6 +34,9 @@ from streamkit import (
     ToolCallDelta,
     ToolCallEnd,
     ToolCallStart,
+    ToolDelta,
+    ToolEnd,
+    ToolStart,
     UsageError,
     normalize,
     stream,
@@ -307,6 +310,27 @@ def test_what_a_parser_yields_is_redacted_across_its_pieces(cut: int, last: Any)
             pieces = "".join(it.value for it in steps if it.step_id == step)
             assert pieces == "Call [redacted] now." or "Call ".startswith(pieces)
         assert "55-1" not in str([to_dict(it) for it in events])
+
+
+def test_what_a_tool_yields_is_redacted_across_its_pieces() -> None:
+    tool: dict[str, Any] = {"origin": Origin(), "timestamp": 0.0, "tool_call_id": "c"}
+    pieces = [
+        ToolDelta(**tool, delta=it) for it in ("Call 555-", "12", "34 now.", {"n": "555-1234"})
+    ]
+    events: list[Event] = [
+        RunStart(origin=Origin(), timestamp=0.0),
+        ToolStart(**tool, name="t", input=None),
+        *pieces,
+        ToolEnd(**tool, name="t", output="Call 555-1234 now.", status="completed"),
+        RunEnd(origin=Origin(), timestamp=1.0, status="completed"),
+    ]
+    redacted = list(normalize(iter(events), redact(r"\d{3}-\d{4}", hold=9)))
+    check_stream(redacted)
+    deltas = [it.delta for it in redacted if isinstance(it, ToolDelta)]
+    assert "".join(it for it in deltas if isinstance(it, str)) == "Call [redacted] now."
+    assert {"n": "[redacted]"} in deltas
+    refused = list(normalize(iter(events), guard(lambda text: False)))
+    assert [it for it in refused if isinstance(it, ToolDelta)] == pieces
 
 
 def test_pieces_of_no_step_end_with_the_run() -> None:
