@@ -20,6 +20,7 @@ from streamkit import Origin, normalize
 from streamkit import events as ev
 from streamkit.__main__ import main
 from streamkit._cli.files import _WIRES
+from streamkit._files import whole_lines
 from streamkit.record import record, record_raw
 from streamkit.wire import ndjson, sse
 
@@ -125,6 +126,20 @@ class TestView:
             f"streamkit: incomplete: {growing} ends before the run does\n",
         )
         assert out.endswith(run("view", path)[1])
+
+    @pytest.mark.skipif(os.name == "nt", reason="a pipe that does not block")
+    def test_follows_the_lines_of_a_pipe_that_has_no_position(self, monkeypatch):
+        reading, writing = os.pipe()
+        os.set_blocking(reading, False)
+        monkeypatch.setattr(
+            "streamkit._files.time.sleep", lambda _: os.write(writing, b'{"b": 2}\n')
+        )
+        monkeypatch.setattr("streamkit._files._read", lambda file: file.read(99) or b"")
+        with os.fdopen(reading, "rb") as file:
+            os.write(writing, b'{"a": 1}\n')
+            lines = whole_lines(file, pause=0.1)
+            assert [next(lines), next(lines)] == [(1, b'{"a": 1}'), (2, b'{"b": 2}')]
+        os.close(writing)
 
     @pytest.mark.skipif(os.name == "nt", reason="a pipe with a name")
     def test_follows_a_pipe(self, path, tmp_path):
@@ -313,6 +328,12 @@ class TestInput:
 
 class TestOutput:
     """Whatever the output is, a command ends with a code and a sentence."""
+
+    def test_may_be_any_stream_of_text(self, path):
+        out = io.StringIO()
+        with redirect_stdout(out):
+            assert main(["check", str(path)]) == 0
+        assert "keep the grammar" in out.getvalue()
 
     @pytest.mark.parametrize("command", ["view", "replay --speed 0", "stats", "convert --to sse"])
     def test_a_closed_pipe_is_no_error(self, path, command, monkeypatch):

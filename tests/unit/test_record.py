@@ -542,6 +542,9 @@ class TestRawJson:
             "b b": {"c": 2},
         }
 
+    def test_a_record_whose_fields_have_no_names_is_a_dict(self):
+        assert from_json({"$object": "acme.Odd", "fields": {"a b": 1}}) == {"a b": 1}
+
     def test_tuples_of_langgraph_come_back(self):
         task = pytest.importorskip("langgraph.types").PregelTask("1", "agent", ("a", 0))
         again = from_json(json.loads(json.dumps(to_json(task))))
