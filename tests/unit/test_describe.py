@@ -242,8 +242,8 @@ class TestBrief:
             object(),
         ):
             assert brief(jsonable(value, private=True)) == brief(value)
-        asked = jsonable(types.Interrupt(value="Sure?", id="i"))
-        assert brief(asked).startswith('Interrupt(value="Sure?", id="i"')
+        asked = {"$interrupt": {"id": "i", "value": "Sure?"}}
+        assert brief(asked) == 'Interrupt(value="Sure?", id="i")'
 
     def test_shows_what_only_looks_like_that_as_it_is(self):
         for data in ({"type": "ai", "data": {}}, {"$error": 1}, {"$command": None}, {"$cut": "x"}):
