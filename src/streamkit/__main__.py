@@ -26,7 +26,7 @@ from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from io import TextIOWrapper
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from typing_extensions import override
 
@@ -82,10 +82,11 @@ def _printable_output() -> Generator[None]:
         if sys.stdout is None:  # it was closed before the program began
             nowhere = stack.enter_context(Path(os.devnull).open("w"))
             stack.enter_context(redirect_stdout(nowhere))
-        if isinstance(sys.stdout, TextIOWrapper):
-            stack.callback(sys.stdout.reconfigure, errors=sys.stdout.errors)
-            sys.stdout.reconfigure(errors="backslashreplace")
-        stack.callback(sys.stdout.flush)
+        stdout: Any = sys.stdout
+        if isinstance(stdout, TextIOWrapper):
+            stack.callback(stdout.reconfigure, errors=stdout.errors)
+            stdout.reconfigure(errors="backslashreplace")
+        stack.callback(stdout.flush)
         yield
 
 

@@ -59,7 +59,7 @@ def _of_type(value: object, limit: int, depth: int) -> Iterator[str]:
         case bytes() | bytearray():
             yield f"<{len(value)} bytes>"
         case Mapping():
-            yield from _mapping(value, limit, depth)
+            yield from _mapping(cast("Any", value), limit, depth)
         case list() | tuple():
             items = cast("Iterable[object]", value)
             yield from _joined("[", (("", item) for item in items), "]", limit, depth)
@@ -82,8 +82,8 @@ def _mapping(fields: Mapping[Any, Any], limit: int, depth: int) -> Iterator[str]
             yield f"<{name.rpartition('.')[2]}>"
         case {"$error": {"name": str(name), **more}}:
             yield f"{name}({_json(str(more.get('message', ''))[: limit + 1])})"
-        case {"$command": Mapping() as given}:
-            yield from _record("Command", given.items(), limit, depth)
+        case {"$command": Mapping()}:
+            yield from _record("Command", fields["$command"].items(), limit, depth)
         case {"$interrupt": {"id": id, "value": asked}}:
             yield from _record("Interrupt", (("value", asked), ("id", id)), limit, depth)
         case _:

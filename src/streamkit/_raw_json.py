@@ -97,7 +97,7 @@ def _form(value: object, depth: int) -> Any:  # noqa: C901, PLR0911  (one form a
         return {"$tuple": [_written(it, depth) for it in cast("tuple[object, ...]", value)]}
     if isinstance(value, (int, float)):  # an enum, a bool of numpy
         return _form(value.__int__() if isinstance(value, int) else float(value), depth)
-    return _repr(value)
+    return _repr(instance)
 
 
 def _repr(value: object) -> dict[str, str]:

@@ -144,8 +144,9 @@ class ScriptedChatModel(BaseChatModel):
             raise UsageError("a script is a list of replies; write script=[…]")
         if isinstance(script, Iterator):
             raise UsageError("an iterator is read by a function; write script=lambda _: next(it)")
-        if isinstance(script, Sequence):
-            for reply in cast("Sequence[object]", script):
+        replies: Any = script
+        if isinstance(replies, Sequence):
+            for reply in cast("Sequence[object]", replies):
                 _require_reply(reply)
         return script
 

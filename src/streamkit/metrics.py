@@ -17,7 +17,7 @@ from typing import Any, TypeAlias, cast
 
 import msgspec
 
-from ._fields import shown
+from ._fields import items_of, shown
 from ._spans import DELTAS, Span, SpanFold
 from .errors import UsageError
 from .events import Custom, Event, RunEnd, RunError
@@ -293,24 +293,20 @@ def _require_prices(prices: object) -> None:
     """Refuse what is no prices, before the first model has ended."""
     if prices is None or callable(prices):
         return
-    by_name = (
-        cast("Mapping[object, object]", prices) if isinstance(prices, Mapping) else {"": prices}
-    )
+    is_table = isinstance(prices, Mapping)
+    by_name = cast("Mapping[object, object]", prices) if is_table else {"": prices}
     for price in by_name.values():
-        match price:
-            case Price(input=given, output=answered) | (given, answered) if _are_prices(
-                given, answered
-            ):
-                continue
-            case _:
-                raise UsageError(
-                    f"{shown(price, 60)} is no price; write a model and its two prices per million "
-                    'tokens, read and written: {"gpt-5-mini": (0.25, 2.00)}'
-                )
+        given = (price.input, price.output) if isinstance(price, Price) else price
+        numbers = items_of(given)
+        if len(numbers) != 2 or not all(map(_is_price, numbers)):  # noqa: PLR2004
+            raise UsageError(
+                f"{shown(price, 60)} is no price; write a model and its two prices per million "
+                'tokens, read and written: {"gpt-5-mini": (0.25, 2.00)}'
+            )
 
 
-def _are_prices(*numbers: object) -> bool:
-    return all(isinstance(it, (int, float)) and 0 <= it < inf for it in numbers)
+def _is_price(number: object) -> bool:
+    return isinstance(number, (int, float)) and 0 <= number < inf
 
 
 def cost_of(prices: Prices | None, model: str, usage: Usage) -> float | None:
