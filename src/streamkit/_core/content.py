@@ -183,8 +183,8 @@ def _grounding(grounding: Fields) -> Iterator[Fields]:
         segment = dict_or_empty(support.get("segment"))
         for number in items_of(support.get("grounding_chunk_indices")):
             source = sources.get(number) if isinstance(number, int) else None
-            places = map(dict_or_empty, dict_or_empty(source).values())
-            place = next(filter(None, places), dict_or_empty(None))
+            places = filter(None, dict_or_empty(source).values())
+            place = dict_or_empty(next(places, None))
             citation = {
                 "url": place.get("uri"),
                 "title": place.get("title"),
