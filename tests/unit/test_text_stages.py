@@ -216,7 +216,7 @@ def test_what_is_withheld_of_the_input_is_reported_behind_the_start_of_the_run()
         totals(),
         Metrics(),
     ],
-    ids=repr,
+    ids=lambda it: getattr(it, "__name__", type(it).__name__),
 )
 def test_a_stage_behind_the_text_is_refused(stage: Any) -> None:
     """It would let pass what it is there to change: a number that `redact` looks for, say."""
