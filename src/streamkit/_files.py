@@ -44,7 +44,7 @@ _WRITERS: WeakValueDictionary[str, Any] = WeakValueDictionary()
 
 
 def reader_of(path: PathLike, items: Generator[T]) -> Generator[T]:
-    """Return ``items``, for as long as which the file is not written anew."""
+    """Return ``items``: while they are read, the file is not written anew."""
     _READERS[items] = Path(path)
     return items
 
