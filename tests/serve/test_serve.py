@@ -41,8 +41,6 @@ from streamkit.wire import (
     sse,
 )
 
-WITH_AN_END = [ag_ui, ai_sdk, langgraph_sse, ndjson, openai_chunks, openai_responses, sse]
-
 
 def app(respond: Callable[[Request], Any], **options: Any) -> Starlette:
     async def endpoint(request: Request) -> Any:
@@ -390,45 +388,40 @@ async def test_a_server_that_cancels_the_response_stops_the_graph():
     assert asyncio.all_tasks() == before
 
 
-async def sent_at_shutdown(server: Any, source: Source) -> bytes:
-    """Return what a client gets whose server shuts down while the source waits."""
+async def same(event: Event) -> Event:
+    await asyncio.sleep(0)
+    return event
+
+
+ENDS: dict[str, tuple[Any, bytes]] = {
+    "AG-UI": (ag_ui, b"RUN_FINISHED"),
+    "AI SDK": (ai_sdk, b"[DONE]"),
+    "LangGraph SSE": (langgraph_sse, b"event: end"),
+    "NDJSON": (ndjson, b"cancelled"),
+    "OpenAI chunks": (openai_chunks, b"[DONE]"),
+    "OpenAI Responses": (openai_responses, b'"usage":null'),
+    "SSE": (sse, b"cancelled"),
+    "a mapper that awaits": (sse, b"cancelled"),
+}
+
+
+async def test_a_server_that_shuts_down_still_sends_how_each_run_ended():
+    sources = {name: Source("Hel", "lo", pause_after=1) for name in ENDS}
+
+    def respond(request: Request) -> Any:
+        name = request.query_params["name"]
+        events = normalize(sources[name].stream())
+        return EventResponse(events.map(same) if "mapper" in name else events, ENDS[name][0])
+
     async with httpx.AsyncClient(timeout=60) as other:
-        async with served(server) as client:
-            reading = asyncio.ensure_future(other.get(client.base_url))
-            await until(lambda: source.pulled)
-        body = (await reading).content
-    assert source.closed_by is source.started_by
-    return body
-
-
-@pytest.mark.parametrize("wire", WITH_AN_END)
-async def test_a_server_that_shuts_down_still_sends_how_it_ended(wire):
-    source = Source("Hel", "lo", pause_after=1)
-    server = app(lambda _: EventResponse(source.stream(), wire))
-    body = await sent_at_shutdown(server, source)
-    ends = {
-        ag_ui: b"RUN_FINISHED",
-        ai_sdk: b"[DONE]",
-        langgraph_sse: b"event: end",
-        ndjson: b"cancelled",
-        openai_chunks: b"[DONE]",
-        openai_responses: b'"usage":null',
-        sse: b"cancelled",
-    }
-    assert ends[wire] in body[-300:]
-
-
-async def test_an_end_behind_a_mapper_that_awaits_is_sent_once_the_source_is_closed():
-    source = Source("Hel", "lo", pause_after=1)
-
-    async def same(event: Event) -> Event:
-        await asyncio.sleep(0)
-        return event
-
-    server = app(lambda _: EventResponse(normalize(source.stream()).map(same)))
-    body = await sent_at_shutdown(server, source)
-    assert b'"run.end"' in body
-    assert b"cancelled" in body
+        async with served(app(respond)) as client:
+            urls = [client.base_url.copy_with(params={"name": name}) for name in ENDS]
+            reading = [asyncio.ensure_future(other.get(url)) for url in urls]
+            await until(lambda: all(source.pulled for source in sources.values()))
+        bodies = [(await it).content for it in reading]
+    for source, body, (_, end) in zip(sources.values(), bodies, ENDS.values(), strict=True):
+        assert source.closed_by is source.started_by
+        assert end in body[-300:]
 
 
 async def test_an_end_that_cannot_be_sent_does_not_hold_up_the_cancellation(monkeypatch):
