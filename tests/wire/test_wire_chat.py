@@ -293,7 +293,7 @@ def demo() -> tuple[Any, Any]:
     pytest.importorskip("langgraph")
     from streamkit.demo import build_graph, demo_input
 
-    return build_graph(), demo_input()
+    return build_graph(pace=0.002), demo_input()
 
 
 def test_a_real_graph_tells_its_story():
