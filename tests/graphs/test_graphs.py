@@ -40,6 +40,7 @@ from small_graphs import (
     source,
 )
 from streamkit import MessageEnd, MessageStart, StateUpdate, StepEnd, StepStart, normalize
+from streamkit.testing import check_stream
 
 pytestmark = pytest.mark.filterwarnings(IGNORE_V1)
 
@@ -285,6 +286,18 @@ def test_what_a_jump_inside_a_subgraph_writes_is_shown(api: str) -> None:
     assert [it.content for it in result_of(events).messages] == ["bye", "landed"]
     if api == EVENTS:
         assert of(before(events, "b"), StepEnd)[-1].origin.name == "a"
+
+
+async def test_a_jump_to_the_end_of_a_subgraph_whose_chunks_are_streamed() -> None:
+    """Its update may come after the end of all of it."""
+    builder = StateGraph(MessagesState)
+    builder.add_node("a", chain(lambda _: Command(graph=Command.PARENT, update=LEFT.update)))
+    builder.add_edge(START, "a")
+    graph = chain(builder.compile(), lambda _: None)
+    raws = graph.astream_events(ASK, version="v2", subgraphs=True)
+    events = [event async for event in normalize(raws, strict=True)]
+    check_stream(events)
+    assert facts(events) == Facts(messages=["bye"])
 
 
 def test_a_node_that_jumped_ends_before_its_successor_starts() -> None:

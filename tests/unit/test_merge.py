@@ -468,6 +468,22 @@ def test_a_call_cut_off_leaves_the_others_valid():
     assert invalid_of(to_message(merged)) == [("f", '{"ci', "b")]
 
 
+@pytest.mark.parametrize(
+    "between",
+    [
+        chunk("no"),
+        chunk([{"type": "refusal", "refusal": "no"}]),
+        chunk(additional_kwargs={"refusal": "no"}),
+    ],
+    ids=["text", "refusal", "refusal beside the content"],
+)
+def test_what_follows_other_content_belongs_to_no_call_before(between: AIMessageChunk) -> None:
+    args = json.dumps(PARIS)
+    merged = merge_chunks([call(args, name="f", id="a"), between, call(args)])
+    assert calls_of(merged) == [("f", PARIS, "a")]
+    assert invalid_of(merged) == []
+
+
 @pytest.mark.parametrize("args", ["[1]", "null", "Sorry, I"])
 def test_arguments_that_are_no_object_are_invalid(args: str):
     assert invalid_of(merge_chunks([call(args, name="f", id="a"), chunk()])) == [("f", args, "a")]

@@ -323,6 +323,12 @@ def test_a_tool_that_waits_for_an_answer_has_not_failed(status: Any, count: int)
     assert [it["type"] for it in chunks].count("tool-output-error") == count
 
 
+def test_a_call_that_never_started_is_not_written() -> None:
+    """Clients throw at the end of a call that they do not know."""
+    chunks = chunks_of([RunStart(**AT), WRITTEN[1], RunEnd(**AT, status="completed")])
+    assert not [it for it in chunks if "tool" in it["type"]]
+
+
 def replaced(id: str, text: str) -> Event:
     return MessageReplaced(**AT, message_id=id, message=AIMessage(text, id=id))
 

@@ -84,13 +84,12 @@ class ToolRuns(Brackets):
         if bracket is None or bracket.call is None:
             return
         self._swap_if_mistaken(key, bracket, output)
-        call = self._open[key].call
-        message = own_message(output, call.given_id) if call else None
+        call = cast("PendingCall", self._open[key].call)
+        message = own_message(output, call.given_id)
         result = tool_result(message) if message else {"output": output}
         if hold:
             self._open[key].held = HeldResult(self.now, status, result)
-            if call:
-                call.output = result.get("output")
+            call.output = result.get("output")
         else:
             self._end(key, status, **result)
 

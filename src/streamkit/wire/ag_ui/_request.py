@@ -60,11 +60,6 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     forwarded_props: Any = None
     """Further data from the client, as it is."""
 
-    @property
-    def tool_call_ids(self) -> list[str]:
-        """The calls in the client's history."""
-        return [*named_calls(self)]
-
 
 def named_calls(request: Request) -> dict[str, str]:
     """Return the names of the calls in the client's history, by their ids."""
