@@ -211,6 +211,7 @@ def _put(builder: Any, node: Any, name: str, last: list[str]) -> str:
 @given(STEPS)
 @example([("subgraph", ["tool", "pause"])])
 @example([("subgraph", ["broken tool", "pause"])])
+@example([("subgraph", ["question", "model"])])
 def test_every_api_tells_the_same(steps: Any) -> None:
     told = {api: story(steps, api) for api in APIS}
     assert told == dict.fromkeys(APIS, told[OWN])

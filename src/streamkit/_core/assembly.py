@@ -118,7 +118,7 @@ class Assembly(ToolRuns):
             seen.record_whole(value, self._whole_answer(fields, origin))
         elif not is_answer:
             self.show(MessageAdded, origin, message=value)
-        seen.duplicates.record_nameless(value, origin, seen.id_of_nameless(value))
+        seen.duplicates.record_nameless(value, origin, seen.id_of_nameless(value) or "")
 
     def _remove(self, id: str | None, origin: Origin) -> None:
         """Show the removal of a message that stands by itself, in no write to a channel."""

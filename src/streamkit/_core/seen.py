@@ -117,16 +117,19 @@ class SeenRegistry:
     def expect_ids(self, messages: Iterable[object]) -> None:
         """Record messages that ``add_messages`` has made: the state's own have the same content."""
         for message in messages:
-            self._expected[_content_key(message)].append(self.id_of_nameless(message))
+            self._expected[_content_key(message)].append(self.id_of_nameless(message) or "")
 
     def _expected_id(self, message: object) -> str | None:
         """Return the id of a message that was shown before it had its own; each is found once."""
         ids = self._expected.get(_content_key(message)) if self._expected else None
         return ids.pop(0) if ids else None
 
-    def id_of_nameless(self, message: object) -> str:
-        """Return the id that our events have for a message without one, or an empty text."""
-        return self._ids_of_nameless[id(message)] if id(message) in self._nameless else ""
+    def id_of_nameless(self, message: object) -> str | None:
+        """Return the id that our events have for a message that was seen without one.
+
+        It is empty where they have none for it, and None for any other message.
+        """
+        return self._ids_of_nameless[id(message)] if id(message) in self._nameless else None
 
     def _identify(self, message: object, shown_id: str | None) -> None:
         """Record the id of a message that was shown without it, maybe under one of ours."""
@@ -188,9 +191,11 @@ class SeenRegistry:
             if not name and id(message) not in self._nameless:
                 self.record_whole(message)
             elif name and name not in self._messages:
-                shown_id = self.id_of_nameless(message) or self._expected_id(message)
+                shown_id = self.id_of_nameless(message)
+                if shown_id is None:
+                    shown_id = self._expected_id(message)
                 self._identify(message, shown_id)
-                if not shown_id:
+                if shown_id is None:
                     self._messages[name].sent_from = sent_from
 
     def mark_input(self, namespace: _Path, given: object, triggers: object) -> None:
