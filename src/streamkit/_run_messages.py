@@ -61,6 +61,7 @@ class RunMessages:
     def __init__(self) -> None:
         self._entries: list[_Entry] = []
         self._by_id: dict[str, _Entry] = {}
+        self._nameless: list[_Entry] = []  # LangGraph gives their messages an id in place, later
         self._results: dict[str, _Entry] = {}  # of tools, by call
         self._earlier: list[list[Any]] = []  # messages of before this run
         self._states: list[tuple[str | None, Any]] = []  # the node that wrote, None for a state
@@ -81,6 +82,8 @@ class RunMessages:
         entry = _Entry(message, names, self._count, is_side, is_hidden)
         self._entries.append(entry)
         self._by_id.update(dict.fromkeys(entry.ids, entry))
+        if not names:
+            self._nameless.append(entry)
         for call in made_call_ids(message):
             self._results.pop(call, None)  # an id that the model uses again
         call_id = call_id_of(message)
@@ -92,7 +95,7 @@ class RunMessages:
 
     def replace(self, event: MessageReplaced, message: Any) -> None:
         """Put another message, that of the event, in the place of one that was emitted."""
-        entry = self._by_id.get(event.message_id) or self._results.get(event.tool_call_id or "")
+        entry = self._changed_by(event)
         if entry:
             entry.message = message
             entry.ids.add(event.message_id)
@@ -100,9 +103,14 @@ class RunMessages:
 
     def remove(self, event: MessageRemoved) -> None:
         """Take a message out of the conversation."""
-        entry = self._by_id.get(event.message_id) or self._results.get(event.tool_call_id or "")
+        entry = self._changed_by(event)
         if entry:
             entry.is_removed = True
+
+    def _changed_by(self, event: MessageReplaced | MessageRemoved) -> _Entry | None:
+        id, call = event.message_id, event.tool_call_id or ""
+        named = (it for it in self._nameless if id_of(it.message) == id)
+        return self._by_id.get(id) or self._results.get(call) or next(named, None)
 
     # --- what events have of the state
 

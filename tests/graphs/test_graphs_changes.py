@@ -1,6 +1,7 @@
 """Messages that change in the state: what was shown is replaced or removed, once, in every source
 that says what nodes write. ``messages`` mode by itself never says it."""
 
+from copy import copy
 from typing import Any
 
 import pytest
@@ -42,6 +43,7 @@ from streamkit import (
     StateUpdate,
     ToolEnd,
     normalize,
+    stream,
 )
 from streamkit.testing import check_stream
 
@@ -49,6 +51,9 @@ RUNNING = [it for it in STATES if it not in {"updates", "log"}]
 """Those that say what is removed by the side of others."""
 INFORMED = [it for it in RUNNING if it != MODES]
 """Those that also say what the run was given."""
+
+
+TOLD = ("messages", "updates", "tasks")
 
 
 def writes(*messages: Any) -> Any:
@@ -162,6 +167,22 @@ def test_a_change_names_the_id_that_a_message_without_one_was_shown_with(
     assert changed.message_id == start.message_id
     expected = ["edited"] if isinstance(changed, MessageReplaced) else []
     assert [it.content for it in result(events).messages] == expected
+
+
+@pytest.mark.parametrize("change", [same_id("edited"), lambda it: RemoveMessage(id=it[-1].id)])
+@pytest.mark.parametrize(
+    "words", [HumanMessage("first"), "first", {"role": "user", "content": "first"}]
+)
+@pytest.mark.parametrize("nest", [lambda it: it, chain], ids=["node", "subgraph"])
+def test_a_question_without_an_id_is_changed_while_the_run_goes_on(
+    nest: Any, words: Any, change: Any
+) -> None:
+    graph = chain(nest(lambda _: {"messages": [copy(words)]}), writes(change))
+    for events in (stream(graph, ASK), normalize(graph.stream(ASK, stream_mode=[*TOLD]))):
+        kinds = [type(event) for event in events]
+        expected = ["edited"] if MessageReplaced in kinds else []
+        assert kinds.count(MessageReplaced) + kinds.count(MessageRemoved) == 1
+        assert [it.content for it in events.result.messages] == expected
 
 
 @pytest.mark.parametrize("source", INFORMED)

@@ -63,7 +63,7 @@ class SeenRegistry:
         self._nameless: WeakValueDictionary[int, Any] = WeakValueDictionary()
         self._ids_of_nameless: dict[int, str] = {}  # that our events have for them
         # Those that were spelled as dicts, pairs or texts, by content: the state makes new ones.
-        self._expected: defaultdict[Hashable, list[str]] = defaultdict(list)
+        self._expected: defaultdict[Hashable, list[Any]] = defaultdict(list)
         # Interrupts by value, too: before langgraph 1.2 those of one task have the same id.
         self._waiting: list[tuple[str, Any, str]] = []
         self._checkpoint_ids: set[str] = set()
@@ -117,12 +117,20 @@ class SeenRegistry:
     def expect_ids(self, messages: Iterable[object]) -> None:
         """Record messages that ``add_messages`` has made: the state's own have the same content."""
         for message in messages:
-            self._expected[_content_key(message)].append(self.id_of_nameless(message) or "")
+            self._expected[_content_key(message)].append(message)
 
     def _expected_id(self, message: object) -> str | None:
-        """Return the id of a message that was shown before it had its own; each is found once."""
-        ids = self._expected.get(_content_key(message)) if self._expected else None
-        return ids.pop(0) if ids else None
+        """Return the id of a message that was shown before it had its own; each is found once.
+
+        The one that was shown gets its own here, as LangGraph gives one to a node's own object.
+        """
+        made = self._expected.get(_content_key(message)) if self._expected else None
+        if not made:
+            return None
+        shown = made.pop(0)
+        shown_id = self.id_of_nameless(shown)
+        shown.id = id_of(message)
+        return shown_id or ""
 
     def id_of_nameless(self, message: object) -> str | None:
         """Return the id that our events have for a message that was seen without one.
