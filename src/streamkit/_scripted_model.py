@@ -17,7 +17,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, cast
+from typing import Any, ClassVar, TypeAlias, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
@@ -129,7 +129,7 @@ class ScriptedChatModel(BaseChatModel):
     cut: Cut | None = None
     """How texts and arguments are cut; by default at words, and arguments every 9 characters."""
 
-    model_config = ConfigDict(extra="forbid")  # a misspelt option would be ignored
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")  # a misspelt option would be ignored
 
     _requests: list[list[BaseMessage]] = PrivateAttr(default_factory=list[list[BaseMessage]])
 
