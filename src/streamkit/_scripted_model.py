@@ -129,7 +129,9 @@ class ScriptedChatModel(BaseChatModel):
     cut: Cut | None = None
     """How texts and arguments are cut; by default at words, and arguments every 9 characters."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")  # a misspelt option would be ignored
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        extra="forbid"
+    )  # a misspelt option would be ignored
 
     _requests: list[list[BaseMessage]] = PrivateAttr(default_factory=list[list[BaseMessage]])
 
