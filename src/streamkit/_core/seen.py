@@ -93,14 +93,14 @@ class SeenRegistry:
 
     def compare(self, message: object, origin: Origin) -> Literal["unseen", "same", "changed"]:
         """Return whether a message that came whole was shown, and with this content."""
-        sent = self.known(id_of(message))
+        seen = self.known(id_of(message))
         # The words of a model are those of a message that was shown, as in `messages` mode.
-        if sent and sent.sent_from == origin.namespace and kind_of(message) == "other":
+        if seen and seen.sent_from == origin.namespace and kind_of(message) == "other":
             return "unseen"
         if id(message) in self._nameless:
             self.mark_seen([message])
             return "same"
-        seen, shown_id = self.known(id_of(message)), self.duplicates.had_no_id(message, origin)
+        shown_id = self.duplicates.had_no_id(message, origin)
         if seen is None and shown_id is None and id_of(message):
             shown_id = self._expected_id(message)
         if shown_id is not None:
