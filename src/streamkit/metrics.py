@@ -298,14 +298,15 @@ def _require_prices(prices: object) -> None:
     for price in by_name.values():
         given = (price.input, price.output) if isinstance(price, Price) else price
         numbers = items_of(given)
-        if len(numbers) != 2 or not all(map(_is_price, numbers)):  # noqa: PLR2004
+        if len(numbers) != 2 or not all(map(is_price, numbers)):  # noqa: PLR2004
             raise UsageError(
                 f"{shown(price, 60)} is no price; write a model and its two prices per million "
                 'tokens, read and written: {"gpt-5-mini": (0.25, 2.00)}'
             )
 
 
-def _is_price(number: object) -> bool:
+def is_price(number: object) -> bool:
+    """Return whether a number may be a price: one that is finite, and not below 0."""
     return isinstance(number, (int, float)) and 0 <= number < inf
 
 

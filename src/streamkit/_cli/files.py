@@ -10,7 +10,6 @@ from contextlib import suppress
 from importlib import import_module
 from inspect import cleandoc
 from itertools import chain
-from math import isfinite
 from pathlib import Path
 from textwrap import indent
 from typing import Any
@@ -22,7 +21,7 @@ from .._printable import columns, escape
 from ..errors import UsageError
 from ..events import Event, RunStart
 from ..html import to_html
-from ..metrics import Metrics, Prices, RunMetrics, Spending, Timing
+from ..metrics import Metrics, Prices, RunMetrics, Spending, Timing, is_price
 from ..record import timed
 from ..transcript import Transcript
 from .reading import add_file, events_of, name_of, numbered_events
@@ -246,7 +245,7 @@ def _price(text: str) -> tuple[str, tuple[float, float]]:
     given, _, answered = price.partition(",")
     with suppress(ValueError):
         prices = float(given), float(answered)
-        if model and all(isfinite(it) and it >= 0 for it in prices):
+        if model and all(map(is_price, prices)):
             return model, prices
     raise argparse.ArgumentTypeError(
         "write a model and its two prices per million tokens, read and written, "
