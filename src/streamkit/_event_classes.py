@@ -21,6 +21,11 @@ EVENT_CLASSES: frozenset[type[Event]] = frozenset(EVENTS)
 _METHODS = {cls: cls.type.replace(".", "_") for cls in EVENTS}
 
 
+def _schema_class(cls: type) -> type[Event] | None:
+    """Return the class of ours that a class is, or is made of: an application may make one."""
+    return next((it for it in cls.__mro__ if it in EVENT_CLASSES), None)
+
+
 class MethodsByClass(dict[type, Any]):
     """The methods of an object that are named like an event's type, with ``_`` for the dot.
 
@@ -34,7 +39,7 @@ class MethodsByClass(dict[type, Any]):
 
     def __missing__(self, cls: type) -> Any:
         refuse_text(cls)
-        base = next((it for it in cls.__mro__ if it in EVENT_CLASSES), None)
+        base = _schema_class(cls)
         method = self[cls] = self[base] if base else self._other
         return method
 
@@ -60,8 +65,8 @@ _BRACKETS = {cls: _bracket_of_class(cls) for cls in EVENTS}
 
 
 def _bracket_of_base(event: Event) -> tuple[str, str, tuple[str, ...]]:
-    """Return the facts of an event whose class is made of one of ours; an application may do so."""
-    return next((it for cls, it in _BRACKETS.items() if isinstance(event, cls)), ("", "", ()))
+    base = _schema_class(event.__class__)
+    return _BRACKETS[base] if base else ("", "", ())
 
 
 def bracket_of(event: Event) -> tuple[str, tuple[Any, ...]]:
