@@ -93,13 +93,14 @@ class RunMessages:
                 before.is_retried = True
             self._results[call_id] = entry
 
-    def replace(self, event: MessageReplaced, message: Any) -> None:
-        """Put another message, that of the event, in the place of one that was emitted."""
+    def replace(self, event: MessageReplaced, message: Any) -> bool:
+        """Put another message, that of the event, in the place of one that was emitted, if any."""
         entry = self._changed_by(event)
         if entry:
             entry.message = message
             entry.ids.add(event.message_id)
             self._by_id[event.message_id] = entry
+        return entry is not None
 
     def remove(self, event: MessageRemoved) -> None:
         """Take a message out of the conversation."""

@@ -369,8 +369,9 @@ class RunFold:
             case ev.MessageAdded(message=given) if (message := message_in(given)) is not None:
                 self._add(event, message, self._tool_around(event))
             case ev.MessageReplaced(message=given) if (message := message_in(given)) is not None:
-                messages.replace(event, message)
-                self._replace_result(event.tool_call_id, message)
+                is_shown = messages.replace(event, message)
+                if self._replace_result(event.tool_call_id, message) and not is_shown:
+                    self._add(event, message, self._tool_around(event))
             case ev.MessageRemoved():
                 messages.remove(event)
             case ev.RunStart(input=input):
@@ -432,13 +433,14 @@ class RunFold:
         else:
             run.status, run.output, run.artifact = event.status, event.output, event.artifact
 
-    def _replace_result(self, tool_call_id: str | None, message: object) -> None:
-        """Take over the result of a tool as its node put it into the state."""
+    def _replace_result(self, tool_call_id: str | None, message: object) -> bool:
+        """Take over the result of a tool as a node put it into the state, if the tool ran here."""
         runs = (it for it in reversed(self._result.tools) if it.tool_call_id == tool_call_id)
         # Ids of calls may repeat in a run: the newest run of the call is meant.
         run = next(runs, None)
         if run:
             run.output = fields_of(message).get("content")
+        return run is not None
 
     def _end_retrieval(self, event: ev.RetrievalEnd) -> None:
         search, begun = self._retrievals.pop(event.retrieval_id, (None, None))

@@ -1,6 +1,7 @@
 """Second tries: a retry or a fallback leaves half a message behind, and upstream never says so."""
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -8,18 +9,21 @@ import pytest
 pytest.importorskip("langgraph")
 
 from langchain_core.callbacks import dispatch_custom_event
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig, RunnableLambda, RunnableParallel
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
-from langgraph.types import Command, RetryPolicy, interrupt
+from langgraph.types import Command, RetryPolicy, StreamWriter, interrupt
 
+from run_sources import STATES, TOKENS, read, result, rows, state
 from small_graphs import (
+    ALL_MODES,
     APIS,
     ASK,
     ASYNC,
+    ASYNC_MODES,
     CORE,
     EVENTS,
     EVENTS_1,
@@ -28,11 +32,13 @@ from small_graphs import (
     OWN,
     OWN_SYNC,
     SYNC,
+    TASKS,
     THREAD,
     Facts,
     answer,
     asks,
     attempt,
+    broken,
     calling,
     chain,
     facts,
@@ -50,6 +56,7 @@ from streamkit import (
     MessageStart,
     StateUpdate,
     StepEnd,
+    TextDelta,
     ToolEnd,
     ToolError,
     normalize,
@@ -351,3 +358,99 @@ def test_equal_steps_at_once_are_no_attempts_of_each_other() -> None:
     events = run(chain(steps | RunnableLambda(lambda _: {"messages": []})), EVENTS)
     inside = [it for it in of(events, StepEnd) if it.kind == "chain" and it.output == "done"]
     assert [it.status for it in inside] == ["completed", "completed"]
+
+
+def out_of_time(kind: str) -> Any:
+    """A graph whose node has a time limit: its first attempt stops in the middle of an answer."""
+    from langgraph.types import TimeoutPolicy
+
+    attempts: list[int] = []
+    first, second = says(answer("too slow an answer")), says(WHOLE)
+
+    async def ask(_: Any, config: RunnableConfig, writer: StreamWriter) -> Any:
+        attempts.append(len(attempts))
+        writer(attempts[-1])
+        if attempts[-1]:
+            return {"messages": [await second.ainvoke("hi", config)]}
+        async for piece in first.astream("hi", config):
+            if piece.content == " slow":
+                await asyncio.Event().wait()
+
+    def handle(_: Any) -> Any:
+        return Command(goto="b", update={"messages": [AIMessage("no time", id="m1")]})
+
+    builder = StateGraph(MessagesState)
+    limit = {"timeout": TimeoutPolicy(idle_timeout=0.2)}
+    policy: Any = {"retry_policy": RetryPolicy(initial_interval=0, retry_on=Exception)}
+    after = policy if kind == "retried" else {"error_handler": handle}
+    builder.add_node("a", ask, **limit, **after)
+    builder.add_node("b", asks(says("afterwards")))
+    builder.add_edge(START, "a")
+    if kind == "retried":
+        builder.add_edge("a", "b")
+    return builder.compile()
+
+
+@pytest.mark.skipif(LANGGRAPH < (1, 2), reason="nodes have no time limit")
+@pytest.mark.parametrize("api", [OWN, EVENTS, ASYNC_MODES])
+@pytest.mark.parametrize("kind", ["retried", "handled"])
+def test_a_node_that_had_no_time_left(kind: str, api: str) -> None:
+    events = run(out_of_time(kind), api)
+    then = "the whole" if kind == "retried" else "no time"
+    assert [(it.text, it.status) for it in sorted_ends(events)] == [
+        ("too slow", "abandoned"),
+        (then, "completed"),
+        ("afterwards", "completed"),
+    ]
+    assert [it[1] for it in rows(result(events).messages) if it[0] == "ai"] == [then, "afterwards"]
+    if api != EVENTS:
+        assert [it.data for it in of(events, Custom)] == [0, 1][: 2 if kind == "retried" else 1]
+
+
+def handled(kind: str) -> Any:
+    """A graph in which what a node left undone is made good by its error handler."""
+
+    @tool
+    def slow(x: int) -> str:
+        """Take longer than the tool beside it, which raises."""
+        time.sleep(0.05)
+        return "too late"
+
+    def handle(state: Any, config: RunnableConfig) -> Any:
+        calls = getattr(state["messages"][-1], "tool_calls", [])
+        results = [ToolMessage("went wrong", tool_call_id=it["id"]) for it in calls]
+        messages = results or [says(answer("excuse me")).invoke("hi", config)]
+        return Command(goto="c", update={"messages": messages})
+
+    calls = (("c1", "slow", '{"x": 1}'), ("c2", "broken", '{"x": 2}'))
+    builder = StateGraph(MessagesState)
+    builder.add_node("a", asks(calling(*calls)) if kind == "tools" else asks(says("at first")))
+    failing = ToolNode([slow, broken], handle_tool_errors=False)
+    builder.add_node("b", failing if kind == "tools" else asks(says(HALF)), error_handler=handle)
+    builder.add_node("c", asks(says("afterwards")))
+    builder.add_edge(START, "a")
+    builder.add_edge("a", "b")
+    return builder.compile()
+
+
+HANDLES = pytest.mark.skipif(LANGGRAPH < (1, 2), reason="nodes have no error handler")
+
+
+@HANDLES
+@pytest.mark.parametrize("source", STATES)
+@pytest.mark.parametrize("kind", ["model", "tools"])
+def test_an_error_handler_writes_to_the_state_of_its_graph(kind: str, source: str) -> None:
+    events = read(source, handled(kind))
+    assert rows(result(events).messages) == state(handled(kind))
+    assert {it.origin.namespace for it in of(events, MessageStart)} == {()}
+
+
+@HANDLES
+@pytest.mark.parametrize("source", [it for it in TOKENS if it not in {SYNC, "v3"}])
+def test_what_is_handled_is_taken_back(source: str) -> None:
+    events = read(source, handled("model"))
+    left = next(it for it in of(events, MessageEnd) if it.text == "half a")
+    # A failed task ends, in `tasks` mode, before anything shows that its error is handled.
+    assert left.status == ("failed" if source in {TASKS, ALL_MODES} else "abandoned")
+    texts = [it.text for it in events if isinstance(it, MessageEnd | TextDelta)]
+    assert texts.index("half a") < texts.index("excuse")

@@ -420,6 +420,7 @@ def test_a_note_does_not_wait_for_a_marker_that_cannot_be_sent() -> None:
 
     marker = OrderMarker()
     marker.keep_writer(write)
+    marker.keep_context()
     queue = CallQueue(str, marker)
     queue.post({}, {"event": "on_tool_end"})
     assert queue.take() == {"event": "on_tool_end"}

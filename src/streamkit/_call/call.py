@@ -161,7 +161,8 @@ class _Call:
         recorder, handlers = graph_handlers(*noted)
         given = with_handlers(config, handlers, bound)
         if self._marker and Custom in self._wanted:
-            naming = NamingWriter(recorder.run_ids, self._marker.keep_writer)
+            marker = self._marker
+            naming = NamingWriter(recorder.run_ids, marker.keep_writer, marker.keep_context)
             given = with_stream_writer(given, self._runnable, naming)
         options = {**options, **self._modes()}
         return lambda: start(input, given, **options)

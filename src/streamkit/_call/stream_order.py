@@ -42,6 +42,7 @@ class OrderMarker:
 
     def __init__(self) -> None:
         self._depth = 0
+        self._write: Callable[[object], None] | None = None
         self._writer: MarkerWriter | None = None
 
     def find_writer(self, run: dict[str, Any]) -> MarkerWriter | None:
@@ -51,9 +52,17 @@ class OrderMarker:
         return self._writer
 
     def keep_writer(self, write: Callable[[object], None]) -> None:
-        """Keep the writer, which a run inside a node is about to call."""
-        if self._writer is None:
-            self._writer = MarkerWriter(copy_context(), write)
+        """Keep the graph's own writer.
+
+        A node's may be another: that of a node with a timeout (langgraph 1.2) writes nothing once
+        the time is over.
+        """
+        self._write = write
+
+    def keep_context(self) -> None:
+        """Keep the context of a run inside a node, which is about to write."""
+        if self._writer is None and self._write is not None:
+            self._writer = MarkerWriter(copy_context(), self._write)
 
     def marked_note(self, item: Any) -> OrderedNote | None:
         """Return the note whose marker an item of the stream is, or None."""
@@ -70,19 +79,16 @@ class OrderMarker:
         if not run["parent_ids"]:
             self._depth = depth  # not 0 if the whole call is made in a node of another graph
         elif depth == self._depth + 1:
-            self._writer = _writer_in(path)
+            self._writer = _writer_in(path, self._write)
 
 
-def _writer_in(path: str) -> MarkerWriter | None:
-    """Return the writer of this context, if it is the context of the node's task at ``path``."""
+def _writer_in(path: str, write: Callable[[object], None] | None) -> MarkerWriter | None:
+    """Return the writer in this context, if it is the context of the node's task at ``path``."""
     from langgraph.config import get_config, get_stream_writer  # noqa: PLC0415  (of a graph)
 
     try:
         config = get_config()
         is_here = checkpoint_ns(config.get("metadata") or {}) == path
-        write = get_stream_writer()  # markers need not pass through the one of `stream_writer`
-        return (
-            MarkerWriter(copy_context(), getattr(write, "__wrapped__", write)) if is_here else None
-        )
+        return MarkerWriter(copy_context(), write or get_stream_writer()) if is_here else None
     except (AttributeError, LookupError, RuntimeError):
         return None

@@ -33,21 +33,23 @@ class NamingWriter(NamedTuple):
     """Makes the writer of one call.
 
     ``run_ids`` takes the id of a run, and returns those of the runs around it and its own.
-    ``on_write`` takes LangGraph's writer, where it is about to be called.
+    ``on_graph`` takes LangGraph's writer, when the graph starts; ``on_write`` is called where a
+    node is about to write.
     """
 
     run_ids: Callable[[UUID], list[str]]
-    on_write: Callable[[Write], None]
+    on_graph: Callable[[Write], None]
+    on_write: Callable[[], None]
 
     def wrap(self, write: Write) -> Write:
         """Return a writer that hands data to LangGraph's as `Written`."""
 
         def write_named(data: object) -> None:
-            self.on_write(write)
+            self.on_write()
             run_id = _current_run()
             write(Written(self.run_ids(run_id), data) if run_id else data)
 
-        write_named.__wrapped__ = write  # type: ignore[attr-defined]
+        self.on_graph(write)
         return write_named
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from .._fields import items_of
 from ..values import Origin
 from .metadata import name_of, names_in, text_or_none
 
@@ -92,6 +93,22 @@ def checkpoint_ns(metadata: Mapping[str, Any]) -> str:
 
     Not upstream's ``checkpoint_ns``, which stays at the outermost task below depth 1.
     """
+    failed = failed_task(metadata)
+    path = _written_ns(metadata)
+    return f"{failed.rpartition('|')[0]}|{path.rpartition('|')[2]}".lstrip("|") if failed else path
+
+
+def failed_task(metadata: Mapping[str, Any]) -> str:
+    """Return the node task whose error a run handles, or ``""``.
+
+    langgraph (1.2) names it around the task of a node's ``error_handler``, as if that were a node
+    of a subgraph. It is one of the same graph.
+    """
+    is_handler = "node_error_handler" in items_of(metadata.get("langgraph_path"))
+    return _written_ns(metadata).rpartition("|")[0] if is_handler else ""
+
+
+def _written_ns(metadata: Mapping[str, Any]) -> str:
     return text_or_none(metadata.get("langgraph_checkpoint_ns")) or ""
 
 

@@ -155,8 +155,9 @@ class PendingCalls:
     def end(self, call: PendingCall, result: Fields) -> None:
         """Register that a call's tool has ended, and with what."""
         call.state = "ended"
-        call.is_confirmed = result.get("confirmed", True)
-        output = result.get("output")
+        output, error = result.get("output"), result.get("error")
+        # A tool that its node has left has neither, and any message is more than that.
+        call.is_confirmed = result.get("confirmed", "output" in result or error is not None)
         is_content = isinstance(output, (str, list))
         call.output = output if is_content else None
         # ToolNode (langgraph 1.2, `msg_content_output`) writes a value as JSON, else as text.

@@ -2,7 +2,7 @@
 
 Law of this file: a run that raised half way through a message is closed once its outcome is known.
 Another attempt, or the end of what is around it, shows that the message is ``abandoned``; if an
-exception ends all that is around it, the message ``failed``. It may be another exception: that of
+exception ends all that is around it, the message ``failed`` or was ``cancelled``. It may be another exception: that of
 the first attempt, which langchain-core (1.8) raises once all fallbacks have failed.
 """
 
@@ -16,7 +16,7 @@ from msgspec import Struct
 from .._core.assembly import Assembly
 from .._core.results import error_info
 from .._fields import dict_or_empty
-from ..values import ErrorInfo, Status
+from ..values import ErrorInfo, Origin, Status
 from ._interrupts import is_bubble_up
 from ._run_record import Run
 from .stream_modes import error_of
@@ -44,17 +44,17 @@ class FailedRuns:
         """Close a run that raised, now or when its outcome is known."""
         run_id = run.origin.run_id
         passed_on = [it for it in self._failures if it.parent == run_id]
-        message = self._assembly.messages.by_run.get(run_id)
-        if message and status == "failed":
+        halves = [it for it in self._assembly.messages if _is_left(it.origin, run_id, status)]
+        for message in halves:
             message.has_failed = True
-        elif not passed_on:
+        if not (halves or passed_on):
             self._close(run, error, status, status)
             return
         runs = [of_run for it in passed_on for of_run in it.runs]
         failure = _Failure(self._nearest(run.origin.parent_ids), [*runs, (run, error, status)])
         self._failures = [*(it for it in self._failures if it not in passed_on), failure]
         if failure.parent is None:
-            self._resolve(failure, "failed")
+            self._resolve(failure)
 
     def decide(self, event: dict[str, Any], parent_ids: Sequence[str]) -> None:
         """Close the runs whose outcome an event shows."""
@@ -71,10 +71,10 @@ class FailedRuns:
     def _nearest(self, run_ids: Sequence[str]) -> str | None:
         return next((id for id in reversed(run_ids) if id in self._runs), None)
 
-    def _resolve(self, failure: _Failure, left: Status) -> None:
+    def _resolve(self, failure: _Failure, left: Status | None = None) -> None:
         self._failures.remove(failure)
         for run, error, status in failure.runs:
-            self._close(run, error, status, left)
+            self._close(run, error, status, left or status)
 
     def _close(self, run: Run, error: Any, status: Status, left: Status) -> None:
         run_id = run.origin.run_id or ""
@@ -85,6 +85,18 @@ class FailedRuns:
             self._assembly.end_retrieval(run_id, (), status, _error_in(error))
         else:
             self._assembly.end_step(run_id, None, status, _error_in(error))
+
+
+def _is_left(origin: Origin, run_id: str | None, status: Status) -> bool:
+    """Return whether a run that raised leaves a message: its own, or one inside that is cancelled.
+
+    A node whose time is over (langgraph 1.2) is cancelled, and its model says nothing.
+    """
+    is_own = origin.run_id == run_id
+    return is_own if status == "failed" else status == "cancelled" and run_id in (
+        *origin.parent_ids,
+        origin.run_id,
+    )
 
 
 def _error_in(error: BaseException) -> ErrorInfo | None:

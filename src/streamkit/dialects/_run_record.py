@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 from .._core.kinds import fields_of, kind_of
-from .._core.origin import OUTERMOST, Scope, agent_of_graph, checkpoint_ns, is_node
+from .._core.origin import OUTERMOST, Scope, agent_of_graph, checkpoint_ns, failed_task, is_node
 from .._fields import dict_or_empty
 from ..values import Origin, StepKind
 
@@ -114,8 +114,8 @@ def _is_next_attempt(new: Origin) -> bool:
 
 
 def _is_same_task(new: Origin, old: Origin) -> bool:
-    """Return whether a RetryPolicy runs a node again, in the same task."""
-    path = checkpoint_ns(new.metadata)
+    """Return whether a RetryPolicy runs a node again, in the same task, or it handles its error."""
+    path = failed_task(new.metadata) or checkpoint_ns(new.metadata)
     is_node = any(tag.startswith("graph:step:") for tag in new.tags)
     return is_node and path != "" and path == checkpoint_ns(old.metadata)
 

@@ -7,7 +7,8 @@
     (AIMessage(content="Done.", id="m7"), {"langgraph_node": "wrap_up", …})
 
 Before langchain-core 1.0 no chunk is marked as the last. So a message also ends when its graph
-begins the next superstep, when a tool answers it, when its node ends, or with the stream.
+begins the next superstep, when a tool answers it, when its node ends or its error is handled, or
+with the stream.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, TypeGuard, cast
 from .._core.assembly import Assembly
 from .._core.kinds import kind_of, kind_of_class, message_in
 from .._core.message import Message
-from .._core.origin import checkpoint_ns, is_models_own
+from .._core.origin import checkpoint_ns, failed_task, is_models_own
 from .._fields import shown
 from ..errors import MalformedItem
 from ..values import Origin
@@ -92,8 +93,10 @@ class MessagePairs:
             return message.origin
         origin = self._origin = self._assembly.scopes.origin_from(metadata)
         self._assembly.start_run(Origin(thread_id=origin.thread_id))
+        failed = failed_task(metadata)
         for earlier in self._assembly.messages:
-            if _is_before(earlier.origin, origin):
+            is_of_failed = failed and checkpoint_ns(earlier.origin.metadata) == failed
+            if is_of_failed or _is_before(earlier.origin, origin):
                 self._assembly.leave_message(earlier, "completed")
         return origin
 
