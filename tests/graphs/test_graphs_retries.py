@@ -375,6 +375,7 @@ def out_of_time(kind: str) -> Any:
         async for piece in first.astream("hi", config):
             if piece.content == " slow":
                 await asyncio.Event().wait()
+        return None
 
     def handle(_: Any) -> Any:
         return Command(goto="b", update={"messages": [AIMessage("no time", id="m1")]})

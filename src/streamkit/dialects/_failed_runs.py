@@ -2,8 +2,9 @@
 
 Law of this file: a run that raised half way through a message is closed once its outcome is known.
 Another attempt, or the end of what is around it, shows that the message is ``abandoned``; if an
-exception ends all that is around it, the message ``failed`` or was ``cancelled``. It may be another exception: that of
-the first attempt, which langchain-core (1.8) raises once all fallbacks have failed.
+exception ends all that is around it, the message ``failed`` or was ``cancelled``. It may be another
+exception: that of the first attempt, which langchain-core (1.8) raises once all fallbacks have
+failed.
 """
 
 from __future__ import annotations
@@ -93,9 +94,15 @@ def _is_left(origin: Origin, run_id: str | None, status: Status) -> bool:
     A node whose time is over (langgraph 1.2) is cancelled, and its model says nothing.
     """
     is_own = origin.run_id == run_id
-    return is_own if status == "failed" else status == "cancelled" and run_id in (
-        *origin.parent_ids,
-        origin.run_id,
+    return (
+        is_own
+        if status == "failed"
+        else status == "cancelled"
+        and run_id
+        in (
+            *origin.parent_ids,
+            origin.run_id,
+        )
     )
 
 
