@@ -65,7 +65,7 @@ class CallIds:
         id, n = given_id, 1
         while id in self._calls:
             n += 1
-            id = f"{given_id}#{n}"
+            id = numbered_id(given_id, n)
         return self._add(given_id, Call(id, name, provider_executed=provider_executed))
 
     def _add(self, given_id: str, call: Call) -> Call:
@@ -161,6 +161,15 @@ class CallIds:
         return _with_id(event, self.current(event.tool_call_id))
 
     message_replaced = interrupt
+
+
+def numbered_id(given_id: str, n: int) -> str:
+    """Return what the client knows the n-th call of an id by.
+
+    >>> numbered_id("call_0", 1), numbered_id("call_0", 2)
+    ('call_0', 'call_0#2')
+    """
+    return given_id if n == 1 else f"{given_id}#{n}"
 
 
 def _given(id: str) -> str:

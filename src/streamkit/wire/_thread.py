@@ -1,13 +1,19 @@
 """The messages of a thread and what its client shows of them.
 
-Questions keep the client's ids in the thread. So a question that comes again, under an id that the
-thread knows, stands where it stood, and what is behind it there is what the client shows no more.
+Laws of this module:
+
+1. Questions keep the client's ids in the thread. So a question that comes again, under an id that
+   the thread knows, stands where it stood, and what is behind it there is what the client shows no
+   more.
+2. Where the user goes on, no call stays without a result: no provider takes a history in which
+   something else follows a call, so that the thread could not be used again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from .._extras import extra
 from .._fields import dict_or_empty
@@ -16,11 +22,12 @@ from ..errors import UsageError
 from ..events import Event, RunEnd, RunStart, ToolEnd, ToolError
 from ..values import ErrorInfo
 from ._blocks import text_of
+from ._call_ids import numbered_id
 from ._forms import FAILED
 from ._plain_json import jsonable
 
 if TYPE_CHECKING:
-    from langchain_core.messages import AnyMessage, RemoveMessage
+    from langchain_core.messages import AnyMessage, BaseMessage
     from langgraph.types import Command
 
 T = TypeVar("T")
@@ -44,26 +51,103 @@ def since_answer(messages: Sequence[T], is_answer: Callable[[T], bool]) -> Seque
     return messages[max(behind, default=0) :]
 
 
-def no_longer_shown(state: object, new: Iterable[Any]) -> list[RemoveMessage]:
-    """Return what removes the messages behind the first question in ``new`` that comes again.
+def continuing(
+    state: object, new: Sequence[BaseMessage], shown: Iterable[BaseMessage] = ()
+) -> list[Any]:
+    """Return ``new`` as what continues a thread, behind what the thread needs for that.
+
+    These are removals of what is behind the first question in ``new`` that comes again, and results
+    of the last calls that have none. A result is the client's, from ``new`` or among the messages
+    that it has ``shown``. Without one, it is an error: the run stopped at a question, or by a stop
+    button, or the client's own tool was left, and the user goes on.
 
     ``state`` is what `thread_messages` takes, or None.
 
     >>> from langchain_core.messages import AIMessage, HumanMessage
     >>> known = [HumanMessage("Hi", id="u1"), AIMessage("Hello", id="a1")]
-    >>> [it.id for it in no_longer_shown(known, [HumanMessage("Hey", id="u1")])]
-    ['a1']
+    >>> [it.id for it in continuing(known, [HumanMessage("Hey", id="u1")])]
+    ['a1', 'u1']
     """
-    asked = {it.id for it in new if it.type == "human" and it.id}
-    known = [] if state is None else thread_messages(state)
-    first = next((at for at, it in enumerate(known) if it.id in asked), len(known))
-    # `add_messages` of LangGraph raises for the removal of a message that it does not have.
-    behind = [it for it in known[first + 1 :] if it.id and it.id not in asked]
-    if not behind:
-        return []
     from langchain_core.messages import RemoveMessage  # noqa: PLC0415  (half a second to import)
 
-    return [RemoveMessage(id=it.id) for it in behind]
+    known = [] if state is None else thread_messages(state)
+    asked = {it.id for it in new if it.type == "human" and it.id}
+    first = next((at for at, it in enumerate(known) if it.id in asked), len(known))
+    # `add_messages` of LangGraph raises for the removal of a message that it does not have.
+    removed = [it for it in known[first + 1 :] if it.id and it.id not in asked]
+    open_calls = _open_calls(known[: first + 1])
+    results, others = _taken(open_calls, new)
+    results += _taken(open_calls, shown)[0]
+    answered = {it.tool_call_id for it in known if it.type == "tool"}.difference(_call_ids(new))
+    others = [it for it in others if getattr(it, "tool_call_id", None) not in answered]
+    if any(it.type != "tool" for it in others):
+        results += map(_not_run, open_calls)
+    return [*(RemoveMessage(id=it.id) for it in removed), *results, *others]
+
+
+class _OpenCall(NamedTuple):
+    """A call without a result."""
+
+    id: str
+    name: str
+    client_ids: frozenset[str]
+    """What a client may call it: ids that repeat are numbered there, within an answer or all."""
+
+
+def _open_calls(known: Sequence[Any]) -> list[_OpenCall]:
+    """Return the calls at the end of a thread that have no result."""
+    results = [it.tool_call_id for it in takewhile(lambda it: it.type == "tool", reversed(known))]
+    behind_question = since_answer(known, lambda it: it.type == "human")
+    in_thread, in_answer = _call_ids(known), _call_ids(behind_question)
+    called = known[: len(known) - len(results)][-1:]
+    calls = [it for message in called for it in _calls_of(message)]
+    found: list[_OpenCall] = []
+    for left, call in zip(range(len(calls), 0, -1), calls, strict=True):
+        id = str(call["id"])
+        if id in results:
+            results.remove(id)
+        else:
+            counts = (ids[: len(ids) - left + 1].count(id) for ids in (in_thread, in_answer))
+            client_ids = frozenset(numbered_id(id, n) for n in counts)
+            found.append(_OpenCall(id, call["name"] or "", client_ids))
+    return found
+
+
+def _calls_of(message: Any) -> list[Any]:
+    # OpenAI and Anthropic are sent the calls with broken arguments, too.
+    names = ("tool_calls", "invalid_tool_calls")
+    return [call for name in names for call in getattr(message, name, ()) if call["id"]]
+
+
+def _call_ids(messages: Iterable[Any]) -> list[str]:
+    return [call["id"] for it in messages for call in _calls_of(it)]
+
+
+def _taken(
+    open_calls: list[_OpenCall], messages: Iterable[BaseMessage]
+) -> tuple[list[Any], list[Any]]:
+    """Return the results of open calls among some messages, and the others.
+
+    These calls are removed from the list.
+    """
+    results: list[Any] = []
+    others: list[Any] = []
+    for it in messages:
+        id = getattr(it, "tool_call_id", None)
+        call = next((call for call in open_calls if id in call.client_ids), None)
+        if call:
+            open_calls.remove(call)
+            results.append(it.model_copy(update={"tool_call_id": call.id}))
+        else:
+            others.append(it)
+    return results, others
+
+
+def _not_run(call: _OpenCall) -> Any:
+    from langchain_core.messages import ToolMessage  # noqa: PLC0415  (as above)
+
+    why = "no result: the call was not run to its end"
+    return ToolMessage(why, tool_call_id=call.id, name=call.name, status="error")
 
 
 def thread_messages(thread: object) -> list[Any]:

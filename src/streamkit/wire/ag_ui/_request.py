@@ -11,7 +11,7 @@ from ..._fields import dict_or_empty
 from ...errors import BadRequest
 from .._blocks import as_list
 from .._request_body import call_lists, converted, json_object, require_request
-from .._thread import no_longer_shown, resuming, since_answer
+from .._thread import continuing, resuming, since_answer
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -90,7 +90,8 @@ def graph_input(request: Request, *, state: object = None, stateful: bool = True
         request: what the client sent.
         state: the thread as it is, from ``await graph.aget_state(config)``. Then messages that the
             client no longer shows are removed from it: those behind an edited question, and an
-            answer that is asked for once more.
+            answer that is asked for once more. And calls without a result get one, if the user
+            went on: no provider takes them else.
         stateful: whether the graph has a checkpointer. Then it knows the conversation, and gets
             only the messages since its own last one.
 
@@ -114,7 +115,7 @@ def graph_input(request: Request, *, state: object = None, stateful: bool = True
     if not stateful:
         return {"messages": to_messages(request.messages)}
     new = to_messages(since_answer(request.messages, lambda it: it.get("role") == "assistant"))
-    return {"messages": [*no_longer_shown(state, new), *new]}
+    return {"messages": continuing(state, new)}
 
 
 def _resumed(answers: Sequence[Resume]) -> Command[Any] | None:

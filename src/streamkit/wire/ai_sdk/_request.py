@@ -29,12 +29,11 @@ from ..._fields import dict_or_empty
 from ...errors import BadRequest
 from .._approvals import Approval, questions_in, resume_value
 from .._request_body import converted, json_object, require_request
-from .._thread import no_longer_shown, resuming, since_answer
+from .._thread import continuing, resuming, since_answer
 from ._calls import Continuation
 from ._messages import Tool, UIMessage, has_results, to_messages, tools_in
 
 if TYPE_CHECKING:
-    from langchain_core.messages import AnyMessage
     from langgraph.types import Command
 
 _MAX_BYTES: Final = 2**24
@@ -124,7 +123,8 @@ def graph_input(
         request: what the client sent.
         state: the thread as it is, from ``await graph.aget_state(config)``. Then messages that the
             client no longer shows are removed from it: those behind an edited question, and an
-            answer that is asked for once more.
+            answer that is asked for once more. And calls without a result get one, if the user
+            went on: no provider takes them else.
         stateful: whether the graph has a checkpointer. Then it knows the chat, and gets only what
             is new: the user's messages, or the results of tools that the client ran. Otherwise it
             gets the whole chat as the client shows it, which a client may invent.
@@ -145,16 +145,12 @@ def graph_input(
         return resuming(request.resume)
     if not stateful:
         return {"messages": to_messages(request.messages)}
-    new = list(_new_messages(request.messages))
-    return {"messages": [*no_longer_shown(state, new), *new]}
-
-
-def _new_messages(messages: Sequence[UIMessage]) -> Sequence[AnyMessage]:
-    new = since_answer(messages, lambda it: it.role == "assistant")
-    if new:
-        return to_messages(new)
+    new = since_answer(request.messages, lambda it: it.role == "assistant")
     # A tool that the client ran puts its output into the last answer, and adds no message.
-    return since_answer(to_messages(messages[-1:]), lambda it: it.type == "ai")
+    answer = to_messages(request.messages[: -len(new) or None][-1:])
+    if new:
+        return {"messages": continuing(state, to_messages(new), answer)}
+    return {"messages": continuing(state, since_answer(answer, lambda it: it.type == "ai"))}
 
 
 def _parsed(body: object, max_bytes: int) -> Mapping[str, Any]:

@@ -19,7 +19,7 @@ from ...errors import BadRequest, UsageError
 from .._approvals import Approval, questions_in, resume_value
 from .._openai_messages import MAX_MESSAGES, check_count, settings_in, to_messages
 from .._request_body import converted, json_object, require_request
-from .._thread import resuming
+from .._thread import continuing, resuming
 
 if TYPE_CHECKING:
     from langgraph.types import Command
@@ -134,7 +134,8 @@ def graph_input(request: Request, *, state: object = None) -> dict[str, Any] | C
     Args:
         request: what the client sent.
         state: the thread as it is, from ``await graph.aget_state(config)``, which is needed where
-            the client answers the questions of an interrupt.
+            the client answers the questions of an interrupt, or goes on without an answer: then the
+            calls without a result get one, since no provider takes them else.
 
     Answers (``mcp_approval_response``) become a ``Command(resume={…})`` by the interrupts' ids; all
     else is a dict with the messages. Instructions are a system message, which takes the place of
@@ -156,7 +157,7 @@ def graph_input(request: Request, *, state: object = None) -> dict[str, Any] | C
         from langchain_core.messages import SystemMessage  # noqa: PLC0415  (half a second)
 
         messages.insert(0, SystemMessage(request.instructions, id="instructions"))
-    return {"messages": messages}
+    return {"messages": continuing(state, messages)}
 
 
 def _resumed(answers: Iterable[dict[str, Any]], state: object) -> Command[Any]:

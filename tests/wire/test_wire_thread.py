@@ -1,0 +1,187 @@
+"""A user who goes on while calls have no result: the thread must stay one that providers take."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+pytest.importorskip("langgraph")
+
+from langchain_core.messages import (
+    AIMessage,
+    AnyMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
+from langchain_core.tools import tool
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import interrupt
+
+from small_graphs import agent, asks, chain
+from streamkit import astream
+from streamkit.testing import Call, Reply, ScriptedChatModel
+from streamkit.wire import ag_ui, ai_sdk, openai_responses
+from streamkit.wire._thread import continuing
+
+CONFIG: Any = {"configurable": {"thread_id": "t"}}
+NOT_RUN = "no result: the call was not run to its end"
+
+
+@tool
+async def wait(city: str) -> str:
+    """Wait for ever."""
+    await asyncio.Event().wait()
+    return city
+
+
+@tool
+def ask(city: str) -> str:
+    """Ask the user."""
+    return str(interrupt(f"{city}?"))
+
+
+def reply_to(messages: Sequence[AnyMessage]) -> Reply:
+    """Refuse a history as OpenAI and Anthropic do; call the tool that the user names."""
+    missing: list[Any] = []
+    for it in messages:
+        if it.type == "tool":
+            missing.remove(it.tool_call_id)
+        else:
+            assert not missing, f"400: calls without a result: {missing}"
+            missing = [one["id"] for one in it.tool_calls] if it.type == "ai" else []
+    assert not missing
+    name = str(messages[-1].content)
+    calls = (Call(name, {"city": "Rome"}, "call_0"),) if name in {"wait", "ask", "locate"} else ()
+    return Reply("" if calls else "Well.", tool_calls=calls)
+
+
+def of_ai_sdk(state: Any, said: str) -> Any:
+    user = {"id": f"u {said}", "role": "user", "parts": [{"type": "text", "text": said}]}
+    return ai_sdk.graph_input(ai_sdk.read_request({"id": "t", "messages": [user]}), state=state)
+
+
+def of_ag_ui(state: Any, said: str) -> Any:
+    user = {"id": f"u {said}", "role": "user", "content": said}
+    request = ag_ui.read_request({"threadId": "t", "runId": "r", "messages": [user]})
+    return ag_ui.graph_input(request, state=state)
+
+
+def of_openai(state: Any, said: str) -> Any:
+    body = {"model": "m", "input": said, "conversation": "t", "instructions": "Be kind."}
+    return openai_responses.graph_input(openai_responses.read_request(body), state=state)
+
+
+@pytest.mark.parametrize("read", [of_ai_sdk, of_ag_ui, of_openai], ids=lambda it: it.__name__)
+@pytest.mark.parametrize("left", ["wait", "ask", "locate"])
+async def test_a_user_who_goes_on_gets_an_answer(read: Any, left: str) -> None:
+    """Behind a stop button, a question, and a tool of the client's."""
+    model = ScriptedChatModel(reply_to)
+    graph = (
+        chain(asks(model), checkpointer=InMemorySaver())
+        if left == "locate"
+        else agent(model, [wait, ask], checkpointer=InMemorySaver())
+    )
+    stream = astream(graph, read(await graph.aget_state(CONFIG), left), CONFIG)
+    async for event in stream:
+        if event.type == "tool.start" and left == "wait":
+            await stream.aclose()
+    for said in ("Never mind.", "And now?"):
+        given = read(await graph.aget_state(CONFIG), said)
+        state = await graph.ainvoke(given, CONFIG)
+        assert state["messages"][-1].content == "Well."
+    (result,) = (it for it in state["messages"] if it.type == "tool")
+    assert (result.tool_call_id, result.name, result.status) == ("call_0", left, "error")
+    assert result.content == NOT_RUN
+
+
+def called(*ids: str, broken: str | None = None) -> AIMessage:
+    calls: list[Any] = [{"id": id, "name": "look", "args": {}} for id in ids]
+    wrong: Any = {"id": broken, "name": None, "args": "{", "error": None}
+    return AIMessage("", id="a", tool_calls=calls, invalid_tool_calls=[wrong] if broken else [])
+
+
+ASKED, NEXT = HumanMessage("Hi", id="u1"), HumanMessage("So", id="u2")
+
+
+def results(*messages: Any) -> list[Any]:
+    return [(it.tool_call_id, it.content) for it in messages if it.type == "tool"]
+
+
+@pytest.mark.parametrize(
+    ("known", "new", "shown", "expected"),
+    [
+        ([ASKED, called("c")], [NEXT], [("c", "1")], [("c", "1")]),
+        ([ASKED, called("c")], [("c", "1")], [], [("c", "1")]),
+        ([ASKED, called("c", "d")], [("d", "1")], [], [("d", "1")]),
+        ([ASKED, called("c", "d")], [NEXT, ("d", "1")], [], [("d", "1"), ("c", NOT_RUN)]),
+        ([ASKED, called("c", broken="d")], [NEXT], [], [("c", NOT_RUN), ("d", NOT_RUN)]),
+        ([ASKED, called("c"), ("c", "1")], [("c", "old"), NEXT], [("c", "old")], []),
+        ([ASKED, called("c"), NEXT], [ASKED], [], []),
+        ([ASKED], [("elsewhere", "1")], [], [("elsewhere", "1")]),
+        (None, [("c", "1"), NEXT], [("d", "1")], [("c", "1")]),
+        ([ASKED, called("c", "c"), ("c", "1")], [NEXT], [("c#2", "2")], [("c", "2")]),
+        (
+            [ASKED, called("c"), ("c", "1"), called("c")],
+            [NEXT],
+            [("c", "1")],
+            [("c", NOT_RUN)],
+        ),
+        (
+            [ASKED, called("c"), ("c", "1"), NEXT, called("c")],
+            [("c#2", "2")],
+            [],
+            [("c", "2")],
+        ),
+    ],
+    ids=[
+        "the client's result",
+        "the client's result alone",
+        "one of two",
+        "one of two, and the user goes on",
+        "broken arguments",
+        "the thread has the result",
+        "the question comes again",
+        "a call that the thread does not hold",
+        "no state",
+        "an id twice in one message",
+        "the result of an earlier call of the same id",
+        "an id of an earlier answer",
+    ],
+)
+def test_a_call_gets_one_result(known: Any, new: Any, shown: Any, expected: Any) -> None:
+    def made(messages: Any) -> list[Any]:
+        return [
+            ToolMessage(it[1], tool_call_id=it[0]) if isinstance(it, tuple) else it
+            for it in messages
+        ]
+
+    given = continuing(None if known is None else made(known), made(new), made(shown))
+    assert results(*given) == expected
+    kinds = [it.type for it in given if it.type != "remove"]
+    assert kinds == sorted(kinds, key=["tool", "human"].index)
+
+
+def test_a_history_of_the_clients_keeps_its_order() -> None:
+    history = [SystemMessage("Hm"), ASKED, called("c"), ToolMessage("1", tool_call_id="c"), NEXT]
+    assert continuing([ASKED, called("c"), history[3]], history)[-5:] == history
+
+
+def test_an_output_of_the_clients_comes_with_the_next_question() -> None:
+    """`addToolOutput` without automatic sending, and then a question."""
+    part = {
+        "type": "dynamic-tool",
+        "toolName": "locate",
+        "toolCallId": "c",
+        "state": "output-available",
+        "input": {},
+        "output": "Rome",
+    }
+    answer = {"id": "a", "role": "assistant", "parts": [{"type": "step-start"}, part]}
+    question = {"id": "u2", "role": "user", "parts": [{"type": "text", "text": "So?"}]}
+    request = ai_sdk.read_request({"id": "t", "messages": [answer, question]})
+    given = ai_sdk.graph_input(request, state=[ASKED, called("c")])["messages"]
+    assert [(it.type, it.content) for it in given] == [("tool", "Rome"), ("human", "So?")]
