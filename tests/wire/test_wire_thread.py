@@ -136,6 +136,12 @@ def results(*messages: Any) -> list[Any]:
             [],
             [("c", "2")],
         ),
+        (
+            [ASKED, called("c"), ("c", "1"), NEXT, called("c", "d"), ("c", "1")],
+            [("c#2", "old"), ("d", "2")],
+            [],
+            [("d", "2")],
+        ),
     ],
     ids=[
         "the client's result",
@@ -150,6 +156,7 @@ def results(*messages: Any) -> list[Any]:
         "an id twice in one message",
         "the result of an earlier call of the same id",
         "an id of an earlier answer",
+        "an id of an earlier answer that has a result",
     ],
 )
 def test_a_call_gets_one_result(known: Any, new: Any, shown: Any, expected: Any) -> None:

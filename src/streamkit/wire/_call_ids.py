@@ -56,7 +56,7 @@ class CallIds:
         for id in known:
             # A client sends back the ids that it was given: `call_0#2` is the second `call_0` of
             # the chat.
-            self._add(_given(id), Call(id, names.get(id, ""))).is_shown = True
+            self._add(given_id(id), Call(id, names.get(id, ""))).is_shown = True
         self._earlier: list[Call] = [*self._calls.values()]
         self._rules = MethodsByClass(self)
 
@@ -134,9 +134,9 @@ class CallIds:
         # distinguishes them by their names.
         current = self.current(event.tool_call_id)
         if current is None or current in self._earlier:
-            given = _given(event.tool_call_id)
+            given = given_id(event.tool_call_id)
             alike = (it for it in reversed(self._earlier) if it.name == event.name)
-            same = next((it for it in alike if _given(it.id) == given), current)
+            same = next((it for it in alike if given_id(it.id) == given), current)
             if same:
                 self._current[event.tool_call_id] = same
         return _with_id(event, self._call_of(event))
@@ -172,7 +172,7 @@ def numbered_id(given_id: str, n: int) -> str:
     return given_id if n == 1 else f"{given_id}#{n}"
 
 
-def _given(id: str) -> str:
+def given_id(id: str) -> str:
     """Return the id that a model gave to a call that the client has by this one."""
     return id.partition("#")[0]
 

@@ -22,7 +22,7 @@ from ..errors import UsageError
 from ..events import Event, RunEnd, RunStart, ToolEnd, ToolError
 from ..values import ErrorInfo
 from ._blocks import text_of
-from ._call_ids import numbered_id
+from ._call_ids import given_id, numbered_id
 from ._forms import FAILED
 from ._plain_json import jsonable
 
@@ -79,7 +79,7 @@ def continuing(
     results, others = _taken(open_calls, new)
     results += _taken(open_calls, shown)[0]
     answered = {it.tool_call_id for it in known if it.type == "tool"}.difference(_call_ids(new))
-    others = [it for it in others if getattr(it, "tool_call_id", None) not in answered]
+    others = [it for it in others if it.type != "tool" or given_id(it.tool_call_id) not in answered]
     if any(it.type != "tool" for it in others):
         results += map(_not_run, open_calls)
     return [*(RemoveMessage(id=it.id) for it in removed), *results, *others]
@@ -91,7 +91,7 @@ class _OpenCall(NamedTuple):
     id: str
     name: str
     client_ids: frozenset[str]
-    """What a client may call it: ids that repeat are numbered there, within an answer or all."""
+    """Its possible ids in a client, which numbers equal ids within an answer, or within all."""
 
 
 def _open_calls(known: Sequence[Any]) -> list[_OpenCall]:
