@@ -57,9 +57,10 @@ def _at_least(limit: float) -> Bar:
 
 
 BARS: dict[str, Bar] = {
-    # Looking at a run: recording beside the encoder; views in one second; percent of a live run.
-    "look.record.flushed": _at_most(2.5),  # it makes a system call a line
-    "look.record.batched": _at_most(2.0),
+    # Looking at a run: recording, beside the encoder and a file; views in one second; percent of a
+    # live run.
+    "look.record.flushed": _at_most(1.25),
+    "look.record.batched": _at_most(1.25),
     "look.view": _at_most(1.0),
     "look.tree": _at_most(1.0),
     "look.metrics.events": _at_most(2.0),

@@ -1,7 +1,9 @@
 """Instructions in place of seconds, where a few percent matter: valgrind counts them.
 
 One process runs everything under callgrind, a small and a large run of each case; what the large
-one costs more is divided by the items it has more. Nobody else on the machine changes that.
+one costs more is divided by the items it has more. Nobody else on the machine changes that. The
+large run is long enough that the garbage collector's few large collections do not fall into one
+contender by chance: with a third of it, an agent and a graph of one model differed by a twentieth.
 
 Callgrind is switched on once the process has imported and recorded everything, which takes minutes
 otherwise. From then on it writes its counters down, and starts anew, before each ``getppid``: that
@@ -34,7 +36,7 @@ from .timing import Contender, Figure, run
 from .workloads import GRAPHS, Api, question, recorded, replay
 from .workloads import live as started
 
-SMALL, LARGE = 200, 600
+SMALL, LARGE = 200, 1_400
 SLOWER = 50
 REPLAYED = ("text", "tool arguments", "blocks with thinking")
 APIS: tuple[Api, ...] = ("events", "messages")
@@ -249,9 +251,9 @@ def _slope(name: str, small: int, large: int) -> float:
 def _run(names: list[str]) -> None:
     """What runs under valgrind."""
     with suppress(AttributeError, ImportError):  # the earlier code has no such turns
-        from streamkit._drive import _streams
+        from streamkit._drive import _async_stream
 
-        _streams._TURN *= SLOWER
+        _async_stream._TURN *= SLOWER
     runs = [(cases()[name](SMALL)[0], cases()[name](LARGE)[0]) for name in names]
     for small, _ in runs:
         small()  # to warm up

@@ -13,14 +13,16 @@ JsonObject: TypeAlias = dict[str, Any]
 """A JSON object, or some of its fields."""
 
 
-def dict_or_empty(value: object) -> dict[str, Any]:
+def dict_or_empty(value: Any) -> dict[str, Any]:
     """Return ``value`` if it is a dict, and an empty one if not.
 
     Of a class of its own, whose methods may raise or lie, it is copied into a plain dict.
     """
-    cls = cast("Any", type(value))  # (`isinstance` asks the object itself, which may raise)
+    # `isinstance` asks the object itself, which may raise.
+    cls: Any = type(value)  # pyright: ignore[reportUnknownVariableType]
     if cls is dict:
-        return cast("dict[str, Any]", value)
+        fields: dict[str, Any] = value
+        return fields
     return dict(cast("Any", dict).items(value)) if issubclass(cls, dict) else {}
 
 

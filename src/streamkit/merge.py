@@ -162,8 +162,8 @@ class MessageAccumulator:
             has_blocks = not _is_text(content)
         if said["tool_call_chunks"] or has_blocks or self._calls.calls.current:
             read_chunk(said, self._calls)
-        if said["usage_metadata"]:
-            self._usage.add(cast("Usage", usage_of(said["usage_metadata"])))
+        if said["usage_metadata"] and (usage := usage_of(said["usage_metadata"])):
+            self._usage.add(usage)
         if said["additional_kwargs"]:
             self._extras.add(said["additional_kwargs"])
         if said["response_metadata"]:

@@ -96,6 +96,8 @@ class Usage(Base, msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _added(left: dict[str, int], right: dict[str, int]) -> dict[str, int]:
+    if not (left and right):
+        return left or right
     return {key: left.get(key, 0) + right.get(key, 0) for key in (*left, *right)}
 
 

@@ -57,11 +57,8 @@ def usage_of(metadata: object) -> Usage | None:
 
 
 def _counts(details: object) -> dict[str, int]:
-    given = dict_or_empty(details)
-    if not given:
-        return {}
-    counts = {str(key): _count(value) for key, value in given.items()}
-    return {key: count for key, count in counts.items() if count is not None}
+    given = dict_or_empty(details).items()
+    return {str(key): count for key, it in given if (count := _count(it)) is not None}
 
 
 def _count(value: Any) -> int | None:
