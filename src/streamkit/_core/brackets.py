@@ -24,7 +24,6 @@ from .message import Message
 from .metadata import text_or_none
 from .open_messages import OpenMessages
 from .origin import TaskScopes
-from .outlet import Writing
 from .pending_calls import PendingCall
 from .seen import SeenRegistry
 
@@ -102,10 +101,6 @@ class Brackets:
     def show(self, event: Callable[..., Event], origin: Origin, **fields: Any) -> None:
         """Make an event that neither opens nor closes anything."""
         self.events.append(event(origin=origin, timestamp=self.now, **fields))
-
-    def _set_time(self, now: float) -> None:
-        """Set the time of the events to come."""
-        self.now = now
 
     def unrecognized(self, raw: object, reason: str, origin: Origin | None = None) -> None:
         """Show an item, or a part of one, that cannot be read.
@@ -243,7 +238,7 @@ class Brackets:
         self.messages.add(message)
         return message
 
-    def new_call_id(self, message: Writing, given_id: str) -> str:
+    def new_call_id(self, message: Message, given_id: str) -> str:
         """Return the id of a call that a model begins to write: the one given, if it is free.
 
         Some servers number the calls of every message, or of every tool, from 0.
@@ -254,7 +249,7 @@ class Brackets:
             id = f"{given_id}#{number}"
         return id
 
-    def _is_taken(self, id: str, message: Writing) -> bool:
+    def _is_taken(self, id: str, message: Message) -> bool:
         if self.seen.calls.is_taken(id, message.origin):
             return True
         node = (message.origin.namespace, message.origin.node)

@@ -34,7 +34,7 @@ from .text_block import Kind, TextBlock
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from .outlet import Outlet
+    from .brackets import Brackets
 
 _NO_CHUNK = object()
 
@@ -45,7 +45,7 @@ _KINDS: dict[str, Kind] = {"text": "text", "thinking": "reasoning", "reasoning":
 class Message:
     """A message being written: the `Sink` that receives the content of chunks."""
 
-    def __init__(self, message_id: str, origin: Origin, outlet: Outlet, **known: object) -> None:
+    def __init__(self, message_id: str, origin: Origin, outlet: Brackets, **known: object) -> None:
         self.message_id = message_id
         self.origin = origin
         self.key: Hashable = None
@@ -63,7 +63,7 @@ class Message:
         )
         self.calls: MessageCalls = MessageCalls(self)
         self.texts: list[str] = []
-        self.outlet: Outlet = outlet
+        self.outlet: Brackets = outlet
         self._is_models_own = is_models_own(metadata)
         self._blocks = 0
         self._text: TextBlock | None = None

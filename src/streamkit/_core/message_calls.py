@@ -18,13 +18,13 @@ from .calls import Call, Calls
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .outlet import Writing
+    from .message import Message
 
 
 class MessageCalls(Calls):
     """The calls of a message, which emit their events through it."""
 
-    def __init__(self, message: Writing) -> None:
+    def __init__(self, message: Message) -> None:
         super().__init__()
         self._message = message
         self._begun: list[Call] = []

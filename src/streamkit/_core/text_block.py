@@ -18,7 +18,7 @@ from ..events import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .outlet import Writing
+    from .message import Message
 
 Kind: TypeAlias = Literal["text", "reasoning", "refusal"]
 """The kind of a block's text."""
@@ -38,7 +38,7 @@ class TextBlock:
         "signature",
     )
 
-    def __init__(self, message: Writing, block_id: int, kind: Kind, index: object = None) -> None:
+    def __init__(self, message: Message, block_id: int, kind: Kind, index: object = None) -> None:
         self.block_id = block_id
         self.kind = kind
         self.index = index

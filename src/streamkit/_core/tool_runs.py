@@ -180,11 +180,10 @@ class ToolRuns(Brackets):
     def _end(self, key: Hashable, status: Status, **result: Any) -> Bracket | None:
         bracket, now = self._open.get(key), self.now
         if bracket and bracket.held:
-            then, status, result = bracket.held
-            self._set_time(then)
+            self.now, status, result = bracket.held
             result = {"confirmed": False, **result}  # unless the node's message has come
         bracket = super()._end(key, status, **result)
-        self._set_time(now)
+        self.now = now
         if bracket and bracket.call:
             self.seen.calls.end(bracket.call, result)
         return bracket
