@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from ._core.content import refusal_of
 from ._event_classes import EVENT_CLASSES
-from ._fields import dict_or_empty
 from .errors import UsageError
 from .events import Content, MessageEnd, MessageStart, RunEnd, RunError, TextDelta
 from .filters import conversation
@@ -51,9 +51,8 @@ class ConversationText:
             case MessageStart(message_id=id) if not kept:
                 self._hidden.add(id)
             case Content(message_id=id, block=block):
-                refusal = dict_or_empty(block)
-                if refusal.get("type") == "refusal":
-                    return self._said(id, str(refusal.get("refusal", "")))
+                words = refusal_of(block)
+                return self._said(id, words) if words else ()
             case MessageEnd():
                 return self._end(event)
             case RunEnd() | RunError():

@@ -32,6 +32,16 @@ def items_of(value: object) -> list[Any]:
     return [*cast("Any", base).__iter__(value)] if base else []
 
 
+def text_or_none(value: object) -> str | None:
+    """Return a value as plain `str` if it is text that is not empty, else None."""
+    return str.__str__(cast("str", value)) or None if issubclass(type(value), str) else None
+
+
+def configurable_of(config: object) -> dict[str, Any]:
+    """Return what stands under ``configurable`` in a config, such as the thread's id."""
+    return dict_or_empty(dict_or_empty(config).get("configurable"))
+
+
 def required_text(payload: Mapping[str, Any], key: str) -> str:
     """Return a field that must be text, such as the id that a start and its end share.
 

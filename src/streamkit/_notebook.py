@@ -11,8 +11,7 @@ from html import escape
 
 from ._core.content import text_in
 from ._core.kinds import fields_of, message_in
-from ._core.metadata import text_or_none
-from ._fields import dict_or_empty, items_of, text_of
+from ._fields import dict_or_empty, items_of, text_of, text_or_none
 from ._printable import clean
 
 MAX_ROWS = 40

@@ -12,18 +12,17 @@ Laws of this file:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
-from ._core.content import text_in
+from ._core.content import refusal_of, text_in
 from ._core.json_message import JsonMessage
 from ._core.kinds import call_id_of, fields_of, id_of, kind_of, made_call_ids
-from ._core.metadata import text_or_none
-from ._core.writes import ChannelWrite, channel_writes, channels_in
-from ._fields import dict_or_empty, items_of
+from ._core.writes import ChannelWrite, channel_writes, channels_in, messages_in
+from ._fields import dict_or_empty, items_of, text_or_none
 from .events import MessageRemoved, MessageReplaced
 
 _CHANNEL = "messages"
@@ -118,7 +117,7 @@ class RunMessages:
     def add_input(self, values: object) -> None:
         """Add what the run was called with: its messages are not the run's own."""
         # Their list may be the state's own, which nodes add to where no reducer makes a new one.
-        self._earlier.append(list(_all_messages(values)))
+        self._earlier.append(messages_in(values))
 
     def add_update(self, node: str, values: object) -> None:
         """Add what a node of the outermost graph wrote."""
@@ -129,7 +128,7 @@ class RunMessages:
         """Add the whole state of the outermost graph."""
         self._count += 1
         if not self._entries:
-            self._earlier = [*self._earlier[:1], list(_all_messages(values))]
+            self._earlier = [*self._earlier[:1], messages_in(values)]
         self._states = [(None, values)]
 
     def add_output(self, values: object) -> None:
@@ -202,10 +201,9 @@ def words_of(message: Any) -> str:
     """Return the text of a model's message, or the words with which it refuses."""
     fields = fields_of(message)
     content: Any = fields.get("content")
-    blocks = map(dict_or_empty, items_of(content))
-    refusals = [it.get("refusal") for it in blocks if text_or_none(it.get("type")) == "refusal"]
-    refusals.append(dict_or_empty(fields.get("additional_kwargs")).get("refusal"))
-    return text_in(content) or next(filter(None, map(text_or_none, refusals)), "")
+    beside = text_or_none(dict_or_empty(fields.get("additional_kwargs")).get("refusal"))
+    refusals = (*map(refusal_of, items_of(content)), beside)
+    return text_in(content) or next(filter(None, refusals), "")
 
 
 # --- the state
@@ -271,11 +269,6 @@ def _write(channel: dict[Any, Any], write: ChannelWrite) -> list[Any]:
     for message in write.messages:
         channel[_key(message)] = message
     return added
-
-
-def _all_messages(values: object) -> Iterator[Any]:
-    for write in channel_writes(values):
-        yield from write.messages
 
 
 def _key(message: Any) -> Any:

@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from . import events as ev
-from ._fields import dict_or_empty
+from ._fields import configurable_of, dict_or_empty
 from .values import ErrorInfo, Origin, ToolCall
 
 __all__ = ["NEVER", "OUTPUTS", "PRIVATE", "Redactor", "Table", "secrets_of"]
@@ -57,7 +57,7 @@ def _ids_of(config: object) -> dict[str, Any] | None:
     if config is None:
         return None
     try:
-        given = dict_or_empty(dict_or_empty(config).get("configurable"))
+        given = configurable_of(config)
         ids = {key: given[key] for key in _CHECKPOINT_IDS if key in given}
     except Exception:  # noqa: BLE001  (an object of a foreign class may raise anything)
         ids = {}

@@ -14,10 +14,11 @@ import msgspec
 from . import events as ev
 from ._base import Base
 from ._bracket_filter import OpenBrackets
+from ._core.content import refusal_of
 from ._core.kinds import fields_of, kind_of, message_in
-from ._core.metadata import text_or_none
+from ._core.metadata import usage_metadata
 from ._event_classes import bracket_of
-from ._fields import dict_or_empty, items_of
+from ._fields import dict_or_empty, items_of, text_or_none
 from ._fields import text_of as as_text
 from ._run_messages import RunMessages, words_of
 from .values import ErrorInfo, Status, ToolCall, Usage
@@ -43,9 +44,8 @@ def text_of(event: ev.Event) -> Iterable[str]:
     """
     if isinstance(event, ev.TextDelta):
         return (event.text,)
-    block = dict_or_empty(event.block) if isinstance(event, ev.Content) else {}
-    words = block.get("refusal") if block.get("type") == "refusal" else None
-    return (words,) if isinstance(words, str) else ()
+    words = refusal_of(event.block) if isinstance(event, ev.Content) else None
+    return (words,) if words else ()
 
 
 class ToolRun(Base, msgspec.Struct, kw_only=True):
@@ -257,17 +257,9 @@ def _ai_message(event: ev.MessageEnd, content: str | list[Any], name: str | None
             for call in calls
             if call.error
         ],
-        usage_metadata=_usage_metadata(event.usage),
+        usage_metadata=usage_metadata(event.usage),
         response_metadata=dict(event.response_metadata),
     )
-
-
-def _usage_metadata(usage: Usage | None) -> Any:
-    if usage is None:
-        return None
-    metadata = msgspec.to_builtins(usage)
-    # LangChain leaves out details that are empty.
-    return {key: value for key, value in metadata.items() if value != {}}
 
 
 def _tool_message(event: ev.ToolEnd | ev.ToolError) -> ToolMessage:

@@ -22,7 +22,6 @@ from typing import Any, TypeAlias, cast
 import msgspec
 
 from ._event_classes import require_event
-from ._fields import dict_or_empty
 from ._notebook import MAX_ROWS, folded, name_cell, short_name
 from ._printable import clean
 from ._spans import Span, SpanFold
@@ -31,6 +30,7 @@ from .events import Event, MessageReplaced, ReasoningEnd
 from .metrics import Metrics, Prices, RunMetrics, cost_of
 from .values import ToolCall, Usage
 from .wire import jsonable
+from .wire._blocks import fields_of_message
 
 __all__ = ["to_html"]
 
@@ -197,7 +197,7 @@ class _Picture:
         known = {event.message_id, event.tool_call_id} - {None}
         for span in self._placed:
             if span.message_id in known or (span.kind == "tool" and span.id in known):
-                span.output = _content_of(event.message)
+                span.output = fields_of_message(jsonable(event.message)).get("content", "")
 
     # --- what the page reads
 
@@ -329,11 +329,6 @@ def _text(value: object, *, private: bool) -> str:
     if issubclass(type(value), str):  # an object may raise when it is asked for its class
         return _cut(str.__str__(cast("str", value)))
     return _cut(json.dumps(jsonable(value, private=private), indent=1, ensure_ascii=False))
-
-
-def _content_of(message: object) -> Any:
-    fields = dict_or_empty(jsonable(message))
-    return dict_or_empty(fields.get("data", fields)).get("content", "")
 
 
 def _arguments(call: ToolCall) -> str:

@@ -34,11 +34,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterable
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
-import msgspec
-
 from ._core.calls import Call, Calls, read_args
 from ._core.content import read_chunk
-from ._core.metadata import UsageReports, finish_reason, usage_of
+from ._core.metadata import UsageReports, finish_reason, usage_metadata, usage_of
 from ._fields import shown
 from ._growing import Facts, Items, Record, Text, built
 from .errors import UsageError
@@ -54,7 +52,6 @@ if TYPE_CHECKING:
         InvalidToolCall,
         ToolCallChunk,
     )
-    from langchain_core.messages.ai import UsageMetadata
     from langchain_core.outputs import Generation
 
     from ._fields import Fields
@@ -217,7 +214,7 @@ class MessageAccumulator:
             response_metadata=facts,
             tool_call_chunks=whole,
             invalid_tool_calls=broken,
-            usage_metadata=_as_metadata(self._usage.total),
+            usage_metadata=usage_metadata(self._usage.total),
             id=self._id,
             name=self._name,
             **self._ending,
@@ -409,10 +406,3 @@ def _as_invalid(call: Call) -> InvalidToolCall:
         "id": call.given_id,
         "error": None,
     }
-
-
-def _as_metadata(usage: Usage | None) -> UsageMetadata | None:
-    if usage is None:
-        return None
-    fields = msgspec.to_builtins(usage)
-    return cast("UsageMetadata", {key: count for key, count in fields.items() if count != {}})

@@ -23,8 +23,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from typing import Any, cast
 
-from ._core.metadata import text_or_none
 from ._extras import extra
+from ._fields import text_or_none
 from ._spans import DELTAS, Span, SpanFold, SpanKind
 from .errors import UsageError
 from .events import Event, RunEnd, RunError

@@ -21,7 +21,7 @@ from __future__ import annotations
 from . import events as ev
 from ._answers import ASKS, HeldAnswer, OptimisticAnswer
 from ._bracket_filter import DECIDED, Filter, of_classes
-from ._fields import dict_or_empty
+from ._core.content import refusal_of
 from ._protocols import Stage
 from ._secrets import Redactor
 from .filters import conversation, only, roles
@@ -43,9 +43,7 @@ __all__ = [
 
 _blocks = only(ev.TextDelta, ev.ReasoningDelta, ev.ToolCallDelta, ev.Content, ev.Citation)
 _refusals = Filter(
-    lambda event, _: (
-        isinstance(event, ev.Content) and dict_or_empty(event.block).get("type") == "refusal"
-    ),
+    lambda event, _: isinstance(event, ev.Content) and refusal_of(event.block) is not None,
     "refusals",
     asks=frozenset({ev.Content}),
 )

@@ -17,17 +17,16 @@ from uuid import uuid4
 
 from msgspec.structs import replace
 
+from .._fields import text_or_none
 from ..errors import MalformedItem
-from ..events import Event, RunEnd, RunError, RunStart, ToolEnd, ToolError, Unrecognized
+from ..events import NO_ORIGIN, Event, RunEnd, RunError, RunStart, ToolEnd, ToolError, Unrecognized
 from ..values import ErrorInfo, Origin, Status, Usage
 from .message import Message
-from .metadata import text_or_none
 from .open_messages import OpenMessages
 from .origin import TaskScopes
 from .pending_calls import PendingCall
 from .seen import SeenRegistry
 
-_NOWHERE = Origin()
 _REMEMBERED_ERRORS = 64
 
 
@@ -111,12 +110,12 @@ class Brackets:
         if self.strict and not self._ended:
             raise MalformedItem(reason, raw)
         self.start_run()
-        self.show(Unrecognized, origin or self._run or _NOWHERE, raw=raw, reason=reason)
+        self.show(Unrecognized, origin or self._run or NO_ORIGIN, raw=raw, reason=reason)
 
     # --- the run
 
     def start_run(
-        self, origin: Origin = _NOWHERE, run_id: str | None = None, input: object = None
+        self, origin: Origin = NO_ORIGIN, run_id: str | None = None, input: object = None
     ) -> None:
         """Open the run, unless it is open; then only the thread is learned, if it was unknown."""
         if self._run is None:
@@ -134,7 +133,7 @@ class Brackets:
         self._close_all(status, error)
         usage = sum(self._usage.values(), Usage()) if self._usage else None
         total = {"usage": usage, "usage_by_model": self._usage}
-        origin = self._run or _NOWHERE
+        origin = self._run or NO_ORIGIN
         if error:
             self.show(RunError, origin, error=error, **total)
         else:
@@ -153,7 +152,7 @@ class Brackets:
 
     def _is_chain(self) -> bool:
         origins = [it.origin for it in (*self._open.values(), *self.messages)]
-        innermost = max(origins, key=lambda it: len(it.parent_ids), default=_NOWHERE)
+        innermost = max(origins, key=lambda it: len(it.parent_ids), default=NO_ORIGIN)
         around = {innermost.run_id, *innermost.parent_ids}
         # In v3 (langgraph 1.2) tools have no run ids: of those at once in one graph, any may be it.
         graphs = [it.origin.namespace for it in self._open.values() if not it.origin.run_id]

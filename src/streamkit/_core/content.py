@@ -18,9 +18,9 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol, cast
 
-from .._fields import Fields, dict_or_empty, items_of, json_text
+from .._fields import Fields, dict_or_empty, items_of, json_text, text_or_none
 from ..values import Usage
-from .metadata import text_or_none, usage_of
+from .metadata import usage_of
 
 
 class Sink(Protocol):
@@ -240,6 +240,16 @@ def text_in(content: object) -> str:
         for block in items_of(content) or [content]
     )
     return "".join([text_or_none(text) or "" for text in texts])
+
+
+def refusal_of(block: object) -> str | None:
+    """Return the words with which a model refuses to answer, if a block holds them.
+
+    >>> refusal_of({"type": "refusal", "refusal": "I cannot help with that."})
+    'I cannot help with that.'
+    """
+    is_refusal = _type_of(block) == "refusal"
+    return text_or_none(dict_or_empty(block).get("refusal")) if is_refusal else None
 
 
 def _type_of(block: object) -> str | None:

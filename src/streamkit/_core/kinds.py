@@ -11,9 +11,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from .._fields import dict_or_empty, items_of
+from .._fields import dict_or_empty, items_of, text_or_none
 from .json_message import JsonMessage, Kind, json_message
-from .metadata import text_or_none
 
 _MAX_CLASSES = 1024
 _KINDS: dict[str, Kind] = {

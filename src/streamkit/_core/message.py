@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .._fields import Fields
+from .._fields import Fields, text_or_none
 from ..events import (
     Citation,
     Content,
@@ -27,7 +27,7 @@ from ..values import Origin, Status, Usage
 from .content import plain_text, read_chunk, read_message
 from .kinds import fields_of
 from .message_calls import MessageCalls
-from .metadata import Reports, text_or_none, usage_of
+from .metadata import Reports, usage_of
 from .origin import is_models_own
 from .text_block import Kind, TextBlock
 

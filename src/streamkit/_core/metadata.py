@@ -6,19 +6,14 @@ One rule each, for the stream and for `merge`. Metadata holds anything, so every
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from .._fields import Fields, dict_or_empty
+from .._fields import Fields, dict_or_empty, text_or_none
 from .._growing import Facts, built
 from ..values import FinishReason, Usage
-
-
-def text_or_none(value: object) -> str | None:
-    """Return a value as plain `str` if it is text that is not empty, else None."""
-    return str.__str__(cast("str", value)) or None if issubclass(type(value), str) else None
 
 
 def name_of(value: object) -> str | None:
@@ -54,6 +49,12 @@ def usage_of(metadata: object) -> Usage | None:
         input_token_details=_counts(fields.get("input_token_details")),
         output_token_details=_counts(fields.get("output_token_details")),
     )
+
+
+def usage_metadata(usage: Usage | None) -> Any:
+    """Return a `Usage` as LangChain's ``usage_metadata``, which has no empty details."""
+    counts = msgspec.to_builtins(usage) or {}
+    return {name: it for name, it in counts.items() if it != {}} or None
 
 
 def _counts(details: object) -> dict[str, int]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from .._fields import items_of
+from .._fields import items_of, text_or_none
 from ..values import Origin
-from .metadata import name_of, names_in, text_or_none
+from .metadata import name_of, names_in
 
 
 class Scope(NamedTuple):

@@ -15,12 +15,11 @@ from collections.abc import Hashable
 from typing import Any, cast
 from uuid import uuid4
 
-from .._fields import required_text
+from .._fields import required_text, text_or_none
 from ..events import MessageReplaced, ToolDelta, ToolStart
 from ..values import ErrorInfo, Origin, Status
 from .brackets import Bracket, Brackets, HeldResult, tool_end
 from .kinds import fields_of, id_of
-from .metadata import text_or_none
 from .pending_calls import PendingCall
 from .results import answers_in, own_message, tool_result
 

@@ -23,8 +23,8 @@ from msgspec import Struct
 
 from .._core.content import plain_text, read_block, signature_of
 from .._core.message import Message
-from .._core.metadata import text_or_none, usage_of
-from .._fields import Fields, dict_or_empty, json_text
+from .._core.metadata import usage_of
+from .._fields import Fields, dict_or_empty, json_text, text_or_none
 from ..errors import MalformedItem
 from ..events import Event
 

@@ -17,9 +17,8 @@ from msgspec.structs import replace
 from .._core.assembly import Assembly
 from .._core.kinds import kind_of
 from .._core.message import Message
-from .._core.metadata import text_or_none
 from .._core.origin import checkpoint_ns, is_internal
-from .._fields import Fields, dict_or_empty, shown
+from .._fields import Fields, dict_or_empty, shown, text_or_none
 from ..errors import MalformedItem
 from ..events import Event
 from ..values import Origin

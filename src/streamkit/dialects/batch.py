@@ -17,11 +17,8 @@ from .._core.kinds import kind_of
 from .._core.results import error_info
 from .._fields import shown
 from ..errors import MalformedItem
-from ..events import BatchItem
-from ..values import Origin
+from ..events import NO_ORIGIN, BatchItem
 from ._reader import Reader
-
-_HERE = Origin()
 
 
 def is_batch_item(raw: Any) -> bool:
@@ -42,8 +39,8 @@ class BatchReader(Reader):
 
     def _show(self, index: int, output: Any) -> None:
         if isinstance(output, Exception):
-            self.assembly.show(BatchItem, _HERE, index=index, error=error_info(output))
+            self.assembly.show(BatchItem, NO_ORIGIN, index=index, error=error_info(output))
             return
         if kind_of(output):
-            self.assembly.whole_message(output, _HERE)
-        self.assembly.show(BatchItem, _HERE, index=index, output=output)
+            self.assembly.whole_message(output, NO_ORIGIN)
+        self.assembly.show(BatchItem, NO_ORIGIN, index=index, output=output)

@@ -24,13 +24,11 @@ from typing import Any, cast
 from .._core.kinds import fields_of, kind_of
 from .._core.message import Message
 from .._fields import dict_or_empty
-from ..events import Event, StepDelta
-from ..values import Origin
+from ..events import NO_ORIGIN, Event, StepDelta
 from ._reader import Reader
 from ._sums import Sum, is_addable_dict
 from .messages import add_chunk
 
-_HERE = Origin()
 _TEXT = "text"
 _PATCH_OPS = frozenset({"add", "remove", "replace", "move", "copy", "test"})
 
@@ -82,16 +80,16 @@ class ChunksReader(Reader):
         if kind == "generation":
             self._read_generation(cast("Any", raw))
         elif kind == "chunk":
-            self._last = add_chunk(self.assembly, raw, _HERE)
+            self._last = add_chunk(self.assembly, raw, NO_ORIGIN)
         elif kind:
-            self.assembly.whole_message(raw, _HERE)
+            self.assembly.whole_message(raw, NO_ORIGIN)
         else:
             self._read_value(raw)
 
     def _read_text(self, text: str) -> None:
         message = self.assembly.message(_TEXT)
         if message is None:
-            message = self.assembly.start_message(_TEXT, _HERE, None)
+            message = self.assembly.start_message(_TEXT, NO_ORIGIN, None)
         message.text(text)
 
     def _read_generation(self, generation: Any) -> None:
@@ -108,7 +106,7 @@ class ChunksReader(Reader):
             self._sum.add(value)
         else:
             self.assembly.output = value
-        self.assembly.show(StepDelta, _HERE, step_id=None, value=value, cumulative=cumulative)
+        self.assembly.show(StepDelta, NO_ORIGIN, step_id=None, value=value, cumulative=cumulative)
 
 
 def is_cumulative(value: object, previous: object = None) -> bool | None:

@@ -18,7 +18,7 @@ from .._core.results import error_info
 from .._event_classes import EVENTS, bracket_of, derived
 from .._protocols import RunOver
 from ..errors import MalformedItem, RunFailed
-from ..values import ErrorInfo, Origin, Status, ToolCall, Usage
+from ..values import ErrorInfo, Status, ToolCall, Usage
 
 _BY_TYPE: dict[str, Any] = {cls.type: cls for cls in EVENTS}
 _CUT = "the stream stopped before the arguments were complete"
@@ -81,7 +81,7 @@ class OwnReader:
         if self._strict:
             raise MalformedItem(f"{reason} is no event", raw)
         at = self._last.timestamp if self._last else self._clock()
-        return ev.Unrecognized(origin=Origin(), timestamp=at, raw=raw, reason=reason)
+        return ev.Unrecognized(timestamp=at, raw=raw, reason=reason)
 
     def _end(self, key: tuple[Any, ...], event: ev.Event) -> None:
         self._open.pop(key, None)
@@ -116,7 +116,7 @@ class OwnReader:
     def _closing(self, status: Status, error: ErrorInfo | None = None) -> Iterator[ev.Event]:
         at = self._last.timestamp if self._last else self._clock()
         if self._last is None:
-            yield ev.RunStart(origin=Origin(), timestamp=at)
+            yield ev.RunStart(timestamp=at)
         root = self._open.pop(_RUN, None)
         for key in reversed([*self._open]):
             ended = self._closed(key, status, at)
@@ -124,7 +124,7 @@ class OwnReader:
             yield ended
         self._ended = True
         fields: dict[str, Any] = {
-            "origin": root.origin if root else Origin(),
+            "origin": root.origin if root else ev.NO_ORIGIN,
             "timestamp": at,
             "usage": sum(self._usage.values(), Usage()) if self._usage else None,
             "usage_by_model": dict(self._usage),

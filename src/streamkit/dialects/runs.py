@@ -19,11 +19,11 @@ from msgspec.structs import replace
 
 from .._core.kinds import kind_of
 from .._core.message import Message
-from .._core.metadata import name_of, names_in, text_or_none, usage_of
+from .._core.metadata import name_of, names_in, usage_of
 from .._core.origin import checkpoint_ns, origin_from
 from .._core.results import tool_messages_in
 from .._core.writes import messages_in, written_in
-from .._fields import dict_or_empty, required_text
+from .._fields import dict_or_empty, required_text, text_or_none
 from ..errors import MalformedItem
 from ..events import Custom, Event, StepDelta
 from ..values import Origin, Status, StepKind

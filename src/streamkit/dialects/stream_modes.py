@@ -20,7 +20,7 @@ from .._core.metadata import names_in
 from .._core.results import answers_in, error_info
 from .._core.seen import graph_around
 from .._core.writes import ChannelWrite, channel_writes
-from .._fields import dict_or_empty, required_text, shown
+from .._fields import configurable_of, dict_or_empty, required_text, shown
 from ..errors import MalformedItem
 from ..events import Checkpoint, Custom, StateSnapshot
 from ..values import ErrorInfo, Origin, Status
@@ -208,7 +208,7 @@ class ModePayloads:
     def _checkpoints(self, namespace: Path, payload: Mapping[str, Any]) -> None:
         if "config" not in payload:
             payload = _checkpoint_of(payload)
-        place = dict_or_empty(dict_or_empty(payload["config"]).get("configurable"))
+        place = configurable_of(payload["config"])
         if self._assembly.seen.is_repeated_checkpoint(place.get("checkpoint_id")):
             return  # `debug` mode repeats `checkpoints` mode
         names = ("config", "parent_config", "values", "metadata")

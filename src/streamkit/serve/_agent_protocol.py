@@ -29,7 +29,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from .._call import astream
-from .._fields import dict_or_empty
+from .._fields import configurable_of, dict_or_empty
 from ..dialects._interrupts import interrupt_id
 from ..errors import BadRequest, UsageError
 from ..events import StateSnapshot
@@ -230,7 +230,7 @@ class _Threads:
         asked = await _read(request, _History)
         # langgraph-sdk 1.15.0 joins the names of a namespace with NUL, and LangGraph with `|`.
         within = str(dict_or_empty(asked.checkpoint).get("checkpoint_ns") or "").replace("\0", "|")
-        before = dict_or_empty(dict_or_empty(asked.before).get("configurable")).get("checkpoint_id")
+        before = configurable_of(asked.before).get("checkpoint_id")
         limit = max(1, min(asked.limit, MAX_HISTORY))
         states: AsyncIterator[Any] = self._graph.aget_state_history(
             _config(thread, checkpoint_ns=within),
@@ -260,7 +260,7 @@ class _Threads:
     # --- commands
 
     async def _start(self, request: Request, thread: str, asked: _Start) -> dict[str, Any]:
-        given = dict_or_empty(dict_or_empty(asked.config).get("configurable"))
+        given = configurable_of(asked.config)
         checkpoint = _as(given.get("checkpoint_id"), str | None)
         if checkpoint is not None:
             found = await self._state_of(_config(thread, checkpoint_id=checkpoint))
@@ -307,8 +307,7 @@ class _Threads:
         made: Any = self._configure(request, sent or {}) if self._configure else {}
         config: dict[str, Any] = {**((await made if isawaitable(made) else made) or {})}
         ids: dict[str, str] = {} if checkpoint is None else {"checkpoint_id": checkpoint}
-        chosen = dict_or_empty(config.get("configurable"))
-        config["configurable"] = {**chosen, **_config(thread, **ids)["configurable"]}
+        config["configurable"] = configurable_of(config) | _config(thread, **ids)["configurable"]
         after = time_ns() // 1000
         options: dict[str, Any] = {"after": after, "is_fork": bool(ids), "private": self._private}
         events = astream(self._graph, given, config, on_error="event")  # type: ignore[arg-type]
@@ -418,7 +417,7 @@ def _config(thread: str, **ids: str) -> dict[str, Any]:
 
 def _ids(config: object) -> dict[str, Any] | None:
     """Return what a client may know of the config of a checkpoint."""
-    ids = dict_or_empty(dict_or_empty(config).get("configurable"))
+    ids = configurable_of(config)
     names = ("thread_id", "checkpoint_ns", "checkpoint_id")
     return {name: ids[name] for name in names if name in ids} or None
 

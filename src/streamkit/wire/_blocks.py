@@ -1,4 +1,4 @@
-"""Files, sources, results and refusals in the blocks of a message, in their various spellings."""
+"""Files, sources and results in the blocks of a message, in their various spellings."""
 
 from __future__ import annotations
 
@@ -128,16 +128,6 @@ def result_of(block: object) -> tuple[str | None, Any]:
     # The words of langchain-core's `ServerToolResult`, of Anthropic, and of the Responses API.
     id = _text(fields, "tool_call_id", "tool_use_id", "id")
     return id, fields.get("output", fields.get("content", block))
-
-
-def refusal_of(block: object) -> str | None:
-    """Return the words with which a model refuses to answer, if a block holds them.
-
-    >>> refusal_of({"type": "refusal", "refusal": "I cannot help with that."})
-    'I cannot help with that.'
-    """
-    text: object = dict_or_empty(block).get("refusal")
-    return text if isinstance(text, str) else None
 
 
 def _flat(block: object, *inner: str) -> dict[str, Any]:

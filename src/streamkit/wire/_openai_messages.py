@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
-from .._fields import JsonObject, dict_or_empty
+from .._fields import JsonObject, dict_or_empty, text_or_none
 from ..errors import BadRequest
 from ._blocks import as_list
 from ._request_body import call_lists, content_of_blocks, file_block
@@ -128,8 +128,7 @@ def _block(part: object) -> JsonObject:
 def _file(file: JsonObject) -> JsonObject:
     match file:
         case {"file_data": str(data)} | {"file_url": str(data)}:
-            name: object = file.get("filename")
-            filename = name if isinstance(name, str) else None
+            filename = text_or_none(file.get("filename"))
             # OpenAI's clients send a data: URL, or bare base64 with a file's name.
             media_type = guess_type(filename or data[:200])[0] or "application/octet-stream"
             if "file_url" not in file and not data.startswith("data:"):

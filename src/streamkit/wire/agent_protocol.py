@@ -26,7 +26,7 @@ from typing import Any, ClassVar, Final
 import msgspec
 
 from .. import events as ev
-from .._fields import dict_or_empty
+from .._fields import configurable_of, dict_or_empty
 from ..mapping import PerRun, per_run
 from ..values import Origin
 from . import sse
@@ -332,7 +332,7 @@ class Encoder(BaseEncoder):
         if state and state.origin.namespace == at:
             yield from self._removals(state)
             configs = {"id": event.config, "parent_id": event.parent_config}
-            ids = {name: _checkpoint_id(it) for name, it in configs.items()}
+            ids = {name: configurable_of(it).get("checkpoint_id") for name, it in configs.items()}
             known = {name: it for name, it in ids.items() if it}
             yield self._event("checkpoints", at, event, {**known, **self._about})
         yield from self._waiting_state()
@@ -414,10 +414,6 @@ def _blocks_of(message: Mapping[str, Any]) -> list[dict[str, Any]]:
     # The client takes calls from blocks, and a stored message has them in a field.
     calls = [dict_or_empty(it) for it in as_list(message.get("tool_calls"))]
     return [*blocks, *({**it, "type": "tool_call"} for it in calls)]
-
-
-def _checkpoint_id(config: object) -> Any:
-    return dict_or_empty(dict_or_empty(config).get("configurable")).get("checkpoint_id")
 
 
 def _head(channel: str, at: tuple[str, ...], node: str | None = None) -> bytes:

@@ -28,7 +28,7 @@ from typing import Any, ClassVar, Final, TypeAlias
 
 from .._event_classes import MethodsByClass, is_event
 from ..events import Content, Event, ReasoningDelta, RunEnd, RunError, TextDelta
-from ..values import ErrorInfo, Origin
+from ..values import ErrorInfo
 from ._approvals import Approval, Question, questions_in, resume_value
 from ._call_ids import CallIds
 from ._codec import to_dict
@@ -128,7 +128,7 @@ class BaseEncoder:
 
     def close(self) -> tuple[bytes, ...]:
         """Return the bytes that end a stream whose events stopped before its run did; else none."""
-        return self.feed(RunEnd(origin=Origin(), timestamp=time(), status="incomplete"))
+        return self.feed(RunEnd(timestamp=time(), status="incomplete"))
 
     def form_of(self, event: Event) -> dict[str, Any]:
         """Return a whole event as JSON data, for events without a form in the protocol."""

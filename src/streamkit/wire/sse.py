@@ -33,7 +33,6 @@ from .._protocols import RunOver
 from ..errors import MalformedItem, UsageError
 from ..events import Custom, Event
 from ..mapping import PerRun, per_run
-from ..values import Origin
 from ._codec import EventDecoder, Own, from_dict
 from ._lines import MAX_LINE, Lines, too_long
 from ._writer import Writer
@@ -119,7 +118,7 @@ def gap(missed: int) -> bytes:
     >>> event.name, event.data
     ('gap', {'missed': 3})
     """
-    return encode(Custom(origin=Origin(), timestamp=time(), name="gap", data={"missed": missed}))
+    return encode(Custom(timestamp=time(), name="gap", data={"missed": missed}))
 
 
 def _cut_off(frames: Iterable[bytes]) -> list[bytes]:

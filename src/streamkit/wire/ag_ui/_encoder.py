@@ -32,7 +32,8 @@ PROTOCOL_VERSION: Final = "1.0"
 """The version of AG-UI that is written here."""
 
 _ROLES = {"human": "user", "user": "user", "system": "system", "developer": "developer"}
-_CUT_OFF = {"type": "RUN_ERROR", "message": "the run was cut off", "code": "incomplete"}
+CUT_OFF: Final = {"type": "RUN_ERROR", "message": "the run was cut off", "code": "incomplete"}
+"""The end of a run that was cut off."""
 
 PartStart: TypeAlias = ev.TextStart | ev.ReasoningStart | ev.ToolCallStart
 
@@ -123,7 +124,7 @@ class Encoder(BaseEncoder):
         # A stream that just ends counts as a success in `@ag-ui/client` 1.0.0, and AG-UI has no
         # outcome for a run that was cut off: it is an error.
         if event.status == "incomplete":
-            return self._finish({**_CUT_OFF, **usage(event)}, event.status)
+            return self._finish({**CUT_OFF, **usage(event)}, event.status)
         end: JsonObject = {"type": "RUN_FINISHED", **self._run}
         # An optional field is left out, never null: the client's schema refuses a null.
         if event.output is not None:

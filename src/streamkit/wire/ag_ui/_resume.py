@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..resume import Resume, json_frame, payloads, typed_deltas
+from ._encoder import CUT_OFF
 
 _BRACKETS = {
     "TEXT_MESSAGE": "messageId",
@@ -35,8 +36,7 @@ def _cut_off(frames: Iterable[bytes]) -> list[bytes]:
         {"type": f"{kind}_{'FINISHED' if kind == 'STEP' else 'END'}", _BRACKETS[kind]: id}
         for kind, id in reversed(opened)
     ]
-    error = {"type": "RUN_ERROR", "message": "the run was cut off", "code": "incomplete"}
-    return [json_frame(it) for it in (*ends, error)]
+    return [json_frame(it) for it in (*ends, CUT_OFF)]
 
 
 RESUME = Resume(

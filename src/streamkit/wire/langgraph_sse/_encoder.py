@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias
 from uuid import uuid4
 
 from ... import events as ev
@@ -19,9 +19,10 @@ from ..protocol import BaseEncoder, Frames, error_text
 from ._messages import Chunks, metadata
 from ._request import Request, thread_named_by
 
-_CUT_OFF = {"error": "Incomplete", "message": "the run was cut off"}
+CUT_OFF: Final = {"error": "Incomplete", "message": "the run was cut off"}
+"""The data of the frame that ends a run which was cut off."""
+
 _STATUS = {"completed": "success", "interrupted": "interrupted", "cancelled": "interrupted"}
-_ROOT = Origin()
 
 _Rule: TypeAlias = Callable[..., Frames]
 
@@ -76,7 +77,7 @@ class Encoder(BaseEncoder):
         self._ids = (run_id, thread_id)
         ids = {"run_id": run_id, "thread_id": thread_id}
         # `useStream` takes the ids of run and thread from this event, which a server sends first.
-        yield self._frame("metadata", _ROOT, dump_plain(ids))
+        yield self._frame("metadata", ev.NO_ORIGIN, dump_plain(ids))
 
     def run_end(self, event: ev.RunEnd) -> Frames:
         """Return the end, and before it the state and interrupts, if only the end has them."""
@@ -90,7 +91,7 @@ class Encoder(BaseEncoder):
         elif output and not self._state:
             yield from self._values(output)
         if event.status == "incomplete":
-            yield from self._end("error", _CUT_OFF)
+            yield from self._end("error", CUT_OFF)
         else:
             # `useStream` ignores it; Agent Servers send it, and other clients wait for it.
             end = {"run_id": self._ids[0], "status": _STATUS[event.status]}
@@ -101,7 +102,7 @@ class Encoder(BaseEncoder):
         return self._end("error", error)
 
     def _end(self, name: str, data: JsonObject) -> Frames:
-        yield self._frame(name, _ROOT, dump_plain(data))
+        yield self._frame(name, ev.NO_ORIGIN, dump_plain(data))
 
     # --- messages
 
@@ -222,11 +223,11 @@ class Encoder(BaseEncoder):
         asked = event.value
         waits = [] if event.static else [{"id": event.interrupt_id, "value": asked}]
         self._interrupts.extend(waits)
-        return self._write_mode("updates", _ROOT, dump_plain({"__interrupt__": waits}))
+        return self._write_mode("updates", ev.NO_ORIGIN, dump_plain({"__interrupt__": waits}))
 
     def _values(self, state: JsonObject) -> Frames:
         self._state = state
-        return self._write_mode("values", _ROOT, dump_plain(state))
+        return self._write_mode("values", ev.NO_ORIGIN, dump_plain(state))
 
     def state_update(self, event: ev.StateUpdate) -> Frames:
         update = {event.node: event.values}

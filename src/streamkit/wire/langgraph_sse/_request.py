@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
 
-from ..._fields import dict_or_empty
+from ..._fields import configurable_of, text_or_none
 from ...errors import BadRequest
 from .._request_body import converted, json_object, require_request
 from .._thread import resuming
@@ -58,8 +58,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 def thread_named_by(request: Request) -> str | None:
     """Return the conversation that a request names, if it names one."""
-    id = dict_or_empty(dict_or_empty(request.config).get("configurable")).get("thread_id")
-    return id if isinstance(id, str) and id else None
+    return text_or_none(configurable_of(request.config).get("thread_id"))
 
 
 def read_request(body: bytes | str | Mapping[str, Any]) -> Request:

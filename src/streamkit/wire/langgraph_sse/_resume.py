@@ -7,6 +7,7 @@ from typing import Any
 
 from ..._fields import dict_or_empty
 from ..resume import Resume, deltas, json_frame
+from ._encoder import CUT_OFF
 
 
 def _find(data: Any) -> tuple[dict[str, Any], str, object] | None:
@@ -32,8 +33,7 @@ def _cut_off(frames: Iterable[bytes]) -> list[bytes]:
     for it in frames:
         if it.startswith((b"event: end\n", b"event: error\n")):
             return []
-    error = {"error": "Incomplete", "message": "the run was cut off"}
-    return [json_frame(error, b"event: error\n")]
+    return [json_frame(CUT_OFF, b"event: error\n")]
 
 
 RESUME = Resume(deltas(["event: messages"], _find), _cut_off)

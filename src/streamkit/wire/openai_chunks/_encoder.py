@@ -7,8 +7,9 @@ from typing import Any
 from uuid import uuid4
 
 from ... import events as ev
+from ..._core.content import refusal_of
 from ...values import Usage
-from .._blocks import refusal_of, source_of
+from .._blocks import source_of
 from .._frames import DONE
 from .._openai import Calls, OpenAIEncoder, usage_form
 from .._plain_json import dump_plain, dump_text

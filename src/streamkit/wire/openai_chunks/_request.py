@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from ..._fields import text_or_none
 from ...errors import BadRequest
 from .._openai_messages import MAX_MESSAGES, check_count, settings_in, to_messages
 from .._request_body import converted, json_object, require_request
@@ -71,14 +72,13 @@ def read_request(
     # OpenAI sends tokens of a stream only where asked: older clients fail on a chunk without a
     # choice.
     asks_usage = bool((given.stream_options or {}).get("include_usage"))
-    thread_id = (given.metadata or {}).get("thread_id")
     return Request(
         model=given.model,
         messages=tuple(given.messages),
         stream=stream,
         include_usage=asks_usage or not stream,
         tools=tuple(given.tools or ()),
-        thread_id=thread_id if isinstance(thread_id, str) and thread_id else None,
+        thread_id=text_or_none((given.metadata or {}).get("thread_id")),
         settings=settings_in(fields, _Body),
     )
 

@@ -6,9 +6,10 @@ from typing import Any, Final
 from uuid import uuid4
 
 from ... import events as ev
+from ..._core.content import refusal_of
 from ..._fields import dict_or_empty
 from ...values import Usage
-from .._blocks import as_list, fields_of_message, file_of, refusal_of, source_of, text_of
+from .._blocks import as_list, fields_of_message, file_of, source_of, text_of
 from .._openai import Calls, OpenAIEncoder, usage_form
 from .._plain_json import dump_plain
 from ..protocol import Frames, error_text, questions_in

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import msgspec
 
-from ..._fields import dict_or_empty
+from ..._fields import dict_or_empty, text_or_none
 from ..._protocols import leave_unawaited
 from ...errors import BadRequest, UsageError
 from .._approvals import Approval, questions_in, resume_value
@@ -170,10 +170,9 @@ def _resumed(answers: Iterable[dict[str, Any]], state: object) -> Command[Any]:
     for answer in answers:
         match answer:
             case {"approval_request_id": str(id), "approve": bool(approved)}:
-                reason = answer.get("reason")
-                why = reason if isinstance(reason, str) else None
                 interrupt_id, _, number = id.rpartition("/")
-                given.setdefault(interrupt_id, {})[number] = Approval(approved, why)
+                approval = Approval(approved, text_or_none(answer.get("reason")))
+                given.setdefault(interrupt_id, {})[number] = approval
             case _:
                 raise BadRequest("an answer must have an 'approval_request_id' and 'approve'")
     asked = {it.id: it.value for task in getattr(state, "tasks", ()) for it in task.interrupts}
