@@ -19,6 +19,9 @@ that a retry or a fallback replaced, so that readers take its text back."""
 StepKind: TypeAlias = Literal["graph", "node", "chain", "prompt", "parser", "chat_model", "llm"]
 """The kind of a step's runnable. A LangGraph node is ``node``; the graph around it, ``graph``."""
 
+Namespace: TypeAlias = tuple[str, ...]
+"""The path of a graph, as ``"node:task_id"`` parts; the root graph is ``()``."""
+
 FinishReason: TypeAlias = Literal[
     "stop", "length", "tool_calls", "content_filter", "refusal", "error", "other"
 ]

@@ -23,7 +23,7 @@ from ..events import (
     StepEnd,
     StepStart,
 )
-from ..values import ErrorInfo, Origin, Status, StepKind
+from ..values import ErrorInfo, Namespace, Origin, Status, StepKind
 from .brackets import Bracket
 from .kinds import call_id_of, fields_of, id_of, is_removal, kind_of
 from .tool_runs import ToolRuns
@@ -61,7 +61,7 @@ class Assembly(ToolRuns):
         if step_id in self._open:
             self._end(step_id, status, output=output, error=self.unreported(error))
 
-    def open_steps(self, namespace: tuple[str, ...], node: str) -> list[str]:
+    def open_steps(self, namespace: Namespace, node: str) -> list[str]:
         """Return the open steps of a node, in the order they began."""
         place = (namespace, node)
         return [
@@ -70,7 +70,7 @@ class Assembly(ToolRuns):
             if it.fields.get("kind") == "node" and (it.origin.namespace, it.origin.node) == place
         ]
 
-    def origin_of_write(self, namespace: tuple[str, ...]) -> Origin:
+    def origin_of_write(self, namespace: Namespace) -> Origin:
         """Return the origin of a stream writer's data: the graph, and node and call if certain."""
         # The items of `custom` mode (langgraph 1.2) name the graph, but no node.
         graph = self.scopes.origin(namespace)

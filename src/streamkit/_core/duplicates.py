@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple, cast
 
 from .._fields import Fields, dict_or_empty, json_text
-from ..values import Origin
+from ..values import Namespace, Origin
 from .content import text_in
 from .kinds import fields_of, id_of
 from .message import Message
@@ -140,7 +140,7 @@ class DuplicateContent:
             self._answers.pop(task, None)
             self._nameless.pop(task, None)
 
-    def end_superstep(self, namespace: tuple[str, ...]) -> None:
+    def end_superstep(self, namespace: Namespace) -> None:
         """Forget what a graph's nodes wrote: the updates of all, or the state, have been seen."""
         self._in_graphs.pop("|".join(namespace), None)
 

@@ -22,12 +22,10 @@ from typing import Any, Literal, TypeAlias
 from msgspec import Struct
 
 from .._fields import Fields, json_text, shown, text_of
-from ..values import Origin, ToolCall
+from ..values import Namespace, Origin, ToolCall
 from .kinds import fields_of, id_of
 
 _State: TypeAlias = Literal["pending", "running", "ended", "stored"]
-_Namespace: TypeAlias = tuple[str, ...]
-
 _MOST_KEPT = 4_000_000  # characters of arguments of calls without a stored result
 _OVERHEAD = 1_000  # what a call counts besides its arguments, so that their number is bounded
 
@@ -41,7 +39,7 @@ class PendingCall(Struct, eq=False):
     """The id that our events have for it, which no other call at work has."""
     name: str
     args: Any
-    namespace: _Namespace
+    namespace: Namespace
     node: str | None = None
     state: _State = "pending"
     size: int = _OVERHEAD
@@ -86,7 +84,7 @@ class PendingCalls:
         facts = (given_id, call.id, call.name, call.args, origin.namespace, origin.node)
         self._register(PendingCall(*facts, size=_OVERHEAD + len(call.text)))
 
-    def expect(self, messages: Iterable[object], namespace: _Namespace) -> None:
+    def expect(self, messages: Iterable[object], namespace: Namespace) -> None:
         """Register the calls in a node's input that no message of its graph made in this run."""
         calls: dict[str, PendingCall] = {}
         for message in messages:
@@ -129,7 +127,7 @@ class PendingCalls:
     # --- tools
 
     def find(
-        self, name: str, input: object, namespace: _Namespace, given_id: str | None = None
+        self, name: str, input: object, namespace: Namespace, given_id: str | None = None
     ) -> PendingCall | None:
         """Return the call that a tool run answers, or None.
 
@@ -174,7 +172,7 @@ class PendingCalls:
     # --- results
 
     def answered_by(
-        self, given_id: str, name: str | None, content: object, namespace: _Namespace
+        self, given_id: str, name: str | None, content: object, namespace: Namespace
     ) -> PendingCall | None:
         """Return the call that a tool's message answers, or repeats the answer to, or None."""
         calls = [it for it in self._calls.get(given_id, ()) if it.state != "stored"]

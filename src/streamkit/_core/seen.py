@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 from weakref import WeakValueDictionary
 
 from msgspec import Struct
 
 from .._fields import items_of
-from ..values import Origin, Status
+from ..values import Namespace, Origin, Status
 from .duplicates import Content, DuplicateContent
 from .kinds import call_id_of, fields_of, id_of, kind_of, made_call_ids
 from .message import Message
@@ -26,7 +26,6 @@ from .origin import checkpoint_ns
 from .pending_calls import PendingCalls
 from .writes import ChannelWrite, channel_writes
 
-_Path: TypeAlias = tuple[str, ...]
 _SENT = "__pregel_push"  # the trigger of a task that was sent its input (langgraph 0.3 to 1.2)
 
 
@@ -39,12 +38,12 @@ class SeenMessage(Struct, eq=False):
     """Its content when it was last shown."""
     tool_call_id: str | None = None
     """The call that it answers."""
-    holders: set[tuple[_Path, str]] = set()
+    holders: set[tuple[Namespace, str]] = set()
     """The states that hold it: graphs, and their channels."""
     is_removed: bool = False
     task: str | None = None
     """The node task that wrote it: empty if unknown, None if the application had it already."""
-    sent_from: _Path | None = None
+    sent_from: Namespace | None = None
     """The graph that sent it to a node without holding it: there it is new, once it is written."""
 
 
@@ -185,7 +184,7 @@ class SeenRegistry:
             self._messages[name] = known
         return known
 
-    def mark_seen(self, messages: Iterable[object], sent_from: _Path | None = None) -> None:
+    def mark_seen(self, messages: Iterable[object], sent_from: Namespace | None = None) -> None:
         """Record messages that are not shown: a node's input, or the history it returns.
 
         The last answer to a call that is pending is neither: a handoff makes one and sends it on.
@@ -206,7 +205,7 @@ class SeenRegistry:
                 if shown_id is None:
                     self._messages[name].sent_from = sent_from
 
-    def mark_input(self, namespace: _Path, given: object, triggers: object) -> None:
+    def mark_input(self, namespace: Namespace, given: object, triggers: object) -> None:
         """Record the messages that a node is given: its graph's state, or what a ``Send`` holds."""
         is_sent = _SENT in items_of(triggers)
         for write in channel_writes(given):
@@ -233,14 +232,14 @@ class SeenRegistry:
 
     # --- states
 
-    def hold(self, namespace: _Path, write: ChannelWrite) -> None:
+    def hold(self, namespace: Namespace, write: ChannelWrite) -> None:
         """Record that a state holds messages now, as a node's input or output shows."""
         for message in write.messages:
             seen = self.known(id_of(message))
             if seen:
                 seen.holders.add((namespace, write.channel))
 
-    def release(self, namespace: _Path, write: ChannelWrite) -> Iterator[SeenMessage]:
+    def release(self, namespace: Namespace, write: ChannelWrite) -> Iterator[SeenMessage]:
         """Record what a write removes from a state; yield what no state holds now.
 
         A subgraph may forget what the graph around it keeps: that is not removed.
@@ -279,7 +278,7 @@ class SeenRegistry:
         return is_repeated
 
 
-def graph_around(namespace: _Path) -> _Path | None:
+def graph_around(namespace: Namespace) -> Namespace | None:
     """Return the namespace of the graph around a subgraph, None where there is none."""
     return namespace[:-1] if namespace else None
 

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from .._fields import required_text, text_or_none
 from ..events import MessageReplaced, ToolDelta, ToolStart
-from ..values import ErrorInfo, Origin, Status
+from ..values import ErrorInfo, Namespace, Origin, Status
 from .brackets import Bracket, Brackets, HeldResult, tool_end
 from .kinds import fields_of, id_of
 from .pending_calls import PendingCall
@@ -61,7 +61,7 @@ class ToolRuns(Brackets):
         self.show(ToolStart, origin, tool_call_id=id, name=name, input=input)
         return id
 
-    def running_tools(self, given_id: str, namespace: tuple[str, ...]) -> list[Hashable]:
+    def running_tools(self, given_id: str, namespace: Namespace) -> list[Hashable]:
         """Return the keys of the open tool runs that answer calls of this id in one graph."""
         place = (given_id, namespace)
         return [
@@ -108,7 +108,7 @@ class ToolRuns(Brackets):
         else:
             self._end(key, "failed", error=error)
 
-    def release_tools(self, namespace: tuple[str, ...]) -> None:
+    def release_tools(self, namespace: Namespace) -> None:
         """Close the tool runs of a graph whose results are held: its state has been seen."""
         for key, bracket in list(self._open.items()):
             if bracket.held and bracket.origin.namespace == namespace:

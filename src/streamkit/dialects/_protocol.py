@@ -21,7 +21,7 @@ from .._core.origin import checkpoint_ns, is_internal
 from .._fields import Fields, dict_or_empty, shown, text_or_none
 from ..errors import MalformedItem
 from ..events import Event
-from ..values import Origin
+from ..values import Namespace, Origin
 from ._blocks import BlockEvents
 
 _EVENTS = frozenset(
@@ -35,8 +35,6 @@ _EVENTS = frozenset(
 )
 # langchain-core and langgraph-api write LangChain's roles, our events those of the providers.
 _ROLES = {"ai": "assistant", "human": "user"}
-
-Path = tuple[str, ...]
 
 
 def is_protocol_event(raw: object) -> bool:
@@ -52,9 +50,9 @@ class ProtocolMessages:
         self._assembly = assembly
         self._by_run = assembly.messages.by_run
         self._results: set[object] = set()
-        self._lost: dict[Path, int] = {}
+        self._lost: dict[Namespace, int] = {}
 
-    def read(self, raw: object, namespace: Path = ()) -> None:
+    def read(self, raw: object, namespace: Namespace = ()) -> None:
         """Read ``(payload, metadata)``, or a bare event, into the assembly."""
         payload, metadata = _parts(raw)
         if kind_of(payload):
@@ -79,7 +77,7 @@ class ProtocolMessages:
 
     # --- protocol events
 
-    def _event(self, event: Fields, metadata: dict[str, Any], namespace: Path) -> None:
+    def _event(self, event: Fields, metadata: dict[str, Any], namespace: Namespace) -> None:
         run_id = _run_in(metadata)
         match event["event"]:
             case "message-start":
@@ -100,7 +98,7 @@ class ProtocolMessages:
             case _:
                 self._message_of(event, run_id, namespace).reader.read(event)
 
-    def _start(self, event: Fields, metadata: dict[str, Any], namespace: Path) -> None:
+    def _start(self, event: Fields, metadata: dict[str, Any], namespace: Namespace) -> None:
         run_id, id = _run_in(metadata), event.get("id") or event.get("message_id")
         if event.get("role") == "tool":
             # A result: the state and `tools` have it whole. A server mirrors it without a run, in
@@ -131,7 +129,7 @@ class ProtocolMessages:
             if is_before or (run_id and earlier.run_id == run_id):
                 self._assembly.leave_message(message, "abandoned")
 
-    def _message_of(self, event: Fields, run_id: str | None, namespace: Path) -> Message:
+    def _message_of(self, event: Fields, run_id: str | None, namespace: Namespace) -> Message:
         """Return the open message that an event is about."""
         message = self._by_run.get(run_id)
         if message and message.reader:
@@ -149,7 +147,7 @@ class ProtocolMessages:
             reason = "no message is open that it could be about"
         raise MalformedItem(f"{event['event']}: {reason}", event)
 
-    def _about(self, event: Fields, namespace: Path) -> list[Message]:
+    def _about(self, event: Fields, namespace: Namespace) -> list[Message]:
         """Return the messages that an event without metadata may be about."""
         id = event.get("id") or event.get("message_id")
         messages = [it for it in self._assembly.messages if it.reader]
@@ -157,7 +155,7 @@ class ProtocolMessages:
             return [it for it in messages if id in it.ids]
         return [it for it in messages if it.origin.namespace == namespace]
 
-    def _count_lost(self, event: Fields, namespace: Path, messages: list[Message]) -> None:
+    def _count_lost(self, event: Fields, namespace: Namespace, messages: list[Message]) -> None:
         """Count the finishes that fit several messages; after the last one all of them are over."""
         if event["event"] not in {"message-finish", "error"}:
             return
@@ -167,7 +165,7 @@ class ProtocolMessages:
             for message in messages:
                 self._assembly.leave_message(message)
 
-    def _origin(self, metadata: dict[str, Any], namespace: Path) -> Origin:
+    def _origin(self, metadata: dict[str, Any], namespace: Namespace) -> Origin:
         scopes, run_id = self._assembly.scopes, _run_in(metadata)
         if checkpoint_ns(metadata):
             return scopes.origin_from(metadata, run_id=run_id)

@@ -31,7 +31,7 @@ from .._core.json_message import JsonMessage
 from .._core.kinds import call_id_of, fields_of, id_of, kind_of
 from .._core.writes import channel_writes, messages_in
 from ..events import Custom, Event, StepDelta
-from ..values import Origin, Status, StepKind
+from ..values import Namespace, Origin, Status, StepKind
 from ._reader import Reader
 from ._run_record import Run, RunKind
 from .chunks import ChunksReader, is_cumulative
@@ -70,9 +70,6 @@ class Written(NamedTuple):
 Note: TypeAlias = dict[str, Any] | Piece | Yielded
 
 
-Path = tuple[str, ...]
-
-
 def _lacks_id(message: object) -> bool:
     """Return whether it is an answer that a node made itself, without an id."""
     # LangGraph's `add_messages` sets its id in place when the superstep ends.
@@ -102,8 +99,8 @@ class CallbackReader(RunReader):
         self._is_graph = graph
         self._is_model = model
         self._modes = ModePayloads(self.assembly, MessagePairs(self.assembly).read)
-        self._unidentified: list[tuple[Path, object]] = []
-        self._supersteps: dict[Path, int | None] = {}
+        self._unidentified: list[tuple[Namespace, object]] = []
+        self._supersteps: dict[Namespace, int | None] = {}
         self._bare = ChunksReader(assembly=self.assembly, **options)
 
     def delta_of(self, raw: Any) -> Event | None:
@@ -152,7 +149,7 @@ class CallbackReader(RunReader):
         elif not self._is_model:
             self._read_output(item)
 
-    def _read_mode(self, namespace: tuple[str, ...], mode: str, payload: Any) -> None:
+    def _read_mode(self, namespace: Namespace, mode: str, payload: Any) -> None:
         if mode == "debug" and payload["type"] != "checkpoint":
             return  # `debug` wraps tasks, too, but the nodes' runs are noted already
         if mode == "updates" and (self._unidentified or any(map(_lacks_ids, payload.values()))):
@@ -165,7 +162,7 @@ class CallbackReader(RunReader):
             return
         self._read_payload(namespace, mode, payload)
 
-    def _read_written(self, namespace: Path, written: Written) -> None:
+    def _read_written(self, namespace: Namespace, written: Written) -> None:
         around = (self._runs.get(it) for it in reversed(written.run_ids))
         run = next(filter(None, around), None)
         origin = run.origin if run else self.assembly.origin_of_write(namespace)
@@ -180,7 +177,7 @@ class CallbackReader(RunReader):
         for namespace, payload in updates:
             self._read_payload(namespace, "updates", payload)
 
-    def _read_payload(self, namespace: Path, mode: str, payload: Any) -> None:
+    def _read_payload(self, namespace: Namespace, mode: str, payload: Any) -> None:
         self.assembly.is_late = not (mode == "updates" and is_cached(payload))
         try:
             self._modes.read(mode, namespace, payload)

@@ -31,7 +31,7 @@ from .._fields import Fields, dict_or_empty, shown
 from .._protocols import RunOver
 from ..errors import MalformedItem, SourceError
 from ..events import Custom, Event
-from ..values import Origin, Status
+from ..values import Namespace, Origin, Status
 from ._protocol import ProtocolMessages, is_protocol_event
 from ._reader import Reader
 from ._sse_events import from_json, sse_event_in
@@ -44,8 +44,6 @@ _ENDINGS: dict[str, Status] = {
     "interrupted": "interrupted",
     "drained": "interrupted",  # langgraph-api 0.18: stopped between two steps, to be resumed
 }
-
-Path = tuple[str, ...]
 
 
 def is_v3(raw: object) -> bool:
@@ -71,14 +69,14 @@ def _is_enveloped(raw: object) -> TypeGuard[dict[str, Any]]:
 class V3Reader(Reader):
     """The reader of v3 events. ``scope`` is the path of the outermost graph that they are about."""
 
-    def __init__(self, *, scope: Path = (), **options: Any) -> None:
+    def __init__(self, *, scope: Namespace = (), **options: Any) -> None:
         super().__init__(**options)
         self._scope = tuple(scope)
         self._messages = ProtocolMessages(self.assembly)
         self._modes = ModePayloads(self.assembly, self._messages.read, root=self._scope)
-        self._graphs: list[Path] = []
+        self._graphs: list[Namespace] = []
         self._must_say_end = False
-        self._methods: dict[str, Callable[[Path, Any], None]] = {
+        self._methods: dict[str, Callable[[Namespace, Any], None]] = {
             "messages": lambda namespace, data: self._messages.read(data, namespace),
             "lifecycle": self._lifecycle,
             "input.requested": self._input_requested,
@@ -139,16 +137,16 @@ class V3Reader(Reader):
         else:
             raise MalformedItem(f"no v3 method is named {method!r}", method)
 
-    def _input_requested(self, namespace: Path, data: Fields) -> None:
+    def _input_requested(self, namespace: Namespace, data: Fields) -> None:
         origin = self.assembly.scopes.origin(namespace)
         self.assembly.interrupt(origin, data["interrupt_id"], data.get("payload"))
 
-    def _input_answered(self, _namespace: Path, _data: Fields) -> None:
+    def _input_answered(self, _namespace: Namespace, _data: Fields) -> None:
         """Pass over an answer: the event holds only the id of its interrupt."""
 
     # --- starts and ends of graphs
 
-    def _lifecycle(self, namespace: Path, data: Fields) -> None:
+    def _lifecycle(self, namespace: Namespace, data: Fields) -> None:
         path, event = tuple(data.get("namespace") or namespace), data["event"]
         if event in {"started", "running"}:
             self._begin(path, data)
@@ -159,7 +157,7 @@ class V3Reader(Reader):
         else:
             self._end_graph(path, _ENDINGS[event], data)
 
-    def _begin(self, path: Path, data: Fields) -> None:
+    def _begin(self, path: Namespace, data: Fields) -> None:
         if path == self._scope:
             self._must_say_end = True
             return
@@ -181,7 +179,7 @@ class V3Reader(Reader):
         self._graphs.append(path)
         self.assembly.start_step(task_id, "graph", origin, None)
 
-    def _end_graph(self, path: Path, status: Status, data: Fields) -> None:
+    def _end_graph(self, path: Namespace, status: Status, data: Fields) -> None:
         """End a graph and the graphs in it, which a run that ends names in the wrong order."""
         failure = data.get("error")
         error = error_of(failure, "GraphError") if failure else None
@@ -230,5 +228,5 @@ def _unwrapped_updates(params: Fields) -> tuple[str, Fields]:
 _WRAPPED = {"custom": _unwrapped_custom, "updates": _unwrapped_updates}
 
 
-def _task_id(path: Path) -> str:
+def _task_id(path: Namespace) -> str:
     return path[-1].rpartition(":")[2]

@@ -36,15 +36,13 @@ from .._fields import dict_or_empty
 from .._protocols import RunOver
 from ..errors import MalformedItem, RunFailed
 from ..events import Event
-from ..values import ErrorInfo, Origin, Status
+from ..values import ErrorInfo, Namespace, Origin, Status
 from ._partials import PartialMessages
 from ._reader import Reader
 from ._run_record import Run
 from ._sse_events import from_json, sse_event_in
 from .astream_events import EventsReader
 from .stream_modes import MODES, ModePayloads
-
-Path = tuple[str, ...]
 
 # langgraph-api 0.16 sends no `end`; earlier servers do.
 _OWN = ("metadata", "error", "end", "feedback", "events")
@@ -54,7 +52,7 @@ _EVENTS = frozenset({*MODES, *_OWN, *_GROWING})
 
 class _Part(NamedTuple):
     event: str
-    namespace: Path
+    namespace: Namespace
     data: Any
     interrupts: Sequence[object] = ()
 
@@ -92,7 +90,7 @@ class _ServerEvents(EventsReader):
         data = {name: message_in(it) or it for name, it in event["data"].items()}
         super().read(event if event["event"] == "on_custom_event" else {**event, "data": data})
 
-    def read_updates(self, namespace: Path, payload: object) -> None:
+    def read_updates(self, namespace: Namespace, payload: object) -> None:
         """Read the chunks of the graph itself, which langgraph-api leaves out of the events."""
         root = self._runs.get(self._root or "")
         if self._is_late and not root:

@@ -26,7 +26,7 @@ from .._core.writes import messages_in, written_in
 from .._fields import dict_or_empty, required_text, text_or_none
 from ..errors import MalformedItem
 from ..events import Custom, Event, StepDelta
-from ..values import Origin, Status, StepKind
+from ..values import Namespace, Origin, Status, StepKind
 from ._failed_runs import FailedRuns
 from ._interrupts import is_bubble_up, note_waiting, show_interrupts
 from ._reader import Reader
@@ -302,7 +302,7 @@ class RunReader(Reader):
             for node, values in update.items():
                 self._updated(graph.run_id or "", node, values)
 
-    def _graph_at(self, namespace: tuple[str, ...]) -> Origin:
+    def _graph_at(self, namespace: Namespace) -> Origin:
         """Return the origin of a namespace, with the run of its graph unless that has ended."""
         path = "|".join(namespace)
         origins = (run.origin for run in self._runs.values() if run.kind == "graph")

@@ -23,7 +23,7 @@ from .._core.writes import ChannelWrite, channel_writes
 from .._fields import configurable_of, dict_or_empty, required_text, shown
 from ..errors import MalformedItem
 from ..events import Checkpoint, Custom, StateSnapshot
-from ..values import ErrorInfo, Origin, Status
+from ..values import ErrorInfo, Namespace, Origin, Status
 from ._interrupts import show_interrupts
 from ._run_record import sent_tool_call_id
 
@@ -34,8 +34,6 @@ Mode: TypeAlias = Literal[
 
 MODES: tuple[str, ...] = get_args(Mode)
 """The stream modes of LangGraph that ``mode=`` takes."""
-
-Path = tuple[str, ...]
 
 
 class ModePayloads:
@@ -53,16 +51,16 @@ class ModePayloads:
         assembly: Assembly,
         read_message: Callable[[Any], None],
         *,
-        root: Path = (),
+        root: Namespace = (),
         resume: object = None,
     ) -> None:
         self._assembly = assembly
         self._root = root
         self._resume = resume
-        self._begun: set[Path] = set()
-        self._cached: dict[tuple[Path, str], list[object]] = {}
+        self._begun: set[Namespace] = set()
+        self._cached: dict[tuple[Namespace, str], list[object]] = {}
         self._tools_by_run: dict[str, Hashable] = {}  # the keys of those whose call has no id
-        self._read_by_mode: dict[str, Callable[[Path, Any], None]] = {
+        self._read_by_mode: dict[str, Callable[[Namespace, Any], None]] = {
             "values": self.values,
             "updates": self._updates,
             "messages": lambda _, payload: read_message(payload),
@@ -73,11 +71,13 @@ class ModePayloads:
             "tools": self._tools,
         }
 
-    def read(self, mode: str, namespace: Path, payload: object) -> None:
+    def read(self, mode: str, namespace: Namespace, payload: object) -> None:
         """Read one payload of a mode into the assembly."""
         self._read_by_mode[mode](namespace, payload)
 
-    def values(self, namespace: Path, payload: object, interrupts: Sequence[object] = ()) -> None:
+    def values(
+        self, namespace: Namespace, payload: object, interrupts: Sequence[object] = ()
+    ) -> None:
         """Read a state, and the interrupts that stand in it (or beside it)."""
         origin = self._assembly.scopes.origin(namespace)
         state = dict_or_empty(payload)
@@ -115,10 +115,10 @@ class ModePayloads:
             self._assembly.release_tools(origin.namespace)
         seen.duplicates.end_superstep(origin.namespace)
 
-    def _custom(self, namespace: Path, payload: object) -> None:
+    def _custom(self, namespace: Namespace, payload: object) -> None:
         self._assembly.show(Custom, self._assembly.origin_of_write(namespace), data=payload)
 
-    def _updates(self, namespace: Path, payload: object) -> None:
+    def _updates(self, namespace: Namespace, payload: object) -> None:
         updates = dict_or_empty(payload)
         if not issubclass(type(payload), dict):  # LangGraph 0.3 has a class of its own
             raise MalformedItem(f"expected an update by node, got {shown(payload, 200)}", payload)
@@ -131,7 +131,7 @@ class ModePayloads:
         if not self._assembly.is_late:
             self._assembly.seen.duplicates.end_superstep(namespace)
 
-    def _update(self, namespace: Path, node: str, values: object, *, cached: bool) -> None:
+    def _update(self, namespace: Namespace, node: str, values: object, *, cached: bool) -> None:
         origin = self._assembly.scopes.origin(namespace, node=node)
         for write in channel_writes(values):  # each by itself: `push_message` writes beside it
             for message in write.messages:
@@ -170,7 +170,7 @@ class ModePayloads:
             if any(it["args"] and _holds(self._resume, it["args"]) for it in calls):
                 self._assembly.replace_message(message, origin)  # the answer has other arguments
 
-    def _end_cached(self, namespace: Path, node: str) -> None:
+    def _end_cached(self, namespace: Namespace, node: str) -> None:
         """End the tasks of a node that started and were cached, once no others are open."""
         # langgraph (1.2) sends no `tasks` result for a cached task, and the update of one does not
         # name it.
@@ -181,7 +181,7 @@ class ModePayloads:
             for step_id, output in zip(steps, outputs, strict=False):
                 self._assembly.end_step(step_id, output)
 
-    def _tasks(self, namespace: Path, payload: Mapping[str, Any]) -> None:
+    def _tasks(self, namespace: Namespace, payload: Mapping[str, Any]) -> None:
         # The id is that of the task in `langgraph_checkpoint_ns`, so it joins all modes.
         scopes = self._assembly.scopes
         id, node = required_text(payload, "id"), required_text(payload, "name")
@@ -205,7 +205,7 @@ class ModePayloads:
         self._assembly.scopes.close(payload["id"])
         self._end_cached(origin.namespace, payload["name"])
 
-    def _checkpoints(self, namespace: Path, payload: Mapping[str, Any]) -> None:
+    def _checkpoints(self, namespace: Namespace, payload: Mapping[str, Any]) -> None:
         if "config" not in payload:
             payload = _checkpoint_of(payload)
         place = configurable_of(payload["config"])
@@ -217,12 +217,12 @@ class ModePayloads:
         origin = self._assembly.scopes.origin(namespace)
         self._assembly.show(Checkpoint, origin, next=following, **fields)
 
-    def _debug(self, namespace: Path, payload: Mapping[str, Any]) -> None:
+    def _debug(self, namespace: Namespace, payload: Mapping[str, Any]) -> None:
         # `debug` (langgraph 0.3 to 1.2) wraps the payloads of `tasks` and `checkpoints`.
         modes = {"task": "tasks", "task_result": "tasks", "checkpoint": "checkpoints"}
         self.read(modes[payload["type"]], namespace, payload["payload"])
 
-    def _tools(self, namespace: Path, payload: Mapping[str, Any]) -> None:
+    def _tools(self, namespace: Namespace, payload: Mapping[str, Any]) -> None:
         # A mode of langgraph 1.2, though not in its `StreamMode`.
         id = required_text(payload, "tool_call_id")
         match payload["event"]:
@@ -251,7 +251,7 @@ class ModePayloads:
             case event:
                 raise MalformedItem(f"no event of tools mode is named {event!r}", payload)
 
-    def _running_tool(self, id: str, namespace: Path, output: object) -> Hashable:
+    def _running_tool(self, id: str, namespace: Namespace, output: object) -> Hashable:
         """Return the key of the tool run that an event is about: only a result has its name."""
         if id in self._tools_by_run:
             return self._tools_by_run[id]

@@ -9,13 +9,10 @@ the graph's own step where the source has steps, and else with the run.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
-from typing import TypeAlias
 
 from ..._fields import JsonObject
 from ...events import Interrupt, StepEnd, StepStart
-from ...values import Origin, Status
-
-Namespace: TypeAlias = tuple[str, ...]
+from ...values import Namespace, Origin, Status
 
 
 def tag_of(origin: Origin) -> JsonObject:
