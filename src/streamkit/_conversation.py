@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from ._core.content import refusal_of
 from ._event_classes import EVENT_CLASSES
+from ._fields import refusal_of
 from .errors import UsageError
 from .events import Content, MessageEnd, MessageStart, RunEnd, RunError, TextDelta
 from .filters import conversation

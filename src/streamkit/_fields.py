@@ -42,6 +42,17 @@ def configurable_of(config: object) -> dict[str, Any]:
     return dict_or_empty(dict_or_empty(config).get("configurable"))
 
 
+def refusal_of(block: object) -> str | None:
+    """Return the words with which a model refuses to answer, if a block holds them.
+
+    >>> refusal_of({"type": "refusal", "refusal": "I cannot help with that."})
+    'I cannot help with that.'
+    """
+    fields = dict_or_empty(block)
+    is_refusal = text_or_none(fields.get("type")) == "refusal"
+    return text_or_none(fields.get("refusal")) if is_refusal else None
+
+
 def required_text(payload: Mapping[str, Any], key: str) -> str:
     """Return a field that must be text, such as the id that a start and its end share.
 

@@ -18,11 +18,11 @@ from typing import Any, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
-from ._core.content import refusal_of, text_in
+from ._core.content import text_in
 from ._core.json_message import JsonMessage
 from ._core.kinds import call_id_of, fields_of, id_of, kind_of, made_call_ids
 from ._core.writes import ChannelWrite, channel_writes, channels_in, messages_in
-from ._fields import dict_or_empty, items_of, text_or_none
+from ._fields import dict_or_empty, items_of, refusal_of, text_or_none
 from .events import MessageRemoved, MessageReplaced
 
 _CHANNEL = "messages"

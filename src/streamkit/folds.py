@@ -14,11 +14,10 @@ import msgspec
 from . import events as ev
 from ._base import Base
 from ._bracket_filter import OpenBrackets
-from ._core.content import refusal_of
 from ._core.kinds import fields_of, kind_of, message_in
 from ._core.metadata import usage_metadata
 from ._event_classes import bracket_of
-from ._fields import dict_or_empty, items_of, text_or_none
+from ._fields import dict_or_empty, items_of, refusal_of, text_or_none
 from ._fields import text_of as as_text
 from ._run_messages import RunMessages, words_of
 from .values import ErrorInfo, Status, ToolCall, Usage

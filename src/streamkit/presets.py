@@ -21,7 +21,7 @@ from __future__ import annotations
 from . import events as ev
 from ._answers import ASKS, HeldAnswer, OptimisticAnswer
 from ._bracket_filter import DECIDED, Filter, of_classes
-from ._core.content import refusal_of
+from ._fields import refusal_of
 from ._protocols import Stage
 from ._secrets import Redactor
 from .filters import conversation, only, roles

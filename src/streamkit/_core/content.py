@@ -242,16 +242,6 @@ def text_in(content: object) -> str:
     return "".join([text_or_none(text) or "" for text in texts])
 
 
-def refusal_of(block: object) -> str | None:
-    """Return the words with which a model refuses to answer, if a block holds them.
-
-    >>> refusal_of({"type": "refusal", "refusal": "I cannot help with that."})
-    'I cannot help with that.'
-    """
-    is_refusal = _type_of(block) == "refusal"
-    return text_or_none(dict_or_empty(block).get("refusal")) if is_refusal else None
-
-
 def _type_of(block: object) -> str | None:
     return text_or_none(dict_or_empty(block).get("type"))
 

@@ -22,7 +22,7 @@ from msgspec.structs import replace
 
 from .. import events as ev
 from .._bracket_filter import OpenBrackets, is_below_tools
-from .._core.content import refusal_of
+from .._fields import refusal_of
 from .._secrets import Redactor
 from ..filters import inside_tools
 from ._call_ids import CallIds

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from ... import events as ev
-from ..._core.metadata import usage_metadata
 from ..._event_classes import MethodsByClass
 from ..._fields import JsonObject, dict_or_empty
-from ...values import Origin
+from ...values import Origin, Usage
 from .._plain_json import dump_plain, dump_text
 
 # The client takes `MessageChunk` off the type, and makes a whole message of any other.
@@ -110,7 +111,7 @@ class Chunks:
         fields: JsonObject = {name: it for name, it in found.items() if it is not None}
         if self._private:
             fields = event.response_metadata | fields
-        usage = {"usage_metadata": usage_metadata(event.usage)} if event.usage else {}
+        usage = {"usage_metadata": _usage(event.usage)} if event.usage else {}
         return self._chunk(**usage, response_metadata=fields, chunk_position="last")
 
     def _call(self, event: ev.ToolCallStart | ev.ToolCallDelta, **fields: str) -> bytes:
@@ -124,3 +125,7 @@ class Chunks:
 
     def _chunk(self, **fields: Any) -> bytes:
         return dump_plain({**self._fields, "content": "", **fields})
+
+
+def _usage(usage: Usage) -> JsonObject:
+    return {name: it for name, it in msgspec.to_builtins(usage).items() if it != {}}

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from ... import events as ev
-from ..._core.content import refusal_of
+from ..._fields import refusal_of
 from ...values import Usage
 from .._blocks import source_of
 from .._frames import DONE

@@ -6,8 +6,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from ... import events as ev
-from ..._core.content import refusal_of
-from ..._fields import dict_or_empty
+from ..._fields import dict_or_empty, refusal_of
 from ...values import Usage
 from .._blocks import as_list, fields_of_message, file_of, source_of, text_of
 from .._openai import Calls, OpenAIEncoder, usage_form
