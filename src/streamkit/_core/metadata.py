@@ -53,7 +53,7 @@ def usage_of(metadata: object) -> Usage | None:
 
 def usage_metadata(usage: Usage | None) -> Any:
     """Return a `Usage` as LangChain's ``usage_metadata``, which has no empty details."""
-    counts = msgspec.to_builtins(usage) or {}
+    counts: dict[str, Any] = msgspec.to_builtins(usage) if usage else {}
     return {name: it for name, it in counts.items() if it != {}} or None
 
 
