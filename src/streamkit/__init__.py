@@ -83,7 +83,7 @@ if not TYPE_CHECKING:  # a type checker would believe that any name exists
         elif name[:1] != "_" and name in (modules := _modules()):
             value = getattr(import_module(f".{modules[name]}", __name__), name)
         else:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+            raise import_module("._absent", __name__).absent(name, _modules())
         globals()[name] = value  # so that it is looked up once
         return value
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Any, TypeGuard, TypeVar, get_args
 
 from msgspec import Struct
 
+from ._fields import shown
 from .errors import UsageError
 from .events import Event, EventBase
 
@@ -80,6 +82,26 @@ def bracket_of(event: Event) -> tuple[str, tuple[Any, ...]]:
     """
     verb, noun, ids = _BRACKETS.get(event.__class__) or _bracket_of_base(event)
     return verb, (noun, *[getattr(event, id) for id in ids])
+
+
+def named_classes(call: str, given: tuple[Any, ...]) -> list[type[Event]]:
+    """Return the classes of events that a call names by themselves or by their types.
+
+    Raises:
+        UsageError: something names none, or nothing is given.
+    """
+    types: dict[str, type[Event]] = {cls.type: cls for cls in EVENTS}
+    for it in given:
+        if isinstance(it, str) and it not in types:
+            near = get_close_matches(it, types, 1) or ["text.delta"]
+            raise UsageError(f"no event has the type {it!r}; write {call}({near[0]!r}), say")
+        if not isinstance(it, str) and not (isinstance(it, type) and it in EVENT_CLASSES):
+            raise UsageError(
+                f"{shown(it, 80)} is no event class; write {call}(TextDelta, ToolStart), say"
+            )
+    if not given:
+        raise UsageError(f"no event class is named; write {call}(TextDelta, ToolStart), say")
+    return [types[it] if isinstance(it, str) else it for it in given]
 
 
 def derived(cls: type[E], event: Event, **fields: Any) -> E:

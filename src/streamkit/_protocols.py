@@ -70,7 +70,7 @@ def _remedy(stage: object) -> str:
         case list() | tuple():
             return "pass the stages one after the other, separated by commas"
         case str():
-            return f"import it, as in: from streamkit.presets import {stage}"
+            return _import_of(stage)
         case type():
             return f"to keep these events, pass streamkit.filters.only({stage.__name__})"
         case ModuleType(encoder=_, __name__=name):
@@ -79,6 +79,17 @@ def _remedy(stage: object) -> str:
             return f"make one for each run: mapping.per_run(lambda: {_name(stage)}(...).feed)"
         case _:
             return "pass a callable from one item to any number of items"
+
+
+def _import_of(name: str) -> str:
+    """Return how to import what a text names: a preset, or the format of an encoder."""
+    from importlib import import_module  # noqa: PLC0415  (only to explain)
+
+    presets: list[str] = import_module(".presets", __package__).__all__
+    if name in presets:
+        return f"import it, as in: from streamkit.presets import {name}"
+    known = ", ".join(presets)
+    return f"streamkit.presets has {known}; a format has its stage as encoder(): sse.encoder()"
 
 
 def _call_it(stage: object) -> str:

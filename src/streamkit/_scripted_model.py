@@ -33,6 +33,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, PrivateAttr, field_validator
 from typing_extensions import override
 
+from ._fields import shown
 from .errors import UsageError
 
 _WORD = re.compile(r"\s*\S+|\s+")
@@ -74,6 +75,14 @@ class Reply:
     """Why it stops; by default ``stop``, or ``tool_calls``."""
     chunks: tuple[AIMessageChunk, ...] = ()
     """Chunks of your own, sent as they are in place of all the above."""
+
+    def __post_init__(self) -> None:
+        calls: Any = self.tool_calls
+        if not isinstance(calls, (tuple, list)) or not all(isinstance(it, Call) for it in calls):
+            raise UsageError(
+                f"{shown(calls, 60)} are no calls; write "
+                'tool_calls=(Call("tool", {"x": 1}, "call_1"),)'
+            )
 
 
 Script: TypeAlias = Sequence[Reply | str] | Callable[[Sequence[BaseMessage]], Reply | str]

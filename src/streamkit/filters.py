@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from . import events as ev
 from ._bracket_filter import DECIDED_BY, Filter, OpenBrackets, listed, of_classes
-from ._event_classes import EVENT_CLASSES
+from ._event_classes import named_classes
 from ._fields import dict_or_empty, shown
 from ._protocols import leave_unawaited
 from .errors import UsageError
@@ -43,11 +43,12 @@ __all__ = [
 # --- by class, and by anything
 
 
-def only(*classes: type[ev.Event]) -> Filter:
+def only(*classes: type[ev.Event] | ev.EventType) -> Filter:
     """Keep what has one of these classes; any class of a bracket names the whole bracket.
 
     So ``only(ToolEnd)`` keeps ``tool.start``, ``tool.delta`` and ``tool.error`` as well. A message
-    is but its start and its end: name its blocks, too, to keep them.
+    is but its start and its end: name its blocks, too, to keep them. An event's type, such as
+    ``"tool.end"``, names its class as well.
 
     Raises:
         UsageError: nothing is given, or something that is no event class.
@@ -56,15 +57,9 @@ def only(*classes: type[ev.Event]) -> Filter:
     >>> [event.type for event in normalize(["Hel", "lo"], only(MessageEnd))]
     ['run.start', 'message.start', 'message.end', 'run.end']
     """
-    for it in cast("tuple[Any, ...]", classes):
-        if not isinstance(it, type) or it not in EVENT_CLASSES:
-            raise UsageError(
-                f"{shown(it, 80)} is no event class; write only(TextDelta, ToolStart), say"
-            )
-    if not classes:
-        raise UsageError("only() keeps nothing; name event classes: only(TextDelta, ToolStart)")
-    asked = dict.fromkeys(name for it in classes for name in DECIDED_BY.get(it, (it,)))
-    return of_classes(*asked, expression=f"only({listed(classes)})")
+    named = named_classes("only", classes)
+    asked = dict.fromkeys(name for it in named for name in DECIDED_BY.get(it, (it,)))
+    return of_classes(*asked, expression=f"only({listed(named)})")
 
 
 def where(predicate: Callable[[ev.Event], bool]) -> Filter:

@@ -30,7 +30,7 @@ from typing import Any, Generic, Literal, NoReturn, TypeAlias, TypeVar, cast, ov
 
 from msgspec.structs import replace
 
-from ._event_classes import EVENT_CLASSES, derived
+from ._event_classes import derived, named_classes
 from ._fields import dict_or_empty, shown
 from ._protocols import AnyStage, Stage, is_async, leave_unawaited, stage_of
 from ._reading import Read, reader_of
@@ -234,6 +234,9 @@ def per_run(factory: Callable[[], AnyStage[T, U]]) -> PerRun[T, U]:
 
     ``factory`` is a class or a function; what it makes is a stage, or a `Mapper`.
 
+    Raises:
+        UsageError: it is no function, but a stage, say.
+
     >>> from itertools import count
     >>> from streamkit import normalize
     >>> def numbered():
@@ -243,6 +246,11 @@ def per_run(factory: Callable[[], AnyStage[T, U]]) -> PerRun[T, U]:
     >>> [list(normalize([]).pipe(stage)) for _ in range(2)]
     [['1 run.start', '2 run.end'], ['1 run.start', '2 run.end']]
     """
+    if not callable(cast("object", factory)):
+        raise UsageError(
+            f"{shown(factory, 60)} does not make stages; a stage is passed as it is, or made by a "
+            f"function: per_run(lambda: stage)"
+        )
     return PerRun(factory, f"per_run({getattr(factory, '__name__', 'factory')})")
 
 
@@ -277,7 +285,7 @@ class _Registry(Generic[R]):
         Raises:
             UsageError: a class is no event's, none is given, or one has a function already.
         """
-        return self._registers(*map(_event_class, classes or (None,)))
+        return self._registers(*named_classes("@mapper.on", classes))
 
     def tool(self, *names: str) -> Callable[[Function[ToolEvent, R]], Function[ToolEvent, R]]:
         """Map what tools of these names do with the decorated function."""
@@ -313,26 +321,6 @@ class _Registry(Generic[R]):
             return function
 
         return register
-
-
-def _event_class(given: Any) -> type[Event]:
-    """Return the class of events that a decorator names."""
-    if isinstance(given, type) and given in EVENT_CLASSES:
-        return given
-    if isinstance(given, str):
-        types = {cls.type: cls for cls in EVENT_CLASSES}
-        if given in types:
-            return types[given]
-        from difflib import get_close_matches  # noqa: PLC0415  (only to explain)
-
-        near = get_close_matches(given, types, 1) or ["text.delta"]
-        raise UsageError(f"no event has the type {given!r}; write @mapper.on({near[0]!r}), say")
-    if isinstance(given, (list, tuple, set)):
-        raise UsageError("on() takes classes, not a list; write @mapper.on(TextDelta, ToolStart)")
-    raise UsageError(
-        f"on() takes event classes{'' if given is None else f', not {shown(given, 60)}'}; "
-        f"write @mapper.on(TextDelta)"
-    )
 
 
 class Mapper(_Registry["Outcome[U]"], Generic[U]):

@@ -345,10 +345,13 @@ def test_text_and_messages_behind_a_mapper(how: str) -> None:
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ((lambda it: it.text,), r"write @mapper.on\(TextDelta\)"),
+        (
+            (lambda it: it.text,),
+            r"<lambda> .*no event class; write @mapper.on\(TextDelta, ToolStart",
+        ),
         (("text.deltas",), r"write @mapper.on\('text.delta'\)"),
-        ((), r"write @mapper.on\(TextDelta\)"),
-        ((dict,), r"not <class 'dict'>; write @mapper.on\(TextDelta\)"),
+        ((), r"no event class is named; write @mapper.on\(TextDelta, "),
+        ((dict,), r"<class 'dict'> is no event class; write @mapper.on\(TextDelta, "),
         (([TextDelta, ToolEnd],), r"write @mapper.on\(TextDelta, ToolStart\)"),
     ],
 )

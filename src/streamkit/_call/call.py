@@ -213,9 +213,18 @@ def _require_local_runnable(runnable: object) -> None:
             "a RemoteGraph runs where no callbacks are heard; normalize what it streams: "
             "normalize(graph.stream(..., stream_mode=['messages', 'updates'], subgraphs=True))"
         )
-    if not (hasattr(runnable, "stream") and hasattr(runnable, "ainvoke")):
-        remedy = "for a stream that has been started, write normalize(...)"
-        if hasattr(runnable, "compile"):
+    if isinstance(runnable, type) or not (
+        hasattr(runnable, "stream") and hasattr(runnable, "ainvoke")
+    ):
+        remedy = "pass a graph, a chain or a model first, then its input"
+        if isinstance(runnable, type):
+            kind = f"class {runnable.__name__}"
+            remedy = f"make one of it: {runnable.__name__}(...)"
+        elif isinstance(runnable, str):
+            remedy += f"; a name makes a model by init_chat_model({runnable!r:.80})"
+        elif hasattr(runnable, "__iter__") or hasattr(runnable, "__aiter__"):
+            remedy = "for a stream that has been started, write normalize(...)"
+        elif hasattr(runnable, "compile"):
             remedy = "compile it: graph.compile()"
         elif hasattr(runnable, "__await__"):
             leave_unawaited(runnable)

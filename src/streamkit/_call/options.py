@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from .._bracket_filter import DECIDED
 from .._event_classes import EVENT_CLASSES
-from .._fields import shown
+from .._fields import items_of, shown
 from ..errors import UsageError
 from ..events import Citation, Content, Event, ReasoningStart, TextStart, ToolCallStart
 
@@ -46,6 +46,11 @@ def require_config(config: object) -> None:
     """Refuse what is no config, such as a stage in its place."""
     if config is None or isinstance(config, Mapping):
         return
+    if isinstance(config, str):
+        raise UsageError(
+            f"{config!r:.80} is no config; for a thread's id write "
+            f"{{'configurable': {{'thread_id': {config!r:.80}}}}}"
+        )
     raise UsageError(
         f"{shown(config, 60)} is no config; stages come behind the config, which may be None: "
         f"astream(runnable, input, None, {shown(config, 60)})"
@@ -53,7 +58,7 @@ def require_config(config: object) -> None:
 
 
 _OURS = ("strict", "on_error", "clock")
-_GONE = ("include", "exclude", "stages")
+_GONE = ("include", "exclude")
 _OF_NORMALIZE = ("dialect", "mode")
 _OF_MODES = ("stream_mode", "version")
 
@@ -69,10 +74,12 @@ def require_options(runnable: Any, options: Mapping[str, Any], *, is_graph: bool
     known = _names_of(runnable) if is_graph else frozenset[str]()
     for name, value in options.items():
         near: str = (get_close_matches(name, (*_OURS, *_GONE, *known), 1, 0.82) or [""])[0]
-        if hasattr(value, "asks"):  # a filter or a preset, under whatever keyword
+        stages = [value, *items_of(value)]
+        if any(hasattr(it, "asks") for it in stages):  # a filter, say, under whatever keyword
+            listed = ", ".join(shown(it, 60) for it in stages if hasattr(it, "asks"))
             raise UsageError(
                 f"unexpected keyword {name}=; pass a stage behind the config: "
-                f"astream(runnable, input, config, {shown(value, 60)})"
+                f"astream(runnable, input, config, {listed})"
             )
         if near in _GONE and name not in known:
             refuse_include(name, near, value)
@@ -89,9 +96,17 @@ def require_options(runnable: Any, options: Mapping[str, Any], *, is_graph: bool
         if near and near != name and name not in known:
             raise UsageError(f"unexpected keyword {name}=; did you mean {near}=?")
         if is_graph and name not in known:
-            raise UsageError(
-                f"unexpected keyword {name}=; a graph's stream() takes {', '.join(sorted(known))}"
-            )
+            raise UsageError(f"unexpected keyword {name}=; {_place_of(name, known)}")
+
+
+def _place_of(name: str, known: Iterable[str]) -> str:
+    from langchain_core.runnables import RunnableConfig  # noqa: PLC0415  (as above)
+
+    if name == "thread_id":
+        return "it belongs into the config: {'configurable': {'thread_id': ...}}"
+    if name in RunnableConfig.__annotations__:
+        return f"it belongs into the config: {{{name!r}: ...}}"
+    return f"a graph's stream() takes {', '.join(sorted(known))}"
 
 
 def _names_of(graph: Any) -> frozenset[str]:
@@ -119,8 +134,6 @@ astream(runnable, input, config, only(TextDelta))
     except TypeError:
         names = []
     stage = f"only({', '.join(dict.fromkeys(names or ['TextDelta']))})"
-    if meant == "stages":
-        stage = "tokens"
     raise UsageError(
         f"unexpected keyword {name}=; pass a stage behind the config: "
         f"astream(runnable, input, config, {'~' * (meant == 'exclude')}{stage})"

@@ -223,8 +223,13 @@ def require_stream(source: object) -> None:
     if hasattr(source, "__await__") and not is_iterable:
         leave_unawaited(source)
         raise UsageError(
-            f"got a {kind}, not a stream; await it first: "
+            f"got a {kind}, not a stream; invoke() and ainvoke() do not stream: write "
+            f"astream(runnable, input); what version 3 of events returns is awaited first: "
             f"normalize(await graph.astream_events(..., version='v3'))"
+        )
+    if hasattr(source, "handler") and hasattr(source, "live"):
+        raise UsageError(
+            f"got a {kind}, not a stream; write source.events(), or source.live() while a call runs"
         )
     if hasattr(source, "astream") or hasattr(source, "invoke"):
         raise UsageError(

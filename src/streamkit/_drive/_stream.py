@@ -72,7 +72,15 @@ class Stream(Generic[T_co]):
         """The whole run, as far as it was read in any way; complete when the stream is at its end.
 
         It is made of the events that leave the last stage which passes events on.
+
+        Raises:
+            UsageError: the stream has ended, and yielded no events.
         """
+        if self._exhausted and self._pipeline.recording.is_empty:
+            raise UsageError(
+                "a result is made of events, and this stream yielded none; of the pairs of a batch "
+                "or of merge_runs(), feed the events of each key to a RunFold()"
+            )
         return self._pipeline.recording.result()
 
     def _begin(self) -> None:

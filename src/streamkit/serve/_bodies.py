@@ -18,13 +18,16 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mappin
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
+from difflib import get_close_matches
 from inspect import signature
+from pkgutil import iter_modules
 from time import monotonic
 from typing import Any, Protocol, Self, TypeAlias, cast
 
 from anyio import CancelScope
 from starlette.requests import HTTPConnection
 
+from .. import wire as wire_package
 from .._drive import AsyncEventStream, EventStream, normalize
 from .._protocols import AnyStage
 from ..errors import UsageError
@@ -72,7 +75,7 @@ def headers_of(wire: Wire) -> Mapping[str, str]:
     """
     headers = getattr(wire, "HEADERS", None)
     if headers is None:
-        name = wire if isinstance(wire, str) else _module_of(wire)
+        name = _named(wire) if isinstance(wire, str) else _module_of(wire)
         raise UsageError(
             f"{wire!r:.80} is no format; pass the module: from streamkit.wire import {name}; "
             f"its encoder's options follow by name: EventResponse(events, {name}, private=True)"
@@ -90,6 +93,12 @@ def _encoder_of(wire: Wire, options: dict[str, Any]) -> AnyStage[Any, bytes]:
         raise UsageError(
             f"{error}; the format is the second argument, and its options are {known}"
         ) from error
+
+
+def _named(text: str) -> str:
+    """Return the format whose name is most like a text."""
+    names = [it.name for it in iter_modules(wire_package.__path__) if it.name[0] != "_"]
+    return (get_close_matches(text.lower(), names, 1) or ["sse"])[0]
 
 
 def _module_of(it: object) -> str:

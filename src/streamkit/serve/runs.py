@@ -101,6 +101,10 @@ class Runs:
         heartbeat: float | None = HEARTBEAT_EVERY,
         **options: Any,
     ) -> None:
+        given = wire if "://" in str(wire) else store  # the address of a server, say
+        if isinstance(given, (str, type)):
+            made = f"{given.__name__}(...)" if isinstance(given, type) else f"Redis({given!r})"
+            raise UsageError(f"{given!r} is no store; write store={made}")
         # Only server-sent events have an `id:` line, which a browser sends back as `Last-Event-ID`.
         if not headers_of(wire)["content-type"].startswith("text/event-stream"):
             raise UsageError("only server-sent events have ids to come back by; pass wire=sse")
@@ -108,8 +112,6 @@ class Runs:
         self.format: str = getattr(wire, "__name__", type(wire).__name__)
         """The format, by the name of its module."""
         self._resume: Resume | None = getattr(wire, "RESUME", None)
-        if isinstance(store, str):
-            raise UsageError(f"{store!r} is no store; write store=Redis({store!r})")
         self._store: Store = store or Memory()
         self._authorize = authorize
         self._max_runs = max_runs

@@ -26,13 +26,15 @@ from dataclasses import dataclass, replace
 from threading import Event as ThreadEvent
 from threading import Lock, Thread
 from time import monotonic
-from typing import Any, Final, NamedTuple, NoReturn, Self, TextIO
+from typing import Any, Final, NamedTuple, NoReturn, Self, TextIO, cast
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.live import Live
 from rich.segment import Segment
 from rich.text import Text
 from typing_extensions import override
+
+from ..errors import UsageError
 
 _GAP: Final = "\n"  # no label: the first row after a gap has its label again
 _NOBODY: Final = "-"  # or the row would seem to belong to the label above it
@@ -253,6 +255,11 @@ class Screen:
 
 def console_on(out: TextIO, *, color: bool | None, live: bool | None) -> Console:
     """Return the console that writes to ``out``: all text is as it is, without markup."""
+    if not hasattr(cast("object", out), "write"):
+        raise UsageError(
+            f"got a {type(out).__name__}, not a file to write to; feed the view event by event: "
+            f"for event in stream: view.feed(event)"
+        )
     # rich takes no file for a terminal whose `isatty` denies it, such as the pty of a test.
     options: dict[str, Any] = {"force_terminal": True} if live else {}
     if color is not None:

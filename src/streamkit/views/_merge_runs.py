@@ -44,13 +44,18 @@ def merge_runs(streams: Mapping[Any, Any]) -> Any:
     exception is raised after all closing events.
 
     Raises:
-        UsageError: some of ``streams`` are sync and some async, or no streams.
+        UsageError: some of ``streams`` are sync and some async, or no streams, or without keys.
 
     >>> from streamkit import normalize
     >>> runs = {"a": normalize(["Hel", "lo"]).text(), "b": normalize(["Bye"]).text()}
     >>> list(merge_runs(runs))
     [('a', 'Hel'), ('b', 'Bye'), ('a', 'lo')]
     """
+    if not isinstance(cast("object", streams), Mapping):
+        raise UsageError(
+            "merge_runs() takes streams by their keys: {'a': stream, ...}; of a list, write "
+            "merge_runs(dict(enumerate(streams)))"
+        )
     ours = {key: _ours(stream) for key, stream in streams.items()}
     if all(isinstance(stream, AsyncEventStream) for stream in ours.values()):
         return AsyncRelay[Any](AsyncMerger(ours))

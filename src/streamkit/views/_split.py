@@ -16,10 +16,12 @@ Laws of this file:
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Hashable, Iterable
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 from weakref import ref
 
 from .._drive import AsyncEventStream, EventStream
+from .._fields import shown
+from ..errors import UsageError
 from ..events import (
     Event,
     MessageEnd,
@@ -100,13 +102,16 @@ def split(stream: Any, key: Callable[[Any], Any], *, ahead: int | None = None) -
     nobody has read is kept, until the part itself is dropped. A message's part ends with it.
 
     Raises:
-        UsageError: as `tee` does; ``ahead`` is how far any part may be behind.
+        UsageError: as `tee` does, where ``ahead`` is how far any part may be behind; ``key`` is no
+            function.
 
     >>> from streamkit import normalize
     >>> for id, message in split(normalize(["Hel", "lo"]), by_message):
     ...     print("".join(message.text()))
     Hello
     """
+    if not callable(cast("object", key)):
+        raise UsageError(f"{shown(key, 60)} is no function from an event to a key; see by_message")
     hub = hub_of(stream, ahead)
     outer = hub.reader()
     outer.is_owner = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from ..errors import MalformedItem, UsageError
 
 MAX_LINE = 2**26
@@ -33,9 +35,9 @@ class Lines:
         """Return the lines that ``data`` completes; an error stands where one became too long.
 
         Raises:
-            UsageError: it is a text, such as a line of httpx's ``iter_lines``.
+            UsageError: it is a text, such as a line of httpx's ``iter_lines``, or a stream.
         """
-        if isinstance(data, str):
+        if not isinstance(cast("object", data), (bytes, bytearray)):
             raise UsageError("a decoder takes bytes, as from httpx's response.iter_bytes()")
         if self._any_end and data:
             rest_of_end = b"\n" if self._after_cr else b""

@@ -38,7 +38,8 @@ def own_form(item: object, *, private: bool = False, flat: bool = False) -> Any:
     """Return an item that is no event of ours as JSON data, an object with its class's ``type``.
 
     Raises:
-        UsageError: an object has a ``type`` of ours, and would be read as that event.
+        UsageError: an object has a ``type`` of ours, and would be read as that event; or it is a
+            stream.
 
     >>> from dataclasses import dataclass
     >>> @dataclass
@@ -51,6 +52,10 @@ def own_form(item: object, *, private: bool = False, flat: bool = False) -> Any:
     if isinstance(item, dict) or not isinstance(data, dict):
         return data
     cls = type(item)
+    if any(hasattr(cls, it) for it in ("__next__", "__anext__", "__await__")):
+        raise UsageError(
+            f"got a {cls.__name__}, not an item; a stream is encoded by stream.pipe(encoder())"
+        )
     fields = cast("dict[str, Any]", data)
     if "type" not in fields:
         fields = {"type": _word(getattr(cls, "type", None)) or cls.__name__, **fields}
