@@ -33,7 +33,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, PrivateAttr, field_validator
 from typing_extensions import override
 
-from ._fields import shown
+from ._fields import items_of, shown
 from .errors import UsageError
 
 _WORD = re.compile(r"\s*\S+|\s+")
@@ -77,10 +77,10 @@ class Reply:
     """Chunks of your own, sent as they are in place of all the above."""
 
     def __post_init__(self) -> None:
-        calls: Any = self.tool_calls
-        if not isinstance(calls, (tuple, list)) or not all(isinstance(it, Call) for it in calls):
+        is_list = isinstance(cast("object", self.tool_calls), (tuple, list))
+        if not is_list or any(type(it) is not Call for it in items_of(self.tool_calls)):
             raise UsageError(
-                f"{shown(calls, 60)} are no calls; write "
+                f"{shown(self.tool_calls, 60)} are no calls; write "
                 'tool_calls=(Call("tool", {"x": 1}, "call_1"),)'
             )
 

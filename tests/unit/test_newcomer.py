@@ -136,7 +136,7 @@ def test_a_callback_source_is_no_stream() -> None:
 
 def test_an_answer_is_no_stream() -> None:
     call: Any = MODEL.ainvoke("Hi")
-    with refused(r"do not stream: write astream\(runnable, input\)"):
+    with refused(r"ainvoke\(\) does not stream: write astream\(runnable, input\)"):
         normalize(call)
 
 

@@ -223,9 +223,9 @@ def require_stream(source: object) -> None:
     if hasattr(source, "__await__") and not is_iterable:
         leave_unawaited(source)
         raise UsageError(
-            f"got a {kind}, not a stream; invoke() and ainvoke() do not stream: write "
-            f"astream(runnable, input); what version 3 of events returns is awaited first: "
-            f"normalize(await graph.astream_events(..., version='v3'))"
+            f"got a {kind}, not a stream; await it first if it is version 3 of events: "
+            f"normalize(await graph.astream_events(..., version='v3')); ainvoke() does not stream: "
+            f"write astream(runnable, input)"
         )
     if hasattr(source, "handler") and hasattr(source, "live"):
         raise UsageError(
