@@ -78,7 +78,7 @@ class Reply:
 
     def __post_init__(self) -> None:
         is_list = isinstance(cast("object", self.tool_calls), (tuple, list))
-        if not is_list or any(type(it) is not Call for it in items_of(self.tool_calls)):
+        if not is_list or any(not isinstance(it, Call) for it in items_of(self.tool_calls)):
             raise UsageError(
                 f"{shown(self.tool_calls, 60)} are no calls; write "
                 'tool_calls=(Call("tool", {"x": 1}, "call_1"),)'
