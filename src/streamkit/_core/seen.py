@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Any, Literal
-from weakref import WeakValueDictionary
+from weakref import ref
 
 from msgspec import Struct
 
@@ -57,10 +57,9 @@ class SeenRegistry:
         self.internal_ids: set[str] = set()
         """Internal answers: they are unseen until a node puts them into the state."""
         self._messages: dict[str, SeenMessage] = {}
-        # Those that had no id when they were seen: LangGraph gives them one in place, later. One
-        # that nobody else holds cannot come again.
-        self._nameless: WeakValueDictionary[int, Any] = WeakValueDictionary()
-        self._ids_of_nameless: dict[int, str] = {}  # that our events have for them
+        # Those that had no id when they were seen, and the ids that our events have for them:
+        # LangGraph gives them one in place, later. One that nobody else holds cannot come again.
+        self._nameless: dict[int, tuple[ref[Any], str]] = {}
         # Those that were spelled as dicts, pairs or texts, by content: the state makes new ones.
         self._expected: defaultdict[Hashable, list[Any]] = defaultdict(list)
         # Interrupts by value, too: before langgraph 1.2 those of one task have the same id.
@@ -96,7 +95,7 @@ class SeenRegistry:
         # The words of a model are those of a message that was shown, as in `messages` mode.
         if seen and seen.sent_from == origin.namespace and kind_of(message) == "other":
             return "unseen"
-        if id(message) in self._nameless:
+        if self.id_of_nameless(message) is not None:
             self.mark_seen([message])
             return "same"
         shown_id = self.duplicates.had_no_id(message, origin)
@@ -136,7 +135,8 @@ class SeenRegistry:
 
         It is empty where they have none for it, and None for any other message.
         """
-        return self._ids_of_nameless[id(message)] if id(message) in self._nameless else None
+        known, shown_id = self._nameless.get(id(message), (None, ""))
+        return shown_id if known and known() is message else None
 
     def _identify(self, message: object, shown_id: str | None) -> None:
         """Record the id of a message that was shown without it, maybe under one of ours."""
@@ -167,8 +167,7 @@ class SeenRegistry:
         """Record a message that came whole, and the id that our events have for it, if another."""
         name = id_of(message)
         if not name:
-            self._nameless[id(message)] = message
-            self._ids_of_nameless[id(message)] = shown_id or ""
+            self._nameless[id(message)] = ref(message), shown_id or ""
         elif shown_id != name and shown_id in self._messages:
             self._messages[name] = self._messages[shown_id]
         else:
@@ -195,10 +194,10 @@ class SeenRegistry:
             if call_id not in answered and self.calls.is_pending(call_id):
                 answered.add(call_id)
                 continue
-            if not name and id(message) not in self._nameless:
+            shown_id = self.id_of_nameless(message)
+            if not name and shown_id is None:
                 self.record_whole(message)
             elif name and name not in self._messages:
-                shown_id = self.id_of_nameless(message)
                 if shown_id is None:
                     shown_id = self._expected_id(message)
                 self._identify(message, shown_id)

@@ -18,6 +18,7 @@ Laws of this file:
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 
 from msgspec import Struct
 
@@ -55,7 +56,7 @@ class BlockEvents:
 
     def __init__(self, message: Message) -> None:
         self.message = message
-        self._blocks: dict[object, _Block] = {}
+        self._blocks: defaultdict[object, _Block] = defaultdict(_Block)
 
     def read(self, event: Fields) -> None:
         """Add what one event between the message's start and its finish holds."""
@@ -65,11 +66,11 @@ class BlockEvents:
                 block = self._blocks[index] = _Block()
                 self._start(block, _content(event))
             case "content-block-delta" if "delta" in event:
-                self._delta(self._block(index), event["delta"])
+                self._delta(self._blocks[index], event["delta"])
             case "content-block-delta":
-                self._start(self._block(index), _content(event))
+                self._start(self._blocks[index], _content(event))
             case "content-block-finish":
-                self._finish(self._block(index), _content(event))
+                self._finish(self._blocks[index], _content(event))
             case other:
                 raise MalformedItem(f"no protocol event is named {other!r}", event)
 
@@ -85,12 +86,6 @@ class BlockEvents:
         if made:
             block.pieces.append(text)
         return made
-
-    def _block(self, index: object) -> _Block:
-        block = self._blocks.get(index)
-        if block is None:
-            block = self._blocks[index] = _Block()
-        return block
 
     def finish(self, event: Fields) -> None:
         """Add what the end of the message holds."""
@@ -116,8 +111,7 @@ class BlockEvents:
                 self._args(block, content.get("args") or "")
         elif kind in {"text", "reasoning"}:
             self._signature(block, content)
-            write = self._text if kind == "text" else self._reasoning
-            write(block, content.get(kind) or "")
+            self._add(block, kind, content.get(kind) or "")
 
     def _begin_call(self, block: _Block, content: Fields) -> None:
         """Begin a call, or wait until the block's id and name are known."""
@@ -138,9 +132,9 @@ class BlockEvents:
     def _delta(self, block: _Block, delta: Fields) -> None:
         match delta["type"]:
             case "text-delta":
-                self._text(block, delta["text"])
+                self._add(block, "text", delta["text"])
             case "reasoning-delta":
-                self._reasoning(block, delta["reasoning"])
+                self._add(block, "reasoning", delta["reasoning"])
             case "tool-call-delta":
                 self._args(block, delta["args"])
             case "block-delta":
@@ -150,14 +144,11 @@ class BlockEvents:
             case other:
                 raise MalformedItem(f"no content-block-delta is of type {other!r}", delta)
 
-    def _text(self, block: _Block, given: object) -> None:
-        text = self._piece(block, given, "text")
-        self.message.text(text, block)
-        block.text_block_id = self.message.open_block_id if text else block.text_block_id
-
-    def _reasoning(self, block: _Block, given: object) -> None:
-        text = self._piece(block, given, "reasoning")
-        self.message.reasoning(text, block)
+    def _add(self, block: _Block, kind: str, given: object) -> None:
+        """Add a piece of text or of reasoning."""
+        text = self._piece(block, given, kind)
+        write = self.message.text if kind == "text" else self.message.reasoning
+        write(text, block)
         block.text_block_id = self.message.open_block_id if text else block.text_block_id
 
     def _args(self, block: _Block, given: object) -> None:
@@ -183,10 +174,11 @@ class BlockEvents:
         kind = content.get("type")
         if kind in _CALLS:
             self._finish_call(block, content)
-        elif kind == "text":
-            self._finish_text(block, content)
-        elif kind == "reasoning":
-            self._finish_reasoning(block, content)
+        elif kind in {"text", "reasoning"}:
+            self._add(block, kind, block.rest_of(content.get(kind) or ""))
+            self._signature(block, content)
+            for citation in (content.get("annotations") or ()) if kind == "text" else ():
+                self.message.citation(citation, block.text_block_id)
         else:
             read_block(content, self.message)
             value = dict_or_empty(content.get("value"))
@@ -206,16 +198,6 @@ class BlockEvents:
         args = content.get("args")
         if args and not any(block.pieces):
             self._args(block, args if isinstance(args, str) else json_text(args))
-
-    def _finish_text(self, block: _Block, content: Fields) -> None:
-        self._text(block, block.rest_of(content.get("text") or ""))
-        self._signature(block, content)
-        for citation in content.get("annotations") or ():
-            self.message.citation(citation, block.text_block_id)
-
-    def _finish_reasoning(self, block: _Block, content: Fields) -> None:
-        self._reasoning(block, block.rest_of(content.get("reasoning") or ""))
-        self._signature(block, content)
 
     def _signature(self, block: _Block, content: Fields) -> None:
         """Add the signature, to the block where it is still open: Gemini signs texts, too."""

@@ -41,7 +41,7 @@ __all__ = [
 Form: TypeAlias = Callable[[Any, bool], Any]
 
 FAILED = "error"
-"""The content written for a failed tool's message, whose own content is an exception's text."""
+"""The content written for a failed tool's message: LangGraph writes an exception's text there."""
 MAX_VALUES = 2**20
 """How many values one payload may hold."""
 
@@ -213,6 +213,7 @@ def _message(value: object, private: bool) -> dict[str, Any]:
     }
     if not private:
         data.pop("response_metadata", None)
+        data = without_secrets(data)
     return {"type": data.pop("type", None), "data": data}
 
 
@@ -220,20 +221,6 @@ def _system_message(value: object, private: bool) -> dict[str, Any]:
     stored = _message(value, private)
     if not private:
         stored["data"] = _emptied(stored["data"])
-    return stored
-
-
-def _chat_message(value: object, private: bool) -> dict[str, Any]:
-    stored = _message(value, private)
-    if not private and _is_prompt(stored["data"]):
-        stored["data"] = _emptied(stored["data"])
-    return stored
-
-
-def _tool_message(value: object, private: bool) -> dict[str, Any]:
-    stored = _message(value, private)
-    if not private and stored["data"].get("status") == "error":
-        stored["data"]["content"] = FAILED  # LangGraph writes the exception's text into it
     return stored
 
 
@@ -375,9 +362,7 @@ _FORMS: Mapping[str, Form] = {
     "decimal.Decimal": lambda value, _: str(value),
     "enum.Enum": _enum,
     "langchain_core.messages.base.BaseMessage": _message,
-    "langchain_core.messages.chat.ChatMessage": _chat_message,
     "langchain_core.messages.system.SystemMessage": _system_message,
-    "langchain_core.messages.tool.ToolMessage": _tool_message,
     "langchain_core.prompt_values.PromptValue": _prompt,
     "langchain_core.runnables.base.Runnable": opaque,
     "langgraph.types.Command": _command,
