@@ -139,15 +139,9 @@ class SpanFold:
     def run_start(self, event: ev.RunStart) -> Span:
         origin = event.origin
         name = origin.agent or origin.name or "run"
-        self.run = Span(
-            kind="run",
-            id=event.run_id or origin.run_id or "run",
-            name=name,
-            origin=origin,
-            parent=None,
-            started=event.timestamp,
-            input=event.input,
-        )
+        self.run = None  # one that came before is not around it
+        self.run = self._started("run", event.run_id or origin.run_id or "run", name, event)
+        self.run.input = event.input
         return self.run
 
     def run_end(self, event: ev.RunEnd | ev.RunError) -> Span | None:

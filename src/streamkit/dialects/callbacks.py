@@ -30,11 +30,11 @@ from msgspec.structs import replace
 from .._core.json_message import JsonMessage
 from .._core.kinds import call_id_of, fields_of, id_of, kind_of
 from .._core.writes import channel_writes, messages_in
-from ..events import Custom, Event, StepDelta
+from ..events import Custom, Event
 from ..values import Namespace, Origin, Status, StepKind
 from ._reader import Reader
 from ._run_record import Run, RunKind
-from .chunks import ChunksReader, is_cumulative
+from .chunks import ChunksReader
 from .messages import MessagePairs
 from .runs import RunReader
 from .stream_modes import ModePayloads, is_cached
@@ -218,6 +218,4 @@ class CallbackReader(RunReader):
         elif root.kind == "graph":
             self._graph_chunk(root, chunk)
         else:
-            cumulative = is_cumulative(chunk)
-            fields = {"step_id": self._root, "value": chunk, "cumulative": cumulative}
-            self.assembly.show(StepDelta, root.origin, **fields)
+            self._show_output(root, chunk)

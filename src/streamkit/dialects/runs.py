@@ -265,7 +265,7 @@ class RunReader(Reader):
         if _is_interrupt(chunk) or (run.kind == "graph" and self._is_known_shape(chunk)):
             self._graph_chunk(run, chunk)
         elif run.kind in {"chain", "graph"}:
-            self._step_delta(event)
+            self._show_output(run, chunk)
 
     def _is_known_shape(self, chunk: object) -> bool:
         """Return whether a chunk is an update or a labelled item, and no bare payload."""
@@ -274,8 +274,12 @@ class RunReader(Reader):
         return isinstance(chunk, tuple) or is_cached(names) or (bool(names) and is_update)
 
     def _step_delta(self, event: dict[str, Any]) -> None:
-        run, chunk = self._known(event), event["data"]["chunk"]
-        fields = {"step_id": event["run_id"], "value": chunk, "cumulative": is_cumulative(chunk)}
+        self._show_output(self._known(event), event["data"]["chunk"])
+
+    def _show_output(self, run: Run, chunk: object) -> None:
+        """Show a piece of a step's output."""
+        step_id, cumulative = run.origin.run_id, is_cumulative(chunk)
+        fields = {"step_id": step_id, "value": chunk, "cumulative": cumulative}
         self.assembly.show(StepDelta, run.origin, **fields)
 
     def _graph_chunk(self, run: Run, chunk: Any) -> None:

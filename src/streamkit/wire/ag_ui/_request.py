@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from ..._fields import dict_or_empty
+from ..._fields import JsonObject, dict_or_empty
 from ...errors import BadRequest
 from .._blocks import as_list
 from .._request_body import call_lists, converted, json_object, require_request
@@ -16,8 +16,6 @@ from .._thread import continuing, resuming, since_answer
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
     from langgraph.types import Command
-
-Record: TypeAlias = dict[str, Any]
 
 _BREAKPOINT = "static-"
 """The prefix of the ids of breakpoints, which are not interrupts of LangGraph."""
@@ -47,15 +45,15 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The run before it."""
     protocol_version: str | None = None
     """The version of AG-UI that the client reads; clients before 1.0 name none."""
-    messages: list[Record] = []
+    messages: list[JsonObject] = []
     """The whole conversation as the client knows it, the newest message last: see `to_messages`."""
     resume: list[Resume] = []
     """The answers to what the last run asked."""
     state: Any = None
     """The state as the client has it, which may be as it likes it: check it before you use it."""
-    tools: list[Record] = []
+    tools: list[JsonObject] = []
     """The tools that the client itself can run: ``name``, ``description`` and ``parameters``."""
-    context: list[Record] = []
+    context: list[JsonObject] = []
     """Further context from the client: ``description`` and ``value``."""
     forwarded_props: Any = None
     """Further data from the client, as it is."""
@@ -126,7 +124,7 @@ def _resumed(answers: Sequence[Resume]) -> Command[Any] | None:
     return resuming(asked) if asked else None
 
 
-def to_messages(messages: Iterable[Record]) -> list[BaseMessage]:
+def to_messages(messages: Iterable[JsonObject]) -> list[BaseMessage]:
     """Return AG-UI's messages as LangChain's, without activities and reasoning.
 
     Calls without a result are left out, since no provider takes them.
@@ -142,11 +140,11 @@ def to_messages(messages: Iterable[Record]) -> list[BaseMessage]:
     return [made for it in given for made in _message(it, answered)]
 
 
-def _message(message: Record, answered: Collection[Any]) -> Iterator[BaseMessage]:
+def _message(message: JsonObject, answered: Collection[Any]) -> Iterator[BaseMessage]:
     from langchain_core import messages as lc  # noqa: PLC0415  (half a second to import)
 
     try:
-        common: Record = {"id": message["id"], "content": _content(message.get("content"))}
+        common: JsonObject = {"id": message["id"], "content": _content(message.get("content"))}
         match message["role"]:
             case "user":
                 yield lc.HumanMessage(**common, name=message.get("name"))
@@ -168,7 +166,7 @@ def _message(message: Record, answered: Collection[Any]) -> Iterator[BaseMessage
         raise BadRequest(f"no AG-UI message: {type(error).__name__}: {error}") from error
 
 
-def _has_failed(message: Record) -> bool:
+def _has_failed(message: JsonObject) -> bool:
     # The client keeps `error` on a tool message from a snapshot, and `metadata` from our events.
     return "error" in message or dict_or_empty(message.get("metadata")).get("status") == "error"
 
@@ -177,7 +175,7 @@ def _content(content: Any) -> Any:
     return [_block(it) for it in as_list(content)] or content or ""
 
 
-def _block(part: Record) -> Record:
+def _block(part: JsonObject) -> JsonObject:
     """Return a content part as LangChain's own block."""
     if part["type"] == "text":
         return {"type": "text", "text": part["text"]}

@@ -6,13 +6,13 @@ from typing import Any, Final
 from uuid import uuid4
 
 from ... import events as ev
-from ..._fields import dict_or_empty, refusal_of
+from ..._fields import JsonObject, dict_or_empty, refusal_of
 from ...values import Usage
 from .._blocks import as_list, fields_of_message, file_of, source_of, text_of
 from .._openai import Calls, OpenAIEncoder, usage_form
 from .._plain_json import dump_plain
 from ..protocol import Frames, error_text, questions_in
-from ._items import REASONING, REFUSAL, TEXT, Growing, Item, Kind, Output
+from ._items import REASONING, REFUSAL, TEXT, Growing, Kind, Output
 from ._request import Request
 
 SERVER: Final = "agent"
@@ -91,7 +91,7 @@ class Encoder(OpenAIEncoder):
         response = self._response(status, usage=tokens, **more)
         yield self._output.event(status, response=response)
 
-    def _response(self, status: str, **more: Any) -> Item:
+    def _response(self, status: str, **more: Any) -> JsonObject:
         request = self._request
         return {
             "id": self._id,
@@ -150,7 +150,7 @@ class Encoder(OpenAIEncoder):
             data = file.url.partition(",")[2]
             yield from self._whole("ig", {"type": "image_generation_call", "result": data})
 
-    def _whole(self, prefix: str, item: Item) -> Frames:
+    def _whole(self, prefix: str, item: JsonObject) -> Frames:
         """Write an item that has no events of its own."""
         made = self._output.add(prefix, item, "")
         yield self._output.added(made)
@@ -269,7 +269,7 @@ class Encoder(OpenAIEncoder):
             yield from self._whole("", {**item, "id": f"{event.interrupt_id}/{n}"})
 
 
-def _of_server(type: str, name: str, args: object) -> Item:
+def _of_server(type: str, name: str, args: object) -> JsonObject:
     arguments = "" if type == "mcp_call" else _json(args)
     return {"type": type, "name": name, "server_label": SERVER, "arguments": arguments}
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
+from ..._fields import JsonObject
 from .._plain_json import dump_plain, dump_text
 from ..protocol import Frames, frame
-
-Item: TypeAlias = dict[str, Any]
 
 
 class Kind(NamedTuple):
     """The spelling of an item with one part, whose text grows."""
 
     prefix: str
-    item: Item
+    item: JsonObject
     parts: str
     """The item's field with its parts."""
     part_index: str
-    part: Item
+    part: JsonObject
     text: str
     """The part's field with its text."""
     part_event: str
@@ -52,8 +51,8 @@ REASONING: Final = Kind(
 class Growing(NamedTuple):
     """An item, where it is, and how its deltas begin."""
 
-    item: Item
-    place: Item
+    item: JsonObject
+    place: JsonObject
     head: bytes
     kind: Kind | None
 
@@ -64,7 +63,7 @@ class Output:
     def __init__(self, key: str) -> None:
         self._key = key
         self._number = 0
-        self._items: list[Item] = []
+        self._items: list[JsonObject] = []
         self._withdrawn: set[int] = set()
 
     def event(self, type: str, **fields: Any) -> bytes:
@@ -73,7 +72,7 @@ class Output:
         data = {"type": f"response.{type}", **fields, "sequence_number": self._number}
         return b"event: response.%b\n%b" % (type.encode(), frame(data))
 
-    def shown(self, *, is_over: bool) -> list[Item]:
+    def shown(self, *, is_over: bool) -> list[JsonObject]:
         """Return the items that were not withdrawn."""
         if is_over:
             for it in self._items:
@@ -84,15 +83,15 @@ class Output:
         """Leave an item out of the whole response."""
         self._withdrawn.add(made.place["output_index"])
 
-    def add(self, prefix: str, item: Item, delta: str, kind: Kind | None = None) -> Growing:
+    def add(self, prefix: str, item: JsonObject, delta: str, kind: Kind | None = None) -> Growing:
         """Return a new item, which is in progress; events of the type ``delta`` add text to it."""
         index = len(self._items)
         item = {"id": f"{prefix}_{self._key}_{index}", "status": "in_progress", **item}
         self._items.append(item)
-        place: Item = {"item_id": item["id"], "output_index": index}
+        place: JsonObject = {"item_id": item["id"], "output_index": index}
         if kind:
             place[kind.part_index] = 0
-        more: Item = {"logprobs": []} if kind is TEXT else {}
+        more: JsonObject = {"logprobs": []} if kind is TEXT else {}
         about = dump_plain({"type": f"response.{delta}", **place, **more})[:-1]
         return Growing(item, place, b"event: response.%b\ndata: %b" % (delta.encode(), about), kind)
 
@@ -124,16 +123,16 @@ class Output:
     def begun(self, made: Growing, kind: Kind) -> Frames:
         """Return the events that begin an item and its part."""
         yield self.added(made)
-        part: Item = {**kind.part, kind.text: ""}
+        part: JsonObject = {**kind.part, kind.text: ""}
         yield self.event(f"{kind.part_event}.added", **made.place, part=part)
-        more: Item = {"annotations": []} if kind is TEXT else {}
+        more: JsonObject = {"annotations": []} if kind is TEXT else {}
         made.item[kind.parts].append({**part, **more})
 
     def end(self, made: Growing, kind: Kind, text: str) -> Frames:
         """Return the events that end an item and its part."""
         [part] = made.item[kind.parts]
         part[kind.text] = text
-        more: Item = {"logprobs": []} if kind is TEXT else {}
+        more: JsonObject = {"logprobs": []} if kind is TEXT else {}
         yield self.event(f"{kind.text_event}.done", **made.place, **{kind.text: text}, **more)
         yield self.event(f"{kind.part_event}.done", **made.place, part=part)
         yield self.done(made)
