@@ -22,8 +22,7 @@ ASKS: frozenset[type[ev.Event]] = _MESSAGES.asks
 
 def _is_call(event: ev.Event) -> bool:
     """Return whether the application has to run a tool for this call."""
-    # A web search that the provider runs is a part of the answer: the model goes on in the same
-    # message.
+    # A web search that the provider runs is a part of the answer, and of its message.
     return isinstance(event, ev.ToolCallStart) and not event.provider_executed
 
 
@@ -60,8 +59,7 @@ class HeldAnswer(_Answer):
         self._held.setdefault(id, []).append(event)
         if not isinstance(event, ev.MessageEnd):
             return ()
-        # Whether a message calls a tool is certain at its end: OpenAI and Anthropic may send text
-        # first.
+        # Until its end, a message may call a tool: OpenAI and Anthropic may send text first.
         held = self._held.pop(id)
         is_answer = id not in self._calling and event.status != "abandoned"
         self._calling.discard(id)

@@ -67,8 +67,7 @@ class ConversationText:
             return ()
         if self._speaking is None:
             self._speaking = id
-        # Models that run at the same time send their pieces in turn: their texts are read one after
-        # the other.
+        # Models that run at once send their pieces in turn; their texts are read one by one.
         if id == self._speaking:
             return (text,)
         self._waiting.setdefault(id, []).append(text)

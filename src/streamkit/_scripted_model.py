@@ -191,8 +191,7 @@ class ScriptedChatModel(BaseChatModel):
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
         """Return this model with ``tools`` in its requests; the script alone decides on calls."""
-        # `BaseChatModel.bind_tools` raises NotImplementedError, and `create_agent` calls it for any
-        # tools.
+        # `BaseChatModel.bind_tools` raises, and `create_agent` calls it for any tools.
         return self.bind(tools=[convert_to_openai_tool(tool) for tool in tools], **kwargs)
 
     def _reply(self, messages: Sequence[BaseMessage]) -> Reply:

@@ -384,8 +384,7 @@ class ThinkTags:
         blocks = self._messages[message_id]
         match event:
             case ev.TextStart():
-                # Open models such as DeepSeek R1 and Qwen write their tags anywhere in the text,
-                # split over chunks.
+                # Open models such as DeepSeek R1 split their tags over chunks.
                 blocks.split[event.block_id] = _Split()
                 return ()
             case ev.TextDelta():

@@ -223,8 +223,7 @@ class CallbackSource:
 
     def _post(self, about: dict[str, Any], note: Note) -> None:
         """Take a note on a run, in any thread."""
-        # One handler may be passed to many calls: a run belongs to the call whose root is its first
-        # parent.
+        # One handler may be passed to many calls: a run belongs to that of its first parent.
         parents, run_id = about["parent_ids"], about["run_id"]
         run = self._runs.get(parents[0] if parents else run_id)
         if run is None:

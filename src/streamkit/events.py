@@ -83,8 +83,7 @@ class EventBase(
 
     origin: Origin = NO_ORIGIN
     """Where it comes from."""
-    # Our clock: `astream_events` (core 0.3 to 1.8) and most stream modes of LangGraph have no
-    # times.
+    # Our clock: `astream_events` (core 0.3 to 1.8) and most stream modes have no times.
     timestamp: float
     """Unix seconds, read once per raw item."""
 
@@ -299,8 +298,7 @@ class Content(_Part, frozen=True, kw_only=True):
     """A block that arrives whole: image, audio, file, refusal, a server tool's result, ..."""
 
     type: ClassVar[Literal["content"]] = "content"
-    # In each provider's own spelling: only langchain-core 1.0 and later has standard blocks, if
-    # asked.
+    # In each provider's own spelling: langchain-core has standard blocks only from 1.0 on.
     block: Any
     """The block as upstream gave it."""
 
@@ -326,20 +324,18 @@ class MessageEnd(EventBase, frozen=True, kw_only=True):
     # Those of the provider's own tools too: LangChain has them in the content, and in no list.
     tool_calls: tuple[ToolCall, ...] = ()
     """The calls the model wrote, in the order they began."""
-    # Upstream repeats it: in a chunk, the finished message, the update, the state and v3's
-    # `message-finish`.
+    # Upstream repeats it: in a chunk, the message, the update, the state and v3's `message-finish`.
     usage: Usage | None = None
     """Its tokens, counted once; None where the provider reported none."""
     finish_reason: FinishReason | None = None
     """Why the model stopped; None where the provider did not say."""
-    # `finish_reason`, `stop_reason`, `done_reason` or `status`: each provider has a field and words
-    # of its own.
+    # `finish_reason`, `stop_reason`, `done_reason` or `status`, each with words of its own.
     raw_finish_reason: str | None = None
     """The provider's own word for it."""
     model: str | None = None
     """The model's name."""
-    # With the Responses API (langchain-openai 1.x) most chunks have `lc_run--…`, and the stored
-    # message `resp_…`.
+    # With the Responses API (langchain-openai 1.x) chunks have `lc_run--…`, the stored one
+    # `resp_…`.
     stored_id: str | None = None
     """The id under which the graph's state holds it, where that differs from ``message_id``."""
     response_metadata: dict[str, Any] = {}
@@ -373,12 +369,10 @@ class ToolEnd(_Tool, frozen=True, kw_only=True):
     """``completed``, or why nothing came back."""
     output: Any = None
     """Its result: a ToolMessage gives its content, anything else is as it was returned."""
-    # `response_format="content_and_artifact"`: LangChain puts it beside the content of the
-    # ToolMessage.
+    # `response_format="content_and_artifact"`: it stands beside the content of the ToolMessage.
     artifact: Any = None
     """The part of the result that the model does not see."""
-    # Middleware (`wrap_tool_call` of langchain 1.x) may rewrite a result after `on_tool_end` has
-    # had it.
+    # Middleware (`wrap_tool_call` of langchain 1.x) may rewrite a result after `on_tool_end`.
     confirmed: bool = True
     """Whether the result is what the state holds. False where the node that ran the tool put no
     message for its call into the state: then nobody has checked what the tool returned."""
@@ -426,8 +420,7 @@ class StateUpdate(EventBase, frozen=True, kw_only=True):
     type: ClassVar[Literal["state.update"]] = "state.update"
     node: str
     """The node that wrote."""
-    # A ToolNode with a tool that returns a `Command` writes a list, the functional API a bare
-    # value.
+    # A ToolNode with a `Command` in it writes a list, the functional API a bare value.
     values: Any = None
     """The values it wrote, in whatever shape: a dict, a list of dicts, a scalar, or None."""
     # LangGraph marks such an update with `__metadata__`, and starts no run for the node.
@@ -513,8 +506,7 @@ class Custom(EventBase, frozen=True, kw_only=True):
     """The application's own event."""
 
     type: ClassVar[Literal["custom"]] = "custom"
-    # LangGraph's writer sends any value, and a name only inside it, if the application puts one
-    # there.
+    # LangGraph's writer sends any value, and a name only inside it, if at all.
     name: str | None = None
     """Its name from ``dispatch_custom_event``; None from ``get_stream_writer``."""
     data: Any = None

@@ -354,8 +354,7 @@ _MESSAGE_CLASSES: frozenset[type[ev.Event]] = frozenset(
 
 def _role(event: ev.Event, now: OpenBrackets) -> str | None:
     if isinstance(event, (ev.MessageAdded, ev.MessageReplaced)):
-        # A dict as OpenAI spells messages has a `role`, LangChain's stored form and its objects a
-        # `type`.
+        # OpenAI's dicts have a `role`, LangChain's stored form and its objects a `type`.
         fields = dict_or_empty(event.message)
         kind = fields.get("role") or fields.get("type") or getattr(event.message, "type", None)
         return _ROLES.get(cast("str", kind), cast("str", kind))

@@ -191,8 +191,7 @@ class _Draft:
             case ev.Citation():
                 self._citations.setdefault(event.block_id, []).append(event.citation)
             case ev.ToolCallEnd() if event.provider_executed:
-                # A call of a tool that the provider runs may come in pieces, and then once more as
-                # a whole block.
+                # A provider's own call may come in pieces, and then once more as a whole block.
                 self._server_calls[event.tool_call_id] = event.block_id
                 self._blocks[event.block_id] = _server_call_block(event)
             case _:
@@ -265,8 +264,7 @@ def _tool_message(event: ev.ToolEnd | ev.ToolError) -> ToolMessage:
     from langchain_core.messages import ToolMessage  # noqa: PLC0415  (as above)
 
     if isinstance(event, ev.ToolError):
-        # ToolNode of langgraph makes a message with the exception's text of it, where it handles
-        # errors.
+        # Where ToolNode of langgraph handles errors, its message has the exception's text.
         content, artifact, status = event.error.message, None, "error"
     else:
         content, artifact, status = _content(event.output), event.artifact, "success"

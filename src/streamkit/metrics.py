@@ -215,8 +215,7 @@ class Metrics:
         elif span.kind in _WORK:
             if not self._running:
                 self._result.between += max(0.0, span.started - self._idle_since)
-            # Tools and models of one step run at the same time: what counts is whether any of them
-            # runs.
+            # Tools and models of one step run at once: what counts is whether any of them runs.
             self._running += 1
         if span.kind == "tool":
             # A node that is tried again runs its tools again, under the same calls.

@@ -158,8 +158,7 @@ class _Tracing:
         if run and span.kind == "graph" and span.id == run.id:
             return  # the run itself, which has this name
         outer = self._traced(span.parent)
-        # The conventions want CLIENT for a call of a model elsewhere, and INTERNAL for what runs
-        # here.
+        # The conventions want CLIENT for a call of a model, and INTERNAL for what runs here.
         kind = trace.SpanKind.CLIENT if span.kind == "model" else trace.SpanKind.INTERNAL
         if run and span is not run and not span.origin.namespace:
             self._name_agent(run, span)
@@ -276,8 +275,7 @@ def _title(span: Span) -> str:
 
 
 def _request_model(span: Span) -> str | None:
-    # LangChain's own parameters for LangSmith name the model that is asked; the answer may name
-    # another.
+    # LangChain's parameters for LangSmith name the model that is asked, not the one that answers.
     return text_or_none(span.origin.metadata.get("ls_model_name")) or span.model
 
 

@@ -319,8 +319,7 @@ class _RawItems(Iterator[Any]):
     def close(self) -> None:
         """Close the file and the source."""
         self._writer.close()
-        # A v3 run of langgraph 1.2 is stopped by its `abort`: to close its iterator alone would let
-        # the graph run on.
+        # A v3 run of langgraph 1.2 is stopped by its `abort`, and not with its iterator.
         for stop in stops(self._iterator, self._source):
             stop()
 
@@ -341,8 +340,7 @@ class _AsyncRawItems(AsyncIterator[Any]):
         """Close the file and the source."""
         self._writer.close()
         for stop in stops(self._iterator, self._source, is_async=True):
-            # `aclose` of an async generator is awaited; `abort` of langgraph 1.2 may be a plain
-            # function.
+            # An async generator's `aclose` is awaited; `abort` (langgraph 1.2) may be sync.
             stopping = stop()
             if hasattr(stopping, "__await__"):
                 await stopping

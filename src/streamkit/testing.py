@@ -124,8 +124,7 @@ class GrammarChecker:
         elif verb == "end":
             self._check_end(event, key)
         elif isinstance(event, ev.Interrupt):
-            # LangGraph reports an interrupt in up to four places (updates, values, tasks, the
-            # root's output).
+            # LangGraph reports an interrupt in up to four places: updates, values, tasks, output.
             self._require(event.interrupt_id not in self._interrupts, event, "shown before")
             self._interrupts.add(event.interrupt_id)
 
@@ -161,8 +160,7 @@ class GrammarChecker:
             self._require(id in message.parts, event, "the block is not open")
             if verb == "delta":
                 text = event.args if isinstance(event, ev.ToolCallDelta) else event.text
-                # Providers send empty chunks, at the beginning of a message above all: none becomes
-                # a delta.
+                # Providers send empty chunks, above all at the beginning: none becomes a delta.
                 self._require(bool(text), event, "an empty delta")
                 message.parts[id].append(text)
             else:

@@ -45,8 +45,7 @@ class Origin(Base, msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """The path of the graph it runs in, as ``"node:task_id"`` parts; the root graph is ``()``."""
     step: int | None = None
     """The superstep of that graph (upstream: ``langgraph_step``)."""
-    # Agents of `langgraph.prebuilt` and supervisors have no such metadata: the graph's name stands
-    # for it.
+    # Agents of `langgraph.prebuilt` and supervisors lack it: the graph's name stands for it.
     agent: str | None = None
     """The agent's name (upstream: ``lc_agent_name``, set by ``create_agent(name=...)``)."""
     thread_id: str | None = None

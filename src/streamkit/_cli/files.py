@@ -170,8 +170,7 @@ def _write(chunks: Iterable[bytes], arguments: argparse.Namespace) -> None:
     if path is None:
         for chunk in chunks:
             sys.stdout.buffer.write(chunk)
-            # A pipe keeps what is written until its buffer is full: the next program would wait for
-            # a run's end.
+            # A pipe keeps what is written until its buffer is full: nothing would come before.
             sys.stdout.buffer.flush()
         return
     with suppress(OSError):

@@ -143,8 +143,7 @@ def require_fit(dialect: str, mode: str | None, raw: object) -> None:
 
 def _may_be(mode: str | None, found: str | None) -> bool:
     """Return whether a mode's bare payload may look like an item of another dialect."""
-    # LangGraph yields a single mode's payload bare: a custom one is anything, and a state may be a
-    # text.
+    # LangGraph yields a single mode's payload bare: a custom one is anything, a state maybe a text.
     return mode == "custom" or (mode == "values" and found in {"chunks", "batch"})
 
 

@@ -122,8 +122,7 @@ def _is_same_task(new: Origin, old: Origin) -> bool:
 
 def sent_tool_call_id(given: object) -> str | None:
     """Return the call that a node was sent to run: agents send each call to a task of its own."""
-    # langchain's `create_agent` and langgraph's prebuilt agent: `Send("tools", [call])`, later with
-    # the state beside it.
+    # `create_agent` and langgraph's prebuilt agent: `Send("tools", [call])`, later with the state.
     calls = cast("list[object]", given if isinstance(given, list) else [given])
     sent = dict_or_empty(calls[0]) if len(calls) == 1 else {}
     sent = dict_or_empty(sent.get("tool_call", sent))

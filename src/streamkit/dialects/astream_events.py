@@ -95,8 +95,7 @@ class EventsReader(RunReader):
         Both have one input, and a ``RunnableWithFallbacks`` is open, around or beside them.
         """
         # It is around them where it is streamed, or invoked without async. Its `ainvoke` passes its
-        # own config instead of a child's (langchain-core 1.8): then it is beside them, and so may
-        # be other models.
+        # own config (langchain-core 1.8): then it is beside them, as other models may be.
         has_begun = any(old.origin.run_id in _around(it.origin) for it in self.assembly.messages)
         if not has_begun or new.input != old.input:
             return False

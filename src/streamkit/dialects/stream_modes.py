@@ -172,8 +172,7 @@ class ModePayloads:
 
     def _end_cached(self, namespace: Namespace, node: str) -> None:
         """End the tasks of a node that started and were cached, once no others are open."""
-        # langgraph (1.2) sends no `tasks` result for a cached task, and the update of one does not
-        # name it.
+        # langgraph (1.2) sends no `tasks` result for a cached task; its update does not name it.
         outputs = self._cached.get((namespace, node), [])
         steps = self._assembly.open_steps(namespace, node) if outputs else []
         if len(steps) <= len(outputs):

@@ -268,8 +268,7 @@ class _Threads:
                 raise BadRequest("no such checkpoint in this thread", 404)
         running = await self._runs.current(thread)
         replaces = asked.multitask_strategy not in {"reject", "enqueue"}
-        # LangGraph has no lock on a thread: two runs at once would write over each other's
-        # checkpoints.
+        # LangGraph has no lock on a thread: two runs at once would mix their checkpoints.
         if running and replaces:
             await self._runs.stop(running, request)
         if not await self._has_ended(thread, WAIT_FOR_END if replaces else SETTLE):
@@ -288,8 +287,7 @@ class _Threads:
         answers = {it.interrupt_id: it.response for it in asked.responses}
         if not answers or answers.keys() - pending:
             raise BadRequest("the graph does not ask that", 404)
-        # LangGraph 0.4 and later take a dict for answers by id; a single answer works in all
-        # versions.
+        # LangGraph takes answers by id from 0.4 on, and a single answer in all versions.
         resume = asked.responses[0].response if len(pending) == 1 else answers
         has_ids = hasattr(Interrupt, "id") or hasattr(Interrupt, _OLD_ID)
         if resume is answers and not has_ids:
@@ -313,8 +311,7 @@ class _Threads:
         events = astream(self._graph, given, config, on_error="event")  # type: ignore[arg-type]
         run_id = await self._runs.start(events, name=thread, **options)
         self._streams.wake(thread)
-        # The client takes events up to this number for a replay, and those behind it for its new
-        # run.
+        # Up to this number, events are a replay for the client; those behind it, its new run.
         return {"result": {"run_id": run_id}, "meta": {"applied_through_seq": after}}
 
     async def _has_ended(self, thread: str, seconds: float) -> bool:
@@ -348,8 +345,7 @@ class _Threads:
         metadata = dict_or_empty(state.metadata)
         return {
             "values": self._values(state.values),
-            # The client takes a thread for idle, and opens no stream, where `next` is empty and
-            # nothing is asked.
+            # Where `next` is empty and nothing is asked, the client opens no stream.
             "next": list(state.next) or (["__start__"] if is_running else []),
             "tasks": [self._task(it, is_running=is_running) for it in state.tasks],
             "metadata": {name: metadata[name] for name in ("step", "source") if name in metadata},

@@ -238,8 +238,7 @@ class LocalRun:
         patience = min(waits, default=None)
         while True:
             await self._changed.wait(patience)
-            # A reader in this process takes frames from the replay: a slow or lost store slows
-            # nobody here.
+            # A reader in this process takes frames from the replay: no store slows it.
             part = self.replay.part_after(stored, is_over=self.is_over)
             try:
                 is_followed = await self._store.append(self.info.id, part)
@@ -264,8 +263,7 @@ class LocalRun:
         if linger is None:
             return
         before, self._looked_at = self._looked_at, monotonic()
-        # While this process or the store stood still, clients elsewhere could not be seen: such a
-        # pause is not enough.
+        # While this process or the store stood still, clients elsewhere were not seen.
         self._unread += min(self._looked_at - before, linger / 2)
         if self._users or is_followed:
             self._unread = 0.0

@@ -47,8 +47,7 @@ class Filter(msgspec.Struct):
     def wants(self, event: str) -> bool:
         """Return whether frames with this ``event`` line pass: a channel, and the namespace."""
         channel, *at = event.split("|")
-        # A channel is spelled in the `event` line as the encoder writes it, where `|` begins the
-        # namespace.
+        # A channel is spelled as the encoder writes it, where `|` begins the namespace.
         asked = {" ".join(it.replace("|", " ").split()) for it in self.channels}
         if not {channel, channel.partition(":")[0]} & asked:
             return False
@@ -146,8 +145,7 @@ class _ThreadBody:
                 self._reader = None
                 await self._run.aclose()
                 continue
-            # Two streams of a page ask for other channels of the same run; each gets what it asked
-            # for.
+            # Two streams of a page ask for other channels of the same run.
             found = [it for it in frames.split(b"\n\n") if it and self._wants(it)]
             if found:
                 return b"\n\n".join([*found, b""])

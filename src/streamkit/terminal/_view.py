@@ -207,8 +207,7 @@ class _Growing(Paragraphs):
         return super().retrieval_end(event)
 
     def _add_busy(self, id: str, event: ev.ToolStart | ev.RetrievalStart) -> None:
-        # Names come from a model too: without `clean`, its escape sequences would reach the
-        # terminal.
+        # Names come from a model too, and may hold escape sequences.
         self._screen.busy[id] = Paragraph(speaker(event.origin), "", BUSY, clean(event.name))
 
     # --- the run

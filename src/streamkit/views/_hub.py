@@ -125,8 +125,7 @@ class AsyncHub(Hub):
             await self._has_space.wait()
             return
         self._task = self._task or asyncio.ensure_future(self._pull_one())
-        # `wait` leaves the task running where this reader is cancelled; to await the task would
-        # cancel it.
+        # To await the task would cancel it with this reader; `wait` does not.
         await asyncio.wait({self._task})
 
     async def _pull_one(self) -> None:

@@ -71,8 +71,7 @@ def source_of(citation: object) -> Source:
     >>> source_of({"type": "url_citation", "url_citation": {"url": "u", "title": "t"}})
     Source(url='u', title='t')
     """
-    # OpenAI's chat completions have them below `url_citation`; langchain-core 1.0 wraps other
-    # providers' in `value`.
+    # OpenAI's chat completions nest them in `url_citation`, langchain-core 1.0 others' in `value`.
     fields = _flat(citation, "url_citation", "value")
     return Source(_text(fields, "url"), _text(fields, "title", "document_title", "filename"))
 
@@ -86,8 +85,7 @@ def sources_in(documents: Iterable[object]) -> list[Source]:
     found: list[Source] = []
     for document in documents:
         fields = dict_or_empty(dict_or_empty(document).get("metadata"))
-        # LangChain's loaders call the place `source`, which is the path of a file as often as a
-        # URL.
+        # LangChain's loaders call it `source`: the path of a file as often as a URL.
         place = _text(fields, "url", "link", "source")
         url = place if place and place.startswith(("https://", "http://")) else None
         found.append(Source(url, _text(fields, "title", "source", "file_path", "filename")))

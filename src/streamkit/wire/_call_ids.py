@@ -54,8 +54,7 @@ class CallIds:
         self._of_message: dict[str, list[Call]] = {}
         names: Mapping[str, str] = cast("Any", known) if isinstance(known, Mapping) else {}
         for id in known:
-            # A client sends back the ids that it was given: `call_0#2` is the second `call_0` of
-            # the chat.
+            # A client sends back the ids that it was given: `call_0#2` is the second `call_0`.
             self._add(given_id(id), Call(id, names.get(id, ""))).is_shown = True
         self._earlier: list[Call] = [*self._calls.values()]
         self._rules = MethodsByClass(self)

@@ -207,8 +207,7 @@ def _message(value: object, private: bool) -> dict[str, Any]:
     data = {
         name: it
         for name, it in _model_fields(value).items()
-        # `messages_from_dict` fills in what is left out; chunks would otherwise have five empty
-        # fields each.
+        # `messages_from_dict` fills in what is left out: five fields of each chunk.
         if it is not None and (name not in _EMPTY_BY_DEFAULT or it)
     }
     if not private:

@@ -75,8 +75,7 @@ class Lines:
     def _end(self, lines: list[bytes | MalformedItem]) -> None:
         if self._size <= self._max:
             line = b"".join(self._parts)
-            # A BOM counts at the start of a stream alone (WHATWG HTML, 9.2.5); elsewhere it is
-            # data.
+            # A BOM counts at the start of a stream alone (WHATWG HTML, 9.2.5).
             lines.append(line.removeprefix(_BOM) if self._is_first else line)
         self._is_first = False
         self._parts.clear()

@@ -46,8 +46,7 @@ def to_messages(items: Iterable[JsonObject]) -> list[AnyMessage]:
     for item in items:
         match item:
             case {"type": "function_call"}:
-                # An item of the Responses API has the fields that a chat completion has below
-                # `function`.
+                # An item of the Responses API has the fields of a chat completion's `function`.
                 call = {"id": item.get("call_id"), "function": item}
                 last = made.pop() if made and made[-1].type == "ai" else lc.AIMessage("")
                 made.append(_with_call(cast("lc.AIMessage", last), call_lists([call])))

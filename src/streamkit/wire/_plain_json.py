@@ -220,8 +220,7 @@ class _Walk:
         if cls is int:
             return value if value.bit_length() <= _WORD else self._large_integer(value)
         if cls is float:
-            # JSON has no NaN and no infinity: `JSON.parse` of browsers fails on Python's spelling
-            # of them.
+            # JSON has no NaN and no infinity: `JSON.parse` fails on Python's spelling.
             return value if isfinite(value) else None
         return self._guarded(
             self._container if issubclass(cls, _CONTAINERS) else self._other, value, depth

@@ -123,8 +123,7 @@ class Entrance:
             self._open.begin(event)
         elif cls in _ENDS:
             self._open.end(event)
-        # Version 3 of langgraph 1.2 has no node for a tool: only its namespace shows that it is
-        # inside another.
+        # Version 3 (langgraph 1.2) has no node for a tool: its namespace shows it.
         if cls in _TOOLS:
             origin = event.origin
             is_inner = origin.tool_call_id is not None or is_below_tools(origin, of_tool=True)

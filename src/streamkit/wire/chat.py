@@ -101,8 +101,7 @@ class Encoder(BaseEncoder):
         So a page that only appends tokens, and takes back all since the last other line, is right
         too.
         """
-        # An attempt of a retry (`RetryPolicy`, fallbacks) and another model may write at the same
-        # time.
+        # An attempt of a retry and another model may write at the same time.
         ids = list(self._texts)
         later = ids[ids.index(message_id) + 1 :] if message_id in self._texts else ()
         yield from self._discard(message_id)
@@ -132,8 +131,7 @@ class Encoder(BaseEncoder):
             yield _line("discard", message_id=message_id)
 
     def tool_call_end(self, event: ev.ToolCallEnd) -> Iterator[bytes]:
-        # LangChain keeps a call with broken arguments in `invalid_tool_calls`, and runs no tool for
-        # it.
+        # LangChain runs no tool for a call with broken arguments (`invalid_tool_calls`).
         if event.error is None:
             yield _line("tool_call", name=event.name, args=event.args)
 

@@ -59,8 +59,7 @@ class Memory:
         while self._over:
             oldest = self._over[0]
             is_old = monotonic() - oldest.over_since > self._ttl
-            # The newest run that is over stays, however large: clients may still be reading its
-            # end.
+            # The newest one stays, however large: clients may still be reading its end.
             if not is_old and (self._size <= self._max_bytes or len(self._over) == 1):
                 break
             self._over.popleft()

@@ -209,8 +209,7 @@ class Redis:
         if answer < 0:
             raise _CopyLostError
         owned.parts += 1
-        # A name is a key without the run's id: on a cluster it may be on another node, outside the
-        # script.
+        # A name's key has no run id: on a cluster it may be on another node than the script.
         is_due = monotonic() - owned.named_at > (self.renew_every or 0) / 2
         if info.name is not None and (part.is_over or is_due):
             await self._name_for(info.name, id, expected=id)

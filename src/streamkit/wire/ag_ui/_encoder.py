@@ -176,8 +176,7 @@ class Encoder(BaseEncoder):
 
     def message_start(self, event: ev.MessageStart) -> Frames:
         if event.role in _ROLES:
-            # `TEXT_MESSAGE_START` allows four roles: there is none for a tool's message, which is a
-            # result.
+            # `TEXT_MESSAGE_START` allows four roles, not that of a tool, whose message is a result.
             self._roles[event.message_id] = _ROLES[event.role]
         return ()
 
@@ -223,9 +222,8 @@ class Encoder(BaseEncoder):
         self.conversation.begin(id["messageId"], "reasoning", **self._whence(event))
         self._open_part(event, "REASONING_MESSAGE_CONTENT", id, *ends)
         start = {"type": "REASONING_MESSAGE_START", **id, "role": "reasoning"}
-        # Reasoning is a span around a message, each with a start and an end of its own.
-        # `@ag-ui/client` 1.0.0 refuses a second span under an open id; each block has an id of its
-        # own.
+        # Reasoning is a span around a message. `@ag-ui/client` 1.0.0 refuses a second span under an
+        # open id; each block has an id of its own.
         yield frame({"type": "REASONING_START", **id, **self._tag(event)})
         yield frame({**start, **self._whence(event)})
 
@@ -303,8 +301,7 @@ class Encoder(BaseEncoder):
 
     def content(self, event: ev.Content) -> Frames:
         """Return the result of a tool that the provider ran, or any other block as custom data."""
-        # A provider's own tool, such as a web search, has its result in a block of the same
-        # message.
+        # A provider's own tool has its result in a block of the same message.
         call = self.calls.current(answered_call(event.block))
         if call is None:
             return self.other(event)

@@ -105,8 +105,7 @@ def graph_input(request: Request, *, state: object = None, stateful: bool = True
     require_request(request)
     if request.resume:
         return _resumed(request.resume)
-    # `useInterrupt` of CopilotKit 1.60 names no interrupt. Its `resume` may be false, and null is
-    # none.
+    # `useInterrupt` of CopilotKit 1.60 names no interrupt. `resume` may be false; null is none.
     command = dict_or_empty(dict_or_empty(request.forwarded_props).get("command"))
     if command.get("resume") is not None:
         return resuming(command["resume"])

@@ -30,8 +30,7 @@ def _cut_off(frames: Iterable[bytes]) -> list[bytes]:
             opened.pop(key, None)
             if _EDGES[edge]:
                 opened[key] = None
-    # `@ag-ui/client` 1.0.0 takes a `RUN_ERROR` at any time; the ends are for pages that follow the
-    # events themselves.
+    # `@ag-ui/client` 1.0.0 takes a `RUN_ERROR` at any time; other readers need the ends.
     ends = [
         {"type": f"{kind}_{'FINISHED' if kind == 'STEP' else 'END'}", _BRACKETS[kind]: id}
         for kind, id in reversed(opened)

@@ -54,8 +54,7 @@ class Subagents:
 
     def _starts(self, origin: Origin) -> Iterator[JsonObject]:
         for namespace in _around(origin):
-            # An id may start once in a run, also after it has finished (`verifyEvents` of
-            # @ag-ui/client 1.0.0).
+            # An id may start once in a run (`verifyEvents` of @ag-ui/client 1.0.0).
             if namespace not in self._seen:
                 self._seen.add(namespace)
                 self._open[namespace] = _innermost(origin, self._graphs)
@@ -122,8 +121,7 @@ class Steps:
         key = self._open[event.step_id] = (name, owner)
         count, last = self._numbers.get(key, (0, 0))
         self._numbers[key] = (count + 1, last + 1)
-        # The client refuses a step whose name is open: tasks that LangGraph's `Send` starts share a
-        # node.
+        # The client refuses a step whose name is open: tasks of a `Send` share a node.
         return f"{name}#{last + 1}" if last else name
 
     def end(self, step_id: str) -> None:

@@ -39,8 +39,7 @@ def outcome(status: Status, interrupts: list[JsonObject]) -> JsonObject:
     """Return how a run ended that did not fail."""
     if status == "cancelled":
         return {"type": "cancelled"}
-    # The schema demands at least one interrupt. A run that stopped at a breakpoint of its own has
-    # none.
+    # The schema demands at least one interrupt; a breakpoint of the graph's own is none.
     if status == "interrupted" and interrupts:
         return {"type": "interrupt", "interrupts": interrupts}
     return {"type": "success"}
@@ -127,8 +126,7 @@ def _part(block: Any) -> JsonObject:
 
 def _source(block: Mapping[str, Any]) -> JsonObject:
     """Return where the bytes of a block are: in LangChain's own form, old or new."""
-    # Core 1.0 says `base64`, core 0.3 `data` with a `source_type`; AG-UI demands a `mimeType` for
-    # data.
+    # Core 1.0 says `base64`, core 0.3 `data`; AG-UI demands a `mimeType` for data.
     mime = block.get("mime_type")
     kind = {"mimeType": mime} if isinstance(mime, str) else {}
     url, data = block.get("url"), block.get("base64") or block.get("data")

@@ -128,8 +128,7 @@ class CallEncoder(BaseEncoder):
             yield self._input(call, input, origin)
 
     def tool_delta(self, event: ev.ToolDelta) -> Iterator[bytes]:
-        # The protocol streams a tool's input and not its output: `preliminary` output is whole each
-        # time.
+        # The protocol streams no tool's output: `preliminary` output is whole each time.
         piece = {"toolCallId": event.tool_call_id, "delta": event.delta}
         yield data("tool-delta", piece, transient=True)
 
@@ -170,8 +169,7 @@ class CallEncoder(BaseEncoder):
                 kind = "text" if isinstance(event, ev.TextEnd) else "reasoning"
                 parts = self._inner[call.id]
                 parts.append({"type": kind, "text": event.text, "state": "done"})
-                # Each output replaces the one before it (ai 5 to 7), so that it holds all texts up
-                # to now.
+                # Each output replaces the one before it (ai 5 to 7): it holds all texts.
                 so_far = {"id": f"{call.id}:inner", "role": "assistant", "parts": [*parts]}
                 output = {"output": so_far}
                 yield self._of_call("tool-output-available", call, output, preliminary=True)
@@ -227,9 +225,8 @@ class CallEncoder(BaseEncoder):
         return asked | {name: it for name, it in about.items() if it is not None}
 
     def _request(self, id: str, question: Question, origin: Origin) -> Iterator[bytes]:
-        # The client throws at an approval for a call that it does not have. The human-in-the-loop
-        # middleware of langchain 1.5 names no call ids in its requests: they are found by name and
-        # args.
+        # The client throws at an approval for a call that it does not have. The middleware of
+        # langchain 1.5 names no call ids: they are found by name and args.
         call = self.calls.find(question)
         call = call or self.calls.begin(question.tool_call_id or id, question.name)
         yield from self._show(call, question.args, origin)

@@ -22,8 +22,7 @@ class Rules(NamedTuple):
 
 
 RULES: dict[int, Rules] = {
-    # ai 5 knows neither approvals nor `tool-output-denied`, and refuses the stream for an unknown
-    # type.
+    # ai 5 knows neither approvals nor `tool-output-denied`, and refuses unknown types.
     5: Rules(approvals=False, resets=False),
     6: Rules(approvals=True, resets=False),
     7: Rules(approvals=True, resets=True),

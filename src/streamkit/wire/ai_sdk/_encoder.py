@@ -90,8 +90,7 @@ class Encoder(CallEncoder):
 
     def _with_whole(self, rule: Callable[[Any], Frames]) -> Callable[[Any], Frames]:
         def write(event: ev.Event) -> Iterator[bytes]:
-            # Transient parts reach `onData` alone: in the message they would grow the client's
-            # history.
+            # Transient parts reach `onData` alone, and do not grow the client's history.
             yield data("event", self.form_of(event), transient=True)
             yield from rule(event)
 
@@ -120,8 +119,7 @@ class Encoder(CallEncoder):
                 # sends no automatic answers; ai 5 and 6 refuse the stream for it.
                 last = chunk("finish", finishReason="other")
             case "cancelled":
-                # The reducer of ai 7.0.173 has no case for `abort`: open parts would stay open, so
-                # they end first.
+                # The reducer of ai 7.0.173 has no case for `abort`: open parts end first.
                 last = chunk("abort")
             case _:
                 last = chunk("error", errorText=event.status)
@@ -184,8 +182,7 @@ class Encoder(CallEncoder):
         """Write what a node put in the place of a result, or of a message of the current step."""
         if event.tool_call_id is not None:
             return super().message_replaced(event)
-        # Only `reset-step` takes text back. For ai 5 and 6 the first text stays, as nothing removes
-        # it.
+        # Only `reset-step` takes text back: for ai 5 and 6 the first text stays.
         text = text_of(fields_of_message(event.message).get("content"))
         return self._rewrite(event.message_id, text) if self._target.resets else ()
 
@@ -209,8 +206,7 @@ class Encoder(CallEncoder):
                 kept += [(id, it) for it in _text_part(f"{id}:0", text)]
                 text = ""
             elif frame.startswith(_CALL):
-                # The call leaves with its step; an error for it later would make ai 7 throw: no
-                # such call.
+                # The call leaves with its step: ai 7 would throw at an error for it later.
                 self._unanswered.pop(loads(frame[6:])["toolCallId"], None)
         if text:  # it had none
             kept += [(message_id, it) for it in _text_part(f"{message_id}:0", text)]
@@ -237,8 +233,7 @@ class Encoder(CallEncoder):
         yield chunk(f"{kind}-start", id=id, providerMetadata=metadata_of(event.origin))
 
     def text_delta(self, event: ev.TextDelta | ev.ReasoningDelta) -> Frames:
-        # Clients of ai 5 to 7 throw at a delta of a part that is not open, such as one that a reset
-        # dropped.
+        # Clients of ai 5 to 7 throw at a delta of a part that is not open, as after a reset.
         part = self._parts.get((event.message_id, event.block_id))
         if part is None:
             return ()
@@ -265,8 +260,7 @@ class Encoder(CallEncoder):
         if file:  # an image of the provider's own tool is the result of a call, too
             yield chunk("file", url=file.url, mediaType=file.media_type)
         if not (result or file):
-            # The protocol has no chunk for other blocks; a `data-` part is kept in the message as
-            # it is.
+            # The protocol has no chunk for other blocks: a `data-` part is kept as it is.
             yield data("content", event.block)
 
     def citation(self, event: ev.Citation) -> Iterator[bytes]:
@@ -299,8 +293,7 @@ class Encoder(CallEncoder):
         yield self._named(dict_or_empty(data).get("type"), data)
 
     def _named(self, name: object, value: object) -> bytes:
-        # The client finds a part's handler and schema by the name behind `data-`, which must be one
-        # word.
+        # The client finds a part's schema by the name behind `data-`, which is one word.
         kind = re.sub(r"[^\w.-]+", "-", name) if name and isinstance(name, str) else "custom"
         id: object = dict_or_empty(value).get("id")
         # An id must be a string: the zod schemas refuse the whole stream for a number.

@@ -95,8 +95,7 @@ class _Answer:
 
     def _tool(self, chunk: dict[str, Any], state: str) -> None:
         id = chunk["toolCallId"]
-        # `dynamic: true` on a call's chunks makes a `dynamic-tool` part in the client, whatever the
-        # tool.
+        # `dynamic: true` on a call's chunks makes a `dynamic-tool` part in the client.
         part = self._open.get(id) or self._part({"type": "dynamic-tool", "toolCallId": id})
         self._open[id] = part
         names = ("toolName", "input", "output", "errorText", "providerExecuted")

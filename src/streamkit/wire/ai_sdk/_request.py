@@ -200,8 +200,7 @@ def _approvals(tools: Sequence[Tool]) -> Iterator[tuple[str, str, Approval]]:
     for tool in tools:
         approval = tool.approval
         if approval and tool.state == "approval-responded":
-            # Approval ids come back as they were sent: the interrupt's id and the question's number
-            # in it.
+            # Approval ids come back as sent: the interrupt's id and the question's number.
             id, _, number = approval.id.rpartition("/")
             answer = Approval(approved=bool(approval.approved), reason=approval.reason)
             yield id, number, answer

@@ -43,8 +43,7 @@ def _cut_off(frames: Iterable[bytes]) -> list[bytes]:  # noqa: C901  (a chunk, a
             case _:
                 pass
     ends: list[dict[str, Any]] = [] if has_begun else [{"type": "start"}]
-    # The client cannot see that a stream was cut off: open parts and calls would stay open for
-    # ever.
+    # The client cannot see that a stream was cut off: parts would stay open for ever.
     ends += [{"type": f"{kind}-end", "id": id} for kind, id in parts]
     ends += [
         {**_error("input", it), "toolName": it.get("toolName"), "input": ""}

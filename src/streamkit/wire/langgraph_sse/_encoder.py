@@ -84,8 +84,7 @@ class Encoder(BaseEncoder):
         yield from self._unstored_failures()
         output = dict_or_empty(event.output)
         if event.status == "interrupted":
-            # `useStream` reads interrupts out of the root's `values`, as LangGraph 1.0 and later
-            # have them there.
+            # `useStream` reads interrupts out of the root's `values`, as in LangGraph 1.0.
             waits = {"__interrupt__": self._interrupts}
             yield from self._values({**(self._state or output), **waits})
         elif output and not self._state:

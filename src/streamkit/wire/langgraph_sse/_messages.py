@@ -105,8 +105,7 @@ class Chunks:
 
     def message_end(self, event: ev.MessageEnd) -> bytes:
         """Return the last chunk, with the usage and the finish reason."""
-        # The provider's word, which LangChain has under this name for OpenAI's clients and most
-        # others.
+        # The provider's word, under the name that most of LangChain's clients give it.
         found = {"finish_reason": event.raw_finish_reason, "model_name": event.model}
         fields: JsonObject = {name: it for name, it in found.items() if it is not None}
         if self._private:

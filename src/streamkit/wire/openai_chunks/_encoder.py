@@ -53,8 +53,7 @@ class Encoder(OpenAIEncoder):
         if event.message_id == self._speaker:
             return (frame,)
         is_first, self._speaker = self._speaker is None, event.message_id
-        # A choice is one message, with one text. More choices would be other answers to the same
-        # question.
+        # A choice is one message, with one text; more choices would be other answers.
         return (frame,) if is_first else (self._chunks.text("content", "\n\n"), frame)
 
     def reasoning_delta(self, event: ev.ReasoningDelta) -> Iterator[bytes]:
@@ -125,8 +124,7 @@ class Encoder(OpenAIEncoder):
         return self._fail(error_text(error), error.name, error.code)
 
     def _fail(self, message: str, type: str, code: str | int | None) -> Iterator[bytes]:
-        # The clients raise an `APIError` for an `error` in a chunk; HTTP has sent its 200 long
-        # before.
+        # The clients raise an `APIError` for an `error` in a chunk: HTTP has sent its 200.
         yield frame({"error": {"message": message, "type": type, "param": None, "code": code}})
         yield DONE
 

@@ -69,8 +69,7 @@ def read_request(
     if given.n not in {None, 1}:
         raise BadRequest("one completion is written for a request; leave 'n' out")
     stream = bool(given.stream)
-    # OpenAI sends tokens of a stream only where asked: older clients fail on a chunk without a
-    # choice.
+    # OpenAI sends tokens of a stream only where asked: older clients fail on their chunk.
     asks_usage = bool((given.stream_options or {}).get("include_usage"))
     return Request(
         model=given.model,

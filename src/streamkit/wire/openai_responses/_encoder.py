@@ -172,8 +172,7 @@ class Encoder(OpenAIEncoder):
     def message_end(self, event: ev.MessageEnd) -> Frames:
         self._model = self._model or event.model or ""
         if event.status == "abandoned":
-            # An item that was sent cannot be taken back: it is missing in the response that ends
-            # the stream.
+            # An item that was sent stays; the response that ends the stream lacks it.
             self._withdraw(event.message_id)
         return super().message_end(event)
 
