@@ -35,9 +35,21 @@ def _none(_: object) -> None:
     return None
 
 
+def _no_fields(_: object) -> dict[str, Any]:
+    return {}
+
+
 def _no_metadata(message: ev.MessageEnd) -> dict[str, Any]:
     # An empty one stays the same object: the event is then not copied.
     return {} if message.response_metadata else message.response_metadata
+
+
+def _no_text(_: object) -> str:
+    return ""
+
+
+def _unless_prompt(step: ev.StepEnd) -> Any:
+    return None if step.kind == "prompt" else step.output
 
 
 def _ids_of(config: object) -> dict[str, Any] | None:
@@ -74,7 +86,7 @@ NEVER: Table = {ErrorInfo: {"exception": _none}}
 PRIVATE: Table = {
     ev.RunStart: {"input": _none},
     ev.StepStart: {"input": _none},
-    ev.StepEnd: {"output": lambda it: None if it.kind == "prompt" else it.output},
+    ev.StepEnd: {"output": _unless_prompt},
     ev.MessageEnd: {"response_metadata": _no_metadata},
     ev.ToolEnd: {  # nobody has checked what a tool returned that its node put into no message
         "output": lambda it: it.output if it.confirmed else None,
@@ -85,9 +97,9 @@ PRIVATE: Table = {
         "parent_config": lambda it: _ids_of(it.parent_config),
         "metadata": _none,
     },
-    ev.Unrecognized: {"raw": _none, "reason": lambda _: ""},
-    Origin: {"metadata": lambda _: {}},
-    ErrorInfo: {"message": lambda _: ""},
+    ev.Unrecognized: {"raw": _none, "reason": _no_text},
+    Origin: {"metadata": _no_fields},
+    ErrorInfo: {"message": _no_text},
 }
 """The fields that a format writes only with ``private=True``."""
 
