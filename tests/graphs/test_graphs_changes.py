@@ -363,3 +363,19 @@ def test_what_a_task_was_sent_is_no_state_that_could_lose_it(source: str) -> Non
     events = read(source, make())
     assert "order" not in {it.message_id for it in of(events, MessageRemoved)}
     assert rows(result(events).messages) == [("ai", "the end", None)]
+
+
+@pytest.mark.parametrize("source", INFORMED)
+def test_what_another_channel_keeps_is_not_removed(source: str) -> None:
+    """A prompt that each turn writes anew (``llm_input_messages``) is no part of the history."""
+
+    class Prompted(MessagesState):
+        prompt: list[Any]
+
+    def shorten(state: Any) -> Any:
+        return {"prompt": state["messages"][-1:]}
+
+    graph = chain(shorten, asks(says("once")), shorten, asks(says("twice")), state=Prompted)
+    events = read(source, graph)
+    assert of(events, MessageRemoved, MessageAdded) == []
+    assert [it[1] for it in rows(result(events).messages)] == ["once", "twice"]

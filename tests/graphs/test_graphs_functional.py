@@ -7,15 +7,33 @@ import pytest
 
 pytest.importorskip("langgraph")
 
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import HumanMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.func import entrypoint, task
 from langgraph.types import Command, interrupt
 
-from small_graphs import ASYNC_MODES, EVENTS, LANGGRAPH, MODES, SYNC, answer, facts, of, run, says
-from streamkit import Interrupt, StepDelta, StepStart, astream
+from run_sources import RUNS, STATES, read, result, rows
+from small_graphs import (
+    ASYNC_MODES,
+    EVENTS,
+    LANGGRAPH,
+    MODES,
+    OWN_SYNC,
+    SYNC,
+    add,
+    answer,
+    broken,
+    calling,
+    facts,
+    of,
+    run,
+    says,
+    started,
+)
+from streamkit import Interrupt, StepDelta, StepStart, ToolEnd, astream
 from streamkit.testing import check_stream
+from streamkit.wire import ai_sdk
 
 pytestmark = pytest.mark.skipif(
     LANGGRAPH < (1, 2),
@@ -69,3 +87,56 @@ def test_the_owning_call() -> None:
     check_stream(events)
     assert facts(events).messages == ["hello there"]
     assert of(events, Interrupt)[0].value == {"good?": "hello there"}
+
+
+# --- agents that are workflows
+
+
+def workflow() -> Any:
+    """An agent whose tools run in tasks; it returns the answer, and saves it."""
+    calls = (("c1", "add", '{"a": 1, "b": 2}'), ("c1", "broken", '{"x": 1}'))
+    model, tools = calling(*calls), {it.name: it for it in (add, broken)}
+
+    @task
+    def ask(messages: list[Any], config: RunnableConfig) -> Any:
+        return model.invoke(messages, config)
+
+    @task
+    def work(call: Any, config: RunnableConfig) -> Any:
+        try:
+            return tools[call["name"]].invoke({**call, "type": "tool_call"}, config)
+        except ValueError:
+            return ToolMessage("it broke", name=call["name"], tool_call_id=call["id"])
+
+    @entrypoint()
+    def talk(question: str) -> Any:
+        asked = ask([HumanMessage(question)]).result()
+        results = [it.result() for it in [work(call) for call in asked.tool_calls]]
+        reply = ask([asked, *results]).result()
+        return entrypoint.final(value=reply, save=[asked, *results, reply])
+
+    return talk
+
+
+@pytest.mark.parametrize("source", RUNS)
+def test_the_result_of_a_tool_is_what_its_task_returns(source: str) -> None:
+    events = read(source, workflow(), "hi")
+    ends = {it.name: it for it in of(events, ToolEnd)}
+    assert {name: (it.output, it.confirmed) for name, it in ends.items()} == {
+        "add": ("3", True),
+        "broken": ("it broke", True),
+    }
+
+
+def test_a_wire_has_the_results_of_tools_that_run_in_tasks() -> None:
+    frames = list(started(workflow(), OWN_SYNC, "hi").pipe(ai_sdk.encoder()))
+    results = b"".join(it for it in frames if b"tool-output-available" in it)
+    assert all(it in results for it in (b'"output":"3"', b'"output":"it broke"'))
+
+
+# The one state of `values` looks like the one that a graph starts from.
+@pytest.mark.parametrize("source", [it for it in STATES if it != "values"])
+def test_the_answer_is_what_a_workflow_returns_not_what_it_saves(source: str) -> None:
+    messages = result(read(source, workflow(), "hi")).messages
+    assert rows(messages)[-1] == ("ai", "all done", None)
+    assert [it[1] for it in rows(messages)].count("all done") == 1

@@ -241,17 +241,18 @@ class SeenRegistry:
     def release(self, namespace: Namespace, write: ChannelWrite) -> Iterator[SeenMessage]:
         """Record what a write removes from a state; yield what no state holds now.
 
-        A subgraph may forget what the graph around it keeps: that is not removed.
+        A subgraph may forget what the graph around it keeps, and a channel what another has: that
+        is not removed.
         """
+        place = (namespace, write.channel)
         gone = {id(it): it for it in map(self._messages.get, write.removed) if it}
         if write.is_whole:
             # An Overwrite, or `__remove_all__`: whatever is not among these messages is removed.
             kept = {id(self.known(id_of(message))) for message in write.messages}
-            place = (namespace, write.channel)
             held = (it for it in self._messages.values() if place in it.holders)
             gone |= {id(it): it for it in held if id(it) not in kept}
         for seen in gone.values():
-            seen.holders = {it for it in seen.holders if it[0][: len(namespace)] != namespace}
+            seen.holders = {it for it in seen.holders if not _is_at(it, place)}
             if not (seen.holders or seen.is_removed):
                 seen.is_removed = True
                 yield seen
@@ -280,6 +281,12 @@ class SeenRegistry:
 def graph_around(namespace: Namespace) -> Namespace | None:
     """Return the namespace of the graph around a subgraph, None where there is none."""
     return namespace[:-1] if namespace else None
+
+
+def _is_at(holder: tuple[_Path, str], place: tuple[_Path, str]) -> bool:
+    """Return whether a state is a channel of a graph, or inside that graph."""
+    namespace, _ = place
+    return holder == place or (holder[0] != namespace and holder[0][: len(namespace)] == namespace)
 
 
 def _content_key(message: object) -> Hashable:

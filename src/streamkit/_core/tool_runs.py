@@ -20,8 +20,9 @@ from ..events import MessageReplaced, ToolDelta, ToolStart
 from ..values import ErrorInfo, Namespace, Origin, Status
 from .brackets import Bracket, Brackets, HeldResult, tool_end
 from .kinds import fields_of, id_of
+from .origin import checkpoint_ns
 from .pending_calls import PendingCall
-from .results import answers_in, own_message, tool_result
+from .results import answers_in, own_message, tool_messages_in, tool_result
 
 
 def _place_of(tool: Bracket) -> Hashable:
@@ -91,6 +92,18 @@ class ToolRuns(Brackets):
             call.output = result.get("output")
         else:
             self._end(key, status, **result)
+
+    def confirm_tools(self, origin: Origin, output: object) -> None:
+        """Close the tool runs whose results a task of a workflow returns.
+
+        They are as the workflow has them, which may return other messages, or none.
+        """
+        task = checkpoint_ns(origin.metadata)
+        for fields in map(fields_of, tool_messages_in(output)):
+            for key in self.running_tools(fields["tool_call_id"], origin.namespace):
+                if checkpoint_ns(self._open[key].origin.metadata) == task:
+                    self._end_as_stored(key, tool_result(fields))
+                    break
 
     def tool_delta(self, key: Hashable, delta: object) -> None:
         """Show a piece of a running tool's output, if it runs."""

@@ -42,10 +42,13 @@ class ChannelWrite(NamedTuple):
 def written_in(output: object) -> Any:
     """Return what an output writes to the state: the update of a ``Command``, or the output itself.
 
-    A server sends a ``Command`` as a dict of its fields.
+    A server sends a ``Command`` as a dict of its fields. Of an ``entrypoint.final`` it is the
+    value that the workflow returns, not the one that it saves for its next run.
     """
     if _is_langgraph(output, "Command"):
         return cast("Any", output).update
+    if _is_langgraph(output, "final", "langgraph.func"):
+        return cast("Any", output).value
     fields = dict_or_empty(output)
     return fields["update"] if fields.keys() == _COMMAND else output
 
@@ -62,10 +65,10 @@ _COMMAND = frozenset({"graph", "update", "resume", "goto"})
 _OVERWRITE = "__overwrite__"
 
 
-def _is_langgraph(value: object, name: str) -> bool:
+def _is_langgraph(value: object, name: str, module: str = "langgraph.types") -> bool:
     # By name, because an application may read a server's stream without having langgraph.
     cls = type(value)
-    return cls.__name__ == name and cls.__module__ == "langgraph.types"
+    return cls.__name__ == name and cls.__module__ == module
 
 
 def messages_in(values: object) -> list[Any]:

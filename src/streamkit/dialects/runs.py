@@ -236,8 +236,8 @@ class RunReader(Reader):
 
     def _open_step(self, run: Run, kind: StepKind, given: object) -> None:
         origin = run.origin
-        if origin.name and origin.node == origin.name:  # a node, or a task of the functional API
-            self._nodes.add(origin.name)
+        if _is_named_as_node(origin):
+            self._nodes.add(origin.name or "")
         if kind == "node":
             self.assembly.seen.calls.expect(messages_in(given), origin.namespace)
             triggers = origin.metadata.get("langgraph_triggers")
@@ -251,6 +251,8 @@ class RunReader(Reader):
         self._leave(run_id, output)
         if run.kind == "node":
             self._node_end(run.origin, written_in(output))
+        elif _is_named_as_node(run.origin):  # a task of the functional API
+            self.assembly.confirm_tools(run.origin, output)
         # A graph that waits ends like one that is done.
         status: Status = self.final_status() if run_id == self._root else "completed"
         self.assembly.end_step(run_id, output, status)
@@ -435,6 +437,11 @@ class RunReader(Reader):
             # Its tags are only those of its run that are inherited, and it is inside a tool.
             origin = replace(origin, tags=tags, tool_call_id=call)
         self.assembly.show(Custom, origin, name=name_of(event["name"]), data=event["data"])
+
+
+def _is_named_as_node(origin: Origin) -> bool:
+    """Return whether a run is a node, or a task of the functional API."""
+    return origin.name is not None and origin.node == origin.name
 
 
 def _refuse_unknown(event: dict[str, Any]) -> NoReturn:
