@@ -283,7 +283,7 @@ def graph_around(namespace: Namespace) -> Namespace | None:
     return namespace[:-1] if namespace else None
 
 
-def _is_at(holder: tuple[_Path, str], place: tuple[_Path, str]) -> bool:
+def _is_at(holder: tuple[Namespace, str], place: tuple[Namespace, str]) -> bool:
     """Return whether a state is a channel of a graph, or inside that graph."""
     namespace, _ = place
     return holder == place or (holder[0] != namespace and holder[0][: len(namespace)] == namespace)
