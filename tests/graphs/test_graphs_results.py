@@ -1,6 +1,7 @@
 """A tool's result is what its node puts into the state, whatever the tool itself returned."""
 
 import time
+from copy import copy
 from typing import Annotated, Any
 
 import pytest
@@ -342,7 +343,8 @@ def assigning(task: Any) -> Any:
     @tool
     def assign() -> Command[Any]:
         """Assign."""
-        return Command(graph=Command.PARENT, goto=[Send("helper", {"messages": [task]})])
+        sent = copy(task)  # a state gives it an id, in place
+        return Command(graph=Command.PARENT, goto=[Send("helper", {"messages": [sent]})])
 
     builder = StateGraph(MessagesState)
     asking = [AIMessageChunk("On it. "), call(0, "a1", "assign", "{}")]
@@ -356,7 +358,10 @@ KNOWING = [it for it in STATES if it not in {"modes", "updates", "log"}]
 """Those that know what the state held before a node wrote."""
 
 
-@pytest.mark.parametrize("task", [HumanMessage("Look.", id="t1"), {"role": "user", "content": "!"}])
+TASKS = [HumanMessage("Look.", id="t1"), HumanMessage("Look."), {"role": "user", "content": "!"}]
+
+
+@pytest.mark.parametrize("task", TASKS, ids=["named", "nameless", "dict"])
 @pytest.mark.parametrize("source", KNOWING)
 def test_a_task_that_is_sent_to_a_subgraph_is_new_to_the_graph_around(
     source: str, task: Any

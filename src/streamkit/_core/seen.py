@@ -201,7 +201,7 @@ class SeenRegistry:
                 if shown_id is None:
                     shown_id = self._expected_id(message)
                 self._identify(message, shown_id)
-                if shown_id is None:
+                if not shown_id:
                     self._messages[name].sent_from = sent_from
 
     def mark_input(self, namespace: Namespace, given: object, triggers: object) -> None:
