@@ -346,10 +346,37 @@ LINK = {"type": "url", "value": "https://x.test/a"}
         ),
         ([{"type": "audio", "url": LINK["value"]}], [{"type": "audio", "source": LINK}]),
         ([{**PICTURE, "base64": None, "data": "QUJD"}], [PICTURE_PART]),
+        (
+            [{**PICTURE, "mime_type": None}],
+            [{"type": "image", "source": {**PICTURE_PART["source"], "mimeType": "image/*"}}],
+        ),
+        (
+            [{"type": "image_url", "image_url": {"url": "data:image/png;base64,QUJD"}}],
+            [PICTURE_PART],
+        ),
+        ([{"type": "image_url", "image_url": LINK["value"]}], [{"type": "image", "source": LINK}]),
+        (
+            [{"type": "file", "file": {"file_data": "data:a/b;base64,QQ==", "filename": "a.b"}}],
+            [
+                {
+                    "type": "document",
+                    "source": {"type": "data", "value": "QQ==", "mimeType": "a/b"},
+                    "metadata": {"filename": "a.b"},
+                }
+            ],
+        ),
+        (
+            [{"type": "input_audio", "input_audio": {"data": "QQ==", "format": "wav"}}],
+            [
+                {
+                    "type": "audio",
+                    "source": {"type": "data", "value": "QQ==", "mimeType": "audio/wav"},
+                }
+            ],
+        ),
         # What AG-UI has no part for is JSON.
         ([PICTURE, {"type": "map", "text": "x"}], None),
         ([PICTURE, {"type": "text", "text": 1}], None),
-        ([{**PICTURE, "mime_type": None}], None),
         ([{"type": "map", "url": LINK["value"]}], None),
         ([{"type": "image"}], None),
         ([], None),
@@ -536,9 +563,51 @@ def test_history_becomes_messages() -> None:
     assert done == AIMessage("Done.", id="a2")
     assert last.content == [
         {"type": "text", "text": "And this?"},
-        {"type": "image", "url": "https://x.test/a.png"},
+        {"type": "image_url", "image_url": {"url": "https://x.test/a.png"}},
         {"type": "file", "base64": "QQ==", "mime_type": "a/b"},
     ]
+
+
+DATA = {"type": "data", "value": "QQ==", "mimeType": "a/b"}
+NAMED = {"type": "file", "mime_type": "a/b", "filename": "a.b", "base64": "QQ=="}
+
+
+@pytest.mark.parametrize(
+    ("part", "block"),
+    [
+        ({"type": "document", "source": DATA, "metadata": {"filename": "a.b"}}, NAMED),
+        ({"type": "binary", "mimeType": "a/b", "data": "QQ==", "filename": "a.b"}, NAMED),
+        (
+            {"type": "binary", "mimeType": "audio/wav", "url": "https://x.test/a"},
+            {"type": "audio", "mime_type": "audio/wav", "url": "https://x.test/a"},
+        ),
+        (
+            {"type": "binary", "mimeType": "a/b", "id": "f1"},
+            {"type": "file", "file_id": "f1", "mime_type": "a/b"},
+        ),
+        (
+            {"type": "audio", "source": {"type": "url", "value": "https://x.test/a"}},
+            {"type": "audio", "url": "https://x.test/a"},
+        ),
+        (
+            {"type": "image", "source": {"type": "file", "value": "f1"}, "metadata": 1},
+            {"type": "file", "file_id": "f1"},
+        ),
+    ],
+    ids=["named", "old, data", "old, url", "old, id", "no media type", "at the provider"],
+)
+def test_files_of_every_client_become_blocks(part: Any, block: Any) -> None:
+    """CopilotKit 1.54 and assistant-ui sent `binary` parts, which AG-UI 1.0 no longer has."""
+    (message,) = ag_ui.to_messages([{"id": "u", "role": "user", "content": [part]}])
+    assert message.content == [block]
+
+
+def test_a_file_comes_back_as_it_was_sent() -> None:
+    picture = {"type": "image", "source": {"type": "url", "value": "https://x.test/a"}}
+    named = {"type": "document", "source": DATA, "metadata": {"filename": "a.b"}}
+    content = [{"type": "text", "text": "See"}, picture, named]
+    (message,) = ag_ui.to_messages([{"id": "u", "role": "user", "content": content}])
+    assert ag_ui.ui_messages([message]) == [{"id": "u", "role": "user", "content": content}]
 
 
 def test_calls_without_a_result_are_left_out() -> None:
@@ -580,6 +649,9 @@ def test_answers_of_older_copilotkit_hooks_become_a_command(answer: Any) -> None
         assert [it.id for it in given["messages"]] == ["u2"]
 
 
+LOCAL = {"type": "url", "value": "file:///etc/passwd"}
+
+
 @pytest.mark.parametrize("body", ["", "[]", "{}", b"\xff", {"threadId": 1, "runId": "r"}])
 def test_bad_requests(body: Any) -> None:
     with pytest.raises(BadRequest, match=r"no AG-UI request|no JSON object"):
@@ -594,6 +666,9 @@ def test_bad_requests(body: Any) -> None:
         {"id": "a", "role": "tool", "content": "x"},
         {"id": "a", "role": "user", "content": [{"type": "x"}]},
         {"id": "a", "role": "user", "content": ["x"]},
+        {"id": "a", "role": "user", "content": [{"type": "image", "source": {"type": "url"}}]},
+        {"id": "a", "role": "user", "content": [{"type": "binary", "mimeType": "a/b"}]},
+        {"id": "a", "role": "user", "content": [{"type": "audio", "source": LOCAL}]},
         {"id": "a", "role": "assistant", "toolCalls": [{}]},
         {"id": "a", "role": "user", "content": 7},
         {"id": "a", "role": "assistant", "toolCalls": 7},
@@ -601,7 +676,7 @@ def test_bad_requests(body: Any) -> None:
 )
 def test_bad_messages(message: Any) -> None:
     ag_ui.Encoder(request(messages=[message]))
-    with pytest.raises(BadRequest, match=r"no AG-UI message|a call must have an id"):
+    with pytest.raises(BadRequest, match=r"no AG-UI message|a call must have an id|must begin"):
         ag_ui.to_messages([message])
 
 

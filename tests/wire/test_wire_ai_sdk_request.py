@@ -332,6 +332,28 @@ def test_files_become_blocks() -> None:
         },
         {"type": "audio", "mime_type": "audio/mpeg", "url": "https://x.test/a.mp3"},
     ]
+    assert ai_sdk.ui_messages([message])[0]["parts"] == given.messages[0].parts
+
+
+@pytest.mark.parametrize(
+    ("block", "media_type"),
+    [
+        ({"type": "file", "file": {"file_data": "data:a/b;base64,QQ=="}}, "a/b"),
+        ({"type": "input_audio", "input_audio": {"data": "QQ==", "format": "wav"}}, "audio/wav"),
+        (
+            {"type": "document", "source": {"type": "base64", "media_type": "a/b", "data": "QQ=="}},
+            "a/b",
+        ),
+        ({"type": "media", "mime_type": "a/b", "data": "QQ=="}, "a/b"),
+        ({"type": "media", "data": "QQ=="}, "application/octet-stream"),
+    ],
+    ids=["OpenAI", "OpenAI's audio", "Anthropic", "Gemini", "no media type"],
+)
+def test_files_in_a_providers_spelling_are_shown_again(block: Any, media_type: str) -> None:
+    """An application may have put them into the question."""
+    (shown,) = ai_sdk.ui_messages([HumanMessage([block], id="u1")])
+    url = f"data:{media_type};base64,QQ=="
+    assert shown["parts"] == [{"type": "file", "url": url, "mediaType": media_type}]
 
 
 def test_a_result_of_texts_and_files_stays_one() -> None:

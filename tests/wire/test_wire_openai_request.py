@@ -404,7 +404,8 @@ def test_answers_need_the_state() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["reasoning", "mcp_call", "mcp_approval_request", "mcp_list_tools"]
+    "kind",
+    ["reasoning", "mcp_call", "mcp_approval_request", "mcp_list_tools", "image_generation_call"],
 )
 def test_items_that_the_server_made_are_passed_over(kind: str) -> None:
     asked = responses(user("Hi"), {"type": kind, "id": "x"}, user("Ho"))

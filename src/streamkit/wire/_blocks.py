@@ -7,13 +7,18 @@ from typing import Any, NamedTuple, cast
 
 from .._fields import dict_or_empty
 
+_ANY = "application/octet-stream"
+
 _MEDIA = {
     "image": "image/*",
     "image_url": "image/*",
     "image_generation_call": "image/png",
     "audio": "audio/*",
+    "input_audio": "audio/*",
     "video": "video/*",
-    "file": "application/octet-stream",
+    "file": _ANY,
+    "document": _ANY,
+    "media": _ANY,
     "text-plain": "text/plain",
 }
 """Blocks that are files, and what kind of file where the block does not say."""
@@ -25,6 +30,12 @@ class File(NamedTuple):
     url: str
     """Where it is; a ``data:`` URL holds it."""
     media_type: str
+    filename: str | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the media type says more than the kind of the block does."""
+        return self.media_type != _ANY and not self.media_type.endswith("/*")
 
 
 class Source(NamedTuple):
@@ -43,20 +54,22 @@ def file_of(block: object) -> File | None:
     """Return the file that a block holds or points to.
 
     >>> file_of({"type": "image", "base64": "aGk=", "mime_type": "image/png"})
-    File(url='data:image/png;base64,aGk=', media_type='image/png')
+    File(url='data:image/png;base64,aGk=', media_type='image/png', filename=None)
     """
-    # Anthropic has a file's fields below `source`, and OpenAI an image's below `image_url`.
-    fields = _flat(block, "source", "image_url")
+    # Anthropic has a file's fields below `source`, and OpenAI below the name of the block's type.
+    fields = _flat(block, "source", "image_url", "input_audio", "file")
     kind = fields.get("type")
     if not isinstance(kind, str) or kind not in _MEDIA:
         return None
-    data, url = _text(fields, "base64", "data", "result"), _text(fields, "url", "image_url")
+    data = _text(fields, "base64", "data", "result", "file_data")
+    url = _text(fields, "url", "image_url") or (data if _media_type_in(data) else None)
     media_type = _text(fields, "mime_type", "media_type") or _media_type_in(url)
     if media_type is None:
-        form = _text(fields, "output_format")  # of OpenAI's own tool, which gives a `result`
-        media_type = f"image/{form}" if form else _MEDIA[kind]
+        media_type, form = _MEDIA[kind], _text(fields, "output_format", "format")
+        if form:  # of OpenAI's own tool, which gives a `result`, and of its audio
+            media_type = f"{media_type.partition('/')[0]}/{form}"
     url = url or (data and f"data:{media_type};base64,{data}")
-    return File(url, media_type) if url else None
+    return File(url, media_type, _text(fields, "filename")) if url else None
 
 
 def _media_type_in(url: str | None) -> str | None:

@@ -24,7 +24,15 @@ if TYPE_CHECKING:
 MAX_MESSAGES: Final = 1000
 """The most messages or items in a body, by default: each becomes an object of LangChain's."""
 
-_OF_THE_SERVER = frozenset({"reasoning", "mcp_call", "mcp_approval_request", "mcp_list_tools"})
+_OF_THE_SERVER = frozenset(
+    {
+        "reasoning",
+        "mcp_call",
+        "mcp_approval_request",
+        "mcp_list_tools",
+        "image_generation_call",
+    }
+)
 """Items that a client sends back although the server made them: the model does not need them."""
 
 
@@ -55,9 +63,11 @@ def to_messages(items: Iterable[JsonObject]) -> list[AnyMessage]:
             case {"type": str(kind)} if kind in _OF_THE_SERVER:
                 pass
             case {"type": str(kind)} if kind != "message":
+                # The AI SDK's provider for OpenAI sends references, unless its `store` is false.
                 raise BadRequest(
                     f"an input item of type {kind[:40]!r} cannot be read here; send messages, "
-                    "'function_call' and 'function_call_output'"
+                    "'function_call' and 'function_call_output', whole ('store': false), or name "
+                    "the 'previous_response_id'"
                 )
             case _:
                 made.append(_of_role(item))

@@ -90,7 +90,9 @@ def file_block(url: str, media_type: str, filename: str | None = None) -> dict[s
     if media_type.startswith("image/"):
         return {"type": "image_url", "image_url": {"url": url}}
     kind = media_type.partition("/")[0]
-    block = {"type": kind if kind in {"audio", "video"} else "file", "mime_type": media_type}
+    block = {"type": kind if kind in {"audio", "video"} else "file"}
+    if not media_type.endswith("/*"):
+        block["mime_type"] = media_type
     if filename:
         block["filename"] = filename
     if not url.startswith("data:"):

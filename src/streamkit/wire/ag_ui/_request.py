@@ -10,7 +10,7 @@ import msgspec
 from ..._fields import JsonObject, dict_or_empty
 from ...errors import BadRequest
 from .._blocks import as_list
-from .._request_body import call_lists, converted, json_object, require_request
+from .._request_body import call_lists, converted, file_block, json_object, require_request
 from .._thread import continuing, resuming, since_answer
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _BREAKPOINT = "static-"
 """The prefix of the ids of breakpoints, which are not interrupts of LangGraph."""
-_BLOCKS = {"image": "image", "audio": "audio", "video": "video", "document": "file"}
-_SOURCES = {"data": "base64", "url": "url", "file": "file_id"}
+_MEDIA = {"image": "image", "audio": "audio", "video": "video", "document": "*", "binary": "*"}
+"""The parts that are files, with the kind of their media where the client names none."""
 
 
 class Resume(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -174,10 +174,32 @@ def _content(content: Any) -> Any:
     return [_block(it) for it in as_list(content)] or content or ""
 
 
+class _Source(msgspec.Struct, rename="camel"):
+    type: Literal["data", "url", "file"]
+    value: str
+    mime_type: str | None = None
+
+
 def _block(part: JsonObject) -> JsonObject:
     """Return a content part as LangChain's own block."""
     if part["type"] == "text":
         return {"type": "text", "text": part["text"]}
-    source = part["source"]
-    block = {"type": _BLOCKS[part["type"]], _SOURCES[source["type"]]: source["value"]}
-    return block | ({"mime_type": source["mimeType"]} if "mimeType" in source else {})
+    kind = _MEDIA[part["type"]]
+    source = converted(_source_in(part), _Source, "no AG-UI message")
+    about = dict_or_empty(part.get("metadata")) | part
+    filename = about["filename"] if isinstance(about.get("filename"), str) else None
+    media_type = source.mime_type or f"{kind}/*"
+    if source.type == "file":
+        id = {"type": "file", "file_id": source.value}
+        return id | ({"mime_type": source.mime_type} if source.mime_type else {})
+    is_held = source.type == "data"
+    url = f"data:{media_type};base64,{source.value}" if is_held else source.value
+    return file_block(url, media_type, filename)
+
+
+def _source_in(part: JsonObject) -> JsonObject:
+    if part["type"] != "binary":
+        return part["source"]
+    # Clients before 1.0 send `binary` parts, such as CopilotKit 1.54.
+    kind = next((it for it in ("data", "url") if part.get(it)), "file")
+    return {"type": kind, "value": part.get(kind, part.get("id")), "mimeType": part["mimeType"]}

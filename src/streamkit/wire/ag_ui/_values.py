@@ -8,13 +8,13 @@ from typing import Any
 from ..._fields import JsonObject, dict_or_empty
 from ...events import Custom, Interrupt, RunEnd, RunError
 from ...values import ErrorInfo, Status, Usage
-from .._blocks import as_list
+from .._blocks import File, as_list, file_of
 from .._plain_json import dump_plain
 from ..protocol import error_text
 
 _COUNTS = {"reasoning": "reasoningTokens"}
 _INPUT_COUNTS = {"cache_read": "cachedInputTokens", "cache_creation": "cacheWriteInputTokens"}
-_MEDIA = {"image": "image", "audio": "audio", "video": "video", "file": "document"}
+_KINDS = {"image", "audio", "video"}
 
 
 def custom_name(event: Custom) -> str:
@@ -116,20 +116,20 @@ def _part(block: Any) -> JsonObject:
     """Return a content block as a part; an empty one where there is no part for it."""
     if isinstance(block, str):
         return {"type": "text", "text": block}
-    fields = dict_or_empty(block)
-    kind, text = str(fields.get("type")), fields.get("text")
-    if kind == "text" and isinstance(text, str):
-        return {"type": "text", "text": text}
-    source = _source(fields)
-    return {"type": _MEDIA[kind], "source": source} if kind in _MEDIA and source else {}
+    fields, file = dict_or_empty(block), file_of(block)
+    if file:
+        kind = file.media_type.partition("/")[0]
+        part = {"type": kind if kind in _KINDS else "document", "source": _source(file)}
+        return part | ({"metadata": {"filename": file.filename}} if file.filename else {})
+    text = fields.get("text")
+    is_text = fields.get("type") == "text" and isinstance(text, str)
+    return {"type": "text", "text": text} if is_text else {}
 
 
-def _source(block: Mapping[str, Any]) -> JsonObject:
-    """Return where the bytes of a block are: in LangChain's own form, old or new."""
-    # Core 1.0 says `base64`, core 0.3 `data`; AG-UI demands a `mimeType` for data.
-    mime = block.get("mime_type")
-    kind = {"mimeType": mime} if isinstance(mime, str) else {}
-    url, data = block.get("url"), block.get("base64") or block.get("data")
-    if isinstance(url, str):
-        return {"type": "url", "value": url, **kind}
-    return {"type": "data", "value": data, **kind} if isinstance(data, str) and kind else {}
+def _source(file: File) -> JsonObject:
+    """Return where the bytes of a file are. AG-UI demands a `mimeType` for data."""
+    head, is_held, data = file.url.partition(";base64,")
+    if is_held and head.startswith("data:"):
+        return {"type": "data", "value": data, "mimeType": file.media_type}
+    kind = {"mimeType": file.media_type} if file.is_known else {}
+    return {"type": "url", "value": file.url, **kind}

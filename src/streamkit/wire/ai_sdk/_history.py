@@ -49,7 +49,8 @@ def _question(message: AnyMessage) -> dict[str, Any]:
     for block in blocks:
         file, text = file_of(block), text_of([block])
         if file:
-            parts.append({"type": "file", "url": file.url, "mediaType": file.media_type})
+            named = {"filename": file.filename} if file.filename else {}
+            parts.append({"type": "file", "url": file.url, "mediaType": file.media_type, **named})
         elif text:
             parts.append({"type": "text", "text": text})
     return {"id": message.id or uuid4().hex, "role": "user", "parts": parts}
