@@ -197,7 +197,7 @@ def _block(part: JsonObject) -> JsonObject:
     return file_block(url, media_type, filename)
 
 
-def _source_in(part: JsonObject) -> JsonObject:
+def _source_in(part: JsonObject) -> Any:
     if part["type"] != "binary":
         return part["source"]
     # Clients before 1.0 send `binary` parts, such as CopilotKit 1.54.
