@@ -31,6 +31,7 @@ from small_graphs import (
     ASK,
     EVENTS,
     LANGGRAPH,
+    add,
     agent,
     asks,
     call,
@@ -44,6 +45,7 @@ from small_graphs import (
 THREAD: RunnableConfig = {"configurable": {"thread_id": "here"}}
 AUTO = "lastAssistantMessageIsCompleteWithApprovalResponses"
 with_approvals = pytest.mark.parametrize("reader", AI_SDK[2:], indirect=True)
+ARGS = '{"sum": 3, "a": 1, "b": 2}'
 STOP = b'data: {"type":"error","errorText":"only the request counts"}\n\n'
 resumable = pytest.mark.skipif(LANGGRAPH < (1,), reason="it is not told which tool asks")
 
@@ -102,6 +104,21 @@ def paying() -> Any:
     return agent(model, [pay], checkpointer=InMemorySaver())
 
 
+def made_by_langchain(*middleware: Any) -> Any:
+    agents = pytest.importorskip("langchain.agents", reason="langchain is not installed")
+    model = calling(("c1", "pay" if not middleware else "add", ARGS), then="thank you")
+    return agents.create_agent(
+        model, [pay, add], middleware=middleware, checkpointer=InMemorySaver()
+    )
+
+
+def asked_by_middleware() -> Any:
+    pytest.importorskip("langchain.agents", reason="langchain is not installed")
+    from langchain.agents.middleware import HumanInTheLoopMiddleware
+
+    return made_by_langchain(HumanInTheLoopMiddleware(interrupt_on={"add": True}))
+
+
 @resumable
 @with_approvals
 @pytest.mark.parametrize("approved", [True, False])
@@ -119,6 +136,31 @@ async def test_a_tool_that_asks_is_approved(reader: Reader, approved: bool) -> N
     said = json.dumps({"approved": approved, "reason": "why not"})
     assert part["output"] == f"asked for 3: {said}"
     assert [it["answered"] for it in interrupts(done)] == [True]
+    assert done["messages"][-1]["parts"][-1]["text"] == "thank you"
+
+
+@resumable
+@with_approvals
+@pytest.mark.parametrize(
+    "agent_of", [made_by_langchain, asked_by_middleware], ids=["a tool", "the middleware"]
+)
+async def test_a_page_that_was_loaded_again_is_approved(reader: Reader, agent_of: Any) -> None:
+    """The question is part of the thread's state, and the run continues the loaded message."""
+    graph = agent_of()
+    await told(graph, ASK, None, reader.major)
+    begun = ai_sdk.ui_messages(await graph.aget_state(THREAD))
+    (approval,) = approvals({"messages": begun})
+    yes = {"id": approval["id"], "approved": True}
+    options: Any = {"messages": begun, "said": None, "auto": AUTO}
+    options["then"] = [["addToolApprovalResponse", yes]]
+    reader.read(STOP, **options)
+    request = ai_sdk.read_request(reader.requests[-1])
+    answer = await told(graph, ai_sdk.graph_input(request), request, reader.major)
+    done = reader.read(answer, **options)
+    assert done["status"] == "ready", done["error"]
+    assert [it["role"] for it in done["messages"]] == ["user", "assistant"]
+    assert [it["answered"] for it in interrupts(done)] == [True]
+    assert [it["state"] for it in calls_of(done)] == ["output-available"]
     assert done["messages"][-1]["parts"][-1]["text"] == "thank you"
 
 

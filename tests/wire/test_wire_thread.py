@@ -19,13 +19,15 @@ from langchain_core.messages import (
 )
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.types import interrupt
+from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.types import Send, interrupt
 
 from small_graphs import agent, asks, chain
 from streamkit import astream
+from streamkit.dialects._interrupts import interrupt_id
 from streamkit.testing import Call, Reply, ScriptedChatModel
 from streamkit.wire import ag_ui, ai_sdk, openai_responses
-from streamkit.wire._thread import continuing
+from streamkit.wire._continuing import continuing
 
 CONFIG: Any = {"configurable": {"thread_id": "t"}}
 NOT_RUN = "no result: the call was not run to its end"
@@ -96,6 +98,104 @@ async def test_a_user_who_goes_on_gets_an_answer(read: Any, left: str) -> None:
     (result,) = (it for it in state["messages"] if it.type == "tool")
     assert (result.tool_call_id, result.name, result.status) == ("call_0", left, "error")
     assert result.content == NOT_RUN
+
+
+def model_of_two(state: Any) -> Any:
+    calls: list[Any] = [{"name": it, "args": {}, "id": it} for it in ("look", "pay")]
+    is_asked = state["messages"][-1].content == "Go"
+    said = AIMessage("", tool_calls=calls) if is_asked else AIMessage("Well.")
+    return {"messages": [said]}
+
+
+def run_one(call: Any) -> Any:
+    if call["name"] == "pay":
+        interrupt("Sure?")
+    return {"messages": [ToolMessage("seen", tool_call_id=call["id"])]}
+
+
+def sent(state: Any) -> Any:
+    return [Send("tools", it) for it in state["messages"][-1].tool_calls] or END
+
+
+@pytest.fixture
+def one_of_two() -> Any:
+    """A thread in which one tool waits for an answer, and the other has ended."""
+    builder = StateGraph(MessagesState)
+    builder.add_node("model", model_of_two)
+    builder.add_node("tools", run_one)
+    builder.add_edge(START, "model")
+    builder.add_conditional_edges("model", sent, ["tools", END])
+    builder.add_edge("tools", "model")
+    graph = builder.compile(checkpointer=InMemorySaver())
+    graph.invoke({"messages": [HumanMessage("Go", id="u Go")]}, CONFIG)
+    return graph
+
+
+@pytest.mark.parametrize("read", [of_ai_sdk, of_ag_ui, of_openai], ids=lambda it: it.__name__)
+def test_what_a_tool_returned_beside_a_question_is_not_lost(one_of_two: Any, read: Any) -> None:
+    """It is in the values of the state, but a new input discards it (LangGraph 0.3 to 1.2)."""
+    state = one_of_two.invoke(read(one_of_two.get_state(CONFIG), "So?"), CONFIG)
+    found = {it.tool_call_id: it.content for it in state["messages"] if it.type == "tool"}
+    assert found == {"look": "seen", "pay": NOT_RUN}
+    assert [it.type for it in state["messages"]].count("tool") == 2
+
+
+@pytest.mark.parametrize("read", [of_ai_sdk, of_ag_ui], ids=lambda it: it.__name__)
+def test_a_question_comes_again_beside_a_tool_that_waits(one_of_two: Any, read: Any) -> None:
+    """LangGraph raises for the removal of a message that the new input has discarded."""
+    given = read(one_of_two.get_state(CONFIG), "Go")
+    assert [it.type for it in given["messages"]] == ["remove", "human"]
+    state = one_of_two.invoke(given, CONFIG)
+    assert [it.type for it in state["messages"]][:2] == ["human", "ai"]
+
+
+def as_json(state: Any) -> Any:
+    """Return the state as an Agent Server has it."""
+    tasks = [
+        {
+            "path": [*it.path],
+            "result": it.result
+            and {"messages": [one.model_dump() for one in it.result["messages"]]},
+            "interrupts": [{"value": one.value, "id": interrupt_id(one)} for one in it.interrupts],
+        }
+        for it in state.tasks
+    ]
+    return {"values": {"messages": state.values["messages"]}, "tasks": tasks}
+
+
+@pytest.mark.parametrize("form", [lambda it: it, as_json], ids=["a snapshot", "JSON"])
+def test_a_page_that_is_loaded_shows_the_question(one_of_two: Any, form: Any) -> None:
+    state = one_of_two.get_state(CONFIG)
+    _, shown = ai_sdk.ui_messages(form(state))
+    look, pay = (it for it in shown["parts"] if it["type"] == "dynamic-tool")
+    (asked,) = (it for it in shown["parts"] if it["type"] == "data-interrupt")
+    assert (look["state"], look["output"]) == ("output-available", "seen")
+    id = asked["data"]["interruptId"]
+    assert (pay["state"], pay["approval"]) == ("approval-requested", {"id": f"{id}/0"})
+    assert asked["data"] == {
+        "interruptId": id,
+        "value": "Sure?",
+        "answered": False,
+        "toolCallId": "pay",
+    }
+    pay |= {"state": "approval-responded", "approval": {"id": f"{id}/0", "approved": True}}
+    request = ai_sdk.read_request({"id": "t", "messages": [shown]})
+    assert request.resume == {id: {"approved": True}}
+
+
+def test_a_question_before_any_answer_is_shown() -> None:
+    graph = chain(lambda _: interrupt("Who?"), checkpointer=InMemorySaver())
+    graph.invoke({"messages": [ASKED]}, CONFIG)
+    _, shown = ai_sdk.ui_messages(graph.get_state(CONFIG))
+    assert shown["role"] == "assistant"
+    (asked,) = shown["parts"]
+    assert (asked["data"]["value"], "toolCallId" in asked["data"]) == ("Who?", False)
+    assert ag_ui.ui_messages(graph.get_state(CONFIG)) == ag_ui.ui_messages([ASKED])
+
+
+def test_a_channel_of_the_applications_is_no_task() -> None:
+    values = {"messages": [ASKED], "tasks": [{"interrupts": [{"id": "i", "value": "?"}]}]}
+    assert ai_sdk.ui_messages(values) == ai_sdk.ui_messages([ASKED])
 
 
 def called(*ids: str, broken: str | None = None) -> AIMessage:

@@ -1,12 +1,7 @@
-"""The messages of a thread and what its client shows of them.
+"""The messages of a thread, and what it waits for.
 
-Laws of this module:
-
-1. Questions keep the client's ids in the thread. So a question that comes again, under an id that
-   the thread knows, stands where it stood, and what is behind it there is what the client shows no
-   more.
-2. Where the user goes on, no call stays without a result: no provider takes a history in which
-   something else follows a call, so that the thread could not be used again.
+What the tasks of a step have returned is in the values of a state at once, but LangGraph (0.3 to
+1.2) discards it if a new input comes before all of them have ended.
 """
 
 from __future__ import annotations
@@ -18,16 +13,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 from .._extras import extra
 from .._fields import dict_or_empty
 from .._protocols import leave_unawaited
+from ..dialects._interrupts import interrupt_id
 from ..errors import UsageError
-from ..events import Event, RunEnd, RunStart, ToolEnd, ToolError
+from ..events import Event, Interrupt, RunEnd, RunStart, ToolEnd, ToolError
 from ..values import ErrorInfo
-from ._blocks import text_of
-from ._call_ids import given_id, numbered_id
+from ._blocks import as_list, text_of
+from ._call_ids import numbered_id
 from ._forms import FAILED
 from ._plain_json import jsonable
 
 if TYPE_CHECKING:
-    from langchain_core.messages import AnyMessage, BaseMessage
+    from langchain_core.messages import AnyMessage
     from langgraph.types import Command
 
 T = TypeVar("T")
@@ -51,41 +47,7 @@ def since_answer(messages: Sequence[T], is_answer: Callable[[T], bool]) -> Seque
     return messages[max(behind, default=0) :]
 
 
-def continuing(
-    state: object, new: Sequence[BaseMessage], shown: Iterable[BaseMessage] = ()
-) -> list[Any]:
-    """Return ``new`` as what continues a thread, behind what the thread needs for that.
-
-    These are removals of what is behind the first question in ``new`` that comes again, and results
-    of the last calls that have none. A result is the client's, from ``new`` or among the messages
-    that it has ``shown``. Without one, it is an error: the run stopped at a question, or by a stop
-    button, or the client's own tool was left, and the user goes on.
-
-    ``state`` is what `thread_messages` takes, or None.
-
-    >>> from langchain_core.messages import AIMessage, HumanMessage
-    >>> known = [HumanMessage("Hi", id="u1"), AIMessage("Hello", id="a1")]
-    >>> [it.id for it in continuing(known, [HumanMessage("Hey", id="u1")])]
-    ['a1', 'u1']
-    """
-    from langchain_core.messages import RemoveMessage  # noqa: PLC0415  (half a second to import)
-
-    known = [] if state is None else thread_messages(state)
-    asked = {it.id for it in new if it.type == "human" and it.id}
-    first = next((at for at, it in enumerate(known) if it.id in asked), len(known))
-    # `add_messages` of LangGraph raises for the removal of a message that it does not have.
-    removed = [it for it in known[first + 1 :] if it.id and it.id not in asked]
-    open_calls = _open_calls(known[: first + 1])
-    results, others = _taken(open_calls, new)
-    results += _taken(open_calls, shown)[0]
-    answered = {it.tool_call_id for it in known if it.type == "tool"}.difference(_call_ids(new))
-    others = [it for it in others if it.type != "tool" or given_id(it.tool_call_id) not in answered]
-    if any(it.type != "tool" for it in others):
-        results += map(_not_run, open_calls)
-    return [*(RemoveMessage(id=it.id) for it in removed), *results, *others]
-
-
-class _OpenCall(NamedTuple):
+class OpenCall(NamedTuple):
     """A call without a result."""
 
     id: str
@@ -94,14 +56,14 @@ class _OpenCall(NamedTuple):
     """Its possible ids in a client, which numbers equal ids within an answer, or within all."""
 
 
-def _open_calls(known: Sequence[Any]) -> list[_OpenCall]:
+def open_calls(known: Sequence[Any]) -> list[OpenCall]:
     """Return the calls at the end of a thread that have no result."""
     results = [it.tool_call_id for it in takewhile(lambda it: it.type == "tool", reversed(known))]
     behind_question = since_answer(known, lambda it: it.type == "human")
-    in_thread, in_answer = _call_ids(known), _call_ids(behind_question)
+    in_thread, in_answer = call_ids(known), call_ids(behind_question)
     called = known[: len(known) - len(results)][-1:]
     calls = [it for message in called for it in _calls_of(message)]
-    found: list[_OpenCall] = []
+    found: list[OpenCall] = []
     for left, call in zip(range(len(calls), 0, -1), calls, strict=True):
         id = str(call["id"])
         if id in results:
@@ -109,7 +71,7 @@ def _open_calls(known: Sequence[Any]) -> list[_OpenCall]:
         else:
             counts = (ids[: len(ids) - left + 1].count(id) for ids in (in_thread, in_answer))
             client_ids = frozenset(numbered_id(id, n) for n in counts)
-            found.append(_OpenCall(id, call["name"] or "", client_ids))
+            found.append(OpenCall(id, call["name"] or "", client_ids))
     return found
 
 
@@ -119,35 +81,9 @@ def _calls_of(message: Any) -> list[Any]:
     return [call for name in names for call in getattr(message, name, ()) if call["id"]]
 
 
-def _call_ids(messages: Iterable[Any]) -> list[str]:
+def call_ids(messages: Iterable[Any]) -> list[str]:
+    """Return the ids of all calls in some messages."""
     return [call["id"] for it in messages for call in _calls_of(it)]
-
-
-def _taken(
-    open_calls: list[_OpenCall], messages: Iterable[BaseMessage]
-) -> tuple[list[Any], list[Any]]:
-    """Return the results of open calls among some messages, and the others.
-
-    These calls are removed from the list.
-    """
-    results: list[Any] = []
-    others: list[Any] = []
-    for it in messages:
-        id = getattr(it, "tool_call_id", None)
-        call = next((call for call in open_calls if id in call.client_ids), None)
-        if call:
-            open_calls.remove(call)
-            results.append(it.model_copy(update={"tool_call_id": call.id}))
-        else:
-            others.append(it)
-    return results, others
-
-
-def _not_run(call: _OpenCall) -> Any:
-    from langchain_core.messages import ToolMessage  # noqa: PLC0415  (as above)
-
-    why = "no result: the call was not run to its end"
-    return ToolMessage(why, tool_call_id=call.id, name=call.name, status="error")
 
 
 def thread_messages(thread: object) -> list[Any]:
@@ -192,6 +128,66 @@ def _messages_in(thread: object) -> Any:
         return thread
     fields = dict_or_empty(values)
     return fields.get("messages") or dict_or_empty(fields.get("values")).get("messages", [])
+
+
+def unfinished_step(thread: object) -> list[Any]:
+    """Return the messages of a thread that a new input discards.
+
+    >>> task = {"result": {"messages": [("ai", "Done")]}}
+    >>> [it.content for it in unfinished_step({"values": {}, "tasks": [task]})]
+    ['Done']
+    """
+    written = (dict_or_empty(_field(it, "result")).get("messages") for it in _tasks(thread))
+    return [message for it in written for message in thread_messages(as_list(it) or [it])]
+
+
+def lasting_messages(thread: object) -> list[Any]:
+    """Return the messages of a thread that are there with a new input, too."""
+    discarded = {it.id for it in unfinished_step(thread)}
+    return [it for it in thread_messages(thread) if it.id not in discarded]
+
+
+def questions(thread: object) -> Iterator[Interrupt]:
+    """Return the open interrupts of a thread.
+
+    >>> tasks = [{"interrupts": [{"id": "i1", "value": "Sure?"}]}]
+    >>> [(it.interrupt_id, it.value) for it in questions({"values": {}, "tasks": tasks})]
+    [('i1', 'Sure?')]
+    """
+    tasks = _tasks(thread)
+    for task, call in zip(tasks, _calls_run_by(tasks, thread), strict=True):
+        for it in _list(task, "interrupts"):
+            yield Interrupt(
+                timestamp=0.0,
+                interrupt_id=interrupt_id(it),
+                value=_field(it, "value"),
+                tool_call_id=call,
+                response_schema=_field(it, "response_schema"),
+            )
+
+
+def _calls_run_by(tasks: Sequence[object], thread: object) -> Sequence[str | None]:
+    """Return the call that each task runs, where each of them runs one."""
+    calls = [it.id for it in open_calls(lasting_messages(thread))] if tasks else []
+    # `create_agent` of LangChain 1 sends each call to a task of its own, in the order of the calls.
+    pushed = [["__pregel_push", n] for n in range(len(calls))]
+    is_sent = [_list(task, "path")[:2] for task in tasks] == pushed
+    return calls if is_sent else [None] * len(tasks)
+
+
+def _tasks(thread: object) -> list[object]:
+    is_state = _field(thread, "values") is not None  # else these are the values themselves
+    return _list(thread, "tasks") if is_state else []
+
+
+def _list(owner: object, name: str) -> list[Any]:
+    value = _field(owner, name)
+    return [*value] if isinstance(value, tuple) else as_list(value)
+
+
+def _field(owner: object, name: str) -> Any:
+    """Return a field of an object of LangGraph's, or of the same as JSON data."""
+    return dict_or_empty(owner).get(name) if isinstance(owner, dict) else getattr(owner, name, None)
 
 
 def events_of_message(message: AnyMessage) -> Iterator[Event]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from .._plain_json import jsonable
@@ -11,15 +10,13 @@ from .._thread import events_of_message, thread_messages
 from ._encoder import Encoder
 from ._values import result_content
 
-if TYPE_CHECKING:
-    from langchain_core.messages import AnyMessage
 
-
-def ui_messages(messages: Iterable[AnyMessage], *, private: bool = False) -> list[dict[str, Any]]:
+def ui_messages(messages: object, *, private: bool = False) -> list[dict[str, Any]]:
     """Return LangChain's messages as AG-UI's, with the ids that a live run gives them.
 
     They are plain data, such as ``MESSAGES_SNAPSHOT`` holds. System messages are left out, and so
-    is the text of failed tools, unless ``private``.
+    is the text of failed tools, unless ``private``. The messages of a thread are also taken as its
+    state, from ``await graph.aget_state(config)``.
 
     >>> from langchain_core.messages import HumanMessage
     >>> ui_messages([HumanMessage("Hi", id="u1")])

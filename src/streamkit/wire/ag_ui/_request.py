@@ -10,8 +10,9 @@ import msgspec
 from ..._fields import JsonObject, dict_or_empty
 from ...errors import BadRequest
 from .._blocks import as_list
+from .._continuing import continuing
 from .._request_body import call_lists, converted, file_block, json_object, require_request
-from .._thread import continuing, resuming, since_answer
+from .._thread import resuming, since_answer
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage

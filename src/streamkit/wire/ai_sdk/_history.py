@@ -9,20 +9,22 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from ...events import Event
 from .._blocks import as_list, file_of, text_of
 from .._plain_json import jsonable, loads
-from .._thread import events_of_message, thread_messages
+from .._thread import events_of_message, questions, thread_messages
 from ._encoder import Encoder
 
 if TYPE_CHECKING:
     from langchain_core.messages import AnyMessage
 
 
-def ui_messages(messages: Iterable[AnyMessage], *, private: bool = False) -> list[dict[str, Any]]:
+def ui_messages(messages: object, *, private: bool = False) -> list[dict[str, Any]]:
     """Return LangChain's messages as the AI SDK's: one for each question and one for each answer.
 
     They are plain data. System messages are left out, and so is the text of failed tools, unless
-    ``private``.
+    ``private``. Of a thread's state, from ``await graph.aget_state(config)``, the last answer also
+    has what the graph asks, to be answered as in a live run.
 
     >>> from langchain_core.messages import HumanMessage
     >>> ui_messages([HumanMessage("Hi", id="u1")])
@@ -30,15 +32,22 @@ def ui_messages(messages: Iterable[AnyMessage], *, private: bool = False) -> lis
     """
     shown: list[dict[str, Any]] = []
     answer: _Answer | None = None
+
+    def add(id: str | None, events: Iterable[Event]) -> None:
+        nonlocal answer
+        if answer is None:
+            answer = _Answer(id or uuid4().hex, private=private)
+            shown.append(answer.message)
+        answer.add(events)
+
     for message in thread_messages(messages):
         if message.type == "human":
             answer = None
             shown.append(_question(message))
         elif message.type in {"ai", "tool"}:
-            if answer is None:
-                answer = _Answer(message.id or uuid4().hex, private=private)
-                shown.append(answer.message)
-            answer.add(message)
+            add(message.id, events_of_message(message))
+    for it in questions(messages):
+        add(None, [it])
     return [it for it in shown if it["parts"]]
 
 
@@ -65,8 +74,8 @@ class _Answer:
         self._encoder = Encoder(target=7, private=private)
         self._open: dict[str, dict[str, Any]] = {}
 
-    def add(self, message: AnyMessage) -> None:
-        for event in events_of_message(message):
+    def add(self, events: Iterable[Event]) -> None:
+        for event in events:
             for frame in self._encoder.feed(event):
                 self._read(loads(frame[6:]))
 
@@ -85,6 +94,12 @@ class _Answer:
                 self._tool(chunk, "input-available" if verb == "available" else "output-error")
             case "tool-output", _:
                 self._tool(chunk, f"output-{verb}")
+            case "tool-approval", _:
+                approval = {"id": chunk["approvalId"]}
+                self._open[chunk["toolCallId"]] |= {
+                    "state": "approval-requested",
+                    "approval": approval,
+                }
             case _ if kind.startswith("data") or kind == "source" or chunk["type"] == "file":
                 self._part(chunk)
             case _:

@@ -28,8 +28,9 @@ import msgspec
 from ..._fields import dict_or_empty
 from ...errors import BadRequest
 from .._approvals import Approval, questions_in, resume_value
+from .._continuing import continuing
 from .._request_body import converted, json_object, require_request
-from .._thread import continuing, resuming, since_answer
+from .._thread import resuming, since_answer
 from ._calls import Continuation
 from ._messages import Tool, UIMessage, has_results, to_messages, tools_in
 

@@ -17,9 +17,10 @@ from ..._fields import dict_or_empty, text_or_none
 from ..._protocols import leave_unawaited
 from ...errors import BadRequest, UsageError
 from .._approvals import Approval, questions_in, resume_value
+from .._continuing import continuing
 from .._openai_messages import MAX_MESSAGES, check_count, settings_in, to_messages
 from .._request_body import converted, json_object, require_request
-from .._thread import continuing, resuming
+from .._thread import resuming
 
 if TYPE_CHECKING:
     from langgraph.types import Command
