@@ -42,6 +42,20 @@ def configurable_of(config: object) -> dict[str, Any]:
     return dict_or_empty(dict_or_empty(config).get("configurable"))
 
 
+def field_of(owner: object, name: str) -> Any:
+    """Return a field of an object of LangGraph's, or of the same as JSON data."""
+    if issubclass(type(owner), dict):
+        return dict_or_empty(owner).get(name)
+    return getattr(owner, name, None)
+
+
+def interrupt_id(item: object) -> str:
+    """Return the id that resumes an interrupt of LangGraph's."""
+    # No field before langgraph 0.6: 0.3 has only the namespace `ns`, 0.4 a property `interrupt_id`.
+    id = field_of(item, "id") or field_of(item, "interrupt_id")
+    return str(id or "|".join(field_of(item, "ns") or ()) or "interrupt")
+
+
 def refusal_of(block: object) -> str | None:
     """Return the words with which a model refuses to answer, if a block holds them.
 

@@ -24,7 +24,7 @@ from langgraph.types import Send, interrupt
 
 from small_graphs import agent, asks, chain
 from streamkit import astream
-from streamkit.dialects._interrupts import interrupt_id
+from streamkit._fields import interrupt_id
 from streamkit.testing import Call, Reply, ScriptedChatModel
 from streamkit.wire import ag_ui, ai_sdk, openai_responses
 from streamkit.wire._continuing import continuing

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 from .._core.assembly import Assembly
+from .._fields import field_of, interrupt_id
 from ..values import Origin
 
 
@@ -17,12 +18,11 @@ def show_interrupts(assembly: Assembly, origin: Origin, interrupts: Sequence[obj
     if not interrupts:
         assembly.interrupt(origin, "static-0", static=True)
     for item in interrupts:
-        fields = _fields(item)
         assembly.interrupt(
             origin,
             interrupt_id(item),
-            fields.get("value"),
-            response_schema=fields.get("response_schema"),
+            field_of(item, "value"),
+            response_schema=field_of(item, "response_schema"),
         )
 
 
@@ -34,22 +34,6 @@ def note_waiting(assembly: Assembly, error: object, tool_call_id: str | None) ->
         for item in cast("list[object]", interrupts):
             value = getattr(item, "value", None)
             assembly.seen.note_waiting(interrupt_id(item), value, tool_call_id)
-
-
-def interrupt_id(item: object) -> str:
-    """Return the id that resumes this interrupt."""
-    # No field before langgraph 0.6: 0.3 has only the namespace `ns`, 0.4 a property `interrupt_id`.
-    fields = _fields(item)
-    id: object = fields.get("id") or getattr(item, "interrupt_id", None)
-    return str(id or "|".join(fields.get("ns") or ()) or "interrupt")
-
-
-def _fields(item: object) -> Mapping[str, Any]:
-    if isinstance(item, Mapping):
-        return cast("Mapping[str, Any]", item)
-    # A dataclass, slotted in every version so far.
-    names = ("value", "id", "ns", "response_schema")
-    return {name: getattr(item, name, None) for name in names}
 
 
 _BUBBLE_UP = ("GraphBubbleUp", "GraphInterrupt", "NodeInterrupt", "ParentCommand")

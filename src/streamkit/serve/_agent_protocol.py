@@ -29,8 +29,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from .._call import astream
-from .._fields import configurable_of, dict_or_empty
-from ..dialects._interrupts import interrupt_id
+from .._fields import configurable_of, dict_or_empty, interrupt_id
 from ..errors import BadRequest, UsageError
 from ..events import StateSnapshot
 from ..wire import agent_protocol

@@ -11,9 +11,8 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from .._extras import extra
-from .._fields import dict_or_empty
+from .._fields import dict_or_empty, field_of, interrupt_id, items_of
 from .._protocols import leave_unawaited
-from ..dialects._interrupts import interrupt_id
 from ..errors import UsageError
 from ..events import Event, Interrupt, RunEnd, RunStart, ToolEnd, ToolError
 from ..values import ErrorInfo
@@ -137,7 +136,7 @@ def unfinished_step(thread: object) -> list[Any]:
     >>> [it.content for it in unfinished_step({"values": {}, "tasks": [task]})]
     ['Done']
     """
-    written = (dict_or_empty(_field(it, "result")).get("messages") for it in _tasks(thread))
+    written = (dict_or_empty(field_of(it, "result")).get("messages") for it in _tasks(thread))
     return [message for it in written for message in thread_messages(as_list(it) or [it])]
 
 
@@ -156,13 +155,13 @@ def questions(thread: object) -> Iterator[Interrupt]:
     """
     tasks = _tasks(thread)
     for task, call in zip(tasks, _calls_run_by(tasks, thread), strict=True):
-        for it in _list(task, "interrupts"):
+        for it in items_of(field_of(task, "interrupts")):
             yield Interrupt(
                 timestamp=0.0,
                 interrupt_id=interrupt_id(it),
-                value=_field(it, "value"),
+                value=field_of(it, "value"),
                 tool_call_id=call,
-                response_schema=_field(it, "response_schema"),
+                response_schema=field_of(it, "response_schema"),
             )
 
 
@@ -171,23 +170,13 @@ def _calls_run_by(tasks: Sequence[object], thread: object) -> Sequence[str | Non
     calls = [it.id for it in open_calls(lasting_messages(thread))] if tasks else []
     # `create_agent` of LangChain 1 sends each call to a task of its own, in the order of the calls.
     pushed = [["__pregel_push", n] for n in range(len(calls))]
-    is_sent = [_list(task, "path")[:2] for task in tasks] == pushed
+    is_sent = [items_of(field_of(task, "path"))[:2] for task in tasks] == pushed
     return calls if is_sent else [None] * len(tasks)
 
 
 def _tasks(thread: object) -> list[object]:
-    is_state = _field(thread, "values") is not None  # else these are the values themselves
-    return _list(thread, "tasks") if is_state else []
-
-
-def _list(owner: object, name: str) -> list[Any]:
-    value = _field(owner, name)
-    return [*value] if isinstance(value, tuple) else as_list(value)
-
-
-def _field(owner: object, name: str) -> Any:
-    """Return a field of an object of LangGraph's, or of the same as JSON data."""
-    return dict_or_empty(owner).get(name) if isinstance(owner, dict) else getattr(owner, name, None)
+    is_state = field_of(thread, "values") is not None  # else these are the values themselves
+    return items_of(field_of(thread, "tasks")) if is_state else []
 
 
 def events_of_message(message: AnyMessage) -> Iterator[Event]:

@@ -20,7 +20,7 @@ from .._approvals import Approval, questions_in, resume_value
 from .._continuing import continuing
 from .._openai_messages import MAX_MESSAGES, check_count, settings_in, to_messages
 from .._request_body import converted, json_object, require_request
-from .._thread import resuming
+from .._thread import questions, resuming
 
 if TYPE_CHECKING:
     from langgraph.types import Command
@@ -176,7 +176,7 @@ def _resumed(answers: Iterable[dict[str, Any]], state: object) -> Command[Any]:
                 given.setdefault(interrupt_id, {})[number] = approval
             case _:
                 raise BadRequest("an answer must have an 'approval_request_id' and 'approve'")
-    asked = {it.id: it.value for task in getattr(state, "tasks", ()) for it in task.interrupts}
+    asked = {it.interrupt_id: it.value for it in questions(state)}
     resume: dict[str, Any] = {}
     for id, approvals in given.items():
         count = len(questions_in(asked.get(id), "call"))
