@@ -236,4 +236,4 @@ def test_a_frame_of_exactly_the_most_bytes_is_read():
 
 def test_no_cache_and_no_proxy_keeps_a_stream_back() -> None:
     kept = {name: sse.HEADERS[name] for name in ("cache-control", "x-accel-buffering")}
-    assert kept == {"cache-control": "no-cache", "x-accel-buffering": "no"}
+    assert kept == {"cache-control": "no-cache, no-transform", "x-accel-buffering": "no"}

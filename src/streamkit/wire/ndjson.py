@@ -23,7 +23,8 @@ __all__ = ["HEADERS", "Decoder", "encode", "encoder"]
 HEADERS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "content-type": "application/x-ndjson",
-        "cache-control": "no-cache",
+        # Node's `compression` 1.8, which Next.js and dev servers proxy with, compresses by blocks.
+        "cache-control": "no-cache, no-transform",
         "x-accel-buffering": "no",
     }
 )

@@ -48,7 +48,8 @@ __all__ = [
 HEADERS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "content-type": "text/event-stream",
-        "cache-control": "no-cache",
+        # Node's `compression` 1.8, which Next.js and dev servers proxy with, compresses by blocks.
+        "cache-control": "no-cache, no-transform",
         # nginx buffers whole responses by default; it reads this header.
         "x-accel-buffering": "no",
     }
