@@ -15,7 +15,7 @@ from langchain.agents import create_agent
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 
-from streamkit import TextDelta, ToolEnd, ToolStart, stream
+from streamkit import TextDelta, ToolEnd, ToolError, ToolStart, stream
 from streamkit.presets import chat
 from streamkit.testing import Call, Reply, ScriptedChatModel
 
@@ -45,6 +45,8 @@ def words(question: str) -> Iterator[str]:
                 tools[id] = st.status(f"{name} …")
             case ToolEnd(name=name, tool_call_id=id):
                 tools[id].update(label=name, state="complete")
+            case ToolError(name=name, tool_call_id=id):
+                tools[id].update(label=f"{name} failed", state="error")
 
 
 tools: dict[str, Any] = {}

@@ -37,7 +37,7 @@ _LOOKS = 8  # items from one look at the clock for that to the next
 
 
 class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
-    """The same over an async source, for ``async for`` and ``async with``."""
+    """An async iterator of events over an async source; also an async context manager."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
