@@ -52,9 +52,11 @@ def stage_of(stage: AnyStage[T, U]) -> Stage[T, U]:
     """
     make = getattr(stage, "stage", None)
     made = stage if make is None or isinstance(stage, type) else make()
+    require_no_generator(made, "on an async stream write .map() of a coroutine function")
     if hasattr(stage, "astage") or is_async(made):
+        name = "this mapping" if hasattr(stage, "astage") else _name(stage)
         raise UsageError(
-            f"{_name(stage)} is async, and stages do not await; on an async stream write "
+            f"{name} is async, and stages do not await; on an async stream write "
             f".map(function), which awaits it, and on a sync one pass a plain function"
         )
     if not callable(made) or (isinstance(made, type) and made in EVENT_CLASSES):
@@ -103,6 +105,14 @@ def is_async(function: object) -> bool:
     return iscoroutinefunction(function) or iscoroutinefunction(
         getattr(function, "__call__", None)  # noqa: B004  (an object may have an async one)
     )
+
+
+def require_no_generator(function: object, remedy: str, *, sync: bool = False) -> None:
+    """Refuse an async generator function, and with ``sync`` a plain one, where none is iterated."""
+    from inspect import isasyncgenfunction, isgeneratorfunction  # noqa: PLC0415  (as above)
+
+    if isasyncgenfunction(function) or (sync and isgeneratorfunction(function)):
+        raise UsageError(f"{_name(function)} is a generator function; {remedy}")
 
 
 def leave_unawaited(awaitable: object) -> None:

@@ -32,7 +32,7 @@ from msgspec.structs import replace
 
 from ._event_classes import derived, named_classes
 from ._fields import dict_or_empty, shown
-from ._protocols import AnyStage, Stage, is_async, leave_unawaited, stage_of
+from ._protocols import AnyStage, Stage, is_async, leave_unawaited, require_no_generator, stage_of
 from ._reading import Read, reader_of
 from .errors import BrokenMapper, UsageError
 from .events import Custom, Event, EventType, ToolDelta, ToolEnd, ToolError, ToolStart, Unrecognized
@@ -135,7 +135,7 @@ def map_events(function: Callable[[Any], Any]) -> Any:
     ``stream.pipe`` a function to a list, or fill a `Mapper`.
 
     Raises:
-        UsageError: ``function`` is no function.
+        UsageError: ``function`` is no function, or a generator function.
 
     >>> from streamkit import Event, normalize
     >>> def word(event: Event) -> str:
@@ -147,6 +147,12 @@ def map_events(function: Callable[[Any], Any]) -> Any:
         raise UsageError(
             f"map() takes a function from one item to one other, not {shown(function, 60)}"
         )
+    require_no_generator(
+        function,
+        "map() takes a function from one item to one other: for many, write .pipe() of a plain "
+        "generator function, or fill an AsyncMapper with functions that return lists",
+        sync=True,
+    )
     if is_async(function):
         return AsyncMapped(lambda: _awaited(function, _one))
     return Mapped[Any, Any](lambda: lambda item: _one(function(item)))

@@ -26,7 +26,7 @@ from streamkit.presets import tokens, tools
 from streamkit.stages import coalesce
 from streamkit.testing import Call, Reply, ScriptedChatModel
 from streamkit.views import by_message, merge_runs, split
-from streamkit.wire import ndjson, sse, to_dict
+from streamkit.wire import ag_ui, ndjson, sse, to_dict
 
 MODEL = ScriptedChatModel(script=["Hello there"])
 
@@ -96,6 +96,7 @@ print(transcript.__name__)
         (None, "pass a graph, a chain or a model first"),
         (tokens, "pass a graph, a chain or a model first"),
         (["Hello"], r"for a stream that has been started, write normalize"),
+        (iter(["Hello"]), r"for a stream that has been started, write normalize"),
     ],
 )
 def test_what_is_nothing_to_run(runnable: Any, says: str) -> None:
@@ -166,6 +167,43 @@ def test_a_stage_that_makes_no_stages() -> None:
     made: Any = coalesce()
     with refused(r"coalesce\(\) does not make stages; a stage is passed as it is"):
         per_run(made)
+
+
+def many(event: Any) -> Any:
+    yield event
+
+
+async def many_later(event: Any) -> Any:
+    yield event
+
+
+@pytest.mark.parametrize(
+    ("use", "says"),
+    [
+        (
+            lambda: normalize(["Hi"]).map(many),
+            r"many is a generator function; .*\.pipe\(\) of a plain",
+        ),
+        (lambda: astream(MODEL, "Hi").map(many_later), "fill an AsyncMapper with functions that"),
+        (
+            lambda: normalize(["Hi"], many_later),
+            r"many_later is a generator .*\.map\(\) of a corou",
+        ),
+    ],
+    ids=["map", "async-map", "stage"],
+)
+def test_generator_functions_where_none_is_iterated(use: Any, says: str) -> None:
+    """Those of `map` made items of generators."""
+    with refused(says):
+        use()
+    assert len([*normalize(["Hi"], many)]) == len([*normalize(["Hi"])])
+
+
+def test_a_coroutine_function_in_a_sync_stream() -> None:
+    async def later(event: Any) -> Any: ...
+
+    with refused("this mapping is async, and stages do not await"):
+        normalize(["Hi"]).map(later)
 
 
 # --- views
@@ -256,6 +294,13 @@ def test_the_name_of_a_format(guess: Any, says: str) -> None:
     serve = pytest.importorskip("streamkit.serve", reason="starlette is not installed")
     with refused(says):
         serve.EventResponse(normalize(["Hi"], tokens | tools), guess)
+
+
+@pytest.mark.parametrize("body", [{"id": "c1"}, "{}", b"{}"])
+def test_a_body_in_the_place_of_a_request(body: Any) -> None:
+    serve = pytest.importorskip("streamkit.serve", reason="starlette is not installed")
+    with refused(r"request= is what the format's read_request\(body\) returned"):
+        serve.EventResponse(normalize(["Hi"]), ag_ui, request=body)
 
 
 @pytest.mark.parametrize("how", ["format", "store"])

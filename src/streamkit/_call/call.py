@@ -222,7 +222,9 @@ def _require_local_runnable(runnable: object) -> None:
             remedy = f"make one of it: {runnable.__name__}(...)"
         elif isinstance(runnable, str):
             remedy += f"; a name makes a model by init_chat_model({runnable!r:.80})"
-        elif hasattr(runnable, "__iter__") or hasattr(runnable, "__aiter__"):
+        elif isinstance(runnable, (list, tuple)) or (
+            hasattr(runnable, "__next__") or hasattr(runnable, "__anext__")
+        ):
             remedy = "for a stream that has been started, write normalize(...)"
         elif hasattr(runnable, "compile"):
             remedy = "compile it: graph.compile()"

@@ -84,7 +84,7 @@ def headers_of(wire: Wire) -> Mapping[str, str]:
 
 
 def _encoder_of(wire: Wire, options: dict[str, Any]) -> AnyStage[Any, bytes]:
-    if isinstance(options.get("request"), HTTPConnection):
+    if isinstance(options.get("request"), (HTTPConnection, Mapping, str, bytes)):
         raise UsageError("request= is what the format's read_request(body) returned")
     try:
         return wire.encoder(**options)
