@@ -2,7 +2,7 @@
 that says what nodes write. ``messages`` mode by itself never says it."""
 
 from copy import copy
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import pytest
 
@@ -16,6 +16,7 @@ from langchain_core.messages import (
     ToolMessage,
 )
 from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.graph.message import add_messages
 from langgraph.types import Send
 
 from run_sources import SOURCES, STATES, read, result, rows, state
@@ -379,3 +380,15 @@ def test_what_another_channel_keeps_is_not_removed(source: str) -> None:
     events = read(source, graph)
     assert of(events, MessageRemoved, MessageAdded) == []
     assert [it[1] for it in rows(result(events).messages)] == ["once", "twice"]
+
+
+@pytest.mark.parametrize("source", [it for it in INFORMED if it != "values"])
+def test_a_state_without_ids_removes_nothing(source: str) -> None:
+    """A reducer may make the messages anew: in OpenAI's format they have no ids."""
+
+    class Formatted(TypedDict):
+        messages: Annotated[list[Any], add_messages(format="langchain-openai")]
+
+    events = read(source, chain(asks(says("one")), asks(says("two")), state=Formatted))
+    assert of(events, MessageRemoved) == []
+    assert [it[1] for it in rows(result(events).messages)] == ["one", "two"]

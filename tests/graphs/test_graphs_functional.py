@@ -15,25 +15,30 @@ from langgraph.types import Command, interrupt
 
 from run_sources import RUNS, STATES, read, result, rows
 from small_graphs import (
+    ALL_MODES,
+    ASK,
     ASYNC_MODES,
     EVENTS,
     LANGGRAPH,
     MODES,
     OWN_SYNC,
     SYNC,
+    TASKS,
     add,
     answer,
+    asks,
     broken,
     calling,
+    chain,
     facts,
     of,
     run,
     says,
     started,
 )
-from streamkit import Interrupt, StepDelta, StepStart, ToolEnd, astream
+from streamkit import Interrupt, MessageStart, StepDelta, StepStart, ToolEnd, ToolStart, astream
 from streamkit.testing import check_stream
-from streamkit.wire import ai_sdk
+from streamkit.wire import ag_ui, ai_sdk
 
 pytestmark = pytest.mark.skipif(
     LANGGRAPH < (1, 2),
@@ -140,3 +145,31 @@ def test_the_answer_is_what_a_workflow_returns_not_what_it_saves(source: str) ->
     messages = result(read(source, workflow(), "hi")).messages
     assert rows(messages)[-1] == ("ai", "all done", None)
     assert [it[1] for it in rows(messages)].count("all done") == 1
+
+
+@pytest.mark.parametrize("source", [*RUNS, MODES, TASKS, ALL_MODES])
+def test_a_task_belongs_to_the_graph_of_its_workflow(source: str) -> None:
+    events = read(source, workflow(), "hi")
+    told = of(events, MessageStart, ToolStart)
+    assert {it.origin.namespace for it in told} == {()}
+
+
+def test_a_workflow_is_no_subagent() -> None:
+    frames = b"".join(started(workflow(), OWN_SYNC, "hi").pipe(ag_ui.encoder()))
+    assert b"TEXT_MESSAGE_CONTENT" in frames
+    assert b"ubagent" not in frames
+
+
+def test_a_graph_in_a_task_is_a_subgraph() -> None:
+    inner = chain(asks(says("inside")))
+
+    @task
+    def ask(_: str) -> Any:
+        return inner.invoke(ASK)["messages"][-1]
+
+    @entrypoint()
+    def talk(question: str) -> Any:
+        return [ask(question).result()]
+
+    (start,) = of(read(OWN_SYNC, talk, "hi"), MessageStart)
+    assert [it.partition(":")[0] for it in start.origin.namespace] == ["talk", "ask"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .._fields import items_of, text_or_none
-from ..values import Origin
+from ..values import Namespace, Origin
 from .metadata import name_of, names_in
 
 
@@ -26,6 +26,7 @@ _INTERNAL_TAGS = frozenset({"nostream", "langsmith:nostream"})
 # langchain's middleware marks its own model calls so, from langchain 1.1 on.
 _INTERNAL_KEY = "lc_internal_call"
 _UNNAMED = "LangGraph"
+_HANDLER = "node_error_handler"  # in the path of a task that runs a node's `error_handler`
 
 
 class TaskScopes:
@@ -93,19 +94,31 @@ def checkpoint_ns(metadata: Mapping[str, Any]) -> str:
 
     Not upstream's ``checkpoint_ns``, which stays at the outermost task below depth 1.
     """
-    failed = failed_task(metadata)
-    path = _written_ns(metadata)
+    path, failed = _written_ns(metadata), failed_task(metadata)
     return f"{failed.rpartition('|')[0]}|{path.rpartition('|')[2]}".lstrip("|") if failed else path
 
 
 def failed_task(metadata: Mapping[str, Any]) -> str:
     """Return the node task whose error a run handles, or ``""``.
 
-    langgraph (1.2) names it around the task of a node's ``error_handler``, as if that were a node
-    of a subgraph. It is one of the same graph.
+    langgraph (1.2) names it around the handler's own task, which is no part of it.
     """
-    is_handler = "node_error_handler" in items_of(metadata.get("langgraph_path"))
+    is_handler = _HANDLER in items_of(metadata.get("langgraph_path"))
     return _written_ns(metadata).rpartition("|")[0] if is_handler else ""
+
+
+def graph_around_task(metadata: Mapping[str, Any]) -> Namespace:
+    """Return the namespace of the graph that a run's node task belongs to.
+
+    Tasks may be nested within one graph: one of the functional API in its caller's, and one that
+    handles an error in that of the node that failed.
+    """
+    # As in langgraph's `graph_namespace` (1.2): the path of a call holds that of its caller.
+    tasks = _written_ns(metadata).split("|")[:-1]
+    path = items_of(metadata.get("langgraph_path"))
+    while tasks and path[:1] == ["__pregel_push"] and path[3:] == [True]:
+        tasks, path = tasks[:-1], items_of(path[1])
+    return tuple(tasks[:-1] if _HANDLER in path else tasks)
 
 
 def _written_ns(metadata: Mapping[str, Any]) -> str:
@@ -157,8 +170,8 @@ def origin_from(  # noqa: PLR0913  (the facts of a run beside its metadata)
 ) -> Origin:
     """Return the origin of a run, from its metadata and the scope around it.
 
-    The namespace is that of the graph around the node, so the node's own task is left out. Where
-    the API has no run ids, the tasks around stand for them.
+    The namespace is that of the graph around the node's task, which is left out itself. Where the
+    API has no run ids, the tasks around stand for them.
 
     >>> origin_from({"langgraph_node": "b", "langgraph_checkpoint_ns": "a:1|b:2"}).namespace
     ('a:1',)
@@ -171,7 +184,7 @@ def origin_from(  # noqa: PLR0913  (the facts of a run beside its metadata)
         parent_ids=names_in(parent_ids) or task_ids(path.split("|")),
         name=name,
         node=name_of(metadata.get("langgraph_node")),
-        namespace=tuple(path.split("|")[:-1]) if path else (),
+        namespace=graph_around_task(metadata),
         step=step if type(step) is int else None,
         agent=around.agent or name_of(metadata.get("lc_agent_name")),
         thread_id=name_of(metadata.get("thread_id")),

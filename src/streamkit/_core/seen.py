@@ -60,6 +60,7 @@ class SeenRegistry:
         # Those that had no id when they were seen, and the ids that our events have for them:
         # LangGraph gives them one in place, later. One that nobody else holds cannot come again.
         self._nameless: dict[int, tuple[ref[Any], str]] = {}
+        self._not_shown: set[int] = set()  # those of them that were only seen
         # Those that were spelled as dicts, pairs or texts, by content: the state makes new ones.
         self._expected: defaultdict[Hashable, list[Any]] = defaultdict(list)
         # Interrupts by value, too: before langgraph 1.2 those of one task have the same id.
@@ -168,6 +169,7 @@ class SeenRegistry:
         name = id_of(message)
         if not name:
             self._nameless[id(message)] = ref(message), shown_id or ""
+            self._not_shown.discard(id(message))
         elif shown_id != name and shown_id in self._messages:
             self._messages[name] = self._messages[shown_id]
         else:
@@ -197,11 +199,12 @@ class SeenRegistry:
             shown_id = self.id_of_nameless(message)
             if not name and shown_id is None:
                 self.record_whole(message)
+                self._not_shown.add(id(message))
             elif name and name not in self._messages:
                 if shown_id is None:
                     shown_id = self._expected_id(message)
                 self._identify(message, shown_id)
-                if not shown_id:
+                if shown_id is None or id(message) in self._not_shown:
                     self._messages[name].sent_from = sent_from
 
     def mark_input(self, namespace: Namespace, given: object, triggers: object) -> None:

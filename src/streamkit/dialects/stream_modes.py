@@ -265,9 +265,11 @@ class ModePayloads:
 
 def _identified(write: ChannelWrite) -> ChannelWrite:
     """Return what a state holds of a channel, as far as its messages have ids."""
-    # A value without channels is the return value of an `@entrypoint`, and no state.
+    # A value without channels is the return value of an `@entrypoint`, and no state. Messages
+    # without ids hide what is removed: `add_messages(format="langchain-openai")` drops all ids.
     messages = list(filter(id_of, write.messages))
-    return write._replace(messages=messages, is_whole=bool(write.channel))
+    is_whole = bool(write.channel) and len(messages) == len(write.messages)
+    return write._replace(messages=messages, is_whole=is_whole)
 
 
 def _checkpoint_of(envelope: Mapping[str, Any]) -> dict[str, Any]:
