@@ -18,6 +18,7 @@ pytest.importorskip("langgraph", reason="langgraph is not installed")
 
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
+from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Interrupt, interrupt
@@ -377,6 +378,37 @@ async def test_a_new_question_stops_the_run_before():
 
 
 # --- questions of the graph
+
+
+@tool
+async def wait(city: str) -> str:
+    """Wait for ever."""
+    await asyncio.Event().wait()
+    return city
+
+
+async def test_a_thread_goes_on_after_a_stop():
+    """No provider takes a call without a result, which the stop has left."""
+
+    def reply_to(messages: Any) -> Any:
+        called = [it.tool_calls for it in messages if it.type == "ai"][-1:]
+        if called and called[0]:
+            assert messages[-2].type == "tool"
+            return "Well."
+        return Reply("", tool_calls=(Call("wait", {"city": "Rome"}, "c1"),))
+
+    graph = create_agent(ScriptedChatModel(reply_to), [wait], checkpointer=InMemorySaver())
+    async with thread_of(graph) as thread:
+        run_id = await thread.start()
+        async for event in thread.stream(runs=2):
+            if run_id and event["method"] == "tools":
+                await thread.http.post(f"/threads/t1/runs/{run_id}/cancel")
+                run_id = ""
+                await thread.start({"messages": [{"type": "human", "content": "So?", "id": "h2"}]})
+        said = (await thread.state())["values"]["messages"]
+        assert [it["type"] for it in said] == ["human", "ai", "tool", "human", "ai"]
+        assert (said[2]["tool_call_id"], said[2]["status"]) == ("c1", "error")
+        assert text(said[-1]) == "Well."
 
 
 def asked(state: Any) -> dict[str, str]:

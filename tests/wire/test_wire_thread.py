@@ -26,7 +26,7 @@ from small_graphs import agent, asks, chain
 from streamkit import astream
 from streamkit._fields import interrupt_id
 from streamkit.testing import Call, Reply, ScriptedChatModel
-from streamkit.wire import ag_ui, ai_sdk, openai_responses
+from streamkit.wire import ag_ui, ai_sdk, langgraph_sse, openai_responses
 from streamkit.wire._continuing import continuing
 
 CONFIG: Any = {"configurable": {"thread_id": "t"}}
@@ -77,7 +77,17 @@ def of_openai(state: Any, said: str) -> Any:
     return openai_responses.graph_input(openai_responses.read_request(body), state=state)
 
 
-@pytest.mark.parametrize("read", [of_ai_sdk, of_ag_ui, of_openai], ids=lambda it: it.__name__)
+def of_langgraph(state: Any, said: str) -> Any:
+    request = langgraph_sse.read_request(
+        {"input": {"messages": [{"role": "user", "content": said}]}}
+    )
+    return langgraph_sse.graph_input(request, state=state)
+
+
+READ = [of_ai_sdk, of_ag_ui, of_openai, of_langgraph]
+
+
+@pytest.mark.parametrize("read", READ, ids=lambda it: it.__name__)
 @pytest.mark.parametrize("left", ["wait", "ask", "locate"])
 async def test_a_user_who_goes_on_gets_an_answer(read: Any, left: str) -> None:
     """Behind a stop button, a question, and a tool of the client's."""
@@ -131,7 +141,7 @@ def one_of_two() -> Any:
     return graph
 
 
-@pytest.mark.parametrize("read", [of_ai_sdk, of_ag_ui, of_openai], ids=lambda it: it.__name__)
+@pytest.mark.parametrize("read", READ, ids=lambda it: it.__name__)
 def test_what_a_tool_returned_beside_a_question_is_not_lost(one_of_two: Any, read: Any) -> None:
     """It is in the values of the state, but a new input discards it (LangGraph 0.3 to 1.2)."""
     state = one_of_two.invoke(read(one_of_two.get_state(CONFIG), "So?"), CONFIG)
@@ -275,6 +285,33 @@ def test_a_call_gets_one_result(known: Any, new: Any, shown: Any, expected: Any)
 def test_a_history_of_the_clients_keeps_its_order() -> None:
     history = [SystemMessage("Hm"), ASKED, called("c"), ToolMessage("1", tool_call_id="c"), NEXT]
     assert continuing([ASKED, called("c"), history[3]], history)[-5:] == history
+
+
+@pytest.mark.parametrize(
+    ("messages", "expected"),
+    [
+        ([{"role": "user", "content": "So"}], [("c", NOT_RUN)]),
+        ("So", [("c", NOT_RUN)]),
+        ([{"role": "tool", "content": "1", "tool_call_id": "c"}], []),
+        (
+            [
+                {"role": "tool", "content": "1", "tool_call_id": "c"},
+                {"role": "user", "content": "So"},
+            ],
+            [],
+        ),
+        ([], []),
+        (None, []),
+    ],
+    ids=["a question", "a text", "the result", "both", "no message", "nothing"],
+)
+def test_what_a_client_of_langgraphs_sends_stays_as_it_is(messages: Any, expected: Any) -> None:
+    request = langgraph_sse.read_request({"input": {"messages": messages, "n": 1}})
+    given = langgraph_sse.graph_input(request, state=[ASKED, called("c")])
+    made = given["messages"][: len(expected)] if expected else []
+    assert results(*made) == expected
+    sent = messages if isinstance(messages, list) or not expected else [messages]
+    assert given == {"messages": [*made, *sent] if expected else messages, "n": 1}
 
 
 def test_an_output_of_the_clients_comes_with_the_next_question() -> None:

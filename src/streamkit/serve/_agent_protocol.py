@@ -34,6 +34,7 @@ from ..errors import BadRequest, UsageError
 from ..events import StateSnapshot
 from ..wire import agent_protocol
 from ..wire._blocks import as_list
+from ..wire._continuing import settled
 from ..wire._plain_json import dump_plain
 from ..wire._redact import redactor
 from ..wire._request_body import converted, json_object
@@ -272,7 +273,16 @@ class _Threads:
             await self._runs.stop(running, request)
         if not await self._has_ended(thread, WAIT_FOR_END if replaces else SETTLE):
             raise BadRequest("a run of this thread is going on", 409)
-        return await self._run(request, thread, asked.input, asked.config, checkpoint)
+        given = await self._settled(asked.input, thread, checkpoint)
+        return await self._run(request, thread, given, asked.config, checkpoint)
+
+    async def _settled(self, given: Any, thread: str, checkpoint: str | None) -> Any:
+        """Return an input, with results in front of it for calls that a stop left without."""
+        ids = {} if checkpoint is None else {"checkpoint_id": checkpoint}
+        try:
+            return settled(given, await self._state_of(_config(thread, **ids)))
+        except BadRequest:  # this input takes the place of one that cannot be read
+            return given
 
     async def _respond(self, request: Request, thread: str, asked: _Answers) -> dict[str, Any]:
         from langgraph.types import Command, Interrupt  # noqa: PLC0415  (only who has it gets here)

@@ -14,8 +14,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .._fields import dict_or_empty
+from ._blocks import as_list
 from ._call_ids import given_id
-from ._thread import OpenCall, call_ids, lasting_messages, open_calls, unfinished_step
+from ._thread import (
+    OpenCall,
+    call_ids,
+    lasting_messages,
+    open_calls,
+    thread_messages,
+    unfinished_step,
+)
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -55,6 +64,28 @@ def continuing(
     if any(it.type != "tool" for it in others):
         results += map(_not_run, unanswered)
     return [*(RemoveMessage(id=it.id) for it in removed), *results, *others]
+
+
+def settled(given: Any, state: object) -> Any:
+    """Return a graph's input, with results in front of its messages for calls that have none.
+
+    ``state`` is the thread as in `continuing`. What else the client sends stays as it is.
+
+    >>> from langchain_core.messages import AIMessage
+    >>> asked = AIMessage("", tool_calls=[{"name": "look", "args": {}, "id": "c1"}])
+    >>> [message, said] = settled({"messages": [("human", "Hi")]}, [asked])["messages"]
+    >>> message.tool_call_id, said
+    ('c1', ('human', 'Hi'))
+    """
+    messages = dict_or_empty(given).get("messages")
+    raw: list[Any] = as_list(messages) or [messages]
+    new = thread_messages(raw)
+    if state is None or all(it.type == "tool" for it in new):
+        return given
+    unanswered = open_calls(lasting_messages(state))
+    _taken(unanswered, new)
+    results = [*_taken(unanswered, unfinished_step(state))[0], *map(_not_run, unanswered)]
+    return {**given, "messages": [*results, *raw]} if results else given
 
 
 def _taken(

@@ -9,6 +9,7 @@ import msgspec
 
 from ..._fields import configurable_of, text_or_none
 from ...errors import BadRequest
+from .._continuing import settled
 from .._request_body import converted, json_object, require_request
 from .._thread import resuming
 
@@ -74,8 +75,13 @@ def read_request(body: bytes | str | Mapping[str, Any]) -> Request:
     return converted(fields, Request, "no request for a run")
 
 
-def graph_input(request: Request) -> Any:
+def graph_input(request: Request, *, state: object = None) -> Any:
     """Return what to call a graph with: the input, or a ``Command`` with the answer in it.
+
+    Args:
+        request: what the client sent.
+        state: the thread as it is, from ``await graph.aget_state(config)``. Then calls without a
+            result get one, if the user goes on: no provider takes them else.
 
     A client may answer what the graph asked. It may not jump, nor write to the state past the
     graph's own nodes, unless you make that command of ``request.command`` yourself.
@@ -89,7 +95,7 @@ def graph_input(request: Request) -> Any:
     require_request(request)
     asked = {name: it for name, it in (request.command or {}).items() if it is not None}
     if not asked:
-        return request.input
+        return settled(request.input, state)
     # LangGraph runs a `goto` or an `update` as it comes: a client could skip a node that checks.
     if set(asked) != {"resume"}:
         raise BadRequest(f"a command may only resume, not {sorted(asked)!r}", 403)
