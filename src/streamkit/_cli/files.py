@@ -111,17 +111,11 @@ def _replay(arguments: argparse.Namespace) -> int:
 # --- convert
 
 
-_WIRES = {
-    "ag-ui": "ag_ui",
-    "ai-sdk": "ai_sdk",
-    "chat": "chat",
-    "langgraph": "langgraph_sse",
-    "ndjson": "ndjson",
-    "openai": "openai_chunks",
-    "openai-responses": "openai_responses",
-    "sse": "sse",
-}
-"""The formats to convert to, by the name of their module in `streamkit.wire`."""
+_WIRES = (
+    *("ag_ui", "ai_sdk", "chat", "langgraph_sse"),
+    *("ndjson", "openai_chunks", "openai_responses", "sse"),
+)
+"""The formats to convert to: modules of `streamkit.wire`."""
 
 
 def _run_lines() -> Encode:
@@ -131,7 +125,11 @@ def _run_lines() -> Encode:
 
 def _add_convert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--to", choices=sorted({*_WIRES, "lines"}), required=True, help="the format to write"
+        "--to",
+        type=lambda name: name.replace("-", "_"),
+        choices=sorted({*_WIRES, "lines"}),
+        required=True,
+        help="the format to write",
     )
     _add_output(parser)
     parser.add_argument("--private", action="store_true", help="also write what is private")
@@ -141,12 +139,12 @@ def _convert(arguments: argparse.Namespace) -> int:
     """Write a run in another format: NDJSON, SSE, or a protocol of a frontend.
 
     streamkit convert run.jsonl --to sse
-    streamkit convert run.jsonl --to ai-sdk -o frames.txt
+    streamkit convert run.jsonl --to ai_sdk -o frames.txt
     streamkit convert bug.jsonl --to ndjson    a raw recording becomes events
     """
     encoder = _run_lines
     if arguments.to in _WIRES:  # imported here, as only this command needs one
-        wire = import_module(f"streamkit.wire.{_WIRES[arguments.to]}")
+        wire = import_module(f"streamkit.wire.{arguments.to}")
         encoder = wire.encoder(private=arguments.private).stage
     _write(_encoded(events_of(arguments), encoder), arguments)
     return 0
