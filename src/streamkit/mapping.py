@@ -294,12 +294,20 @@ class _Registry(Generic[R]):
         return self._registers(*named_classes("@mapper.on", classes))
 
     def tool(self, *names: str) -> Callable[[Function[ToolEvent, R]], Function[ToolEvent, R]]:
-        """Map what tools of these names do with the decorated function."""
-        return self._registers(*(("tool", name) for name in names))
+        """Map what tools of these names do with the decorated function.
+
+        Raises:
+            UsageError: no name is given, or something that is none.
+        """
+        return self._registers(*_named("tool", names))
 
     def custom(self, *names: str) -> Callable[[Function[Custom, R]], Function[Custom, R]]:
-        """Map custom events of these names with the decorated function."""
-        return self._registers(*(("custom", name) for name in names))
+        """Map custom events of these names with the decorated function.
+
+        Raises:
+            UsageError: as `tool` does.
+        """
+        return self._registers(*_named("custom", names))
 
     def payload(self, cls: type[E]) -> Callable[[Function[E, R]], Function[E, R]]:
         """Map custom payloads of this class with the decorated function: it gets the payload.
@@ -422,6 +430,13 @@ class _Dispatch(Generic[R]):
                 return type(event)
 
 
+def _named(kind: str, names: tuple[object, ...]) -> list[tuple[str, object]]:
+    """Return the keys of functions for names, without which nothing would ever be mapped."""
+    if not names or not all(isinstance(name, str) for name in names):
+        raise UsageError(f"{kind}() takes names; write @mapper.{kind}('name')")
+    return [(kind, name) for name in names]
+
+
 # --- payloads with a type
 
 
@@ -459,6 +474,8 @@ def typed_payloads(
     """
     if on_error not in {"event", "pass"}:
         raise UsageError(f"on_error must be 'event' or 'pass', not {on_error!r}")
+    if not isinstance(cast("object", types), Mapping):
+        raise UsageError("typed_payloads() takes types by names: {'forecast': Forecast}")
     readers: dict[str | None, Read] = {name: reader_of(it) for name, it in types.items()}
 
     def stage(event: Event) -> Iterable[Event]:

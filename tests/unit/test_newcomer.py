@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 import streamkit
 from streamkit import (
     CallbackSource,
+    Mapper,
     TextDelta,
     ToolStart,
     UsageError,
@@ -21,12 +23,18 @@ from streamkit import (
     stream,
 )
 from streamkit.filters import only
-from streamkit.mapping import per_run
+from streamkit.mapping import per_run, typed_payloads
 from streamkit.presets import tokens, tools
 from streamkit.stages import coalesce
 from streamkit.testing import Call, Reply, ScriptedChatModel
 from streamkit.views import by_message, merge_runs, split
 from streamkit.wire import ag_ui, ndjson, sse, to_dict
+
+
+@dataclass
+class Forecast:
+    sky: str
+
 
 MODEL = ScriptedChatModel(script=["Hello there"])
 
@@ -206,6 +214,23 @@ def test_a_coroutine_function_in_a_sync_stream() -> None:
         normalize(["Hi"]).map(later)
 
 
+@pytest.mark.parametrize("kind", ["tool", "custom"])
+def test_a_mapper_without_a_name(kind: str) -> None:
+    """`@mapper.tool` without a name registered nothing, and said so nowhere."""
+    decorator: Any = getattr(Mapper(), kind)
+    for names in [(), (many,), (None,)]:
+        with refused(rf"{kind}\(\) takes names; write @mapper\.{kind}\('name'\)"):
+            decorator(*names)
+
+
+def test_types_without_names_or_a_list() -> None:
+    types: Any = Forecast
+    with refused(r"types by names: \{'forecast': Forecast\}"):
+        typed_payloads(types)
+    with refused(r"write types=\[Forecast\]"):
+        ndjson.Decoder(types=types)
+
+
 # --- views
 
 
@@ -310,3 +335,24 @@ def test_the_address_of_a_server(how: str) -> None:
         serve.Runs(**{"wire" if how == "format" else "store": "redis://localhost"})
     with refused(r"write store=Memory\(\.\.\.\)"):
         serve.Runs(store=serve.Memory)
+
+
+def test_options_of_runs_that_their_format_lacks() -> None:
+    """They failed when the first run started."""
+    serve = pytest.importorskip("streamkit.serve", reason="starlette is not installed")
+    for options in ({"ttl": 60}, {"format": ag_ui}):
+        with refused(f"'{next(iter(options))}'; a format is passed without a keyword"):
+            serve.Runs(**options)
+
+
+def test_a_body_is_no_request_of_a_framework() -> None:
+    serve = pytest.importorskip("streamkit.serve", reason="starlette is not installed")
+    with refused("got a dict, not a request; pass that of the framework, unread"):
+        asyncio.run(serve.read_json({"sky": "sunny"}, Forecast))
+
+
+def test_a_client_of_sync_redis() -> None:
+    redis = pytest.importorskip("redis", reason="redis is not installed")
+    serve = pytest.importorskip("streamkit.serve", reason="starlette is not installed")
+    with refused(r"does not await; pass one of redis\.asyncio"):
+        serve.Redis(redis.Redis())

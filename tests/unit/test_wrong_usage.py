@@ -556,7 +556,9 @@ def test_a_request_of_the_framework_is_no_body(wire: Any) -> None:
 
 @pytest.mark.parametrize("option", ["format", "media_type", "Target"])
 def test_an_option_that_the_format_does_not_have(option: str) -> None:
-    with refused(f"{option}.*the format is the second argument, and its options are request, ta"):
+    with refused(
+        f"{option}.*a format is passed without a keyword, and its options are request, ta"
+    ):
         EventResponse(normalize([]), ai_sdk, **{option: 5})
 
 

@@ -83,15 +83,21 @@ def headers_of(wire: Wire) -> Mapping[str, str]:
     return cast("Mapping[str, str]", headers)
 
 
-def _encoder_of(wire: Wire, options: dict[str, Any]) -> AnyStage[Any, bytes]:
+def require_options(wire: Wire, options: dict[str, Any]) -> None:
+    """Refuse what a format's encoder does not take.
+
+    Raises:
+        UsageError: an option that it does not have, or a body as the ``request``.
+    """
     if isinstance(options.get("request"), (HTTPConnection, Mapping, str, bytes)):
         raise UsageError("request= is what the format's read_request(body) returned")
+    takes = signature(wire.encoder)
     try:
-        return wire.encoder(**options)
+        takes.bind_partial(**options)
     except TypeError as error:
-        known = ", ".join(signature(wire.encoder).parameters)
+        known = ", ".join(takes.parameters)
         raise UsageError(
-            f"{error}; the format is the second argument, and its options are {known}"
+            f"{error}; a format is passed without a keyword, and its options are {known}"
         ) from error
 
 
@@ -204,7 +210,8 @@ class Pump:
         **options: Any,
     ) -> None:
         # One stage in the stream's own loop: encoding needs no task and no queue.
-        pieces = _stream_of(events).pipe(_encoder_of(wire, options))
+        require_options(wire, options)
+        pieces = _stream_of(events).pipe(wire.encoder(**options))
         self._pieces: Pieces = InThread(pieces) if isinstance(pieces, EventStream) else pieces
         self._put = put
         self._ready = ready

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import JSONResponse
 
 from .._reading import json_reader_of
-from ..errors import BadRequest
+from ..errors import BadRequest, UsageError
 
 __all__ = ["bad_request", "read_body", "read_json"]
 
@@ -36,7 +36,12 @@ async def read_body(
     Raises:
         BadRequest: the body has more bytes (413), is declared as something else (415), or the
             client left before it had sent all of it (400).
+        UsageError: ``request`` is none, but a body that was read already, say.
     """
+    if not isinstance(cast("object", request), HTTPConnection):
+        raise UsageError(
+            f"got a {type(request).__name__}, not a request; pass that of the framework, unread"
+        )
     declared = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if declared:
         _require_type(declared, content_type)

@@ -33,7 +33,7 @@ from ..errors import BadRequest, UsageError
 from ..wire import sse
 from ..wire.replay import Replay
 from ..wire.resume import Resume
-from ._bodies import Events, Pump, Wire, headers_of
+from ._bodies import Events, Pump, Wire, headers_of, require_options
 from ._local import ID_USED, Gap, LocalRun, NameTaken, Reader, StoreAway
 from ._responses import HEARTBEAT_EVERY, BodyResponse, Document, document_of
 from .stores import Found, RunInfo, Store
@@ -85,7 +85,8 @@ class Runs:
         options: for the format's encoder.
 
     Raises:
-        UsageError: the format has no ids, so that no client can come back; ``store`` is no store.
+        UsageError: the format has no ids, so that no client can come back, or lacks an option;
+            ``store`` is no store.
     """
 
     def __init__(  # noqa: PLR0913  (four of them are bounds)
@@ -108,6 +109,7 @@ class Runs:
         # Only server-sent events have an `id:` line, which a browser sends back as `Last-Event-ID`.
         if not headers_of(wire)["content-type"].startswith("text/event-stream"):
             raise UsageError("only server-sent events have ids to come back by; pass wire=sse")
+        require_options(wire, options)
         self._wire = wire
         self.format: str = getattr(wire, "__name__", type(wire).__name__)
         """The format, by the name of its module."""

@@ -88,6 +88,8 @@ def _clash(kind: Any, name: str) -> str:
 def _named(types: Types) -> Iterable[tuple[str, Any]]:
     if isinstance(types, Mapping):
         return cast("Mapping[str, Any]", types).items()
+    if isinstance(cast("object", types), type):
+        raise UsageError(f"types= takes several; write types=[{cast('type', types).__name__}]")
     return [(name, kind) for kind in types for name in _names_of(kind)]
 
 

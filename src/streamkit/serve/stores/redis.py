@@ -25,6 +25,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from hashlib import sha256
+from inspect import iscoroutinefunction
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -126,7 +127,7 @@ class Redis:
 
     Raises:
         ImportError: redis-py is not installed.
-        UsageError: a number of seconds is not positive.
+        UsageError: a number of seconds is not positive, or a client is that of sync redis.
     """
 
     def __init__(
@@ -139,6 +140,8 @@ class Redis:
     ) -> None:
         if min(lease, ttl) <= 0:
             raise UsageError(f"lease and ttl are seconds, got {lease!r} and {ttl!r}")
+        if not (isinstance(server, str) or iscoroutinefunction(server.execute_command)):
+            raise UsageError("got a client that does not await; pass one of redis.asyncio")
         # Any: redis-py's own types leave the arguments of some methods open.
         self._client: Any = _client(server) if isinstance(server, str) else server
         self._prefix = prefix
