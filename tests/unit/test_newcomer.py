@@ -354,5 +354,5 @@ def test_a_body_is_no_request_of_a_framework() -> None:
 def test_a_client_of_sync_redis() -> None:
     redis = pytest.importorskip("redis", reason="redis is not installed")
     serve = pytest.importorskip("streamkit.serve", reason="starlette is not installed")
-    with refused(r"does not await; pass one of redis\.asyncio"):
+    with refused(r"does not await; pass a client of redis\.asyncio"):
         serve.Redis(redis.Redis())

@@ -33,6 +33,7 @@ from uuid import uuid4
 import msgspec
 
 from ..._extras import extra
+from ..._fields import shown
 from ...errors import UsageError
 from .._bodies import log
 from . import Found, Part, RunInfo
@@ -140,10 +141,10 @@ class Redis:
     ) -> None:
         if min(lease, ttl) <= 0:
             raise UsageError(f"lease and ttl are seconds, got {lease!r} and {ttl!r}")
-        if not (isinstance(server, str) or iscoroutinefunction(server.execute_command)):
-            raise UsageError("got a client that does not await; pass one of redis.asyncio")
         # Any: redis-py's own types leave the arguments of some methods open.
         self._client: Any = _client(server) if isinstance(server, str) else server
+        if not iscoroutinefunction(getattr(self._client, "execute_command", None)):
+            raise UsageError(f"{shown(server, 60)} does not await; pass a client of redis.asyncio")
         self._prefix = prefix
         self._lease = int(lease * 1000)
         self._ttl = int(ttl * 1000)
