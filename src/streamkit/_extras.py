@@ -47,14 +47,14 @@ def extra(name: str, user: str) -> Generator[None]:
 
 def require(name: str, user: str) -> None:
     """Raise `MissingExtra` where a package of the extra is missing."""
-    for package in EXTRAS[name][0].split():
-        if find_spec(package) is None:
-            raise _missing(name, user, package)
+    package = missing_of(name)
+    if package:
+        raise _missing(name, user, package)
 
 
-def has_extra(name: str) -> bool:
-    """Return whether all packages of the extra are there."""
-    return all(find_spec(package) is not None for package in EXTRAS[name][0].split())
+def missing_of(name: str) -> str | None:
+    """Return a package of the extra that is missing, or None."""
+    return next((it for it in EXTRAS[name][0].split() if find_spec(it) is None), None)
 
 
 def _missing(name: str, user: str, package: str) -> MissingExtra:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from itertools import count
 from typing import Any, TypeAlias, cast
 
 Fields: TypeAlias = Mapping[str, Any]
@@ -65,6 +66,20 @@ def refusal_of(block: object) -> str | None:
     fields = dict_or_empty(block)
     is_refusal = text_or_none(fields.get("type")) == "refusal"
     return text_or_none(fields.get("refusal")) if is_refusal else None
+
+
+def numbered_id(given_id: str, n: int) -> str:
+    """Return what the n-th of those that share an id is known by.
+
+    >>> numbered_id("call_0", 1), numbered_id("call_0", 2)
+    ('call_0', 'call_0#2')
+    """
+    return given_id if n == 1 else f"{given_id}#{n}"
+
+
+def free_id(given_id: str, is_taken: Callable[[str], bool]) -> str:
+    """Return an id, or the first of ``id#2``, ``id#3`` and so on that is not taken."""
+    return next(it for n in count(1) if not is_taken(it := numbered_id(given_id, n)))
 
 
 def required_text(payload: Mapping[str, Any], key: str) -> str:

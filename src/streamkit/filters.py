@@ -161,11 +161,8 @@ def runs(  # noqa: PLR0913  (the six arguments of upstream)
             raise UsageError(f"expected a list of names, got {words!r}; write [{words!r}]")
         for word in words or () if name.endswith("_types") else ():
             _require_type(word)
-    include, exclude = [
-        [None if given[f"{how}_{what}"] is None else frozenset(given[f"{how}_{what}"] or ())
-         for what in ("names", "types", "tags")]
-        for how in ("include", "exclude")
-    ]  # fmt: skip
+    lists = [None if words is None else frozenset(words) for words in given.values()]
+    include, exclude = lists[:3], lists[3:]
     # As langchain-core's `_RootEventFilter` (0.3 to 1.8): any include list, and no exclude list.
     takes_all = all(words is None for words in include)
 

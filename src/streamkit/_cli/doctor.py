@@ -9,7 +9,7 @@ from importlib import import_module, metadata
 from importlib.util import find_spec
 from typing import Any, get_args
 
-from .._extras import EXTRAS, has_extra
+from .._extras import EXTRAS, missing_of
 
 _PACKAGES = (
     "langchain-streamkit",
@@ -56,7 +56,7 @@ def _report() -> dict[str, dict[str, str]]:
     return {
         "versions": {"python": python, **{name: version_of(name) for name in _PACKAGES}},
         "extras": {
-            name: f"{'yes' if has_extra(name) else 'no'}: {use}"
+            name: f"{'no' if missing_of(name) else 'yes'}: {use}"
             for name, (_, use) in EXTRAS.items()
         },
         "streams": _streams(),

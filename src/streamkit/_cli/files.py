@@ -250,10 +250,6 @@ def _price(text: str) -> tuple[str, tuple[float, float]]:
     )
 
 
-def _prices(arguments: argparse.Namespace) -> Prices:
-    return dict(arguments.price)
-
-
 def _add_stats(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="as JSON, for another program")
     _add_prices(parser)
@@ -266,7 +262,7 @@ def _stats(arguments: argparse.Namespace) -> int:
     streamkit stats run.jsonl --price gpt-5-mini=0.25,2.00
     streamkit stats run.jsonl --json
     """
-    prices = _prices(arguments)
+    prices: Prices = dict(arguments.price)
     for metrics in _measured(events_of(arguments), prices):
         if arguments.json:
             print(json.dumps(msgspec.to_builtins(metrics)))
@@ -369,7 +365,7 @@ def _html(arguments: argparse.Namespace) -> int:
     page = to_html(
         events_of(arguments),
         title=arguments.title,
-        prices=_prices(arguments),
+        prices=dict(arguments.price),
         private=arguments.private,
     )
     _write([page.encode()], arguments)

@@ -63,22 +63,18 @@ class Assembly(ToolRuns):
 
     def open_steps(self, namespace: Namespace, node: str) -> list[str]:
         """Return the open steps of a node, in the order they began."""
-        place = (namespace, node)
-        return [
-            it.fields["step_id"]
-            for it in self._open.values()
-            if it.fields.get("kind") == "node" and (it.origin.namespace, it.origin.node) == place
-        ]
+        nodes = self._open_nodes(namespace)
+        return [it.fields["step_id"] for it in nodes if it.origin.node == node]
+
+    def _open_nodes(self, namespace: Namespace) -> list[Bracket]:
+        brackets = (it for it in self._open.values() if it.fields.get("kind") == "node")
+        return [it for it in brackets if it.origin.namespace == namespace]
 
     def origin_of_write(self, namespace: Namespace) -> Origin:
         """Return the origin of a stream writer's data: the graph, and node and call if certain."""
         # The items of `custom` mode (langgraph 1.2) name the graph, but no node.
         graph = self.scopes.origin(namespace)
-        nodes = [
-            it
-            for it in self._open.values()
-            if it.fields.get("kind") == "node" and it.origin.namespace == namespace
-        ]
+        nodes = self._open_nodes(namespace)
         if len({it.origin.node for it in nodes}) != 1:
             return graph
         node = nodes[0].origin
@@ -99,7 +95,10 @@ class Assembly(ToolRuns):
         """
         kind, fields, seen = kind_of(value), fields_of(value), self.seen
         if is_removal(value):
-            self._remove(id_of(value), origin)
+            id = id_of(value)
+            # After `__remove_all__` the node's update, or the state, shows which messages stay.
+            if id and id != REMOVE_ALL:
+                self.write(origin, [ChannelWrite("", [], [id], is_whole=False)])
             return
         self.close_superseded(value, origin)
         comparison = seen.compare(value, origin)
@@ -119,12 +118,6 @@ class Assembly(ToolRuns):
         elif not is_answer:
             self.show(MessageAdded, origin, message=value)
         seen.duplicates.record_nameless(value, origin, seen.id_of_nameless(value) or "")
-
-    def _remove(self, id: str | None, origin: Origin) -> None:
-        """Show the removal of a message that stands by itself, in no write to a channel."""
-        # After `__remove_all__` the node's update, or the state, shows which messages stay.
-        if id and id != REMOVE_ALL:
-            self.write(origin, [ChannelWrite("", [], [id], is_whole=False)])
 
     def write(
         self, origin: Origin, writes: Iterable[ChannelWrite], *, cached: bool = False

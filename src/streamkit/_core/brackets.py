@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from msgspec.structs import replace
 
-from .._fields import text_or_none
+from .._fields import free_id, text_or_none
 from ..errors import MalformedItem
 from ..events import NO_ORIGIN, Event, RunEnd, RunError, RunStart, ToolEnd, ToolError, Unrecognized
 from ..values import ErrorInfo, Origin, Status, Usage
@@ -242,11 +242,7 @@ class Brackets:
 
         Some servers number the calls of every message, or of every tool, from 0.
         """
-        id, number = given_id, 1
-        while self._is_taken(id, message):
-            number += 1
-            id = f"{given_id}#{number}"
-        return id
+        return free_id(given_id, lambda it: self._is_taken(it, message))
 
     def _is_taken(self, id: str, message: Message) -> bool:
         if self.seen.calls.is_taken(id, message.origin):

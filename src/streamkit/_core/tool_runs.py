@@ -47,11 +47,10 @@ class ToolRuns(Brackets):
                     self._end(earlier, "completed")  # its node runs the call again
             call = self.seen.calls.find(name, input, origin.namespace, tool_call_id)
         id = call.id if call else tool_call_id or str(uuid4())
-        running, number = self._tool_running(id), 1
-        while running not in {None, key}:
+        number = 1
+        while self._tool_running(id) not in {None, key}:
             number += 1
             id = f"{tool_call_id}#{number}"
-            running = self._tool_running(id)
         # Providers repeat ids, and some servers number the calls of each message from 0.
         bracket = Bracket(tool_end, origin, tool_call_id=id, name=name)
         self._begin(key, bracket)

@@ -133,7 +133,7 @@ class _Growing:
             self._calls[call["id"]] = call
         new = list(enumerate(self._calls.values()))[known:]
         # A call without any text would be one without arguments, however it ends.
-        return [_piece(index, "{", id=call["id"], name=call["name"]) for index, call in new]
+        return [{"index": n, "args": "{", "id": it["id"], "name": it["name"]} for n, it in new]
 
     def _arguments(self, count: int) -> list[dict[str, Any]]:
         calls = list(enumerate(self._calls.values()))[self._complete : count]
@@ -141,11 +141,7 @@ class _Growing:
         is_cut = finish_reason(self._latest["response_metadata"])[0] == "length"
         last = len(self._calls) - 1
         texts = ((index, call, is_cut and index == last) for index, call in calls)
-        return [_piece(index, _text(call["args"], is_cut)[1:]) for index, call, is_cut in texts]
-
-
-def _piece(index: int, args: str, **named: str) -> dict[str, Any]:
-    return {"index": index, "args": args, **named}
+        return [{"index": n, "args": _text(it["args"], is_cut)[1:]} for n, it, is_cut in texts]
 
 
 def _text(args: object, is_cut: bool) -> str:
@@ -167,14 +163,11 @@ def _grown(old: Any, new: Any) -> Any:
     if isinstance(new, str):
         return new[len(old) :] if isinstance(old, str) and new.startswith(old) else new
     if isinstance(new, list):
-        return _grown_list(cast("list[object]", old or []), cast("list[object]", new))
-    known, fields = dict_or_empty(old), dict_or_empty(new)
-    return _grown_block(known, fields) if known and fields else new
-
-
-def _grown_list(old: list[object], new: list[object]) -> list[object]:
-    changed = [_grown(a, b) for a, b in zip(old, new, strict=False) if a != b]
-    return changed + new[len(old) :]
+        known, items = cast("list[object]", old or []), cast("list[object]", new)
+        changed = [_grown(a, b) for a, b in zip(known, items, strict=False) if a != b]
+        return changed + items[len(known) :]
+    block, fields = dict_or_empty(old), dict_or_empty(new)
+    return _grown_block(block, fields) if block and fields else new
 
 
 def _grown_block(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:

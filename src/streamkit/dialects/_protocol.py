@@ -23,6 +23,7 @@ from ..errors import MalformedItem
 from ..events import Event
 from ..values import Namespace, Origin
 from ._blocks import BlockEvents
+from .messages import is_before
 
 _EVENTS = frozenset(
     {
@@ -122,11 +123,8 @@ class ProtocolMessages:
     def _end_earlier(self, origin: Origin, run_id: str | None) -> None:
         """End the messages of earlier supersteps, and what this run wrote before."""
         for message in self._assembly.messages:
-            earlier = message.origin
-            is_before = earlier.namespace == origin.namespace and (
-                (earlier.step or 0) < (origin.step or 0)
-            )
-            if is_before or (run_id and earlier.run_id == run_id):
+            is_of_run = run_id and message.origin.run_id == run_id
+            if is_of_run or is_before(message.origin, origin):
                 self._assembly.leave_message(message, "abandoned")
 
     def _message_of(self, event: Fields, run_id: str | None, namespace: Namespace) -> Message:

@@ -105,12 +105,9 @@ def kind_of_run(event: dict[str, Any]) -> RunKind:
 
 def takes_place_of(new: Origin, old: Origin) -> bool:
     """Return whether a run is another attempt at what ``old``, beside it, did not end."""
-    return _is_next_attempt(new) or _is_same_task(new, old)
-
-
-def _is_next_attempt(new: Origin) -> bool:
     # langchain-core's `RunnableRetry` tags every attempt but the first.
-    return any(tag.startswith("retry:attempt:") for tag in new.tags)
+    is_next = any(tag.startswith("retry:attempt:") for tag in new.tags)
+    return is_next or _is_same_task(new, old)
 
 
 def _is_same_task(new: Origin, old: Origin) -> bool:

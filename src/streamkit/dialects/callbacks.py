@@ -81,10 +81,6 @@ def _lacks_ids(output: object) -> bool:
     return any(map(_lacks_id, messages_in(output)))
 
 
-def _follows_a_step(note: dict[str, Any], root: str | None) -> bool:
-    return note["run_id"] == root or str(note["event"]).endswith("_start")
-
-
 class CallbackReader(RunReader):
     """The reader of notes, and of the items that the call yields.
 
@@ -127,7 +123,8 @@ class CallbackReader(RunReader):
 
     def _read_note(self, note: dict[str, Any]) -> None:
         self.assembly.now = note.get("timestamp", self.assembly.now)
-        if self._unidentified and _follows_a_step(note, self._root):
+        follows_a_step = note["run_id"] == self._root or note["event"].endswith("_start")
+        if self._unidentified and follows_a_step:
             self._read_unidentified()
         if not note["parent_ids"] and note["run_id"] != self._root and self._root:
             note = {**note, "parent_ids": [self._root]}  # its own parent was not noted

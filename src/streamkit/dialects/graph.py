@@ -29,9 +29,6 @@ from ._reader import Reader
 from .messages import MessagePairs, is_message_pair
 from .stream_modes import MODES, ModePayloads
 
-_PART_KEYS = frozenset({"type", "ns", "data"})
-
-
 _Labelled: TypeAlias = tuple[tuple[str, ...], str, Any]
 """A namespace, a mode and its payload."""
 
@@ -77,17 +74,10 @@ def _label(raw: Any) -> _Labelled | None:
             return (), mode, payload
         case (path, mode, payload) if mode.__class__ is str and mode in MODES and _is_path(path):
             return path, mode, payload
-        case dict():
-            return _part_label(cast("dict[str, Any]", raw))
+        case {"type": mode, "ns": path, "data": payload} if mode in MODES:
+            return tuple(path), mode, payload  # a `StreamPart` of langgraph 1.1 (version="v2")
         case _:
             return None
-
-
-def _part_label(part: dict[str, Any]) -> _Labelled | None:
-    # A `StreamPart` of langgraph 1.1 and later (version="v2").
-    if not part.keys() >= _PART_KEYS or part["type"] not in MODES:
-        return None
-    return tuple(part["ns"]), part["type"], part["data"]
 
 
 def _is_path(value: Any) -> bool:

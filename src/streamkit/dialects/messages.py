@@ -41,7 +41,8 @@ def add_chunk(assembly: Assembly, chunk: Any, origin: Origin) -> Message | None:
     message = assembly.messages.of_chunk(id, origin)
     if message is None:
         if assembly.seen.is_over(id, checkpoint_ns(origin.metadata)):
-            _refuse_late(chunk)
+            if chunk.content or chunk.tool_call_chunks:
+                raise MalformedItem(f"a chunk after the end of message {id!r}", chunk)
             return None
         # Not by its id: some providers send none, or change it in mid-message.
         message = assembly.start_message(object(), origin, id)
@@ -50,11 +51,6 @@ def add_chunk(assembly: Assembly, chunk: Any, origin: Origin) -> Message | None:
     if message.has_last_chunk:
         assembly.end_message(message.key)
     return message
-
-
-def _refuse_late(chunk: Any) -> None:
-    if chunk.content or chunk.tool_call_chunks:
-        raise MalformedItem(f"a chunk after the end of message {chunk.id!r}", chunk)
 
 
 class MessagePairs:
@@ -96,7 +92,7 @@ class MessagePairs:
         failed = failed_task(metadata)
         for earlier in self._assembly.messages:
             is_of_failed = failed and checkpoint_ns(earlier.origin.metadata) == failed
-            if is_of_failed or _is_before(earlier.origin, origin):
+            if is_of_failed or is_before(earlier.origin, origin):
                 self._assembly.leave_message(earlier, "completed")
         return origin
 
@@ -112,6 +108,7 @@ class MessagePairs:
                 self._assembly.leave_message(message, "completed")
 
 
-def _is_before(earlier: Origin, later: Origin) -> bool:
+def is_before(earlier: Origin, later: Origin) -> bool:
+    """Return whether something is of an earlier superstep of the same graph."""
     same_graph = earlier.namespace == later.namespace
     return same_graph and (earlier.step or 0) < (later.step or 0)

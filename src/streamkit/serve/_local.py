@@ -74,7 +74,8 @@ class LocalRun:
         """Done once the store has an own run, or the frames of another's are here."""
         self._store = store
         self._forget = forget
-        self._readers: set[Reader] = set()
+        self.readers: set[Reader] = set()
+        """Those that are woken by new frames."""
         self._users = 0
         self._unread, self._looked_at = 0.0, monotonic()
         self._changed = Signal()
@@ -107,16 +108,8 @@ class LocalRun:
                 self._forget(self)
                 self._ending = asyncio.ensure_future(insistently_stopped(self._task))
 
-    def join(self, reader: Reader) -> None:
-        """Wake a reader from now on."""
-        self._readers.add(reader)
-
-    def quit(self, reader: Reader) -> None:
-        """Stop waking a reader."""
-        self._readers.discard(reader)
-
     def _wake(self) -> None:
-        for reader in self._readers:
+        for reader in self.readers:
             reader.more.set()
 
     async def place(self, last_event_id: str | None) -> int:
@@ -301,11 +294,11 @@ class Reader:
         self._has_left = False
 
     async def __aenter__(self) -> Self:
-        self._run.join(self)
+        self._run.readers.add(self)
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        self._run.quit(self)
+        self._run.readers.discard(self)
 
     def leave(self) -> None:
         """The client has left."""

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from .. import events as ev
 from .._event_classes import MethodsByClass
+from .._fields import free_id
 from ._approvals import Question
 
 _E = TypeVar("_E", bound=ev.Event)
@@ -61,10 +62,7 @@ class CallIds:
 
     def begin(self, given_id: str, name: str, *, provider_executed: bool = False) -> Call:
         """Return a new call."""
-        id, n = given_id, 1
-        while id in self._calls:
-            n += 1
-            id = numbered_id(given_id, n)
+        id = free_id(given_id, self._calls.__contains__)
         return self._add(given_id, Call(id, name, provider_executed=provider_executed))
 
     def _add(self, given_id: str, call: Call) -> Call:
@@ -160,15 +158,6 @@ class CallIds:
         return _with_id(event, self.current(event.tool_call_id))
 
     message_replaced = interrupt
-
-
-def numbered_id(given_id: str, n: int) -> str:
-    """Return what the client knows the n-th call of an id by.
-
-    >>> numbered_id("call_0", 1), numbered_id("call_0", 2)
-    ('call_0', 'call_0#2')
-    """
-    return given_id if n == 1 else f"{given_id}#{n}"
 
 
 def given_id(id: str) -> str:

@@ -11,13 +11,12 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from .._extras import extra
-from .._fields import dict_or_empty, field_of, interrupt_id, items_of
+from .._fields import dict_or_empty, field_of, interrupt_id, items_of, numbered_id
 from .._protocols import leave_unawaited
 from ..errors import UsageError
 from ..events import Event, Interrupt, RunEnd, RunStart, ToolEnd, ToolError
 from ..values import ErrorInfo
 from ._blocks import as_list, text_of
-from ._call_ids import numbered_id
 from ._forms import FAILED
 from ._plain_json import jsonable
 

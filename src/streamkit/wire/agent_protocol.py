@@ -26,7 +26,7 @@ from typing import Any, ClassVar, Final
 import msgspec
 
 from .. import events as ev
-from .._fields import configurable_of, dict_or_empty
+from .._fields import configurable_of, dict_or_empty, free_id
 from ..mapping import PerRun, per_run
 from ..values import Origin
 from . import sse
@@ -180,13 +180,12 @@ class Encoder(BaseEncoder):
         yield self._data(message, event, "message-start", role=role, id=event.message_id, **more)
 
     def _open(self, event: ev.Event, id: str) -> _OpenMessage:
-        at, node, n = _path(event.origin), event.origin.node, 1
+        at, node = _path(event.origin), event.origin.node
         taken = {it.at for it in self._messages.values()}
         # langgraph-sdk 1.15.0 finds the open message of a delta by namespace and node, unless both
         # have a run id, which no stream mode has for every message.
-        while (at, node) in taken:
-            n += 1
-            node = f"{event.origin.node}#{n}"
+        if (at, node) in taken:
+            node = free_id(str(node), lambda it: (at, it) in taken)
         message = self._messages[id] = _OpenMessage(at, node)
         return message
 

@@ -92,7 +92,9 @@ def read_request(
     >>> read_request({"id": "chat-1", "messages": [{"role": "user", "parts": [part]}]}).chat_id
     'chat-1'
     """
-    given = converted(_parsed(body, max_bytes), _Body, "the body is no chat request")
+    if isinstance(body, (bytes, str)) and len(body) > max_bytes:
+        raise BadRequest(f"the body has more than {max_bytes} bytes", 413)
+    given = converted(json_object(body), _Body, "the body is no chat request")
     if not given.id:
         raise BadRequest("the body names no chat: its 'id' is missing or empty")
     if not given.messages:
@@ -154,12 +156,6 @@ def graph_input(
     return {"messages": continuing(state, since_answer(answer, lambda it: it.type == "ai"))}
 
 
-def _parsed(body: object, max_bytes: int) -> Mapping[str, Any]:
-    if isinstance(body, (bytes, str)) and len(body) > max_bytes:
-        raise BadRequest(f"the body has more than {max_bytes} bytes", 413)
-    return json_object(body)
-
-
 # --- the answers of a user in the last message, by interrupt
 
 
@@ -179,7 +175,8 @@ def _answers_in(message: UIMessage) -> dict[str, Any]:
         BadRequest: a part is broken, or an interrupt was answered only in part.
     """
     tools = tools_in(message.parts)
-    given = sorted(_approvals(tools), key=_place)
+    # By the number in each id: the client may send any text.
+    given = sorted(_approvals(tools), key=lambda it: (len(it[1]), it[1]))
     outputs = {
         it.tool_call_id: it.output
         for it in tools
@@ -205,12 +202,6 @@ def _approvals(tools: Sequence[Tool]) -> Iterator[tuple[str, str, Approval]]:
             id, _, number = approval.id.rpartition("/")
             answer = Approval(approved=bool(approval.approved), reason=approval.reason)
             yield id, number, answer
-
-
-def _place(approval: tuple[str, str, Approval]) -> tuple[int, str]:
-    """Order ids that are numbers by their value; the client may send any text."""
-    number = approval[1]
-    return len(number), number
 
 
 def _resume_value(asked: _Asked, approvals: Sequence[Approval]) -> Any:
