@@ -18,6 +18,7 @@ from . import events as ev
 from ._core.origin import is_models_own
 from ._event_classes import EVENT_CLASSES, bracket_of
 from ._fields import shown
+from ._namespaces import nodes_around
 from .errors import UsageError
 from .values import Origin
 
@@ -114,7 +115,7 @@ def is_below_tools(origin: Origin, *, of_tool: bool = False) -> bool:
 
     Version 3 (langgraph 1.2) has the node of a model, and none of a tool.
     """
-    around = (part.partition(":")[0] for part in origin.namespace)
+    around = nodes_around(origin.namespace)
     return (of_tool or origin.node is not None) and _TOOLS in around
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, cast
 
+from ._namespaces import nodes_around
 from ._printable import escape
 from .values import Origin, Usage
 
@@ -181,5 +182,4 @@ def path(origin: Origin) -> str:
     >>> path(Origin(namespace=("booking:1d4f",), node="confirm"))
     'booking/confirm'
     """
-    outer = [part.partition(":")[0] for part in origin.namespace]
-    return "/".join((*outer, origin.node or "")).strip("/")
+    return "/".join((*nodes_around(origin.namespace), origin.node or "")).strip("/")

@@ -22,6 +22,7 @@ from typing import Any, TypeAlias, cast
 import msgspec
 
 from ._event_classes import require_event
+from ._namespaces import nodes_around
 from ._notebook import MAX_ROWS, folded, name_cell, short_name
 from ._printable import clean
 from ._spans import Span, SpanFold
@@ -301,8 +302,7 @@ def _facts(span: Span) -> dict[str, str]:
 
 def _lane_name(lane: Lane) -> str:
     agent, namespace = lane
-    # LangGraph names a task `node:id`, with another id in every run.
-    path = " / ".join(part.partition(":")[0] for part in namespace)
+    path = " / ".join(nodes_around(namespace))
     return short_name(" · ".join(filter(None, (agent, path))) or "run")
 
 

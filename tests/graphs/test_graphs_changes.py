@@ -1,6 +1,7 @@
 """Messages that change in the state: what was shown is replaced or removed, once, in every source
 that says what nodes write. ``messages`` mode by itself never says it."""
 
+import json
 from copy import copy
 from typing import Annotated, Any, TypedDict
 
@@ -15,6 +16,7 @@ from langchain_core.messages import (
     SystemMessage,
     ToolMessage,
 )
+from langchain_core.runnables import RunnableConfig
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.graph.message import add_messages
 from langgraph.types import Send
@@ -47,6 +49,7 @@ from streamkit import (
     stream,
 )
 from streamkit.testing import check_stream
+from streamkit.wire import ag_ui
 
 RUNNING = [it for it in STATES if it not in {"updates", "log"}]
 """Those that say what is removed by the side of others."""
@@ -392,3 +395,27 @@ def test_a_state_without_ids_removes_nothing(source: str) -> None:
     events = read(source, chain(asks(says("one")), asks(says("two")), state=Formatted))
     assert of(events, MessageRemoved) == []
     assert [it[1] for it in rows(result(events).messages)] == ["one", "two"]
+
+
+def asked_twice() -> Any:
+    """A node that runs two agents, one after the other, and returns all that was said."""
+    one, two = chain(asks(says("one"))), chain(asks(says("two")))
+
+    def ask(_: Any, config: RunnableConfig) -> Any:
+        runs = [it.invoke({"messages": [HumanMessage("ask")]}, config) for it in (one, two)]
+        return {"messages": [message for run in runs for message in run["messages"]]}
+
+    return chain(ask)
+
+
+@pytest.mark.parametrize("source", INFORMED)
+def test_what_each_graph_of_a_node_was_given_is_new_to_the_graph_around(source: str) -> None:
+    """LangGraph tells the second from the first by a number in the namespace, which is no level."""
+    assert rows(result(read(source, asked_twice())).messages) == state(asked_twice())
+
+
+def test_each_graph_of_a_node_is_a_subagent() -> None:
+    frames = b"".join(stream(asked_twice(), ASK).pipe(ag_ui.encoder()))
+    events = [json.loads(it[6:]) for it in frames.split(b"\n\n") if b"SUBAGENT_STARTED" in it]
+    assert [it["name"] for it in events] == ["a", "a"]
+    assert not [it for it in events if "parentSubagentRunId" in it]

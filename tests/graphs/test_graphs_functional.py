@@ -21,6 +21,7 @@ from small_graphs import (
     EVENTS,
     LANGGRAPH,
     MODES,
+    OWN,
     OWN_SYNC,
     SYNC,
     TASKS,
@@ -36,7 +37,16 @@ from small_graphs import (
     says,
     started,
 )
-from streamkit import Interrupt, MessageStart, StepDelta, StepStart, ToolEnd, ToolStart, astream
+from streamkit import (
+    CallbackSource,
+    Interrupt,
+    MessageStart,
+    StepDelta,
+    StepStart,
+    ToolEnd,
+    ToolStart,
+    astream,
+)
 from streamkit.testing import check_stream
 from streamkit.wire import ag_ui, ai_sdk
 
@@ -173,3 +183,39 @@ def test_a_graph_in_a_task_is_a_subgraph() -> None:
 
     (start,) = of(read(OWN_SYNC, talk, "hi"), MessageStart)
     assert [it.partition(":")[0] for it in start.origin.namespace] == ["talk", "ask"]
+
+
+def reviewed() -> Any:
+    """An agent as a workflow that asks before it runs its tools."""
+    model = calling(("c1", "add", '{"a": 1, "b": 2}'))
+
+    @task
+    def ask(messages: list[Any], config: RunnableConfig) -> Any:
+        return model.invoke(messages, config)
+
+    @task
+    def work(call: Any, config: RunnableConfig) -> Any:
+        return add.invoke({**call, "type": "tool_call"}, config)
+
+    @entrypoint(checkpointer=InMemorySaver())
+    def talk(question: str) -> Any:
+        asked = ask([HumanMessage(question)]).result()
+        interrupt(asked.tool_calls)
+        results = [work(call).result() for call in asked.tool_calls]
+        return [asked, *results, ask([asked, *results]).result()]
+
+    return talk
+
+
+@pytest.mark.parametrize("api", [OWN, OWN_SYNC, EVENTS, "callbacks"])
+def test_a_tool_that_runs_after_a_pause_runs_once(api: str) -> None:
+    graph = reviewed()
+    graph.invoke("hi", THREAD)
+    if api == "callbacks":
+        source = CallbackSource()
+        graph.invoke(Command(resume="yes"), {**THREAD, "callbacks": [source.handler]})
+        events = list(source.events())
+    else:
+        events = run(graph, api, Command(resume="yes"), THREAD)
+    assert [(it.tool_call_id, it.output) for it in of(events, ToolEnd)] == [("c1", "3")]
+    assert [it[0] for it in rows(result(events).messages)] == ["ai", "tool", "ai"]

@@ -71,7 +71,19 @@ class PendingCalls:
     # --- calls
 
     def add(self, call: ToolCall, given_id: str, origin: Origin) -> None:
-        """Register a call that a model made: the earlier ones of its id and place are over."""
+        """Register a call that a model made: the earlier ones of its id and place are over.
+
+        One whose tool runs, or ran, before its message was seen is registered already: a workflow
+        may return the message of an earlier run.
+        """
+        for known in self._calls.get(given_id, ()):
+            if (
+                known.args is None
+                and known.name == call.name
+                and known.state in {"running", "ended"}
+            ):
+                known.args = call.args
+                return
         kept = [
             it
             for it in self._calls.get(given_id, ())

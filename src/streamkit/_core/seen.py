@@ -18,6 +18,7 @@ from weakref import ref
 from msgspec import Struct
 
 from .._fields import items_of
+from .._namespaces import graph_around
 from ..values import Namespace, Origin, Status
 from .duplicates import Content, DuplicateContent
 from .kinds import call_id_of, fields_of, id_of, kind_of, made_call_ids
@@ -279,11 +280,6 @@ class SeenRegistry:
         if checkpoint_id:
             self._checkpoint_ids.add(checkpoint_id)
         return is_repeated
-
-
-def graph_around(namespace: Namespace) -> Namespace | None:
-    """Return the namespace of the graph around a subgraph, None where there is none."""
-    return namespace[:-1] if namespace else None
 
 
 def _is_at(holder: tuple[Namespace, str], place: tuple[Namespace, str]) -> bool:

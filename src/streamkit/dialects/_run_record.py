@@ -126,6 +126,12 @@ def sent_tool_call_id(given: object) -> str | None:
     return sent.get("id") if "name" in sent and "args" in sent else None
 
 
+def tool_call_id_among(given: object) -> str | None:
+    """Return the call that a task of a workflow is called to run: the only one of its arguments."""
+    ids = [*filter(None, map(sent_tool_call_id, dict_or_empty(given).values()))]
+    return ids[0] if len(ids) == 1 else None
+
+
 class Completion(NamedTuple):
     """The answer of a completion model, which has no messages."""
 

@@ -40,6 +40,7 @@ from ._run_record import (
     mark_graph_around,
     scope_around,
     sent_tool_call_id,
+    tool_call_id_among,
 )
 from .chunks import is_cumulative
 from .stream_modes import is_cached, writes_in
@@ -243,6 +244,8 @@ class RunReader(Reader):
             triggers = origin.metadata.get("langgraph_triggers")
             self.assembly.seen.mark_input(origin.namespace, given, triggers)
             run.answers(sent_tool_call_id(given))
+        elif _is_named_as_node(origin):
+            run.tool_call_id = tool_call_id_among(given)
         self.assembly.start_step(origin.run_id or "", kind, origin, given)
 
     def _step_end(self, event: dict[str, Any]) -> None:
@@ -393,10 +396,10 @@ class RunReader(Reader):
             return call.get("id") or event["run_id"], call["args"]
         for parent in reversed(run.origin.parent_ids):
             around = self._runs.get(parent)
-            if around and around.tool_call_id and around.kind == "node":
-                return around.tool_call_id, given
             if around and around.tool_call_id:
-                break  # this call is that of the outer tool alone
+                if around.kind == "tool":
+                    break  # this call is that of the outer tool alone
+                return around.tool_call_id, given
         calls = self.assembly.seen.calls
         found = calls.find(event["name"], given, run.origin.namespace)
         return found.given_id if found else event["run_id"], given

@@ -18,9 +18,9 @@ from .._core.json_message import JsonMessage
 from .._core.kinds import call_id_of, fields_of, id_of
 from .._core.metadata import names_in
 from .._core.results import answers_in, error_info
-from .._core.seen import graph_around
 from .._core.writes import ChannelWrite, channel_writes
 from .._fields import configurable_of, dict_or_empty, required_text, shown
+from .._namespaces import graph_around
 from ..errors import MalformedItem
 from ..events import Checkpoint, Custom, StateSnapshot
 from ..values import ErrorInfo, Namespace, Origin, Status

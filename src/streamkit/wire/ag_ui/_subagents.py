@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator
 
 from ..._fields import JsonObject
+from ..._namespaces import graph_around, graphs_around, nodes_around
 from ...events import Interrupt, StepEnd, StepStart
 from ...values import Namespace, Origin, Status
 
@@ -45,7 +46,7 @@ class Subagents:
 
     def pause(self, event: Interrupt) -> None:
         """Register an interrupt for its subgraph and for those around it."""
-        for namespace in _around(event.origin):
+        for namespace in graphs_around(event.origin.namespace):
             self._pauses.setdefault(namespace, []).append(event.interrupt_id)
 
     def enter(self, origin: Origin) -> Iterable[JsonObject]:
@@ -53,7 +54,7 @@ class Subagents:
         return () if origin.namespace in self._seen else self._starts(origin)
 
     def _starts(self, origin: Origin) -> Iterator[JsonObject]:
-        for namespace in _around(origin):
+        for namespace in graphs_around(origin.namespace):
             # An id may start once in a run (`verifyEvents` of @ag-ui/client 1.0.0).
             if namespace not in self._seen:
                 self._seen.add(namespace)
@@ -78,11 +79,11 @@ class Subagents:
         start: JsonObject = {
             "type": "SUBAGENT_STARTED",
             "subagentRunId": "|".join(namespace),
-            "name": agent or namespace[-1].partition(":")[0],
+            "name": agent or (nodes_around(namespace) or namespace)[-1],
         }
-        if len(namespace) > 1:
-            # The parent must have been started: `_around` yields the outermost subgraph first.
-            start["parentSubagentRunId"] = "|".join(namespace[:-1])
+        parent = graph_around(namespace)
+        if parent:  # it has been started: the outermost subgraph is the first
+            start["parentSubagentRunId"] = "|".join(parent)
         run = _innermost(origin, self._tools)
         return start | ({"parentToolCallId": self._tools[run]} if run else {})
 
@@ -94,11 +95,6 @@ class Subagents:
         end: JsonObject = {"type": "SUBAGENT_FINISHED", **tag}
         ids = self._pauses.get(namespace)
         return end | ({"outcome": {"type": "suspended", "interruptIds": ids}} if ids else {})
-
-
-def _around(origin: Origin) -> Iterator[Namespace]:
-    """Return the namespaces of the subgraphs around an event, the outermost first."""
-    return (origin.namespace[:depth] for depth in range(1, len(origin.namespace) + 1))
 
 
 def _innermost(origin: Origin, known: Container[str]) -> str | None:
