@@ -85,7 +85,7 @@ def test_imports_go_down(part: str) -> None:
 
 def test_only_the_loops_know_sources() -> None:
     assert "_drive" not in PARTS["dialects"]
-    assert PARTS["_core"] <= {"_fields", "_growing", "errors", "values", "events"}
+    assert PARTS["_core"] <= {"_fields", "_growing", "_namespaces", "errors", "values", "events"}
     assert not {"dialects", "_core"} & PARTS["wire"]
 
 
