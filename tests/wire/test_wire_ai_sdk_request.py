@@ -361,6 +361,8 @@ def test_files_become_blocks() -> None:
             file("data:image/png;base64,aGk=", "image/png"),
             file(held, "application/pdf", filename="a.pdf"),
             file("https://x.test/a.mp3", "audio/mpeg"),
+            file("data:application/octet-stream;base64,aGk=", "", filename="a.md"),
+            file("https://x.test/a", ""),
         )
     )
     (message,) = ai_sdk.to_messages(given.messages)
@@ -373,8 +375,19 @@ def test_files_become_blocks() -> None:
             "base64": "aGk=",
         },
         {"type": "audio", "mime_type": "audio/mpeg", "url": "https://x.test/a.mp3"},
+        {
+            "type": "file",
+            "mime_type": "application/octet-stream",
+            "filename": "a.md",
+            "base64": "aGk=",
+        },
+        {"type": "file", "mime_type": "application/octet-stream", "url": "https://x.test/a"},
     ]
-    assert ai_sdk.ui_messages([message])[0]["parts"] == given.messages[0].parts
+    parts = ai_sdk.ui_messages([message])[0]["parts"]
+    assert parts == [
+        {**it, "mediaType": it["mediaType"] or "application/octet-stream"}
+        for it in given.messages[0].parts
+    ]
 
 
 @pytest.mark.parametrize(

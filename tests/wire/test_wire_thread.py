@@ -159,6 +159,29 @@ def test_a_question_comes_again_beside_a_tool_that_waits(one_of_two: Any, read: 
     assert [it.type for it in state["messages"]][:2] == ["human", "ai"]
 
 
+def test_a_user_of_ag_ui_cancels_and_asks_something_else(one_of_two: Any) -> None:
+    """`@ag-ui/client` sends no message before all questions are answered or cancelled."""
+    state = one_of_two.get_state(CONFIG)
+    (id,) = (interrupt_id(it) for task in state.tasks for it in task.interrupts)
+    go, new = ({"id": f"u {it}", "role": "user", "content": it} for it in ("Go", "So?"))
+    shown: list[Any] = [*ag_ui.ui_messages(state), new]
+
+    def given(messages: Any, status: str = "cancelled", state: Any = state) -> Any:
+        answer = {"interruptId": id, "status": status}
+        body = {"threadId": "t", "runId": "r", "messages": messages, "resume": [answer]}
+        return ag_ui.graph_input(ag_ui.read_request(body), state=state)
+
+    assert results(*given(shown)["messages"]) == [("look", "seen"), ("pay", NOT_RUN)]
+    for answer in (
+        given(shown, "resolved"),
+        given(shown, state=None),
+        given(shown[:-1]),
+        given([go]),
+    ):
+        assert answer.resume == {id: None}
+    assert one_of_two.invoke(given(shown), CONFIG)["messages"][-1].content == "Well."
+
+
 def as_json(state: Any) -> Any:
     """Return the state as an Agent Server has it."""
     tasks = [

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
 from .._fields import dict_or_empty
 
-_ANY = "application/octet-stream"
+ANY_MEDIA: Final = "application/octet-stream"
+"""The media type of a file of which nothing is known."""
 
 _MEDIA = {
     "image": "image/*",
@@ -16,9 +17,9 @@ _MEDIA = {
     "audio": "audio/*",
     "input_audio": "audio/*",
     "video": "video/*",
-    "file": _ANY,
-    "document": _ANY,
-    "media": _ANY,
+    "file": ANY_MEDIA,
+    "document": ANY_MEDIA,
+    "media": ANY_MEDIA,
     "text-plain": "text/plain",
 }
 """Blocks that are files, and what kind of file where the block does not say."""
@@ -35,7 +36,7 @@ class File(NamedTuple):
     @property
     def is_known(self) -> bool:
         """Whether the media type says more than the kind of the block does."""
-        return self.media_type != _ANY and not self.media_type.endswith("/*")
+        return self.media_type != ANY_MEDIA and not self.media_type.endswith("/*")
 
 
 class Source(NamedTuple):
@@ -62,8 +63,8 @@ def file_of(block: object) -> File | None:
     if not isinstance(kind, str) or kind not in _MEDIA:
         return None
     data = _text(fields, "base64", "data", "result", "file_data")
-    url = _text(fields, "url", "image_url") or (data if _media_type_in(data) else None)
-    media_type = _text(fields, "mime_type", "media_type") or _media_type_in(url)
+    url = _text(fields, "url", "image_url") or (data if media_type_in(data) else None)
+    media_type = _text(fields, "mime_type", "media_type") or media_type_in(url)
     if media_type is None:
         media_type, form = _MEDIA[kind], _text(fields, "output_format", "format")
         if form:  # of OpenAI's own tool, which gives a `result`, and of its audio
@@ -72,7 +73,7 @@ def file_of(block: object) -> File | None:
     return File(url, media_type, _text(fields, "filename")) if url else None
 
 
-def _media_type_in(url: str | None) -> str | None:
+def media_type_in(url: str | None) -> str | None:
     """Return the media type that a ``data:`` URL names, as Gemini's images have it."""
     scheme, _, rest = (url or "").partition(":")
     return rest.partition(",")[0].partition(";")[0] or None if scheme == "data" else None

@@ -59,7 +59,8 @@ def continuing(
     results = _taken(unanswered, unfinished_step(state))[0]
     sent, others = _taken(unanswered, new)
     results += sent + _taken(unanswered, shown)[0]
-    answered = {it.tool_call_id for it in known if it.type == "tool"}.difference(call_ids(new))
+    answered = {it.tool_call_id for it in (*known, *results) if it.type == "tool"}
+    answered.difference_update(call_ids(new))
     others = [it for it in others if it.type != "tool" or given_id(it.tool_call_id) not in answered]
     if any(it.type != "tool" for it in others):
         results += map(_not_run, unanswered)

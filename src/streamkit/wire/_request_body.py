@@ -13,6 +13,7 @@ import msgspec
 
 from .._protocols import leave_unawaited
 from ..errors import BadRequest, UsageError
+from ._blocks import ANY_MEDIA, media_type_in
 from ._plain_json import jsonable, loads
 
 T = TypeVar("T")
@@ -87,6 +88,8 @@ def file_block(url: str, media_type: str, filename: str | None = None) -> dict[s
     """
     if not url.startswith(FILE_URLS):
         raise BadRequest("a file's url must begin with https:, http: or data:")
+    # Browsers know no media type of many files, such as those of Markdown.
+    media_type = media_type or media_type_in(url) or ANY_MEDIA
     if media_type.startswith("image/"):
         return {"type": "image_url", "image_url": {"url": url}}
     kind = media_type.partition("/")[0]

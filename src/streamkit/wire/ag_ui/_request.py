@@ -12,7 +12,7 @@ from ...errors import BadRequest
 from .._blocks import as_list
 from .._continuing import continuing
 from .._request_body import call_lists, converted, file_block, json_object, require_request
-from .._thread import resuming, since_answer
+from .._thread import resuming, since_answer, thread_messages
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -95,16 +95,17 @@ def graph_input(request: Request, *, state: object = None, stateful: bool = True
             only the messages since its own last one.
 
     Answers become a ``Command(resume={…})`` by the interrupts' ids. A cancelled interrupt is
-    answered with None, and what continues after a breakpoint is None itself. The answer of
-    CopilotKit's older hooks, ``forwardedProps.command.resume``, is to the only interrupt. All else
-    is a dict with the messages. The state that the client sends is left to you: ``request.state``.
+    answered with None; where ``state`` is given and the user asks something else, that is the
+    input. What continues after a breakpoint is None itself. The answer of CopilotKit's older hooks,
+    ``forwardedProps.command.resume``, is to the only interrupt. All else is a dict with the
+    messages. The state that the client sends is left to you: ``request.state``.
 
     >>> asked = {"id": "h1", "role": "user", "content": "Hi"}
     >>> graph_input(Request(thread_id="t", run_id="r", messages=[asked]))
     {'messages': [HumanMessage(content='Hi', ..., id='h1')]}
     """
     require_request(request)
-    if request.resume:
+    if request.resume and not _asks_anew(request, state):
         return _resumed(request.resume)
     # `useInterrupt` of CopilotKit 1.60 names no interrupt. `resume` may be false; null is none.
     command = dict_or_empty(dict_or_empty(request.forwarded_props).get("command"))
@@ -112,8 +113,20 @@ def graph_input(request: Request, *, state: object = None, stateful: bool = True
         return resuming(command["resume"])
     if not stateful:
         return {"messages": to_messages(request.messages)}
-    new = to_messages(since_answer(request.messages, lambda it: it.get("role") == "assistant"))
-    return {"messages": continuing(state, new)}
+    return {"messages": continuing(state, _new_messages(request))}
+
+
+def _new_messages(request: Request) -> list[BaseMessage]:
+    return to_messages(since_answer(request.messages, lambda it: it.get("role") == "assistant"))
+
+
+def _asks_anew(request: Request, state: object) -> bool:
+    """Return whether the user cancelled all questions and asks something else."""
+    # `@ag-ui/client` 1.0.0 sends no message while a question is neither answered nor cancelled.
+    if state is None or any(it.status != "cancelled" for it in request.resume):
+        return False
+    known = {it.id for it in thread_messages(state)}
+    return any(it.type == "human" and it.id not in known for it in _new_messages(request))
 
 
 def _resumed(answers: Sequence[Resume]) -> Command[Any] | None:
