@@ -27,9 +27,9 @@ def dict_or_empty(value: Any) -> dict[str, Any]:
     return dict(cast("Any", dict).items(value)) if issubclass(cls, dict) else {}
 
 
-def items_of(value: object) -> list[Any]:
+def items_of(value: object, classes: tuple[type, ...] = (list, tuple)) -> list[Any]:
     """Return what a list or tuple holds, whatever its class makes of iterating; else nothing."""
-    base = next((it for it in (list, tuple) if issubclass(type(value), it)), None)
+    base = next((it for it in classes if issubclass(type(value), it)), None)
     return [*cast("Any", base).__iter__(value)] if base else []
 
 

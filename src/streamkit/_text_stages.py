@@ -137,8 +137,10 @@ _DELTAS: dict[type, tuple[Any, str]] = {
     ev.TextEnd: (ev.TextDelta, "text"),
     ev.ReasoningEnd: (ev.ReasoningDelta, "text"),
     ev.ToolCallEnd: (ev.ToolCallDelta, "args"),
+    **dict.fromkeys((ev.ToolEnd, ev.ToolError), (ev.ToolDelta, "delta")),
+    **dict.fromkeys((ev.StepEnd, ev.RunEnd, ev.RunError), (ev.StepDelta, "value")),
 }
-"""The delta of a block whose end it is, and the field with its text."""
+"""The delta of a text whose end it is, and the field with its text."""
 
 
 class HeldText:
@@ -172,7 +174,7 @@ class HeldText:
                 if out:
                     yield replace(event, text=out)
             case ev.TextEnd() | ev.ReasoningEnd():
-                text = yield from self._block_end(event)
+                text = yield from self._end(event)
                 self._note(event.text, text)
                 if isinstance(event, ev.TextEnd):
                     self._texts.setdefault(event.message_id, []).append(text)
@@ -180,7 +182,7 @@ class HeldText:
             case ev.ToolCallDelta() if self._clean:
                 yield from self._piece(event, "args")
             case ev.ToolCallEnd() if self._clean:
-                text = yield from self._block_end(event)
+                text = yield from self._end(event)
                 args = self._clean(event.args)
                 self._calls.setdefault(event.message_id, []).append((text, args))
                 yield replace(event, text=text, args=args)
@@ -192,7 +194,7 @@ class HeldText:
             case ev.ToolDelta(delta=str()) if self._clean:
                 yield from self._piece(event, "delta")
             case ev.StepEnd() | ev.ToolEnd() | ev.ToolError() | ev.RunEnd() | ev.RunError():
-                yield from self._step_end(event)
+                yield from self._end(event)
                 yield from self._other(event)
             case _:
                 yield from self._other(event)
@@ -212,8 +214,8 @@ class HeldText:
         pieces.append(out)
         return out
 
-    def _block_end(self, event: Any) -> Generator[ev.Event, None, str]:
-        """Yield the rest of a block's text that may pass; return all that passed."""
+    def _end(self, event: Any) -> Generator[ev.Event, None, str]:
+        """Yield the rest of a text that may pass; return all that passed."""
         key = _key(event)
         if key not in self._blocks:
             return ""
@@ -223,21 +225,9 @@ class HeldText:
         del self._blocks[key]
         if rest:
             cls, name = next(it for end, it in _DELTAS.items() if isinstance(event, end))
-            yield derived(cls, event, **{name: rest})
+            more = {"step_id": key[1], "cumulative": False} if cls is ev.StepDelta else {}
+            yield derived(cls, event, **{name: rest, **more})
         return "".join((*pieces, rest))
-
-    def _step_end(self, event: Any) -> Iterator[ev.Event]:
-        """Yield the rest of the pieces that a parser, a chain or a tool yields."""
-        key = _key(event)
-        if key in self._blocks:
-            rest = self._blocks[key][0].end()
-            yield from self._reports(event)
-            del self._blocks[key]
-            if rest and hasattr(event, "tool_call_id"):
-                yield derived(ev.ToolDelta, event, delta=rest)
-            elif rest:
-                step = {"step_id": key[1], "value": rest, "cumulative": False}
-                yield derived(ev.StepDelta, event, **step)
 
     def _message_end(self, event: ev.MessageEnd) -> ev.Event:
         texts = self._texts.pop(event.message_id, None)

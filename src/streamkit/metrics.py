@@ -267,11 +267,12 @@ class Metrics:
         result.usage = result.usage + usage if result.usage else usage
         # An agent inside a tool is its caller's cost too, at every depth.
         tool_runs = [outer.id for outer in span.around() if outer.kind == "tool"]
-        for spending in (
-            _at(result.by_model, call.model),
-            _at(result.by_agent, call.agent or ""),
-            *(_at(result.by_tool_run, tool_run) for tool_run in tool_runs),
+        for spendings, name in (
+            (result.by_model, call.model),
+            (result.by_agent, call.agent or ""),
+            *((result.by_tool_run, tool_run) for tool_run in tool_runs),
         ):
+            spending = spendings.setdefault(name, Spending())
             spending.calls += 1
             spending.usage += usage
             if call.cost is not None:
@@ -352,10 +353,6 @@ def _add(timings: dict[str, Timing], span: Span) -> None:
     timing.failed += span.status == "failed"
     timing.seconds += span.seconds
     timing.longest = max(timing.longest, span.seconds)
-
-
-def _at(spendings: dict[str, Spending], name: str) -> Spending:
-    return spendings.setdefault(name, Spending())
 
 
 def _earlier(known: float | None, at: float | None, start: float) -> float | None:

@@ -84,15 +84,10 @@ class PendingCalls:
             ):
                 known.args = call.args
                 return
-        kept = [
-            it
-            for it in self._calls.get(given_id, ())
-            if it.state == "running" or it.id != call.id or it.namespace != origin.namespace
-        ]
-        for it in self._calls.get(given_id, ()):
-            if it not in kept:
+        for it in [*self._calls.get(given_id, ())]:
+            if it.state != "running" and (it.id, it.namespace) == (call.id, origin.namespace):
+                self._calls[given_id].remove(it)
                 self._leave(it)
-        self._calls[given_id] = kept
         facts = (given_id, call.id, call.name, call.args, origin.namespace, origin.node)
         self._register(PendingCall(*facts, size=_OVERHEAD + len(call.text)))
 

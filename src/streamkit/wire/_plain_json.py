@@ -23,7 +23,7 @@ from uuid import UUID
 
 import msgspec
 
-from .._fields import dict_or_empty
+from .._fields import dict_or_empty, items_of
 from ._forms import (
     MAX_VALUES,
     PAIR,
@@ -281,7 +281,7 @@ class _Walk:
         return walk(value, depth + 1)
 
     def _list(self, values: Any, depth: int) -> list[Any]:
-        items = _copy_of(values)
+        items = items_of(values, _CONTAINERS)
         if not self._private and is_prompt_pair(items):
             items[1] = ""
         left = len(items)
@@ -317,12 +317,6 @@ class _Walk:
             return str(float(key))
         written = self.plain(key, depth)
         return written if isinstance(written, str) else _encode(written).decode()
-
-
-def _copy_of(values: Any) -> list[Any]:
-    """Return what a list, tuple or set holds, whatever its class makes of iterating."""
-    base = next(base for base in _CONTAINERS if issubclass(type(values), base))
-    return list(cast("Any", base).__iter__(values))
 
 
 def _valid(text: str) -> str:

@@ -22,6 +22,7 @@ from msgspec.structs import replace
 
 from .. import events as ev
 from .._bracket_filter import OpenBrackets, is_below_tools
+from .._event_classes import derived
 from .._fields import refusal_of
 from .._secrets import Redactor
 from ..filters import inside_tools
@@ -148,8 +149,6 @@ def refusal_as_text(event: ev.Content) -> Sequence[ev.Event]:
     text = refusal_of(event.block)
     if text is None:
         return (event,)
-    part = {
-        name: getattr(event, name) for name in ("origin", "timestamp", "message_id", "block_id")
-    }
     # Only OpenAI's clients have a field for a refusal; others would show nothing at all.
-    return ev.TextStart(**part), ev.TextDelta(**part, text=text), ev.TextEnd(**part, text=text)
+    start = derived(ev.TextStart, event)
+    return start, derived(ev.TextDelta, event, text=text), derived(ev.TextEnd, event, text=text)
