@@ -40,7 +40,7 @@ class MethodsByClass(dict[type, Any]):
         self._other = other
 
     def __missing__(self, cls: type) -> Any:
-        refuse_text(cls)
+        refuse_text_or_stream(cls)
         base = _schema_class(cls)
         method = self[cls] = self[base] if base else self._other
         return method
@@ -124,12 +124,17 @@ def is_event(item: object) -> TypeGuard[Event]:
     return isinstance(item, EventBase)
 
 
-def refuse_text(cls: type) -> None:
+def refuse_text_or_stream(cls: type) -> None:
     """Raise an error for texts, of `text()`, say: a stage over events would let them pass.
 
     Raises:
-        UsageError: it is the class of a text.
+        UsageError: it is the class of a text, or of a stream in the place of its events.
     """
+    if hasattr(cls, "__next__") or hasattr(cls, "__anext__"):
+        raise UsageError(
+            f"got a {cls.__name__}, not an event; pass the events one by one: "
+            f"for event in stream: ..., or put a stage behind the stream: stream.pipe(...)"
+        )
     if issubclass(cls, str):
         raise UsageError(
             "a stage over events got a text; put it before text() and map(): "

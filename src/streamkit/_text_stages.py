@@ -18,7 +18,7 @@ from typing import Any, Protocol, cast
 from msgspec.structs import replace
 
 from . import events as ev
-from ._event_classes import derived, is_event, refuse_text, require_event
+from ._event_classes import derived, is_event, refuse_text_or_stream, require_event
 from ._protocols import leave_unawaited
 from .errors import UsageError
 from .values import ErrorInfo
@@ -257,7 +257,7 @@ class HeldText:
     def _other(self, event: ev.Event) -> Iterator[ev.Event]:
         clean = self._clean
         if clean is None:
-            refuse_text(event.__class__)
+            refuse_text_or_stream(event.__class__)
             if not self._passed or not is_event(event):
                 yield event
                 return
@@ -367,7 +367,7 @@ class ThinkTags:
         if message_id is None or not (
             hasattr(event, "block_id") or isinstance(event, ev.MessageEnd)
         ):
-            refuse_text(event.__class__)
+            refuse_text_or_stream(event.__class__)
             return (event,)
         if message_id not in self._messages:
             self._messages[message_id] = _Blocks(self._tags)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Union, cast, get_args, get_origin
 
 from . import events as ev
-from ._event_classes import refuse_text
+from ._event_classes import refuse_text_or_stream
 from ._fields import dict_or_empty
 from ._reading import is_pydantic, reader_of
 from .errors import SourceError
@@ -95,7 +95,7 @@ class Typed:
             case ev.StepEnd(output=value) | ev.RunEnd(output=value) | ev.StateUpdate(values=value):
                 return self._given(value, is_whole=True)
             case _:
-                refuse_text(event.__class__)
+                refuse_text_or_stream(event.__class__)
         return ()
 
     def _written(self, key: Any, text: str) -> Iterator[Any]:

@@ -16,7 +16,7 @@ from ._base import Base
 from ._bracket_filter import OpenBrackets
 from ._core.kinds import fields_of, kind_of, message_in
 from ._core.metadata import usage_metadata
-from ._event_classes import bracket_of
+from ._event_classes import EVENT_CLASSES, bracket_of, require_event
 from ._fields import dict_or_empty, items_of, refusal_of, text_or_none
 from ._fields import text_of as as_text
 from ._run_messages import RunMessages, words_of
@@ -165,6 +165,8 @@ class MessageFold:
                     return (_ai_message(event, draft.content(), speaker),)
             case ev.ToolEnd(status="completed") | ev.ToolError():
                 return (_tool_message(event),)  # one that was left open has no result
+            case _ if event.__class__ not in EVENT_CLASSES:
+                require_event(event, "for event in stream: fold(event)")
             case _:
                 pass
         return ()

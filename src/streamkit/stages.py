@@ -18,7 +18,7 @@ from typing import Any, TypeVar, cast
 
 from msgspec.structs import replace
 
-from ._event_classes import refuse_text
+from ._event_classes import refuse_text_or_stream
 from ._fields import shown
 from ._protocols import is_async
 from ._text_stages import Guarded, HeldText, Redacted, ThinkTags, cleaner
@@ -89,7 +89,7 @@ class _Coalescer:
 
     def __call__(self, event: Event) -> Iterable[Event]:
         if not isinstance(event, (TextDelta, ReasoningDelta, ToolCallDelta)):
-            refuse_text(event.__class__)
+            refuse_text_or_stream(event.__class__)
             # Any other event ends what is held back, so that nothing overtakes a piece of text.
             return (*self._release([*self._blocks]), event)
         key = (event.message_id, event.block_id)
@@ -136,7 +136,7 @@ class _Queue:
             self._wait(event, id)
             return
         if id is None:
-            refuse_text(event.__class__)
+            refuse_text_or_stream(event.__class__)
         yield event
         if isinstance(event, MessageStart):
             self._open = id

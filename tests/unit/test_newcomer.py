@@ -14,6 +14,8 @@ import streamkit
 from streamkit import (
     CallbackSource,
     Mapper,
+    MessageFold,
+    RunFold,
     TextDelta,
     ToolStart,
     UsageError,
@@ -24,6 +26,7 @@ from streamkit import (
 )
 from streamkit.filters import only
 from streamkit.mapping import per_run, typed_payloads
+from streamkit.metrics import Metrics
 from streamkit.presets import tokens, tools
 from streamkit.stages import coalesce
 from streamkit.testing import Call, Reply, ScriptedChatModel
@@ -356,3 +359,14 @@ def test_a_client_of_sync_redis() -> None:
     serve = pytest.importorskip("streamkit.serve", reason="starlette is not installed")
     with refused(r"does not await; pass a client of redis\.asyncio"):
         serve.Redis(redis.Redis())
+
+
+@pytest.mark.parametrize(
+    "feed",
+    [Metrics().feed, RunFold().feed, MessageFold()],
+    ids=["Metrics", "RunFold", "MessageFold"],
+)
+def test_a_fold_takes_events_one_by_one(feed: Any) -> None:
+    """Metrics and messages took a stream in silence, and had nothing."""
+    with refused("got a EventStream, not an event"):
+        feed(normalize(["Hi"]))

@@ -102,10 +102,10 @@ class Runs:
         heartbeat: float | None = HEARTBEAT_EVERY,
         **options: Any,
     ) -> None:
-        given = wire if "://" in str(wire) else store  # the address of a server, say
-        if isinstance(given, (str, type)):
+        given: Any = wire if "://" in str(wire) else store  # the address of a server, say
+        if isinstance(given, type) or not (given is None or hasattr(given, "lease")):
             made = f"{given.__name__}(...)" if isinstance(given, type) else f"Redis({given!r})"
-            raise UsageError(f"{given!r} is no store; write store={made}")
+            raise UsageError(f"{given!r:.80} is no store; write store={made:.80}")
         # Only server-sent events have an `id:` line, which a browser sends back as `Last-Event-ID`.
         if not headers_of(wire)["content-type"].startswith("text/event-stream"):
             raise UsageError("only server-sent events have ids to come back by; pass wire=sse")
