@@ -37,6 +37,7 @@ from small_graphs import (
     SYNC,
     TASKS,
     THREAD,
+    add,
     agent,
     asks,
     attempt,
@@ -154,10 +155,11 @@ def test_calls_without_an_id_of_which_one_fails(api: str) -> None:
     assert statuses == {"Oslo": "failed", "Rome": "completed"}
 
 
-def test_a_call_without_an_id_in_tools_mode() -> None:
-    """LangGraph 1.2 reports the tool's run in its place."""
+@pytest.mark.parametrize("id", ["", "c1"])
+def test_a_call_whose_id_the_tool_is_not_given_in_tools_mode(id: str) -> None:
+    """LangGraph 1.2 reports the tool's run in its place, also where there is none."""
     metadata = {"langgraph_node": "agent"}
-    call = {"id": "", "name": "look", "args": {"at": 1}}
+    call = {"id": id, "name": "look", "args": {"at": 1}}
     chunk = AIMessageChunk("", id="m", tool_calls=[call], chunk_position="last")
     started = {"event": "tool-started", "tool_name": "look", "input": {"at": 1}}
     ended = {"event": "tool-finished", "output": "seen"}
@@ -166,6 +168,24 @@ def test_a_call_without_an_id_in_tools_mode() -> None:
     (made,), (start,), (end,) = (of(events, it) for it in (ToolCallStart, ToolStart, ToolEnd))
     assert made.tool_call_id == start.tool_call_id == end.tool_call_id
     assert end.output == "seen"
+
+
+@pytest.mark.skipif(LANGGRAPH < (1, 2), reason="there is no tools mode")
+def test_a_node_that_passes_only_the_arguments_on() -> None:
+    """LangGraph's own first example of an agent invokes its tools so."""
+
+    def work(state: Any) -> Any:
+        made = [(it, add.invoke(it["args"])) for it in state["messages"][-1].tool_calls]
+        return {"messages": [ToolMessage(str(done), tool_call_id=it["id"]) for it, done in made]}
+
+    model = calling(("c1", "add", '{"a": 1, "b": 2}'), ("c2", "add", '{"a": 1, "b": 2}'))
+    modes = ["messages", "updates", "tools"]
+    events = list(normalize(chain(asks(model), work).stream(ASK, stream_mode=modes), strict=True))
+    assert [it.tool_call_id for it in of(events, ToolStart)] == ["c1", "c2"]
+    assert [(it.tool_call_id, it.output) for it in of(events, ToolEnd)] == [
+        ("c1", "3"),
+        ("c2", "3"),
+    ]
 
 
 def test_the_result_of_a_call_without_an_id_in_messages_mode() -> None:

@@ -59,7 +59,7 @@ class ModePayloads:
         self._resume = resume
         self._begun: set[Namespace] = set()
         self._cached: dict[tuple[Namespace, str], list[object]] = {}
-        self._tools_by_run: dict[str, Hashable] = {}  # the keys of those whose call has no id
+        self._tools_by_run: dict[str, Hashable] = {}  # the keys of those without a call's id
         self._read_by_mode: dict[str, Callable[[Namespace, Any], None]] = {
             "values": self.values,
             "updates": self._updates,
@@ -230,9 +230,10 @@ class ModePayloads:
                 name, given = payload["tool_name"], payload.get("input")
                 key, calls = object(), self._assembly.seen.calls
                 call = calls.find(name, given, namespace)
-                if call and not (call.given_id or calls.find(name, given, namespace, id)):
-                    # langgraph (up to 1.2) puts the tool's run in the place of an empty id.
-                    self._tools_by_run[id], id = key, ""
+                if call and not calls.find(name, given, namespace, id):
+                    # langgraph (up to 1.2) puts the tool's run in the place of an id that is empty,
+                    # or that a node does not pass on: `tool.invoke(call["args"])`.
+                    self._tools_by_run[id], id = key, call.given_id
                 self._assembly.start_tool(key, origin, id, name, given)
             case "tool-output-delta":
                 key = self._running_tool(id, namespace, None)
