@@ -143,6 +143,28 @@ def test_calls_that_are_all_the_clients_are_written_as_they_are() -> None:
     ]
 
 
+@pytest.mark.parametrize("calls", ["unanswered", "all"])
+def test_a_call_of_an_id_that_the_client_knows_gets_one_of_its_own(calls: Any) -> None:
+    """OpenAI's Agents SDK takes a result to the first call of its id in the conversation."""
+    function = {"name": "look", "arguments": "{}"}
+    said = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "tool_calls": [{"id": "c1", "function": function}, {"id": 1}]},
+        {"role": "tool", "tool_call_id": "c1", "content": "seen"},
+    ]
+    request: Any = openai_chunks.read_request({"model": "m", "messages": said})
+    events = message("m", *call("c1", "{}", 0), *call("c2", "{}", 1))
+    found = document(openai_chunks, *events, request=request, calls=calls)
+    assert [it["id"] for it in found["message"]["tool_calls"]] == ["c1#2", "c2"]
+    items = [
+        {"type": "function_call", "call_id": "c1", **function},
+        {"type": "function_call_output", "call_id": "c1", "output": "seen"},
+    ]
+    request = openai_responses.read_request({"model": "m", "input": items})
+    found = output(*events, request=request, calls=calls)
+    assert [it["call_id"] for it in found] == ["c1#2", "c2"]
+
+
 @pytest.mark.parametrize(
     ("reason", "why"), [("length", "max_output_tokens"), ("content_filter", "content_filter")]
 )

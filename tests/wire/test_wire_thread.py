@@ -26,7 +26,7 @@ from small_graphs import agent, asks, chain
 from streamkit import astream
 from streamkit._fields import interrupt_id
 from streamkit.testing import Call, Reply, ScriptedChatModel
-from streamkit.wire import ag_ui, ai_sdk, langgraph_sse, openai_responses
+from streamkit.wire import ag_ui, ai_sdk, langgraph_sse, openai_chunks, openai_responses
 from streamkit.wire._continuing import continuing
 
 CONFIG: Any = {"configurable": {"thread_id": "t"}}
@@ -84,7 +84,13 @@ def of_langgraph(state: Any, said: str) -> Any:
     return langgraph_sse.graph_input(request, state=state)
 
 
-READ = [of_ai_sdk, of_ag_ui, of_openai, of_langgraph]
+def of_chat_completions(state: Any, said: str) -> Any:
+    body = {"model": "m", "messages": [{"role": "user", "content": said}]}
+    request = openai_chunks.read_request(body)
+    return openai_chunks.graph_input(request, state=state, stateful=True)
+
+
+READ = [of_ai_sdk, of_ag_ui, of_openai, of_langgraph, of_chat_completions]
 
 
 @pytest.mark.parametrize("read", READ, ids=lambda it: it.__name__)

@@ -11,14 +11,16 @@ Laws of this file:
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, Literal, TypeAlias
 
+from .._fields import JsonObject
 from ..events import MessageEnd, ToolCallEnd, ToolCallStart, ToolStart
 from ..stages import sequential
 from ..values import Usage
 from . import sse
+from ._openai_messages import named_calls
 from .protocol import BaseEncoder, Frames
 
 HEADERS: Final[Mapping[str, str]] = MappingProxyType({**sse.HEADERS, "x-should-retry": "false"})
@@ -40,8 +42,8 @@ class OpenAIEncoder(BaseEncoder):
 
     refusals: ClassVar[bool] = True
 
-    def __init__(self, *, calls: Calls, private: bool) -> None:
-        super().__init__(private=private)
+    def __init__(self, history: Iterable[JsonObject], *, calls: Calls, private: bool) -> None:
+        super().__init__(private=private, known_calls=named_calls(history))
         self._writes_calls = calls == "all"
         self._unanswered: dict[str, ToolCallEnd | None] = {}
         self._finish_reason = "stop"

@@ -149,6 +149,23 @@ def _file(file: JsonObject) -> JsonObject:
             raise BadRequest("no files are kept here, so no 'file_id' is known; send 'file_data'")
 
 
+def named_calls(items: Iterable[JsonObject]) -> dict[str, str]:
+    """Return the names of the calls in a conversation, by their ids."""
+    known: dict[str, str] = {}
+    for item in items:
+        match item:
+            case {"type": "function_call", "call_id": str(id), "name": str(name)}:
+                known[id] = name
+            case _:
+                for call in as_list(item.get("tool_calls")):
+                    match call:
+                        case {"id": str(id), "function": {"name": str(name)}}:
+                            known[id] = name
+                        case _:
+                            pass
+    return known
+
+
 def check_count(items: Sized, limit: int) -> None:
     """Refuse a conversation that is too long.
 

@@ -34,7 +34,8 @@ class Encoder(OpenAIEncoder):
         usage: bool | None = None,
         private: bool = False,
     ) -> None:
-        super().__init__(calls=calls, private=private)
+        history = request.messages if request else ()
+        super().__init__(history, calls=calls, private=private)
         self._chunks = _Chunks(model or (request.model if request else None))
         asks_usage = request is None or request.include_usage
         self._writes_usage = asks_usage if usage is None else usage

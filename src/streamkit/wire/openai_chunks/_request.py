@@ -9,6 +9,7 @@ import msgspec
 
 from ..._fields import text_or_none
 from ...errors import BadRequest
+from .._continuing import continuing
 from .._openai_messages import MAX_MESSAGES, check_count, settings_in, to_messages
 from .._request_body import converted, json_object, require_request
 from .._thread import since_answer
@@ -82,11 +83,15 @@ def read_request(
     )
 
 
-def graph_input(request: Request, *, stateful: bool = False) -> dict[str, Any]:
+def graph_input(
+    request: Request, *, state: object = None, stateful: bool = False
+) -> dict[str, Any]:
     """Return what to call a graph with: a dict with the messages.
 
     Args:
         request: what the client sent.
+        state: the thread as it is, from ``await graph.aget_state(config)``, for a ``stateful`` graph.
+            Then calls without a result get one, if the user went on: no provider takes them else.
         stateful: whether the graph has a checkpointer that knows the conversation, so that it gets
             only the messages since the last answer. Without, it gets the whole conversation as the
             client sends it, which a client may invent.
@@ -100,5 +105,7 @@ def graph_input(request: Request, *, stateful: bool = False) -> dict[str, Any]:
     """
     require_request(request)
     given = request.messages
+    if not stateful:
+        return {"messages": to_messages(given)}
     new = since_answer(given, lambda it: it.get("role") == "assistant")
-    return {"messages": to_messages(new if stateful else given)}
+    return {"messages": continuing(state, to_messages(new))}

@@ -43,7 +43,8 @@ class Encoder(OpenAIEncoder):
         calls: Calls = "unanswered",
         private: bool = False,
     ) -> None:
-        super().__init__(calls=calls, private=private)
+        history = request.input if request else ()
+        super().__init__(history, calls=calls, private=private)
         self._request = request
         self._id = request.response_id if request else f"resp_{uuid4().hex}"
         self._model = model or (request.model if request else "")
