@@ -90,7 +90,7 @@ def graph_input(
 
     Args:
         request: what the client sent.
-        state: the thread as it is, from ``await graph.aget_state(config)``, for a ``stateful`` graph.
+        state: the thread of a ``stateful`` graph, from ``await graph.aget_state(config)``.
             Then calls without a result get one, if the user went on: no provider takes them else.
         stateful: whether the graph has a checkpointer that knows the conversation, so that it gets
             only the messages since the last answer. Without, it gets the whole conversation as the
