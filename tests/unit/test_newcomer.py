@@ -24,6 +24,7 @@ from streamkit import (
     normalize,
     stream,
 )
+from streamkit._absent import absent
 from streamkit.filters import only
 from streamkit.mapping import per_run, typed_payloads
 from streamkit.metrics import Metrics
@@ -91,6 +92,7 @@ print(transcript.__name__)
     advice, name = ran.stdout.splitlines()
     assert advice.endswith("; write: import streamkit.presets")
     assert name == "streamkit.transcript"
+    assert str(absent("presets", ())).endswith("; write: import streamkit.presets")
 
 
 # --- what to run, and with what
@@ -126,10 +128,10 @@ def test_the_id_of_a_thread_in_the_place_of_the_config() -> None:
     [
         (
             {"thread_id": "1"},
-            r"belongs into the config: \{'configurable': \{'thread_id': \.\.\.\}\}",
+            r"belongs in the config: \{'configurable': \{'thread_id': \.\.\.\}\}",
         ),
-        ({"callbacks": []}, r"belongs into the config: \{'callbacks': \.\.\.\}"),
-        ({"recursion_limit": 3}, r"belongs into the config: \{'recursion_limit': \.\.\.\}"),
+        ({"callbacks": []}, r"belongs in the config: \{'callbacks': \.\.\.\}"),
+        ({"recursion_limit": 3}, r"belongs in the config: \{'recursion_limit': \.\.\.\}"),
         ({"filters": [tokens, coalesce()]}, r"input, config, tokens, coalesce\(\)\)"),
     ],
 )

@@ -103,9 +103,9 @@ def _place_of(name: str, known: Iterable[str]) -> str:
     from langchain_core.runnables import RunnableConfig  # noqa: PLC0415  (as above)
 
     if name == "thread_id":
-        return "it belongs into the config: {'configurable': {'thread_id': ...}}"
+        return "it belongs in the config: {'configurable': {'thread_id': ...}}"
     if name in RunnableConfig.__annotations__:
-        return f"it belongs into the config: {{{name!r}: ...}}"
+        return f"it belongs in the config: {{{name!r}: ...}}"
     return f"a graph's stream() takes {', '.join(sorted(known))}"
 
 
