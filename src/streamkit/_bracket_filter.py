@@ -22,17 +22,6 @@ from ._namespaces import nodes_around
 from .errors import UsageError
 from .values import Origin
 
-__all__ = [
-    "DECIDED",
-    "DECIDED_BY",
-    "BracketFilter",
-    "Filter",
-    "OpenBrackets",
-    "Test",
-    "listed",
-    "of_classes",
-]
-
 Test: TypeAlias = "Callable[[ev.Event, OpenBrackets], bool]"
 """Returns whether to keep a start, or an event without a length, given what is open."""
 

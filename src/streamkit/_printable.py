@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from unicodedata import category, east_asian_width
 
-__all__ = ["clean", "columns", "escape"]
-
 _UNPRINTABLE = re.compile(
     "["
     "\x00-\x1f\x7f-\x9f"  # controls, escape and line breaks

@@ -20,8 +20,6 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, cast
 
-__all__ = ["Unrecorded", "from_json", "to_json"]
-
 _MAX_DEPTH = 100
 _SCALARS = (bool, int, float, type(None))
 

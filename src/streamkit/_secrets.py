@@ -17,8 +17,6 @@ from . import events as ev
 from ._fields import configurable_of, dict_or_empty
 from .values import ErrorInfo, Origin, ToolCall
 
-__all__ = ["NEVER", "OUTPUTS", "PRIVATE", "Redactor", "Table", "secrets_of"]
-
 Table: TypeAlias = Mapping[type, Mapping[str, Callable[[Any], Any]]]
 """For each class its fields, each with a function from the struct to what may leave instead."""
 

@@ -10,12 +10,22 @@ pytest.importorskip("langgraph")
 
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 from langchain_core.tools import InjectedToolCallId, tool
-from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import InjectedState, ToolNode
 from langgraph.types import Command, Send
 
 from run_sources import SOURCES, STATES, read, result, rows, state
-from small_graphs import LANGGRAPH, agent, asks, call, calling, gives, of, says
+from small_graphs import (
+    LANGGRAPH,
+    agent,
+    all_at_once,
+    call,
+    calling,
+    each_alone,
+    gives,
+    of,
+    says,
+)
 from streamkit import MessageAdded, MessageReplaced, ToolEnd, ToolError, ToolStart, normalize
 from streamkit.filters import conversation
 from streamkit.wire import ai_sdk, chat, langgraph_sse, ndjson, openai_responses, sse
@@ -55,30 +65,6 @@ def hiding(tools: Any) -> Any:
         return {"messages": [run_one(call) for call in calls]}
 
     return run_all
-
-
-def each_alone(node: Any, model: Any) -> Any:
-    """An agent that sends each call to a task of its own, as ``create_agent`` does."""
-    route = lambda state: [Send("tools", it) for it in state["messages"][-1].tool_calls] or END  # noqa: E731
-    builder = StateGraph(MessagesState)
-    builder.add_node("agent", asks(model))
-    builder.add_node("tools", node)
-    builder.add_edge(START, "agent")
-    builder.add_conditional_edges("agent", route, ["tools", END])
-    builder.add_edge("tools", "agent")
-    return builder.compile()
-
-
-def all_at_once(node: Any, model: Any) -> Any:
-    """An agent whose node runs all calls of a message."""
-    route = lambda state: "tools" if state["messages"][-1].tool_calls else END  # noqa: E731
-    builder = StateGraph(MessagesState)
-    builder.add_node("agent", asks(model))
-    builder.add_node("tools", node)
-    builder.add_edge(START, "agent")
-    builder.add_conditional_edges("agent", route, ["tools", END])
-    builder.add_edge("tools", "agent")
-    return builder.compile()
 
 
 def model() -> Any:

@@ -15,7 +15,19 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import Send
 
 from run_sources import RUNS, SOURCES, TOKENS, read, result, rows, state
-from small_graphs import LANGGRAPH, OWN, OWN_SYNC, TASKS, asks, calling, chain, gives, of, says
+from small_graphs import (
+    LANGGRAPH,
+    OWN,
+    OWN_SYNC,
+    TASKS,
+    asks,
+    calling,
+    chain,
+    each_alone,
+    gives,
+    of,
+    says,
+)
 from streamkit import Custom, MessageEnd, MessageStart, ToolEnd, ToolStart
 from streamkit.filters import agents, inside_tools
 
@@ -37,17 +49,6 @@ def sends(*tools: Any) -> Any:
         return {"messages": [by_name[call["name"]].invoke({**call, "type": "tool_call"}, config)]}
 
     return run
-
-
-def each_alone(node: Any, model: Any, **options: Any) -> Any:
-    route = lambda state: [Send("tools", it) for it in state["messages"][-1].tool_calls] or END  # noqa: E731
-    builder = StateGraph(MessagesState)
-    builder.add_node("agent", asks(model))
-    builder.add_node("tools", node)
-    builder.add_edge(START, "agent")
-    builder.add_conditional_edges("agent", route, ["tools", END])
-    builder.add_edge("tools", "agent")
-    return builder.compile(**options)
 
 
 def two_cities() -> Any:

@@ -15,10 +15,21 @@ from langgraph.config import get_store, get_stream_writer
 from langgraph.prebuilt import ToolNode
 from langgraph.store.memory import InMemoryStore
 from langgraph.types import StreamWriter
-from test_graphs_speakers import each_alone, sends
+from test_graphs_speakers import sends
 
 from run_sources import read
-from small_graphs import ASK, LANGGRAPH, OWN, OWN_SYNC, agent, calling, chain, of, parallel
+from small_graphs import (
+    ASK,
+    LANGGRAPH,
+    OWN,
+    OWN_SYNC,
+    agent,
+    calling,
+    chain,
+    each_alone,
+    of,
+    parallel,
+)
 from streamkit import Custom, StateSnapshot, astream, stream
 from streamkit.filters import only
 

@@ -1,7 +1,8 @@
-"""Ids of messages that came without one: random, but the same in two streams that are compared."""
+"""Ids of nameless messages, and times: random, but the same in two streams that are compared."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import count
 
 import pytest
@@ -18,3 +19,8 @@ def ids_restored(monkeypatch: pytest.MonkeyPatch) -> None:
 def count_ids_anew() -> None:
     """Count the ids from here on, so that the next stream has those of the one before."""
     brackets.uuid4 = count().__next__  # type: ignore[assignment]
+
+
+def tick() -> Callable[[], float]:
+    """Return a clock that counts, so that events compare equal between runs."""
+    return count(1.0).__next__

@@ -10,10 +10,8 @@ from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage, Tool
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import tool
 from langgraph.config import get_stream_writer
-from langgraph.graph import END, START, MessagesState, StateGraph
-from langgraph.types import Send
 
-from small_graphs import asks, calling, chain, gives, of, says
+from small_graphs import asks, calling, chain, each_alone, gives, of, says
 from streamkit import (
     Custom,
     Event,
@@ -34,14 +32,8 @@ def one_tool(it: Any, *args: str, node: Any = None) -> Any:
     def run(call: Any, config: RunnableConfig) -> Any:
         return {"messages": [it.invoke({**call, "type": "tool_call"}, config)]}
 
-    route = lambda state: [Send("tools", it) for it in state["messages"][-1].tool_calls] or END  # noqa: E731
     calls = [(f"c{number}", it.name, given) for number, given in enumerate(args, 1)]
-    builder = StateGraph(MessagesState)
-    builder.add_node("agent", asks(calling(*calls)))
-    builder.add_node("tools", node or run)
-    builder.add_edge(START, "agent").add_edge("tools", "agent")
-    builder.add_conditional_edges("agent", route, ["tools", END])
-    return builder.compile()
+    return each_alone(node or run, calling(*calls))
 
 
 @tool

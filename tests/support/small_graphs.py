@@ -20,6 +20,7 @@ from langchain_core.runnables import RunnableConfig, RunnableLambda
 from langchain_core.tools import StructuredTool, tool
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
+from langgraph.types import Send
 from pydantic import PrivateAttr
 
 from streamkit import (
@@ -214,12 +215,26 @@ def parallel(*nodes: Any, **options: Any) -> Any:
 
 def agent(model: Any, tools: list[Any], *, handle: bool = True, **options: Any) -> Any:
     """A model and its tools, in turns."""
+    return all_at_once(ToolNode(tools, handle_tool_errors=handle), model, **options)
+
+
+def all_at_once(node: Any, model: Any, **options: Any) -> Any:
+    """An agent whose node runs all calls of a message."""
+    return _turns(node, model, tools_condition, **options)
+
+
+def each_alone(node: Any, model: Any, **options: Any) -> Any:
+    """An agent that sends each call to a task of its own, as ``create_agent`` does."""
+    route = lambda state: [Send("tools", it) for it in state["messages"][-1].tool_calls] or END  # noqa: E731
+    return _turns(node, model, route, **options)
+
+
+def _turns(node: Any, model: Any, route: Any, **options: Any) -> Any:
     builder = StateGraph(MessagesState)
     builder.add_node("agent", asks(model))
-    builder.add_node("tools", ToolNode(tools, handle_tool_errors=handle))
-    builder.add_edge(START, "agent")
-    builder.add_conditional_edges("agent", tools_condition)
-    builder.add_edge("tools", "agent")
+    builder.add_node("tools", node)
+    builder.add_edge(START, "agent").add_edge("tools", "agent")
+    builder.add_conditional_edges("agent", route, ["tools", END])
     return builder.compile(**options)
 
 

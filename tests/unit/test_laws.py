@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import random_streams as streams
+from ids import tick
 from random_streams import (
     SOURCES,
     uneven_chunks,
@@ -77,18 +78,6 @@ GARBAGE = st.recursive(
     ),
     max_leaves=6,
 )
-
-
-def tick() -> Any:
-    """A clock that counts, so that events compare equal between runs."""
-    now = 0.0
-
-    def clock() -> float:
-        nonlocal now
-        now += 1
-        return now
-
-    return clock
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ids import count_ids_anew, ids_restored  # noqa: F401  (a fixture)
+from ids import count_ids_anew, ids_restored, tick  # noqa: F401  (a fixture)
 from random_streams import agent_events, chat_events, chunks, messages_items
 from read_streams import drained, of
 from streamkit import (
@@ -121,17 +121,6 @@ STAGES = st.one_of(
     ),
 )
 ROWS = st.lists(STAGES, max_size=4)
-
-
-def tick() -> Any:
-    now = 0.0
-
-    def clock() -> float:
-        nonlocal now
-        now += 1
-        return now
-
-    return clock
 
 
 def read(source: Any, row: list[Any], dialect: str, **options: Any) -> Any:

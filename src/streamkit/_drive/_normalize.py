@@ -16,8 +16,6 @@ from ._source import require_stream, resume_of
 from ._stream import OnError
 from ._sync_stream import EventStream
 
-__all__ = ["normalize"]
-
 
 @overload
 def normalize(

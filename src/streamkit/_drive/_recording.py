@@ -15,8 +15,6 @@ from ..errors import UsageError
 from ..events import Event
 from ..folds import UNFOLDED, Result, RunFold
 
-__all__ = ["FOLDED", "NOTHING", "Recording"]
-
 FOLDED: frozenset[type] = EVENT_CLASSES - UNFOLDED
 """The classes of events that a `Result` is made of; the ends sum up the deltas."""
 

@@ -22,16 +22,6 @@ from .._fields import shown
 from .._protocols import leave_unawaited
 from ..errors import UsageError
 
-__all__ = [
-    "Buffered",
-    "Inside",
-    "Stop",
-    "awaiting_frames",
-    "require_stream",
-    "resume_of",
-    "stops",
-]
-
 Stop: TypeAlias = Callable[[], Any]
 
 

@@ -28,8 +28,6 @@ from ..folds import Result
 from ._pipeline import Stages, raisable
 from ._source import Stop, stops
 
-__all__ = ["END", "OnError", "Stream", "concurrent_read", "only_exception"]
-
 T_co = TypeVar("T_co", covariant=True)
 
 END = object()

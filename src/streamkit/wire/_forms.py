@@ -26,18 +26,6 @@ import msgspec
 
 from .._secrets import secrets_of
 
-__all__ = [
-    "FAILED",
-    "MAX_VALUES",
-    "PAIR",
-    "SYSTEM_ROLES",
-    "cut",
-    "form",
-    "is_prompt_pair",
-    "opaque",
-    "without_secrets",
-]
-
 Form: TypeAlias = Callable[[Any, bool], Any]
 
 FAILED = "error"

@@ -35,17 +35,6 @@ from ._forms import (
     without_secrets,
 )
 
-__all__ = [
-    "PLAIN",
-    "dump_plain",
-    "dump_text",
-    "dumps",
-    "jsonable",
-    "loads",
-    "one_line",
-    "payload_reader",
-]
-
 MAX_DEPTH = 100
 """How many lists and dicts one value may hold inside each other."""
 MAX_CHARACTERS = 2**25

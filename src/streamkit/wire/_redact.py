@@ -29,8 +29,6 @@ from ..filters import inside_tools
 from ._call_ids import CallIds
 from ._plain_json import payload_reader
 
-__all__ = ["Entrance", "InnerText", "is_internal", "redactor", "refusal_as_text"]
-
 InnerText: TypeAlias = Literal["always", "subgraphs", "never"]
 """Which events inside tools are written like any other: all, those of subgraphs, or none."""
 
@@ -69,7 +67,6 @@ class Entrance:
     Args:
         private: keep what otherwise stays in the process.
         flat: how LangChain's messages inside payloads are spelled: see `jsonable`.
-        internal: let events of internal model calls pass.
         calls: makes the ids of calls unique; None keeps them as they are.
         inner_text: which events inside tools count as inside: see `is_inside`.
     """
@@ -79,12 +76,10 @@ class Entrance:
         *,
         private: bool = False,
         flat: bool = False,
-        internal: bool = False,
         calls: CallIds | None = None,
         inner_text: InnerText = "always",
     ) -> None:
         self.redact: Redactor = redactor(private=private, flat=flat, task_path=True)
-        self._internal = internal
         self._calls = calls
         self._inner_text = inner_text
         self._open = OpenBrackets()
@@ -96,7 +91,7 @@ class Entrance:
     def admit_text(self, event: _D) -> _D | None:
         """Return what may be written of a piece of text, which is most of a stream."""
         origin = event.origin
-        if event.message_id in self._hidden or (origin.internal and not self._internal):
+        if event.message_id in self._hidden or origin.internal:
             return None
         if origin is not self._origin:
             self._origin, self._clean = origin, self.redact.origin(origin)
@@ -104,7 +99,7 @@ class Entrance:
 
     def admit(self, event: ev.Event) -> ev.Event | None:
         """Return what may be written of an event: mostly the event, without its secrets."""
-        if not self._internal and is_internal(event):
+        if is_internal(event):
             return None
         event = self.redact.event(event)
         return self._calls.renamed(event) if self._calls else event
