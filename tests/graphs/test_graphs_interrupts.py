@@ -486,3 +486,24 @@ def test_an_agent_in_a_tool_waits_in_a_call_with_the_id_of_its_own(api: str) -> 
         ("research", "it is blue"),
     ]
     assert [it.name for it in of(second, ToolStart)] == ["research", "colour"]
+
+
+@pytest.mark.parametrize("api", [OWN, OWN_SYNC, EVENTS])
+def test_a_tool_that_is_invoked_with_the_arguments_of_the_answer_answers_its_call(api: str) -> None:
+    """The call's message is of an earlier run, and the node that asked has edited it."""
+
+    def ask(state: Any) -> Any:
+        (call,) = state["messages"][-1].tool_calls
+        edited = {**call, "args": interrupt(call["args"])}
+        message = AIMessage("", id=state["messages"][-1].id, tool_calls=[edited])
+        return {"messages": [message]}
+
+    def work(state: Any) -> Any:
+        (call,) = state["messages"][-1].tool_calls
+        return {"messages": [ToolMessage(str(add.invoke(call["args"])), tool_call_id=call["id"])]}
+
+    model = calling(("c1", "add", '{"a": 1, "b": 2}'))
+    graph = chain(asks(model), ask, work, checkpointer=InMemorySaver())
+    run(graph, api, ASK, THREAD)
+    events = run(graph, api, Command(resume={"a": 9, "b": 9}), THREAD)
+    assert [(it.tool_call_id, it.output) for it in of(events, ToolEnd)] == [("c1", "18")]

@@ -23,7 +23,7 @@ from msgspec import Struct
 
 from .._fields import Fields, json_text, shown, text_of
 from ..values import Namespace, Origin, ToolCall
-from .kinds import fields_of, id_of
+from .kinds import fields_of, id_of, made_call_ids
 
 _State: TypeAlias = Literal["pending", "running", "ended", "stored"]
 _MOST_KEPT = 4_000_000  # characters of arguments of calls without a stored result
@@ -92,13 +92,20 @@ class PendingCalls:
         self._register(PendingCall(*facts, size=_OVERHEAD + len(call.text)))
 
     def expect(self, messages: Iterable[object], namespace: Namespace) -> None:
-        """Register the calls in a node's input that no message of its graph made in this run."""
+        """Register the calls in a node's input that no message of its graph made in this run.
+
+        Of those that a message made, it has the arguments as they are now.
+        """
         calls: dict[str, PendingCall] = {}
         for message in messages:
             fields = fields_of(message)
             for number, call in enumerate(fields.get("tool_calls") or ()):
                 given_id = call["id"] or ""
-                if all(it.namespace != namespace for it in self._calls.get(given_id, ())):
+                here = [it for it in self._calls.get(given_id, ()) if it.namespace == namespace]
+                pending = [it for it in here if (it.state, it.name) == ("pending", call["name"])]
+                if len(pending) == 1 and made_call_ids(message).count(given_id) == 1:
+                    pending[0].args = call["args"]  # a node may have edited them
+                if not here:
                     id = given_id or f"{id_of(message)}:{number}"
                     calls[id] = PendingCall(given_id, id, call["name"], call["args"], namespace)
             given_id, name = fields.get("tool_call_id"), fields.get("name")
