@@ -188,6 +188,16 @@ def test_a_user_of_ag_ui_cancels_and_asks_something_else(one_of_two: Any) -> Non
     assert one_of_two.invoke(given(shown), CONFIG)["messages"][-1].content == "Well."
 
 
+def test_a_result_beside_a_question_is_found_where_ids_repeat() -> None:
+    known = [ASKED, called("c"), ToolMessage("1", tool_call_id="c"), called("c", "c", "c")]
+    beside = [ToolMessage(text, tool_call_id="c", id=text) for text in ("2", "3")]
+    state = {"values": {"messages": known}, "tasks": [{"result": {"messages": beside}}]}
+    expected = [("c", "2"), ("c", "3"), ("c", NOT_RUN)]
+    assert results(*continuing(state, [NEXT])) == expected
+    given = langgraph_sse.Request(input={"messages": [NEXT]})
+    assert results(*langgraph_sse.graph_input(given, state=state)["messages"]) == expected
+
+
 def as_json(state: Any) -> Any:
     """Return the state as an Agent Server has it."""
     tasks = [
@@ -329,10 +339,17 @@ def test_a_history_of_the_clients_keeps_its_order() -> None:
             ],
             [],
         ),
+        ([{"role": "user", "content": "So"}, {"type": "remove", "content": "", "id": "a"}], []),
+        ([{"type": "remove", "content": "", "id": "__remove_all__"}], []),
+        ([{"role": "assistant", "content": "Hm", "id": "a"}], []),
         ([], []),
         (None, []),
     ],
-    ids=["a question", "a text", "the result", "both", "no message", "nothing"],
+    ids=[
+        *("a question", "a text", "the result", "both"),
+        *("the call is removed", "all is removed", "the call is written over"),
+        *("no message", "nothing"),
+    ],
 )
 def test_what_a_client_of_langgraphs_sends_stays_as_it_is(messages: Any, expected: Any) -> None:
     request = langgraph_sse.read_request({"input": {"messages": messages, "n": 1}})

@@ -56,7 +56,7 @@ def continuing(
     # `add_messages` of LangGraph raises for the removal of a message that it does not have.
     removed = [it for it in known[first + 1 :] if it.id and it.id not in asked]
     unanswered = open_calls(known[: first + 1])
-    results = _taken(unanswered, unfinished_step(state))[0]
+    results = _taken(unanswered, unfinished_step(state), by_client=False)[0]
     sent, others = _taken(unanswered, new)
     results += sent + _taken(unanswered, shown)[0]
     answered = {it.tool_call_id for it in (*known, *results) if it.type == "tool"}
@@ -83,24 +83,29 @@ def settled(given: Any, state: object) -> Any:
     new = thread_messages(raw)
     if state is None or all(it.type == "tool" for it in new):
         return given
-    unanswered = open_calls(lasting_messages(state))
+    changed = {it.id for it in new if it.id}  # a client may write over a message, or remove it
+    known = [] if "__remove_all__" in changed else lasting_messages(state)
+    unanswered = open_calls([it for it in known if it.id not in changed])
     _taken(unanswered, new)
-    results = [*_taken(unanswered, unfinished_step(state))[0], *map(_not_run, unanswered)]
+    results = _taken(unanswered, unfinished_step(state), by_client=False)[0]
+    results += map(_not_run, unanswered)
     return {**given, "messages": [*results, *raw]} if results else given
 
 
 def _taken(
-    open_calls: list[OpenCall], messages: Iterable[BaseMessage]
+    open_calls: list[OpenCall], messages: Iterable[BaseMessage], *, by_client: bool = True
 ) -> tuple[list[Any], list[Any]]:
     """Return the results of open calls among some messages, and the others.
 
-    These calls are removed from the list.
+    These calls are removed from the list. They are known by their ids in the thread, or in the
+    client.
     """
     results: list[Any] = []
     others: list[Any] = []
     for it in messages:
         id = getattr(it, "tool_call_id", None)
-        call = next((call for call in open_calls if id in call.client_ids), None)
+        ids = ((call, call.client_ids if by_client else {call.id}) for call in open_calls)
+        call = next((call for call, known in ids if id in known), None)
         if call:
             open_calls.remove(call)
             results.append(it.model_copy(update={"tool_call_id": call.id}))
