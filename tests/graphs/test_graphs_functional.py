@@ -219,3 +219,23 @@ def test_a_tool_that_runs_after_a_pause_runs_once(api: str) -> None:
         events = run(graph, api, Command(resume="yes"), THREAD)
     assert [(it.tool_call_id, it.output) for it in of(events, ToolEnd)] == [("c1", "3")]
     assert [it[0] for it in rows(result(events).messages)] == ["ai", "tool", "ai"]
+
+
+@pytest.mark.parametrize("kept", ["returned", "saved"])
+def test_what_a_workflow_returns_of_an_earlier_run_looks_new(kept: str) -> None:
+    model = says("one", "two")
+
+    @task
+    def ask(question: str, config: RunnableConfig) -> Any:
+        return model.invoke(question, config)
+
+    @entrypoint(checkpointer=InMemorySaver())
+    def talk(question: str, *, previous: Any = None) -> Any:
+        all_said = [*(previous or []), ask(question).result()]
+        if kept == "returned":
+            return all_said
+        return entrypoint.final(value=all_said[-1:], save=all_said)
+
+    run(talk, OWN_SYNC, "first", THREAD)
+    messages = result(run(talk, OWN_SYNC, "then", THREAD)).messages
+    assert [it[1] for it in rows(messages)] == (["one", "two"] if kept == "returned" else ["two"])
