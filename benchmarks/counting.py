@@ -215,7 +215,7 @@ def _instructions(names: list[str], source: str | None = None) -> dict[str, floa
 
 
 def _count(names: list[str], out: Path, source: str | None) -> None:
-    callgrind = ["valgrind", "--tool=callgrind", "--instr-atstart=no", "--dump-before=os_getppid"]
+    callgrind = ["valgrind", "--tool=callgrind", "--instr-atstart=no", "--dump-before=getppid"]
     python = [sys.executable, "-m", "benchmarks.counting", *names]
     environment = {**os.environ, "PYTHONHASHSEED": "0"}
     if source:
