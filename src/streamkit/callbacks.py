@@ -82,6 +82,7 @@ class _LiveRun(Buffered):
         return self._run.notes.popleft() if self._run and self._run.notes else None
 
     async def __anext__(self) -> Any:
+        asleep = None
         while not (self._run and self._run.notes):
             if self._run is None and self._unread:
                 self._run = self._unread.popleft()
@@ -89,8 +90,11 @@ class _LiveRun(Buffered):
                 self._leave()
                 self._run.raise_error()
                 raise StopAsyncIteration
+            elif asleep is None:
+                asleep = self._listening().sleep()
             else:
-                await self._listening().sleep()
+                await asleep
+                asleep = None
         return self._run.notes.popleft()
 
     def _listening(self) -> Sleeper:

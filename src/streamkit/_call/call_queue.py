@@ -55,10 +55,12 @@ class NoteQueue:
         """Return the next item, or None where it is not known yet."""
         notes = self._notes
         if notes:
-            if notes[0].__class__ is not OrderedNote:
-                return notes.popleft()
-            if self._may_pass(notes[0]):
-                return self._let_pass(notes.popleft())
+            note = notes.popleft()
+            if note.__class__ is not OrderedNote:
+                return note
+            if self._may_pass(note):
+                return self._let_pass(note)
+            notes.appendleft(note)
         item, self._yielded = self._yielded, None
         return item
 

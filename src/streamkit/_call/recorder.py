@@ -23,7 +23,7 @@ from contextlib import suppress
 from contextvars import ContextVar, Token
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
@@ -36,6 +36,7 @@ from langchain_core.runnables.config import (
 from langchain_core.tracers._streaming import (
     _StreamingCallbackHandler,  # pyright: ignore[reportPrivateUsage]  # as LangGraph does
 )
+from msgspec import Struct
 
 from .._core.origin import is_node
 from .._fields import dict_or_empty, items_of, shown
@@ -65,7 +66,7 @@ Post = Callable[[dict[str, Any], Note], None]
 _NOT_OURS = object()
 
 
-class _Run(NamedTuple):
+class _Run(Struct):
     """The common part of all notes on one run, and whether anybody wants them."""
 
     kind: str
@@ -130,7 +131,7 @@ class Recorder(BaseCallbackHandler):
         is_noted = self._notes_steps or kind not in _STEPS or above is None or is_node(fields)
         run = _Run(kind, fields, is_noted)
         if kind == "tool":
-            run = run._replace(writer=self._set_writer(run))
+            run.writer = self._set_writer(run)
         self._runs[run_id.int] = run
         self._note(run, "start", data)
 

@@ -43,9 +43,8 @@ class CallQueue(NoteQueue):
 
     def post(self, run: dict[str, Any], note: Note) -> None:
         """Take a note on a run, in any thread."""
-        marker = self._marker
-        if marker is not None and (self._pieces_marked or note.__class__ is not Piece):
-            writer = marker.find_writer(run)
+        if self._pieces_marked or note.__class__ is not Piece:
+            writer = self._marker and self._marker.find_writer(run)
             if writer:
                 self._hold(note, writer)
                 return

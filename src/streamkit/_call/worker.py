@@ -25,7 +25,11 @@ __all__ = ["AsyncCallSource", "Sleeper"]
 
 
 class Sleeper:
-    """A reader that sleeps on this loop until it is woken, from any thread."""
+    """A reader that sleeps on this loop until it is woken, from any thread.
+
+    One that is awake is not woken: before it waits for `sleep`, it looks once more for what another
+    thread has brought meanwhile.
+    """
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -40,9 +44,12 @@ class Sleeper:
 
     def wake(self) -> None:
         """Wake the sleeping task as soon as the loop runs."""
+        asleep = self._asleep
+        if asleep is None:
+            return
         if get_ident() == self._thread:
-            asleep, self._asleep = self._asleep, None
-            if asleep and not asleep.done():
+            self._asleep = None
+            if not asleep.done():
                 asleep.set_result(None)
         elif not self._is_called:
             self._is_called = True  # before it is: the loop may be quicker than this thread
@@ -141,17 +148,22 @@ class AsyncCallSource(Buffered):
     async def __anext__(self) -> Any:
         if self._worker is None:
             self._worker = _Worker(self._call, self._queue)
+        asleep = None
         while (raw := self._queue.take()) is None:
             if self._queue.is_over:
                 self._worker.raise_error()
                 raise StopAsyncIteration
             if self._worker.turn:
                 self._worker.resume()
+            if asleep is None:
+                asleep = self._worker.reader.sleep()
+                continue
             try:
-                await self._worker.reader.sleep()
+                await asleep
             except asyncio.CancelledError:
                 await self._worker.stop()
                 raise
+            asleep = None
         return raw
 
     async def aclose(self) -> None:

@@ -107,7 +107,7 @@ class Message:
                 return self.calls.delta_of(fields["tool_call_chunks"], content, clock)
             if block is None or not content:
                 return None
-            if type(content) is not str:
+            if content.__class__ is not str:
                 return self._block_delta(block, content, clock)
         except Exception:  # noqa: BLE001  (garbage; metadata may hold arrays, which cannot be compared)
             return None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, suppress
+from itertools import cycle
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
@@ -33,7 +34,7 @@ U = TypeVar("U")
 T_co = TypeVar("T_co", covariant=True)
 
 _TURN = 0.01  # seconds after which a source that never waits lets the loop run
-_LOOKS = 8  # items from one look at the clock for that to the next
+_LOOKS = (True, *[False] * 7)  # for which of eight items it looks at the clock for that
 
 
 class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
@@ -46,7 +47,7 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
         self._task: asyncio.Task[Any] | None = None  # a recent reader, if there are tasks
         self._turn_ends = 0.0
         self._turn: asyncio.Event | None = None  # set once the loop has run
-        self._until_look = 0  # items
+        self._looks = cycle(_LOOKS)
         self._cancels: int | None = None  # of the reader, before the stop button cancelled it
         self._released: list[asyncio.Future[None]] = []
 
@@ -58,15 +59,12 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
         if self._is_taken:
             raise concurrent_read()
         self._is_taken = True
+        only: T_co
         try:
             while not self._ready:
                 try:
-                    if self._until_look:
-                        self._until_look -= 1
-                    elif monotonic() > self._turn_ends:
+                    if next(self._looks) and monotonic() > self._turn_ends:
                         await self._end_turn()
-                    else:
-                        self._until_look = _LOOKS - 1
                     if self._take is None or (raw := self._take()) is None:
                         try:
                             raw = await anext(self._iterator)
@@ -74,8 +72,7 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
                             self._ended = True
                             raise
                     delta_of = self._pipeline.delta_of
-                    if delta_of is not None and (delta := delta_of(raw)) is not None:
-                        only: T_co = delta
+                    if delta_of is not None and (only := delta_of(raw)) is not None:
                         return only
                     outputs: Any = self._pipeline.feed(raw)
                     if outputs.__class__ in LISTED and len(outputs) == 1:  # as most items give
@@ -209,7 +206,6 @@ class AsyncEventStream(Stream[T_co], AsyncIterator[T_co]):
         """Let other tasks run, as a source that is always ready never would."""
         import asyncio  # noqa: PLC0415  (as above)
 
-        self._until_look = _LOOKS - 1
         self._task = _current_task()
         if not self._begun:
             self._begin()

@@ -226,10 +226,11 @@ class Pipeline(Stages):
                 return None
         for number, stage in self._behind:
             made: Any = stage(event)
-            if type(made) in LISTED and len(made) == 1:
-                is_event, event = made[0] is event, made[0]
+            if made.__class__ in LISTED and len(made) == 1:
+                (only,) = made
                 # None would be no output to the driver.
-                if is_event or (number == self._encodes and event is not None):
+                if only is event or (number == self._encodes and only is not None):
+                    event = only
                     continue
             made, broken = _through_one(partial(_items_of, stage), (made,))
             self._made = self.through(made, number, broken)

@@ -43,6 +43,7 @@ class EventStream(Stream[T_co], Iterator[T_co]):
             self._free.pop()
         except IndexError:
             raise concurrent_read() from None
+        only: T_co
         try:
             while not self._ready:
                 try:
@@ -54,8 +55,7 @@ class EventStream(Stream[T_co], Iterator[T_co]):
                         self._end()
                         continue
                     delta_of = self._pipeline.delta_of
-                    if delta_of is not None and (delta := delta_of(raw)) is not None:
-                        only: T_co = delta
+                    if delta_of is not None and (only := delta_of(raw)) is not None:
                         return only
                     outputs: Any = self._pipeline.feed(raw)
                     if outputs.__class__ in LISTED and len(outputs) == 1:  # as most items give

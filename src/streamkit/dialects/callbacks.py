@@ -101,7 +101,7 @@ class CallbackReader(RunReader):
 
     def delta_of(self, raw: Any) -> Event | None:
         """Return the delta of a piece that only continues its message."""
-        message = self._by_run.get(raw.run["run_id"]) if type(raw) is Piece else None
+        message = self._by_run.get(raw.run["run_id"]) if raw.__class__ is Piece else None
         if message is None:
             return None
         self.assembly.now = raw.timestamp

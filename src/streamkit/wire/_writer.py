@@ -56,7 +56,7 @@ class Writer:
         """
         if item.__class__ is TextDelta:  # most of a stream
             head, id, block_id, origin = self._block
-            if item.message_id != id or item.block_id != block_id or item.origin is not origin:
+            if item.message_id is not id or item.block_id != block_id or item.origin is not origin:
                 head = self._turn_to(item)
             return (head % (_encode(item.timestamp), dump_text(item.text)),) if head else ()
         if item.__class__ not in EVENT_CLASSES and not is_event(item):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias
 from uuid import uuid4
+
+from msgspec import Struct
 
 from ... import events as ev
 from ..._fields import JsonObject
@@ -38,7 +40,7 @@ CUT_OFF: Final = {"type": "RUN_ERROR", "message": "the run was cut off", "code":
 PartStart: TypeAlias = ev.TextStart | ev.ReasoningStart | ev.ToolCallStart
 
 
-class _Part(NamedTuple):
+class _Part(Struct, frozen=True):
     """An open part: how its deltas begin, and the events that end it."""
 
     head: bytes

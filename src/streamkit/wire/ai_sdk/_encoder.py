@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from ... import events as ev
 from ..._event_classes import EVENTS
@@ -34,7 +36,7 @@ _TEXT = b'data: {"type":"text-'
 _CALL = b'data: {"type":"tool-input-start"'
 
 
-class _Part(NamedTuple):
+class _Part(Struct, frozen=True):
     """An open text or reasoning block."""
 
     kind: str
