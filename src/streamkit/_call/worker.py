@@ -27,8 +27,8 @@ __all__ = ["AsyncCallSource", "Sleeper"]
 class Sleeper:
     """A reader that sleeps on this loop until it is woken, from any thread.
 
-    One that is awake is not woken: before it waits for `sleep`, it looks once more for what another
-    thread has brought meanwhile.
+    One that is awake is not woken, so it looks for something to read between `sleep` and the wait:
+    another thread may have brought it just before.
     """
 
     def __init__(self) -> None:
@@ -148,22 +148,22 @@ class AsyncCallSource(Buffered):
     async def __anext__(self) -> Any:
         if self._worker is None:
             self._worker = _Worker(self._call, self._queue)
-        asleep = None
-        while (raw := self._queue.take()) is None:
+        raw = None
+        while raw is None:
+            asleep = self._worker.reader.sleep()
+            if (raw := self._queue.take()) is not None:
+                break
             if self._queue.is_over:
                 self._worker.raise_error()
                 raise StopAsyncIteration
             if self._worker.turn:
                 self._worker.resume()
-            if asleep is None:
-                asleep = self._worker.reader.sleep()
-                continue
             try:
                 await asleep
             except asyncio.CancelledError:
                 await self._worker.stop()
                 raise
-            asleep = None
+            raw = self._queue.take()
         return raw
 
     async def aclose(self) -> None:
