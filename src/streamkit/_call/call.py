@@ -32,8 +32,6 @@ from .stream_order import OrderMarker
 if TYPE_CHECKING:
     from langchain_core.runnables import Runnable, RunnableConfig
 
-__all__ = ["astream", "stream"]
-
 
 def stream(  # noqa: PLR0913  (a call has many sides)
     runnable: Runnable[Any, Any],

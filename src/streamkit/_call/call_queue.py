@@ -16,8 +16,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["NoteQueue", "OrderedNote"]
-
 
 class OrderedNote:
     """A note that waits for its marker."""

@@ -15,8 +15,6 @@ from .._fields import items_of, shown
 from ..errors import UsageError
 from ..events import Citation, Content, Event, ReasoningStart, TextStart, ToolCallStart
 
-__all__ = ["PIECES", "refuse_include", "require_config", "require_options", "wanted_by"]
-
 PIECES: frozenset[type[Event]] = frozenset(
     {Citation, Content, ReasoningStart, TextStart, ToolCallStart}
 )
@@ -58,7 +56,7 @@ def require_config(config: object) -> None:
 
 
 _OURS = ("strict", "on_error", "clock")
-_GONE = ("include", "exclude")
+_CHOICES = ("include", "exclude")
 _OF_NORMALIZE = ("dialect", "mode")
 _OF_MODES = ("stream_mode", "version")
 
@@ -73,7 +71,7 @@ def require_options(runnable: Any, options: Mapping[str, Any], *, is_graph: bool
 
     known = _names_of(runnable) if is_graph else frozenset[str]()
     for name, value in options.items():
-        near: str = (get_close_matches(name, (*_OURS, *_GONE, *known), 1, 0.82) or [""])[0]
+        near: str = (get_close_matches(name, (*_OURS, *_CHOICES, *known), 1, 0.82) or [""])[0]
         stages = [value, *items_of(value)]
         if any(hasattr(it, "asks") for it in stages):  # a filter, say, under whatever keyword
             listed = ", ".join(shown(it, 60) for it in stages if hasattr(it, "asks"))
@@ -81,7 +79,7 @@ def require_options(runnable: Any, options: Mapping[str, Any], *, is_graph: bool
                 f"unexpected keyword {name}=; pass a stage behind the config: "
                 f"astream(runnable, input, config, {listed})"
             )
-        if near in _GONE and name not in known:
+        if near in _CHOICES and name not in known:
             refuse_include(name, near, value)
         if name in _OF_NORMALIZE:
             raise UsageError(
@@ -121,7 +119,7 @@ def _names_of(graph: Any) -> frozenset[str]:
 
 
 def refuse_include(name: str, meant: str, value: Any) -> None:
-    """Refuse keywords that chose events in earlier versions, and name the stage to pass.
+    """Refuse a keyword that looks like a choice of events, and name the stage to pass.
 
     >>> refuse_include("include", "include", {"text"})
     Traceback (most recent call last):

@@ -55,8 +55,6 @@ from .options import PIECES
 if TYPE_CHECKING:
     from langchain_core.outputs import LLMResult
 
-__all__ = ["Recorder", "StreamingRecorder", "graph_handlers", "recorder_for", "with_handlers"]
-
 T = TypeVar("T")
 
 Post = Callable[[dict[str, Any], Note], None]
@@ -204,6 +202,8 @@ class Recorder(BaseCallbackHandler):
         """Note a failure, an interrupt, or that it was cancelled."""
         self._end(run_id, "error", {"error": error})
 
+    on_llm_error = on_tool_error = on_retriever_error = on_chain_error
+
     # --- models
 
     def on_chat_model_start(
@@ -245,10 +245,6 @@ class Recorder(BaseCallbackHandler):
         is_chat = run is not None and run.kind == "chat_model"
         self._end(run_id, "end", {"output": _message_in(response) if is_chat else response})
 
-    def on_llm_error(self, error: BaseException, *, run_id: UUID, **_: Any) -> None:
-        """Note a failure."""
-        self._end(run_id, "error", {"error": error})
-
     # --- tools
 
     def on_tool_start(
@@ -270,10 +266,6 @@ class Recorder(BaseCallbackHandler):
         """Note an end."""
         self._end(run_id, "end", {"output": output})
 
-    def on_tool_error(self, error: BaseException, *, run_id: UUID, **_: Any) -> None:
-        """Note a failure or an interrupt."""
-        self._end(run_id, "error", {"error": error})
-
     # --- retrievers
 
     def on_retriever_start(
@@ -285,10 +277,6 @@ class Recorder(BaseCallbackHandler):
     def on_retriever_end(self, documents: Sequence[Any], *, run_id: UUID, **_: Any) -> None:
         """Note what was found."""
         self._end(run_id, "end", {"output": documents})
-
-    def on_retriever_error(self, error: BaseException, *, run_id: UUID, **_: Any) -> None:
-        """Note a failure."""
-        self._end(run_id, "error", {"error": error})
 
     # --- the application's own
 

@@ -16,8 +16,6 @@ from ..dialects.callbacks import Note, Piece
 from .call_queue import NoteQueue, OrderedNote
 from .stream_order import MarkerWriter, OrderMarker
 
-__all__ = ["CallQueue", "CallSource"]
-
 
 class CallQueue(NoteQueue):
     """The queue between a call and its reader.

@@ -18,8 +18,6 @@ from typing import Any, NamedTuple
 from .._core.origin import checkpoint_ns
 from .call_queue import OrderedNote
 
-__all__ = ["MarkerWriter", "OrderMarker"]
-
 
 class MarkerWriter(NamedTuple):
     """The writer, and the context that it must be called in."""

@@ -24,8 +24,6 @@ from langchain_core.runnables.config import RunnableConfig, ensure_config, var_c
 from .._fields import dict_or_empty
 from ..dialects.callbacks import Written
 
-__all__ = ["NamingWriter", "with_stream_writer"]
-
 Write = Callable[[object], None]
 
 

@@ -21,8 +21,6 @@ from typing import Any
 from .._drive import Buffered, Inside
 from .source import CallQueue
 
-__all__ = ["AsyncCallSource", "Sleeper"]
-
 
 class Sleeper:
     """A reader that sleeps on this loop until it is woken, from any thread.

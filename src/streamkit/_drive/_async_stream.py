@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import AIMessage, ToolMessage
 
-__all__ = ["AsyncEventStream", "AsyncRelay"]
-
 T = TypeVar("T")
 U = TypeVar("U")
 T_co = TypeVar("T_co", covariant=True)

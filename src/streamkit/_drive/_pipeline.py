@@ -24,8 +24,6 @@ from ..errors import UsageError
 from ..events import RunStart
 from ._recording import FOLDED, NOTHING, Recording
 
-__all__ = ["LISTED", "Pipeline", "Stages", "raisable"]
-
 E = TypeVar("E", bound=BaseException)
 
 Feed = Callable[[Any], Iterable[Any]]

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import AIMessage, ToolMessage
 
-__all__ = ["EventStream", "Relay"]
-
 U = TypeVar("U")
 T_co = TypeVar("T_co", covariant=True)
 

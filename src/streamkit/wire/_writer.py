@@ -16,8 +16,6 @@ from ._own_types import own_form
 from ._plain_json import dump_plain, dump_text, dumps, one_line
 from ._redact import is_internal, redactor
 
-__all__ = ["Writer"]
-
 _encode = msgspec.json.Encoder().encode
 
 
