@@ -421,7 +421,7 @@ async def test_the_loop_runs_now_and_then_and_no_more_often_than_it_must(
 ) -> None:
     """The stream lets the loop run whenever its turn is over; here a turn takes no time."""
     monkeypatch.setattr("streamkit._drive._async_stream._TURN", 0)
-    monkeypatch.setattr("streamkit._drive._async_stream._LOOKS", 1)
+    monkeypatch.setattr("streamkit._drive._async_stream._LOOKS", (True,))
     turns = 0
 
     async def count() -> None:
