@@ -191,7 +191,8 @@ class ToolRuns(Brackets):
     def _end(self, key: Hashable, status: Status, **result: Any) -> Bracket | None:
         bracket, now = self._open.get(key), self.now
         if bracket and bracket.held:
-            self.now, status, result = bracket.held
+            moment, status, result = bracket.held
+            self.now: float = moment
             result = {"confirmed": False, **result}  # unless the node's message has come
         bracket = super()._end(key, status, **result)
         self.now = now
