@@ -93,17 +93,9 @@ def _is_left(origin: Origin, run_id: str | None, status: Status) -> bool:
 
     A node whose time is over (langgraph 1.2) is cancelled, and its model says nothing.
     """
-    is_own = origin.run_id == run_id
-    return (
-        is_own
-        if status == "failed"
-        else status == "cancelled"
-        and run_id
-        in (
-            *origin.parent_ids,
-            origin.run_id,
-        )
-    )
+    if status == "failed":
+        return origin.run_id == run_id
+    return status == "cancelled" and run_id in (*origin.parent_ids, origin.run_id)
 
 
 def _error_in(error: BaseException) -> ErrorInfo | None:
