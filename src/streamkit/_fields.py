@@ -13,6 +13,9 @@ Fields: TypeAlias = Mapping[str, Any]
 JsonObject: TypeAlias = dict[str, Any]
 """A JSON object, or some of its fields."""
 
+REMOVE_ALL = "__remove_all__"
+"""The id of the RemoveMessage that stands for all messages of a channel of LangGraph's."""
+
 
 def dict_or_empty(value: Any) -> dict[str, Any]:
     """Return ``value`` if it is a dict, and an empty one if not.

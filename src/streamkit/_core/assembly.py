@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from .._fields import Fields
+from .._fields import REMOVE_ALL, Fields
 from ..events import (
     Interrupt,
     MessageAdded,
@@ -27,7 +27,7 @@ from ..values import ErrorInfo, Namespace, Origin, Status, StepKind
 from .brackets import Bracket
 from .kinds import call_id_of, fields_of, id_of, is_removal, kind_of
 from .tool_runs import ToolRuns
-from .writes import REMOVE_ALL, ChannelWrite, channel_writes
+from .writes import ChannelWrite, channel_writes
 
 
 class Assembly(ToolRuns):

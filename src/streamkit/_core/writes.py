@@ -10,14 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, cast
 
-from .._fields import Fields, dict_or_empty, items_of
+from .._fields import REMOVE_ALL, Fields, dict_or_empty, items_of
 from .kinds import id_of, is_removal, message_in, spelled_message
 
 MESSAGES = "messages"
 """The channel of messages in LangGraph's own states, which `add_messages` fills."""
-
-REMOVE_ALL = "__remove_all__"
-"""The id of the RemoveMessage that stands for all messages of a channel."""
 
 
 class ChannelWrite(NamedTuple):

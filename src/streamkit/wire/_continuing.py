@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .._fields import dict_or_empty
+from .._fields import REMOVE_ALL, dict_or_empty
 from ._blocks import as_list
 from ._call_ids import given_id
 from ._thread import (
@@ -50,13 +50,14 @@ def continuing(
     """
     from langchain_core.messages import RemoveMessage  # noqa: PLC0415  (half a second to import)
 
-    known = [] if state is None else lasting_messages(state)
+    discarded = unfinished_step(state)
+    known = [] if state is None else lasting_messages(state, discarded)
     asked = {it.id for it in new if it.type == "human" and it.id}
     first = next((at for at, it in enumerate(known) if it.id in asked), len(known))
     # `add_messages` of LangGraph raises for the removal of a message that it does not have.
     removed = [it for it in known[first + 1 :] if it.id and it.id not in asked]
     unanswered = open_calls(known[: first + 1])
-    results = _taken(unanswered, unfinished_step(state), by_client=False)[0]
+    results = _taken(unanswered, discarded, by_client=False)[0]
     sent, others = _taken(unanswered, new)
     results += sent + _taken(unanswered, shown)[0]
     answered = {it.tool_call_id for it in (*known, *results) if it.type == "tool"}
@@ -84,10 +85,11 @@ def settled(given: Any, state: object) -> Any:
     if state is None or all(it.type == "tool" for it in new):
         return given
     changed = {it.id for it in new if it.id}  # a client may write over a message, or remove it
-    known = [] if "__remove_all__" in changed else lasting_messages(state)
+    discarded = unfinished_step(state)
+    known = [] if REMOVE_ALL in changed else lasting_messages(state, discarded)
     unanswered = open_calls([it for it in known if it.id not in changed])
     _taken(unanswered, new)
-    results = _taken(unanswered, unfinished_step(state), by_client=False)[0]
+    results = _taken(unanswered, discarded, by_client=False)[0]
     results += map(_not_run, unanswered)
     return {**given, "messages": [*results, *raw]} if results else given
 

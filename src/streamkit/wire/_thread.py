@@ -139,10 +139,10 @@ def unfinished_step(thread: object) -> list[Any]:
     return [message for it in written for message in thread_messages(as_list(it) or [it])]
 
 
-def lasting_messages(thread: object) -> list[Any]:
-    """Return the messages of a thread that are there with a new input, too."""
-    discarded = {it.id for it in unfinished_step(thread)}
-    return [it for it in thread_messages(thread) if it.id not in discarded]
+def lasting_messages(thread: object, discarded: Iterable[Any]) -> list[Any]:
+    """Return the messages of a thread without those that a new input discards."""
+    ids = {it.id for it in discarded}
+    return [it for it in thread_messages(thread) if it.id not in ids]
 
 
 def questions(thread: object) -> Iterator[Interrupt]:
@@ -166,7 +166,8 @@ def questions(thread: object) -> Iterator[Interrupt]:
 
 def _calls_run_by(tasks: Sequence[object], thread: object) -> Sequence[str | None]:
     """Return the call that each task runs, where each of them runs one."""
-    calls = [it.id for it in open_calls(lasting_messages(thread))] if tasks else []
+    known = lasting_messages(thread, unfinished_step(thread)) if tasks else []
+    calls = [it.id for it in open_calls(known)]
     # `create_agent` of LangChain 1 sends each call to a task of its own, in the order of the calls.
     pushed = [["__pregel_push", n] for n in range(len(calls))]
     is_sent = [items_of(field_of(task, "path"))[:2] for task in tasks] == pushed

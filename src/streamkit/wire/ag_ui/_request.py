@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from ..._fields import JsonObject, dict_or_empty
+from ..._fields import JsonObject, dict_or_empty, text_or_none
 from ...errors import BadRequest
 from .._blocks import as_list
 from .._continuing import continuing
@@ -201,14 +201,13 @@ def _block(part: JsonObject) -> JsonObject:
     kind = _MEDIA[part["type"]]
     source = converted(_source_in(part), _Source, "no AG-UI message")
     about = dict_or_empty(part.get("metadata")) | part
-    filename = about["filename"] if isinstance(about.get("filename"), str) else None
     media_type = source.mime_type or f"{kind}/*"
     if source.type == "file":
         id = {"type": "file", "file_id": source.value}
         return id | ({"mime_type": source.mime_type} if source.mime_type else {})
     is_held = source.type == "data"
     url = f"data:{media_type};base64,{source.value}" if is_held else source.value
-    return file_block(url, media_type, filename)
+    return file_block(url, media_type, text_or_none(about.get("filename")))
 
 
 def _source_in(part: JsonObject) -> Any:
